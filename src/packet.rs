@@ -1,0 +1,226 @@
+//! Facts about one packet, as read from its headers: a TCP segment, or an ICMP error that quotes one.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+
+/// What decoding makes of a frame that has to do with handshakes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Packet {
+    /// A TCP segment.
+    Segment(Segment),
+    /// An ICMP error about one.
+    IcmpError(IcmpError),
+}
+
+/// A TCP segment (RFC 9293 section 3.1), with what its IP header adds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Segment {
+    /// Where it was met.
+    pub via: Via,
+    /// Who sent it.
+    pub from: Endpoint,
+    /// Whom it is for.
+    pub to: Endpoint,
+    /// Sequence number; of a SYN, the initial one (ISN).
+    pub sequence: u32,
+    /// Acknowledgment number; meaningless without the ACK flag.
+    pub acknowledgment: u32,
+    /// Control bits.
+    pub flags: Flags,
+    /// TSval of the timestamps option (RFC 7323), where it has one.
+    pub timestamp: Option<u32>,
+    /// IPv4 identification; IPv6 has none.
+    pub identification: Option<u16>,
+    /// TTL, or hop limit.
+    pub hop_limit: u8,
+    /// Bytes of data it says it carries, whether they were captured or not.
+    pub payload_length: u16,
+}
+
+/// An ICMP or ICMPv6 error message, and the TCP segment it is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IcmpError {
+    /// Where it was met.
+    pub via: Via,
+    /// Who says so.
+    pub reporter: Address,
+    /// Who is told: the sender of the quoted segment, as a rule.
+    pub recipient: Address,
+    /// What is said.
+    pub code: IcmpCode,
+    /// About which segment.
+    pub quote: Quote,
+}
+
+/// The start of the segment that an ICMP error quotes: at least ports and sequence number (RFC 792, RFC 4443).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Quote {
+    /// Who sent the quoted segment.
+    pub from: Endpoint,
+    /// Whom it was for.
+    pub to: Endpoint,
+    /// Its sequence number.
+    pub sequence: u32,
+    /// Its control bits, where the quote is long enough to hold them.
+    pub flags: Option<Flags>,
+}
+
+/// Where a packet was met, as far as the capture knows: one packet is met again and again on its way through a host.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Via {
+    /// Which interface: its index on this host where the link header has one, else the number of the capture.
+    pub interface: u32,
+    /// Into the host, out of it, or not known.
+    pub direction: Direction,
+    /// Whether that interface is the loopback.
+    pub loopback: bool,
+}
+
+/// Which way a packet goes, seen from the host that captured it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Direction {
+    /// It came in.
+    Entering,
+    /// It went out.
+    Leaving,
+    /// The capture does not say.
+    Unknown,
+}
+
+/// One end of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Endpoint {
+    /// The host.
+    pub address: Address,
+    /// The TCP port.
+    pub port: u16,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address.ip() {
+            IpAddr::V4(v4) => write!(f, "{v4}:{}", self.port),
+            IpAddr::V6(v6) => write!(f, "[{v6}]:{}", self.port),
+        }
+    }
+}
+
+/// An IP address of either family in one form, so that nothing is written twice: IPv4 as v4-mapped IPv6.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address(Ipv6Addr);
+
+impl Address {
+    /// The address as people write it; v4-mapped as IPv4.
+    pub fn ip(self) -> IpAddr {
+        self.0.to_canonical()
+    }
+
+    /// The sixteen bytes of its one form.
+    pub const fn octets(self) -> [u8; 16] {
+        self.0.octets()
+    }
+}
+
+impl<A: Into<IpAddr>> From<A> for Address {
+    fn from(address: A) -> Self {
+        match address.into() {
+            IpAddr::V4(v4) => Self(v4.to_ipv6_mapped()),
+            IpAddr::V6(v6) => Self(v6),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.ip().fmt(f)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.ip().fmt(f)
+    }
+}
+
+/// The control bits of a segment that matter here. ECE, CWR and the rest may stand beside them (RFC 3168): they are
+/// masked away, so that an ECN-setup SYN is a SYN.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Flags(u8);
+
+impl Flags {
+    /// FIN.
+    pub const FIN: Self = Self(0x01);
+    /// SYN.
+    pub const SYN: Self = Self(0x02);
+    /// RST.
+    pub const RST: Self = Self(0x04);
+    /// ACK.
+    pub const ACK: Self = Self(0x10);
+
+    /// From the thirteenth byte of a TCP header; bits of no interest here are dropped.
+    pub const fn from_byte(byte: u8) -> Self {
+        Self(byte & (Self::FIN.0 | Self::SYN.0 | Self::RST.0 | Self::ACK.0))
+    }
+
+    /// These bits and those.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether all of `other`'s bits are set.
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// The ICMP and ICMPv6 errors, each with the name that its counter carries.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum IcmpCode {
+    /// 3/0, v6 1/0: no route there.
+    NetUnreachable,
+    /// 3/1, v6 1/3: the last router finds nobody at that address.
+    HostUnreachable,
+    /// 3/2: the host has no TCP.
+    ProtocolUnreachable,
+    /// 3/3, v6 1/4: what iptables' and nftables' REJECT say by default.
+    PortUnreachable,
+    /// 3/4, v6 2/0: too big to pass. Ends no attempt.
+    FragmentationNeeded,
+    /// 3/5.
+    SourceRouteFailed,
+    /// 3/6.
+    NetUnknown,
+    /// 3/7.
+    HostUnknown,
+    /// 3/8.
+    SourceIsolated,
+    /// 3/9.
+    NetProhibited,
+    /// 3/10.
+    HostProhibited,
+    /// 3/11.
+    NetTos,
+    /// 3/12.
+    HostTos,
+    /// 3/13, v6 1/1: a firewall says no.
+    AdminProhibited,
+    /// 3/14.
+    PrecedenceViolation,
+    /// 3/15.
+    PrecedenceCutoff,
+    /// v6 1/2.
+    BeyondScope,
+    /// v6 1/5: ingress or egress policy.
+    PolicyFailed,
+    /// v6 1/6: a reject route.
+    RejectRoute,
+    /// 4/0: obsolete (RFC 6633). Ends no attempt.
+    SourceQuench,
+    /// 11, v6 3: TTL or hop limit used up, as in a routing loop.
+    TimeExceeded,
+    /// 12, v6 4.
+    ParameterProblem,
+    /// Any other code of destination unreachable.
+    UnreachableOther,
+}
