@@ -1,0 +1,62 @@
+//! An ICMP error: a rejection where it quotes the SYN of an attempt that waits, else only counted.
+
+use super::attempt::State;
+use super::event::{Event, Kind, Reason, Side};
+use super::store::Match;
+use super::tracker::Tracker;
+use crate::packet::{Address, IcmpCode, IcmpError};
+use crate::time::Timestamp;
+
+impl Tracker {
+    pub(super) fn on_icmp_error(&mut self, at: Timestamp, error: &IcmpError) {
+        let quote = error.quote;
+        let matches = self.store.between(quote.from, quote.to, self.timeline.now());
+        let quoted = |known: &&Match| known.side == Side::Client && self.store.get(known.slot).isn == quote.sequence;
+        let known = matches.iter().find(quoted).copied();
+        // NAT on the way back changes the quote's addresses, and the reporter's where it is the server itself.
+        let name = known.map(|known| self.store.get(known.slot).name);
+        let (about, reporter) = match (name, known) {
+            (Some(name), Some(known)) if known.name.server.address == error.reporter => (name, name.server.address),
+            (Some(name), _) => (name, error.reporter),
+            (None, _) => (super::attempt::Name { client: quote.from, server: quote.to }, error.reporter),
+        };
+        let print = (Kind::Icmp, about, quote.sequence, reporter, error.code);
+        if self.recent.has_met(print, at, error.via, false) {
+            self.events.push_back(Event::Copy(Kind::Icmp));
+        } else if let Some(known) = known {
+            self.reject(known.slot, error.code, reporter);
+        } else {
+            self.events.push_back(Event::UnmatchedIcmpError(*error));
+        }
+    }
+
+    /// The attempt's SYN was reported: its end, if it waits and the error is one that ends an attempt.
+    pub(super) fn reject(&mut self, slot: u32, code: IcmpCode, reporter: Address) {
+        let attempt = self.store.get(slot);
+        self.events.push_back(Event::IcmpError(attempt.owner, code, reporter));
+        if let (State::Waiting, Some(reason)) = (attempt.state(), reason_of(code)) {
+            let failed = self.fail(slot, reason);
+            self.events.push_back(failed);
+        }
+    }
+}
+
+/// Whether a firewall says no, or the way ends. What only concerns size or speed ends no attempt (RFC 5461 section 3,
+/// RFC 6633). Linux gives up at once on all the others (`icmp_err_convert` in net/ipv4/icmp.c, `icmpv6_err_convert`).
+const fn reason_of(code: IcmpCode) -> Option<Reason> {
+    use IcmpCode::{
+        AdminProhibited, BeyondScope, FragmentationNeeded, HostProhibited, HostTos, HostUnknown, HostUnreachable,
+        NetProhibited, NetTos, NetUnknown, NetUnreachable, ParameterProblem, PolicyFailed, PortUnreachable,
+        PrecedenceCutoff, PrecedenceViolation, ProtocolUnreachable, RejectRoute, SourceIsolated, SourceQuench,
+        SourceRouteFailed, TimeExceeded, UnreachableOther,
+    };
+    match code {
+        PortUnreachable | NetProhibited | HostProhibited | AdminProhibited | PolicyFailed | RejectRoute => {
+            Some(Reason::Prohibited)
+        }
+        NetUnreachable | HostUnreachable | ProtocolUnreachable | SourceRouteFailed | NetUnknown | HostUnknown
+        | SourceIsolated | NetTos | HostTos | PrecedenceViolation | PrecedenceCutoff | BeyondScope | TimeExceeded
+        | ParameterProblem | UnreachableOther => Some(Reason::Unreachable),
+        FragmentationNeeded | SourceQuench => None,
+    }
+}

@@ -1,0 +1,22 @@
+//! Attempts: what became of each try to open a connection. Pure: time comes in with the packet, events are polled out.
+//!
+//! No clock, no input or output, no label and no counter lives here. A [`Tracker`] is told of packets in the order they
+//! were met and judges them as the client's own kernel would (RFC 9293 section 3.10.7.3), so that an answer here is an
+//! answer there. Every table is bounded; hash tables are keyed by a random seed, for their keys come from the network.
+
+mod attempt;
+mod event;
+mod icmp;
+mod index;
+mod inside;
+mod recent;
+mod rst;
+mod sequence;
+mod store;
+mod syn;
+mod synack;
+mod timeline;
+mod tracker;
+
+pub use event::{Answer, AttemptId, Event, Kind, Opening, Owner, Reason, Repeat, Side, SynKind};
+pub use tracker::{Limits, Standing, Tracker};

@@ -1,0 +1,68 @@
+//! SYN/ACKs, RSTs and ICMP errors that were counted a moment ago, to know their copies by.
+
+use std::hash::{BuildHasher, Hash};
+
+use foldhash::fast::RandomState;
+
+use super::attempt::{COPY_OTHER_PLACE, COPY_SAME_PLACE, PackedVia};
+use crate::packet::Via;
+use crate::time::Timestamp;
+
+/// A table of fixed size, written over where it is full: what falls out early costs one copy counted as a packet.
+pub(super) struct Recent {
+    buckets: Vec<[Sighting; WAYS]>,
+    hasher: RandomState,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Sighting {
+    at: Timestamp,
+    tag: u32,
+    via: PackedVia,
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self { buckets: vec![[Sighting::default(); WAYS]; BUCKETS], hasher: RandomState::default() }
+    }
+}
+
+impl Recent {
+    /// Whether the packet with this print is a copy of one that was counted. If not, it is remembered as counted.
+    ///
+    /// The same print through another interface or in the other direction is the same packet on its way. Through the
+    /// same one only `marked` packets can be copies (an IPv4 identification that is not zero): a host may well send
+    /// two that are equal in every bit, as the kernel does with RSTs.
+    pub(super) fn has_met(&mut self, print: impl Hash, at: Timestamp, via: Via, marked: bool) -> bool {
+        let hash = self.hasher.hash_one(print);
+        let tag = (hash >> 32) as u32 | 1;
+        let via = PackedVia::new(via, false);
+        let place = hash as usize % self.buckets.len();
+        let Some(bucket) = self.buckets.get_mut(place) else { return false };
+        let known = bucket.iter_mut().find(|sighting| sighting.tag == tag);
+        if let Some(known) = &known {
+            let apart = at.since(known.at).max(known.at.since(at));
+            let copy = match known.via.same_place(via) {
+                true => marked && apart <= COPY_SAME_PLACE,
+                false => apart <= COPY_OTHER_PLACE,
+            };
+            if copy {
+                return true;
+            }
+        }
+        let sighting = Sighting { at, tag, via };
+        match known {
+            Some(known) => *known = sighting,
+            None => {
+                bucket.rotate_right(1);
+                if let Some(newest) = bucket.first_mut() {
+                    *newest = sighting;
+                }
+            }
+        }
+        false
+    }
+}
+
+const BUCKETS: usize = 4096;
+const WAYS: usize = 4;

@@ -1,0 +1,51 @@
+//! A RST: a refusal where it acknowledges the SYN of an attempt that waits, else only counted.
+
+use super::attempt::State;
+use super::event::{Event, Kind, Reason, Side};
+use super::store::{Match, Matches};
+use super::tracker::{Tracker, is_marked};
+use crate::packet::{Flags, Segment};
+use crate::time::Timestamp;
+
+impl Tracker {
+    pub(super) fn on_rst(&mut self, at: Timestamp, rst: &Segment) {
+        let matches = self.store.between(rst.from, rst.to, self.timeline.now());
+        let known = self.refused_by(&matches, rst).or_else(|| matches.iter().next()).copied();
+        let name = known.map(|known| (self.store.get(known.slot).name, known.side));
+        let stray = name.is_none().then_some((rst.from, rst.to));
+        let numbers = (rst.sequence, rst.acknowledgment, rst.flags, rst.identification);
+        if self.recent.has_met((Kind::Rst, name, stray, numbers), at, rst.via, is_marked(rst)) {
+            self.events.push_back(Event::Copy(Kind::Rst));
+        } else if let Some(known) = known {
+            self.reset(known, rst);
+        } else {
+            self.events.push_back(Event::UnmatchedRst(*rst));
+        }
+    }
+
+    /// Of several attempts between the same ends, the one whose SYN it acknowledges.
+    fn refused_by<'a>(&self, matches: &'a Matches, rst: &Segment) -> Option<&'a Match> {
+        matches.iter().find(|known| known.side == Side::Server && self.refuses(known.slot, rst))
+    }
+
+    /// A client in SYN-SENT ignores a RST that does not acknowledge its SYN (RFC 9293 section 3.10.7.3).
+    fn refuses(&self, slot: u32, rst: &Segment) -> bool {
+        rst.flags.has(Flags::ACK) && self.store.get(slot).accepts(rst.acknowledgment)
+    }
+
+    fn reset(&mut self, known: Match, rst: &Segment) {
+        let attempt = self.store.get(known.slot);
+        self.events.push_back(Event::Rst(attempt.owner, known.side));
+        match (attempt.state(), known.side) {
+            (State::Waiting, Side::Server) if self.refuses(known.slot, rst) => {
+                let failed = self.fail(known.slot, Reason::Refused);
+                self.events.push_back(failed);
+            }
+            (State::Waiting, Side::Server) => self.events.push_back(Event::Unacceptable(Kind::Rst)),
+            // The client drops what it did not ask for (a SYN/ACK with a wrong number) and goes on waiting.
+            (State::Waiting, Side::Client) => {}
+            // After a verdict a RST changes nothing.
+            (State::Answered | State::Failed, _) => {}
+        }
+    }
+}

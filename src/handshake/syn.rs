@@ -1,0 +1,99 @@
+//! A SYN: one more of an attempt, the same one met again, the same one under another name, or a new attempt.
+
+use super::attempt::{Attempt, NOBODY, Name, State};
+use super::event::{Event, Kind, Side, SynKind};
+use super::inside::Hint;
+use super::store::Matches;
+use super::tracker::{Tracker, is_marked};
+use crate::packet::{Direction, Segment};
+use crate::time::Timestamp;
+
+impl Tracker {
+    pub(super) fn on_syn(&mut self, at: Timestamp, syn: &Segment) {
+        let matches = self.store.between(syn.from, syn.to, self.timeline.now());
+        if let Some(slot) = self.attempt_of(&matches, syn) {
+            self.syn_again(at, syn, slot);
+        } else if let Some(slot) = self.asked_at_the_same_time(&matches) {
+            self.simultaneous_syn(at, syn, slot);
+        } else if let Some(slot) = self.entered_as(syn) {
+            self.leaves_under_another_name(syn, slot);
+        } else {
+            let name = Name { client: syn.from, server: syn.to };
+            let slot = self.open(Attempt::new(name, at, syn.sequence, Some(syn)), at, syn.via);
+            self.events.push_back(Event::Syn(self.store.get(slot).owner, SynKind::First));
+            self.pass(syn, slot);
+        }
+    }
+
+    /// Same four-tuple, same ISN: the same attempt. Another ISN is another attempt.
+    fn attempt_of(&self, matches: &Matches, syn: &Segment) -> Option<u32> {
+        let mut of_the_client = matches.iter().filter(|known| known.side == Side::Client);
+        of_the_client.find(|known| self.store.get(known.slot).isn == syn.sequence).map(|known| known.slot)
+    }
+
+    fn syn_again(&mut self, at: Timestamp, syn: &Segment, slot: u32) {
+        let attempt = self.store.get_mut(slot);
+        if attempt.has_met(at, syn) {
+            self.events.push_back(Event::Copy(Kind::Syn));
+        } else {
+            // Its first SYN is still to come where it began with the rejection of one that never reached a capture.
+            let kind = if attempt.syn_count() == 0 { SynKind::First } else { SynKind::Retransmission };
+            attempt.remember_syn(at, syn);
+            self.events.push_back(Event::Syn(attempt.owner, kind));
+        }
+        self.pass(syn, slot);
+    }
+
+    /// The server's side asks too while its answer is awaited (RFC 9293 section 3.5, figure 7).
+    fn asked_at_the_same_time(&self, matches: &Matches) -> Option<u32> {
+        let mut of_the_server = matches.iter().filter(|known| known.side == Side::Server);
+        of_the_server.find(|known| self.store.get(known.slot).state() == State::Waiting).map(|known| known.slot)
+    }
+
+    fn simultaneous_syn(&mut self, at: Timestamp, syn: &Segment, slot: u32) {
+        let attempt = self.store.get_mut(slot);
+        let print = (Kind::Syn, attempt.name, syn.sequence, syn.timestamp, syn.identification);
+        if self.recent.has_met(print, at, syn.via, is_marked(syn)) {
+            self.events.push_back(Event::Copy(Kind::Syn));
+        } else {
+            attempt.note_server_isn(syn.sequence);
+            self.events.push_back(Event::Syn(attempt.owner, SynKind::Simultaneous));
+        }
+    }
+
+    /// The waiting attempt whose SYN this is after NAT changed its addresses: it came in and has not left, nothing but
+    /// the addresses differs, and no router adds to a TTL. IPv6 has no identification, so a timestamp must be there.
+    /// Of several one that shares an endpoint is surer than the newest.
+    fn entered_as(&mut self, syn: &Segment) -> Option<u32> {
+        if syn.via.direction != Direction::Leaving || (syn.timestamp.is_none() && syn.identification.is_none()) {
+            return None;
+        }
+        let name = Name { client: syn.from, server: syn.to };
+        let hints = self.inside.who_entered_as(syn);
+        let mut fitting = hints.iter().filter(|hint| self.fits(hint, syn)).map(|hint| hint.slot).peekable();
+        let newest = fitting.peek().copied();
+        fitting.find(|&slot| self.store.get(slot).name.shares_an_endpoint_with(&name)).or(newest)
+    }
+
+    fn fits(&self, hint: &Hint, syn: &Segment) -> bool {
+        hint.slot != NOBODY && syn.hop_limit <= hint.hop_limit && {
+            let attempt = self.store.get(hint.slot);
+            attempt.state() == State::Waiting && attempt.is_inside() && attempt.looks_like(syn)
+        }
+    }
+
+    fn leaves_under_another_name(&mut self, syn: &Segment, slot: u32) {
+        self.store.add_name(slot, Name { client: syn.from, server: syn.to });
+        self.events.push_back(Event::Copy(Kind::Syn));
+        self.pass(syn, slot);
+    }
+
+    /// Notes whether the attempt's SYN is now inside this host or has left it.
+    fn pass(&mut self, syn: &Segment, slot: u32) {
+        let attempt = self.store.get_mut(slot);
+        attempt.note_direction(syn.via.direction);
+        if attempt.is_inside() && attempt.state() == State::Waiting {
+            self.inside.enter(syn, slot);
+        }
+    }
+}

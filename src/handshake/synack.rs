@@ -1,0 +1,86 @@
+//! A SYN/ACK, and the ACK that completes the handshake.
+
+use super::attempt::State;
+use super::event::{Answer, Event, Kind, Repeat, Side};
+use super::store::{Match, Matches};
+use super::tracker::{Tracker, is_marked};
+use crate::packet::Segment;
+use crate::time::Timestamp;
+
+impl Tracker {
+    pub(super) fn on_synack(&mut self, at: Timestamp, synack: &Segment) {
+        let matches = self.store.between(synack.from, synack.to, self.timeline.now());
+        let answered = matches.iter().find(|known| self.answers(known, synack)).copied();
+        // NAT changes the addresses of one SYN/ACK on its way, so a copy is known by the first name of its attempt.
+        let name = answered.map(|known| (self.store.get(known.slot).name, known.side));
+        let numbers = (synack.sequence, synack.acknowledgment, synack.timestamp, synack.identification);
+        let stray = name.is_none().then_some((synack.from, synack.to));
+        if self.recent.has_met((Kind::SynAck, name, stray, numbers), at, synack.via, is_marked(synack)) {
+            self.events.push_back(Event::Copy(Kind::SynAck));
+            return;
+        }
+        match answered {
+            Some(known) => self.answer(at, synack, known),
+            None if is_between_known(&matches, Side::Server) => {
+                self.events.push_back(Event::Unacceptable(Kind::SynAck));
+            }
+            None => self.events.push_back(Event::UnmatchedSynAck(*synack)),
+        }
+    }
+
+    /// The server acknowledges the client's SYN (RFC 9293 section 3.10.7.3); where both asked at the same time, either
+    /// side may acknowledge the other's.
+    fn answers(&self, known: &Match, synack: &Segment) -> bool {
+        let attempt = self.store.get(known.slot);
+        match known.side {
+            Side::Server => attempt.accepts(synack.acknowledgment),
+            Side::Client => attempt.server_isn().is_some_and(|isn| synack.acknowledgment == isn.wrapping_add(1)),
+        }
+    }
+
+    /// What it is called depends on time alone: before the verdict an answer, after it a late one.
+    fn answer(&mut self, at: Timestamp, synack: &Segment, known: Match) {
+        let attempt = self.store.get_mut(known.slot);
+        let owner = attempt.owner;
+        if attempt.is_answered() {
+            attempt.answer_again(at);
+            self.events.push_back(Event::SynAck(owner, Repeat::Retransmission));
+            return;
+        }
+        let late = attempt.state() == State::Failed;
+        let latency = at.since(attempt.first_syn);
+        attempt.answer(at);
+        if known.side == Side::Server {
+            attempt.note_server_isn(synack.sequence);
+        }
+        if !late {
+            self.store.decided(known.slot);
+        }
+        self.events.push_back(Event::SynAck(owner, Repeat::First));
+        self.events.push_back(Event::Answered(owner, Answer { latency, late }));
+    }
+
+    /// The third leg: the client acknowledges the server's SYN.
+    pub(super) fn on_ack(&mut self, at: Timestamp, ack: &Segment) {
+        let matches = self.store.between(ack.from, ack.to, self.timeline.now());
+        let completes = |known: &&Match| {
+            let attempt = self.store.get(known.slot);
+            known.side == Side::Client
+                && attempt.is_answered()
+                && attempt.accepts(ack.sequence)
+                && attempt.server_isn().is_some_and(|isn| ack.acknowledgment == isn.wrapping_add(1))
+        };
+        if let Some(slot) = matches.iter().find(completes).map(|known| known.slot) {
+            let attempt = self.store.get_mut(slot);
+            if attempt.complete() {
+                let latency = at.since(attempt.answered_at());
+                self.events.push_back(Event::Completed(attempt.owner, latency));
+            }
+        }
+    }
+}
+
+/// Whether an attempt is known whose other end sent this.
+fn is_between_known(matches: &Matches, side: Side) -> bool {
+    matches.iter().any(|known| known.side == side)
+}

@@ -1,0 +1,180 @@
+//! The tracker: packets in, events out, deadlines in between.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::attempt::{Attempt, Name};
+use super::event::{AttemptId, Event, Kind, Opening, Owner, Reason};
+use super::inside::Inside;
+use super::recent::Recent;
+use super::store::Store;
+use super::timeline::Timeline;
+use crate::packet::{Flags, IcmpError, Packet, Segment, Via};
+use crate::time::Timestamp;
+
+/// Follows every attempt to its end.
+///
+/// Tell it of a packet with [`observe`](Self::observe), or that none came with [`advance`](Self::advance); then
+/// [`poll`](Self::poll) until there is no more event. Deadlines that lie before a packet fire before it.
+pub struct Tracker {
+    pub(super) limits: Limits,
+    pub(super) timeline: Timeline,
+    pub(super) store: Store,
+    pub(super) inside: Inside,
+    pub(super) recent: Recent,
+    pub(super) events: VecDeque<Event>,
+    incoming: Option<(Timestamp, Packet)>,
+}
+
+/// What bounds an attempt, and how many of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// An attempt with no answer so long after its first SYN is unanswered.
+    pub timeout: Duration,
+    /// How many attempts are known at once.
+    pub max_attempts: usize,
+}
+
+/// Whether the peer of an attempt was there before. A stranger's attempt goes first where room is wanted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// It came with this attempt.
+    NeverSeen,
+    /// It was known.
+    Regular,
+}
+
+impl Tracker {
+    /// A tracker that knows of no attempt yet.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            timeline: Timeline::default(),
+            store: Store::new(limits.max_attempts),
+            inside: Inside::default(),
+            recent: Recent::default(),
+            events: VecDeque::new(),
+            incoming: None,
+        }
+    }
+
+    /// A packet was met at this time. Poll until nothing is left before the next one.
+    pub fn observe(&mut self, at: Timestamp, packet: &Packet) {
+        debug_assert!(self.incoming.is_none(), "events were left unpolled");
+        let at = self.place(at);
+        self.store.tidy(self.timeline.now(), TIDY_WITH_A_PACKET);
+        self.incoming = Some((at, *packet));
+    }
+
+    /// Nothing arrived up to now. Poll afterwards: deadlines may have passed.
+    pub fn advance(&mut self, now: Timestamp) {
+        self.place(now);
+        self.store.tidy(self.timeline.now(), TIDY_IN_SILENCE);
+    }
+
+    /// The next event, or none if all is told.
+    pub fn poll(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Some(event);
+            }
+            if let Some(slot) = self.store.overdue(self.limits.timeout, self.timeline.now()) {
+                return Some(self.fail(slot, Reason::Unanswered));
+            }
+            let (at, packet) = self.incoming.take()?;
+            match packet {
+                Packet::Segment(segment) => self.on_segment(at, &segment),
+                Packet::IcmpError(error) => self.on_icmp_error(at, &error),
+            }
+        }
+    }
+
+    /// Says whose the attempt is that was just opened, for this and all its later events.
+    pub fn claim(&mut self, attempt: AttemptId, owner: Owner, standing: Standing) {
+        let attempt = self.store.get_mut(attempt.0);
+        attempt.owner = owner;
+        if standing == Standing::Regular {
+            attempt.mark_regular();
+        }
+        for event in &mut self.events {
+            if let Event::Syn(of, _) | Event::IcmpError(of, ..) | Event::Failed(of, _) = event {
+                *of = owner;
+            }
+        }
+    }
+
+    /// An unmatched ICMP error turned out to be this host's own word about a SYN of its own that never reached a
+    /// capture (nobody has that address, or the local firewall rejects it): an attempt begins and is rejected.
+    pub fn open_rejected(&mut self, at: Timestamp, error: &IcmpError) {
+        let at = self.place(at);
+        let name = Name { client: error.quote.from, server: error.quote.to };
+        let slot = self.open(Attempt::new(name, at, error.quote.sequence, None), at, error.via);
+        self.reject(slot, error.code, error.reporter);
+    }
+
+    /// How many attempts wait for an answer.
+    pub const fn pending(&self) -> usize {
+        self.store.waiting()
+    }
+
+    /// How many attempts are known, decided ones included.
+    pub const fn tracked(&self) -> usize {
+        self.store.known()
+    }
+
+    /// Takes an attempt in, telling of the one that had to go and of the one that came.
+    pub(super) fn open(&mut self, attempt: Attempt, at: Timestamp, via: Via) -> u32 {
+        let Name { client, server } = attempt.name;
+        let (slot, evicted) = self.store.insert(attempt);
+        self.events.extend(evicted.map(Event::Evicted));
+        self.events.push_back(Event::Opened(Opening { attempt: AttemptId(slot), at, client, server, via }));
+        slot
+    }
+
+    /// The attempt failed: its one failure.
+    pub(super) fn fail(&mut self, slot: u32, reason: Reason) -> Event {
+        let attempt = self.store.get_mut(slot);
+        attempt.fail();
+        let owner = attempt.owner;
+        self.store.decided(slot);
+        Event::Failed(owner, reason)
+    }
+
+    /// What kind of segment it is, by masks: other control bits may stand beside these.
+    fn on_segment(&mut self, at: Timestamp, segment: &Segment) {
+        let flags = segment.flags;
+        let (syn, ack, rst) = (flags.has(Flags::SYN), flags.has(Flags::ACK), flags.has(Flags::RST));
+        match (syn, ack, rst) {
+            (true, false, false) if flags.has(Flags::FIN) => self.on_odd_syn(at, segment),
+            (true, false, true) => self.on_odd_syn(at, segment),
+            (true, false, false) => self.on_syn(at, segment),
+            (true, true, false) => self.on_synack(at, segment),
+            (_, _, true) => self.on_rst(at, segment),
+            (false, true, false) => self.on_ack(at, segment),
+            (false, false, false) => {}
+        }
+    }
+
+    /// Opens nothing, and is not counted twice.
+    fn on_odd_syn(&mut self, at: Timestamp, segment: &Segment) {
+        let print = (Kind::Syn, segment.from, segment.to, segment.sequence, segment.timestamp, segment.identification);
+        let copy = self.recent.has_met(print, at, segment.via, is_marked(segment));
+        self.events.push_back(if copy { Event::Copy(Kind::Syn) } else { Event::OddSyn(*segment) });
+    }
+
+    fn place(&mut self, at: Timestamp) -> Timestamp {
+        let (at, stepped) = self.timeline.place(at);
+        if stepped {
+            self.events.push_back(Event::ClockStep);
+        }
+        at
+    }
+}
+
+/// Whether its identification can tell a copy through the same interface from a packet that is merely equal.
+pub(super) fn is_marked(segment: &Segment) -> bool {
+    segment.identification.is_some_and(|identification| identification != 0)
+}
+
+const TIDY_WITH_A_PACKET: usize = 2;
+const TIDY_IN_SILENCE: usize = 10_000;

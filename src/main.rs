@@ -1,0 +1,3 @@
+//! The door: see `exporter` for what happens inside.
+
+fn main() {}
