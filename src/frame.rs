@@ -42,6 +42,4 @@ pub enum Link {
     Loop,
     /// No link header: IPv4 or IPv6, told by its version.
     Raw,
-    /// A link layer by its LINKTYPE_ number that nothing here understands.
-    Unknown(i32),
 }

@@ -1,8 +1,26 @@
 //! `tcp_handshake_exporter`: what became of every TCP connection attempt that this host can see.
 //!
-//! The rooms, in the order the data walks. Imports point up this list only: a room may use those above it.
+//! The rooms, in the order the data walks. A room may use those above it, never one below.
 
-pub mod frame;
-pub mod handshake;
-pub mod packet;
+/// Packet time.
 pub mod time;
+/// What a capture hands over.
+pub mod frame;
+/// Interfaces and files; the only room that knows a device or a clock.
+pub mod capture;
+/// Facts about one packet.
+pub mod packet;
+/// Bytes to facts.
+pub mod decode;
+/// What became of each attempt.
+pub mod handshake;
+/// Vantage, port and peer.
+pub mod labels;
+/// The table of series and the numbers.
+pub mod metrics;
+/// Pages over HTTP.
+pub mod http;
+/// Flags to a typed configuration.
+pub mod cli;
+/// Everything wired together.
+pub mod exporter;

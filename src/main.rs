@@ -1,3 +1,16 @@
 //! The door: see `exporter` for what happens inside.
 
-fn main() {}
+use std::process::ExitCode;
+
+use tcp_handshake_exporter::{cli, exporter};
+
+#[allow(clippy::print_stderr, reason = "the one place where an error leaves the program")]
+fn main() -> ExitCode {
+    match exporter::run(cli::task()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tcp_handshake_exporter: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -16,7 +16,7 @@ pub(super) struct Attempt {
     /// When the first acceptable SYN/ACK was met; meaningful once `is_answered`.
     answered: Timestamp,
     /// The last four different SYNs, newest first.
-    syns: [SynPrint; REMEMBERED_SYNS],
+    syns: [SynPrint; REMEMBERED_SYNS as usize],
     pub(super) isn: u32,
     /// The server's initial sequence number; meaningful once `SERVER_ISN` is marked.
     server_isn: u32,
@@ -70,7 +70,7 @@ impl Attempt {
             name,
             first_syn: at,
             answered: at,
-            syns: [SynPrint::default(); REMEMBERED_SYNS],
+            syns: [SynPrint::default(); REMEMBERED_SYNS as usize],
             isn,
             server_isn: 0,
             owner: Owner::default(),
@@ -200,7 +200,7 @@ impl Attempt {
         if let Some(newest) = self.syns.first_mut() {
             *newest = print;
         }
-        self.syn_count = (self.syn_count + 1).min(REMEMBERED_SYNS as u8);
+        self.syn_count = REMEMBERED_SYNS.min(self.syn_count + 1);
     }
 
     /// Whether it may still matter: a decided attempt is forgotten when no further SYN of it can be due.
@@ -300,7 +300,7 @@ pub(super) const COPY_SAME_PLACE: Duration = Duration::from_millis(50);
 /// The same where nothing in the packet tells it from a retransmission.
 const COPY_UNMARKED: Duration = Duration::from_millis(5);
 
-const REMEMBERED_SYNS: usize = 4;
+const REMEMBERED_SYNS: u8 = 4;
 const KNOWN_AT_LEAST: Duration = Duration::from_secs(10);
 const KNOWN_AT_MOST: Duration = Duration::from_secs(135);
 

@@ -62,7 +62,7 @@ pub struct Opening {
     pub client: Endpoint,
     /// Who is asked.
     pub server: Endpoint,
-    /// Where the packet that opened it was met.
+    /// Where its first SYN was met, or was on its way to: out of this host, if a rejection opened it.
     pub via: Via,
 }
 

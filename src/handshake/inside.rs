@@ -44,7 +44,7 @@ impl Inside {
 
     fn bucket(&mut self, syn: &Segment) -> Option<&mut [Hint; WAYS]> {
         let hash = self.hasher.hash_one((syn.sequence, syn.timestamp, syn.identification));
-        let place = hash as usize % self.buckets.len();
+        let place = usize::try_from(hash % BUCKETS as u64).unwrap_or(0);
         self.buckets.get_mut(place)
     }
 }

@@ -37,7 +37,7 @@ impl Recent {
         let hash = self.hasher.hash_one(print);
         let tag = (hash >> 32) as u32 | 1;
         let via = PackedVia::new(via, false);
-        let place = hash as usize % self.buckets.len();
+        let place = usize::try_from(hash % BUCKETS as u64).unwrap_or(0);
         let Some(bucket) = self.buckets.get_mut(place) else { return false };
         let known = bucket.iter_mut().find(|sighting| sighting.tag == tag);
         if let Some(known) = &known {

@@ -100,8 +100,9 @@ impl Store {
         let name = attempt.name;
         let slot = match self.free {
             NOBODY => {
+                let slot = u32::try_from(self.slab.len()).unwrap_or(NOBODY);
                 self.slab.push(attempt);
-                (self.slab.len() - 1) as u32
+                slot
             }
             slot => {
                 self.free = self.get(slot).newer;

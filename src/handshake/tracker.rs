@@ -9,7 +9,7 @@ use super::inside::Inside;
 use super::recent::Recent;
 use super::store::Store;
 use super::timeline::Timeline;
-use crate::packet::{Flags, IcmpError, Packet, Segment, Via};
+use crate::packet::{Direction, Flags, IcmpError, Packet, Segment, Via};
 use crate::time::Timestamp;
 
 /// Follows every attempt to its end.
@@ -108,7 +108,9 @@ impl Tracker {
     pub fn open_rejected(&mut self, at: Timestamp, error: &IcmpError) {
         let at = self.place(at);
         let name = Name { client: error.quote.from, server: error.quote.to };
-        let slot = self.open(Attempt::new(name, at, error.quote.sequence, None), at, error.via);
+        // The error came in over the loopback, but the SYN it is about was on its way out.
+        let via = Via { direction: Direction::Leaving, loopback: false, ..error.via };
+        let slot = self.open(Attempt::new(name, at, error.quote.sequence, None), at, via);
         self.reject(slot, error.code, error.reporter);
     }
 

@@ -1,0 +1,264 @@
+//! Live interfaces: opened, drained, and opened again when they come back. The only place where a clock is read.
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use pcap::{Active, Capture, Precision};
+
+use super::error::{CaptureError, words};
+use super::file::{BATCH, frame_of};
+use super::filter::Filter;
+use super::link::{LINUX_SLL2, understood};
+use super::merge::Merger;
+use super::{Condition, Progress, Source, interfaces};
+use crate::frame::{Frame, Interface, Link};
+use crate::time::Timestamp;
+
+/// One or more interfaces, captured at once.
+pub struct Live {
+    taps: Vec<Tap>,
+    options: LiveOptions,
+    merger: Merger,
+    /// Whether the last read left nothing behind, so that it is worth waiting.
+    drained: bool,
+}
+
+/// How to capture.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LiveOptions {
+    /// Size of each interface's ring, in bytes.
+    pub buffer_size: i32,
+    /// What passes.
+    pub filter: Filter,
+}
+
+struct Tap {
+    name: String,
+    interface: Interface,
+    capture: Option<Capture<Active>>,
+    reopen_at: Timestamp,
+    drops: Drops,
+    /// Frames up to then were read: later reads give later ones.
+    read_up_to: Timestamp,
+}
+
+/// Drop counts that go on where libpcap's 32-bit ones wrap, or start anew with a new capture.
+#[derive(Default)]
+struct Drops {
+    by_kernel: u64,
+    by_interface: u64,
+    last: (u32, u32),
+}
+
+impl Live {
+    /// Opens all of them; `any` is every interface there is or will be.
+    ///
+    /// # Errors
+    ///
+    /// No privilege, no such interface, an interface that is down, a filter that is none.
+    pub fn open(names: &[String], options: LiveOptions) -> Result<Self, CaptureError> {
+        let ids = 0u16..;
+        let taps = ids.zip(names).map(|(id, name)| Tap::open(name, id, &options)).collect::<Result<_, _>>()?;
+        Ok(Self { taps, options, merger: Merger::default(), drained: false })
+    }
+
+    /// Reads what each ring holds, some of it where it holds much. Says whether all of them were empty.
+    fn drain(&mut self, sink: &mut dyn FnMut(Frame<'_>)) -> Result<bool, CaptureError> {
+        let now = now();
+        if let [only] = self.taps.as_mut_slice() {
+            return Ok(only.read(now, &self.options, sink)? == 0);
+        }
+        let mut empty = true;
+        for tap in &mut self.taps {
+            let merger = &mut self.merger;
+            empty &= tap.read(now, &self.options, &mut |frame| merger.hold(&frame))? == 0;
+        }
+        self.release(now.before(HOLD), sink);
+        Ok(empty)
+    }
+
+    /// Hands over what no ring can have anything earlier for, what was held for long enough, and what is too much.
+    fn release(&mut self, settled: Timestamp, sink: &mut dyn FnMut(Frame<'_>)) {
+        let read = self.taps.iter().map(|tap| tap.read_up_to).min().unwrap_or(settled);
+        while let Some((at, id)) = self.merger.earliest() {
+            let due = at <= read.max(settled) || self.merger.len() > MAX_HELD;
+            match self.taps.get(usize::from(id)) {
+                Some(tap) if due => self.merger.release(&tap.interface, sink),
+                _ => break,
+            }
+        }
+    }
+
+    fn wait(&self) -> Result<(), CaptureError> {
+        let mut fds: Vec<PollFd<'_>> = self.taps.iter().filter_map(Tap::poll_fd).collect();
+        match poll(&mut fds, PollTimeout::from(WAIT)) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
+            Err(error) => Err(CaptureError::Wait(error.to_string())),
+        }
+    }
+}
+
+impl Source for Live {
+    fn read(&mut self, sink: &mut dyn FnMut(Frame<'_>)) -> Result<Progress, CaptureError> {
+        if self.drained {
+            self.wait()?;
+        }
+        self.drained = self.drain(sink)?;
+        // A block that the kernel has not handed over yet may hold packets a little older than now.
+        Ok(if self.drained { Progress::Quiet(now().before(HOLD)) } else { Progress::Busy })
+    }
+
+    fn conditions(&mut self) -> Vec<Condition> {
+        self.taps.iter_mut().map(Tap::condition).collect()
+    }
+}
+
+impl Tap {
+    fn open(name: &str, id: u16, options: &LiveOptions) -> Result<Self, CaptureError> {
+        let (capture, interface) = open_capture(name, id, options)?;
+        Ok(Self {
+            name: name.to_owned(),
+            interface,
+            capture: Some(capture),
+            reopen_at: Timestamp::default(),
+            drops: Drops::default(),
+            read_up_to: Timestamp::default(),
+        })
+    }
+
+    /// Reads a batch. An interface that is gone, or down, is tried again every second.
+    fn read(
+        &mut self,
+        now: Timestamp,
+        options: &LiveOptions,
+        sink: &mut dyn FnMut(Frame<'_>),
+    ) -> Result<usize, CaptureError> {
+        let Some(capture) = &mut self.capture else {
+            self.read_up_to = now.before(HOLD);
+            return if now >= self.reopen_at { self.reopen(now, options).map(|()| 0) } else { Ok(0) };
+        };
+        let (interface, mut last) = (&self.interface, None);
+        let read = capture.dispatch(Some(BATCH), |packet| {
+            let frame = frame_of(&packet, interface);
+            last = Some(frame.at);
+            sink(frame);
+        });
+        self.read_up_to = last.unwrap_or_else(|| self.read_up_to.max(now.before(HOLD)));
+        match read {
+            Ok(count) => Ok(count),
+            Err(error) => {
+                tracing::warn!(interface = self.name, reason = words(&error), "capture stopped, trying again");
+                self.capture = None;
+                self.reopen_at = now + REOPEN;
+                self.drops.last = (0, 0);
+                Ok(0)
+            }
+        }
+    }
+
+    fn reopen(&mut self, now: Timestamp, options: &LiveOptions) -> Result<(), CaptureError> {
+        self.reopen_at = now + REOPEN;
+        match open_capture(&self.name, self.interface.id, options) {
+            Ok((capture, interface)) => {
+                tracing::info!(interface = self.name, "capture goes on");
+                self.capture = Some(capture);
+                self.interface = interface;
+                Ok(())
+            }
+            Err(CaptureError::NoSuchInterface { .. } | CaptureError::Down { .. }) => Ok(()),
+            Err(for_good) => Err(for_good),
+        }
+    }
+
+    fn condition(&mut self) -> Condition {
+        if let Some(stats) = self.capture.as_mut().and_then(|capture| capture.stats().ok()) {
+            self.drops.add(stats.dropped, stats.if_dropped);
+        }
+        Condition {
+            name: self.name.clone(),
+            up: self.capture.is_some(),
+            dropped_by_kernel: self.drops.by_kernel,
+            dropped_by_interface: self.drops.by_interface,
+            broken: None,
+        }
+    }
+
+    #[allow(unsafe_code, reason = "the descriptor belongs to the capture, which outlives the borrow")]
+    fn poll_fd(&self) -> Option<PollFd<'_>> {
+        let fd = self.capture.as_ref()?.as_raw_fd();
+        // SAFETY: libpcap keeps the descriptor open for as long as the capture lives, and `self` is borrowed.
+        Some(PollFd::new(unsafe { BorrowedFd::borrow_raw(fd) }, PollFlags::POLLIN))
+    }
+}
+
+impl Drops {
+    fn add(&mut self, by_kernel: u32, by_interface: u32) {
+        self.by_kernel += u64::from(by_kernel.wrapping_sub(self.last.0));
+        self.by_interface += u64::from(by_interface.wrapping_sub(self.last.1));
+        self.last = (by_kernel, by_interface);
+    }
+}
+
+/// A ring that the kernel hands over in blocks (TPACKET_V3: no immediate mode, and a timeout that retires blocks that
+/// are not full), nanosecond timestamps, and of each frame as much as headers need.
+fn open_capture(name: &str, id: u16, options: &LiveOptions) -> Result<(Capture<Active>, Interface), CaptureError> {
+    let known = interfaces::list()?;
+    if name != ANY && !known.contains_key(name) {
+        let known = known.into_keys().collect();
+        return Err(CaptureError::NoSuchInterface { interface: name.to_owned(), known });
+    }
+    let explained = |error: pcap::Error| explain(name, &words(&error));
+    let mut capture = Capture::from_device(name)
+        .map_err(explained)?
+        .promisc(name != ANY)
+        .snaplen(SNAPLEN)
+        .timeout(BLOCK_TIMEOUT)
+        .buffer_size(options.buffer_size)
+        .precision(Precision::Nano)
+        .open()
+        .and_then(Capture::setnonblock)
+        .map_err(explained)?;
+    // Only the second version of the cooked header tells interfaces apart; older libpcaps have the first one alone.
+    if name == ANY && capture.set_datalink(LINUX_SLL2).is_err() {
+        tracing::warn!("libpcap does not tell interfaces apart: copies on bridges are known by direction alone");
+    }
+    let link = understood(capture.get_datalink(), name)?;
+    options.filter.install(&mut capture, link)?;
+    let own = known.get(name).and_then(|interface| interface.hardware_address);
+    let hardware_address = own.filter(|_| link == Link::Ethernet);
+    Ok((capture, Interface { id, link, hardware_address }))
+}
+
+fn explain(name: &str, reason: &str) -> CaptureError {
+    let interface = name.to_owned();
+    let says = |words: &str| reason.to_lowercase().contains(words);
+    if says("permission") || says("not permitted") {
+        let binary = std::env::current_exe().map_or_else(|_| "<binary>".to_owned(), |path| path.display().to_string());
+        CaptureError::NotPermitted { interface, binary }
+    } else if says("is not up") || says("network is down") {
+        CaptureError::Down { interface }
+    } else if says("no such device") {
+        CaptureError::NoSuchInterface { interface, known: Vec::new() }
+    } else {
+        CaptureError::Interface { interface, reason: reason.to_owned() }
+    }
+}
+
+fn now() -> Timestamp {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(Timestamp::default(), |since| Timestamp::default() + since)
+}
+
+/// The name that stands for every interface.
+pub const ANY: &str = "any";
+/// Long enough for link header, tags, IPv6 with an extension header or IPv4 with options, and TCP with options; and
+/// for the quote in an ICMP error.
+const SNAPLEN: i32 = 160;
+/// Milliseconds after which the kernel hands over a block that is not full.
+const BLOCK_TIMEOUT: i32 = 50;
+/// Milliseconds that a read waits for packets; also how soon a stop is noticed.
+const WAIT: u8 = 100;
+/// How far behind the clock "nothing arrived" is said.
+const HOLD: Duration = Duration::from_millis(250);
+const REOPEN: Duration = Duration::from_secs(1);
+const MAX_HELD: usize = 65_536;

@@ -1,0 +1,406 @@
+//! The command line: flags, each also an environment variable, made into a typed configuration at once.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use ipnet::IpNet;
+
+use crate::capture::Filter;
+use crate::handshake::Limits;
+use crate::http::ListenAddress;
+use crate::labels::{PeerGroup, Peers, network};
+use crate::metrics::Bounds;
+
+/// What the program is to do.
+#[derive(Debug)]
+pub enum Task {
+    /// Sniff, or read captures, and serve /metrics.
+    Serve(Box<Serve>),
+    /// Read captures, print what /metrics would show, and end.
+    Diagnose(Box<Diagnose>),
+    /// List what can be sniffed.
+    Interfaces,
+}
+
+/// The main job.
+#[derive(Debug)]
+pub struct Serve {
+    /// What to watch.
+    pub source: Watch,
+    /// How to judge and name attempts.
+    pub counting: Counting,
+    /// Where to listen.
+    pub listen: Vec<ListenAddress>,
+    /// Path of the metrics page.
+    pub telemetry_path: String,
+    /// Requests served at once; no bound if zero.
+    pub max_requests: usize,
+    /// Whether the exporter's own metrics are left out.
+    pub disable_exporter_metrics: bool,
+    /// How to log.
+    pub log: Log,
+}
+
+/// The same from files, once.
+#[derive(Debug)]
+pub struct Diagnose {
+    /// The capture files.
+    pub files: Vec<String>,
+    /// How to judge and name attempts.
+    pub counting: Counting,
+    /// How to log.
+    pub log: Log,
+}
+
+/// Where packets come from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Watch {
+    /// Live interfaces, with rings of so many bytes.
+    Interfaces(Vec<String>, i32),
+    /// Capture files.
+    Files(Vec<String>),
+}
+
+/// How packets become numbers.
+#[derive(Clone, Debug)]
+pub struct Counting {
+    /// What passes the capture.
+    pub filter: Filter,
+    /// Server ports that count; all if empty.
+    pub ports: Vec<PortRange>,
+    /// Networks declared to be this host's.
+    pub local: Vec<IpNet>,
+    /// Bounds on attempts.
+    pub limits: Limits,
+    /// Most sets of series.
+    pub max_sets: usize,
+    /// After how long without a packet a set is removed.
+    pub idle_timeout: Duration,
+    /// How addresses become peers.
+    pub peers: Peers,
+    /// Bounds of the latency buckets.
+    pub bounds: Bounds,
+    /// The peer groups as given, for the record.
+    pub peer_groups: String,
+    /// The prefix lengths as given, for the record.
+    pub peer_prefixes: (u8, u8),
+}
+
+/// Where log lines go: standard error, in this form, from this level on.
+#[derive(Clone, Copy, Debug)]
+pub struct Log {
+    /// The least level that is logged.
+    pub level: tracing::level_filters::LevelFilter,
+    /// The form.
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum LogFormat {
+    /// `key=value` pairs.
+    Logfmt,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A port, or a range of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PortRange {
+    first: u16,
+    last: u16,
+}
+
+impl PortRange {
+    /// Whether the port is in it.
+    pub const fn contains(&self, port: u16) -> bool {
+        self.first <= port && port <= self.last
+    }
+}
+
+impl std::fmt::Display for PortRange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.first == self.last { write!(f, "{}", self.first) } else { write!(f, "{}-{}", self.first, self.last) }
+    }
+}
+
+/// Reads the command line and the environment. On a wrong one it says what is wrong and ends the program with status
+/// 2; asked for help or the version, with 0.
+pub fn task() -> Task {
+    Flags::parse().into()
+}
+
+#[derive(Parser)]
+#[command(
+    name = "tcp_handshake_exporter",
+    version,
+    about,
+    args_conflicts_with_subcommands = true,
+    max_term_width = 100
+)]
+struct Flags {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    capture: CaptureFlags,
+    #[command(flatten)]
+    counting: CountingFlags,
+    #[command(flatten)]
+    web: WebFlags,
+    #[command(flatten)]
+    log: LogFlags,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Read capture files, print what /metrics would show after them, and end
+    Diagnose(Box<DiagnoseFlags>),
+    /// List what can be sniffed: name, addresses, state, link type
+    Interfaces,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Capture")]
+struct CaptureFlags {
+    /// Interface to sniff; repeatable [default: any]
+    #[arg(
+        short = 'i',
+        long = "capture.interface",
+        env = "TCP_HANDSHAKE_EXPORTER_CAPTURE_INTERFACE",
+        value_name = "NAME",
+        value_delimiter = ','
+    )]
+    interface: Vec<String>,
+    /// Capture file (pcap, pcapng, "-" for standard input) to read instead, then go on serving; repeatable
+    #[arg(
+        short = 'r',
+        long = "capture.file",
+        env = "TCP_HANDSHAKE_EXPORTER_CAPTURE_FILE",
+        value_name = "FILE",
+        conflicts_with = "interface"
+    )]
+    file: Vec<String>,
+    /// Size of each interface's ring buffer
+    #[arg(long = "capture.buffer-size", env = "TCP_HANDSHAKE_EXPORTER_CAPTURE_BUFFER_SIZE", value_name = "SIZE", default_value = "16MiB", value_parser = buffer_size)]
+    buffer_size: i32,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Counting")]
+struct CountingFlags {
+    /// Count only attempts to these server ports; repeatable
+    #[arg(short = 'p', long = "capture.port", env = "TCP_HANDSHAKE_EXPORTER_CAPTURE_PORT", value_name = "PORT|A-B", value_parser = port_range, value_delimiter = ',')]
+    port: Vec<PortRange>,
+    /// pcap-filter(7) expression that TCP segments must match; ICMP errors always pass
+    #[arg(long = "capture.filter", env = "TCP_HANDSHAKE_EXPORTER_CAPTURE_FILTER", value_name = "EXPR")]
+    filter: Option<String>,
+    /// Addresses to count as this host's, beside those of its interfaces; for capture files the only ones; repeatable
+    #[arg(long = "capture.local", env = "TCP_HANDSHAKE_EXPORTER_CAPTURE_LOCAL", value_name = "CIDR", value_parser = network, value_delimiter = ',')]
+    local: Vec<IpNet>,
+    /// Capture ACKs without data too, for the third leg of the handshake
+    #[arg(long = "capture.acks", env = "TCP_HANDSHAKE_EXPORTER_CAPTURE_ACKS")]
+    acks: bool,
+    /// An attempt without an answer so long after its first SYN is unanswered
+    #[arg(long = "handshake.timeout", env = "TCP_HANDSHAKE_EXPORTER_HANDSHAKE_TIMEOUT", value_name = "DURATION", default_value = "5s", value_parser = timeout)]
+    timeout: Duration,
+    /// Most attempts remembered at once
+    #[arg(long = "handshake.max-attempts", env = "TCP_HANDSHAKE_EXPORTER_HANDSHAKE_MAX_ATTEMPTS", value_name = "COUNT", default_value = "131072", value_parser = max_attempts)]
+    max_attempts: usize,
+    /// Most sets of series; what does not fit is counted under peer="other"
+    #[arg(long = "labels.max-sets", env = "TCP_HANDSHAKE_EXPORTER_LABELS_MAX_SETS", value_name = "COUNT", default_value = "500", value_parser = max_sets)]
+    max_sets: usize,
+    /// Remove a set of series when nothing was seen of it for so long
+    #[arg(long = "labels.idle-timeout", env = "TCP_HANDSHAKE_EXPORTER_LABELS_IDLE_TIMEOUT", value_name = "DURATION", default_value = "24h", value_parser = idle_timeout)]
+    idle_timeout: Duration,
+    /// Count the peers of these networks as one, under this name; repeatable
+    #[arg(
+        long = "labels.peer-group",
+        env = "TCP_HANDSHAKE_EXPORTER_LABELS_PEER_GROUP",
+        value_name = "NAME=CIDR[,CIDR...]",
+        value_delimiter = ';'
+    )]
+    peer_group: Vec<PeerGroup>,
+    /// Cut IPv4 peers to networks of this prefix length
+    #[arg(long = "labels.peer-prefix-v4", env = "TCP_HANDSHAKE_EXPORTER_LABELS_PEER_PREFIX_V4", value_name = "BITS", default_value = "32", value_parser = clap::value_parser!(u8).range(0..=32))]
+    peer_prefix_v4: u8,
+    /// Cut IPv6 peers to networks of this prefix length
+    #[arg(long = "labels.peer-prefix-v6", env = "TCP_HANDSHAKE_EXPORTER_LABELS_PEER_PREFIX_V6", value_name = "BITS", default_value = "128", value_parser = clap::value_parser!(u8).range(0..=128))]
+    peer_prefix_v6: u8,
+    /// Upper bounds of the latency buckets in seconds, comma-separated; empty for sum and count only
+    #[arg(long = "metrics.latency-buckets", env = "TCP_HANDSHAKE_EXPORTER_METRICS_LATENCY_BUCKETS", value_name = "LIST", value_parser = bounds)]
+    latency_buckets: Option<Bounds>,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Web")]
+struct WebFlags {
+    /// Address to listen on; repeatable
+    #[arg(
+        long = "web.listen-address",
+        env = "TCP_HANDSHAKE_EXPORTER_WEB_LISTEN_ADDRESS",
+        value_name = "ADDRESS",
+        default_value = ":10077",
+        value_delimiter = ','
+    )]
+    listen_address: Vec<ListenAddress>,
+    /// Path of the metrics page
+    #[arg(long = "web.telemetry-path", env = "TCP_HANDSHAKE_EXPORTER_WEB_TELEMETRY_PATH", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path)]
+    telemetry_path: String,
+    /// Most requests served at once, 0 for no bound
+    #[arg(
+        long = "web.max-requests",
+        env = "TCP_HANDSHAKE_EXPORTER_WEB_MAX_REQUESTS",
+        value_name = "COUNT",
+        default_value = "40"
+    )]
+    max_requests: usize,
+    /// Leave the metrics about the exporter itself out
+    #[arg(long = "web.disable-exporter-metrics", env = "TCP_HANDSHAKE_EXPORTER_WEB_DISABLE_EXPORTER_METRICS")]
+    disable_exporter_metrics: bool,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Log")]
+struct LogFlags {
+    /// Least level that is logged: error, warn, info, debug, trace
+    #[arg(long = "log.level", env = "TCP_HANDSHAKE_EXPORTER_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
+    level: tracing::level_filters::LevelFilter,
+    /// Form of log lines
+    #[arg(
+        long = "log.format",
+        env = "TCP_HANDSHAKE_EXPORTER_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "logfmt"
+    )]
+    format: LogFormat,
+}
+
+#[derive(Args)]
+struct DiagnoseFlags {
+    /// Capture files (pcap, pcapng, "-" for standard input)
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<String>,
+    /// What to print
+    #[arg(long, value_name = "FORMAT")]
+    output: OutputFormat,
+    #[command(flatten)]
+    counting: CountingFlags,
+    #[command(flatten)]
+    log: LogFlags,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum OutputFormat {
+    /// What /metrics would show
+    Metrics,
+}
+
+impl From<Flags> for Task {
+    fn from(flags: Flags) -> Self {
+        match flags.command {
+            None => Self::Serve(Box::new(Serve {
+                source: flags.capture.into(),
+                counting: flags.counting.into(),
+                listen: flags.web.listen_address,
+                telemetry_path: flags.web.telemetry_path,
+                max_requests: flags.web.max_requests,
+                disable_exporter_metrics: flags.web.disable_exporter_metrics,
+                log: flags.log.into(),
+            })),
+            Some(Command::Diagnose(flags)) => {
+                let DiagnoseFlags { files, output: OutputFormat::Metrics, counting, log } = *flags;
+                Self::Diagnose(Box::new(Diagnose { files, counting: counting.into(), log: log.into() }))
+            }
+            Some(Command::Interfaces) => Self::Interfaces,
+        }
+    }
+}
+
+impl From<CaptureFlags> for Watch {
+    fn from(flags: CaptureFlags) -> Self {
+        if !flags.file.is_empty() {
+            Self::Files(flags.file)
+        } else if flags.interface.is_empty() {
+            Self::Interfaces(vec![crate::capture::ANY.to_owned()], flags.buffer_size)
+        } else {
+            Self::Interfaces(flags.interface, flags.buffer_size)
+        }
+    }
+}
+
+impl From<CountingFlags> for Counting {
+    fn from(flags: CountingFlags) -> Self {
+        let peer_groups = flags.peer_group.iter().map(ToString::to_string).collect::<Vec<_>>().join(";");
+        Self {
+            filter: Filter { expression: flags.filter, acks: flags.acks },
+            ports: flags.port,
+            local: flags.local,
+            limits: Limits { timeout: flags.timeout, max_attempts: flags.max_attempts },
+            max_sets: flags.max_sets,
+            idle_timeout: flags.idle_timeout,
+            peers: Peers::new(flags.peer_group, flags.peer_prefix_v4, flags.peer_prefix_v6),
+            bounds: flags.latency_buckets.unwrap_or_default(),
+            peer_groups,
+            peer_prefixes: (flags.peer_prefix_v4, flags.peer_prefix_v6),
+        }
+    }
+}
+
+impl From<LogFlags> for Log {
+    fn from(flags: LogFlags) -> Self {
+        Self { level: flags.level, format: flags.format }
+    }
+}
+
+fn port_range(text: &str) -> Result<PortRange, String> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let port = |text: &str| text.trim().parse::<u16>();
+    match (port(first), port(last)) {
+        (Ok(first), Ok(last)) if first <= last => Ok(PortRange { first, last }),
+        _ => Err("write a port from 0 to 65535, or a range such as 8000-8099".to_owned()),
+    }
+}
+
+fn buffer_size(text: &str) -> Result<i32, String> {
+    let size: ByteSize = text.parse().map_err(|_| "write a size such as 16MiB".to_owned())?;
+    let bytes = i32::try_from(size.as_u64()).ok().filter(|bytes| *bytes >= 65_536);
+    bytes.ok_or_else(|| "the ring must have at least 64KiB and less than 2GiB".to_owned())
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    let range = Duration::from_millis(100)..=Duration::from_secs(600);
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    range.contains(&duration).then_some(duration).ok_or_else(|| "write a duration from 100ms to 10m".to_owned())
+}
+
+fn idle_timeout(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    (duration >= Duration::from_secs(600))
+        .then_some(duration)
+        .ok_or_else(|| "write a duration of at least 10m".to_owned())
+}
+
+fn max_attempts(text: &str) -> Result<usize, String> {
+    in_range(text, 16..=16_777_216)
+}
+
+fn max_sets(text: &str) -> Result<usize, String> {
+    in_range(text, 1..=1_000_000)
+}
+
+fn in_range(text: &str, range: std::ops::RangeInclusive<usize>) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| format!("write a number from {} to {}", range.start(), range.end()))
+}
+
+fn bounds(text: &str) -> Result<Bounds, String> {
+    let number = |text: &str| text.trim().parse::<f64>().map_err(|_| format!("`{text}` is no number of seconds"));
+    let seconds = text.split(',').filter(|part| !part.trim().is_empty()).map(number).collect::<Result<_, _>>()?;
+    Bounds::new(seconds)
+}
+
+fn telemetry_path(text: &str) -> Result<String, String> {
+    let fits = text.starts_with('/') && text.len() > 1 && !text.starts_with("/-/");
+    fits.then(|| text.to_owned()).ok_or_else(|| "write a path such as /metrics".to_owned())
+}

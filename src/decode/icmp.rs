@@ -1,0 +1,85 @@
+//! ICMP errors (RFC 792, RFC 1122, RFC 1812, RFC 4443) and the segment they quote.
+
+use etherparse::{LaxIpSlice, ip_number};
+
+use super::net::{Family, Internet};
+use super::skip::{Skip, TRUNCATED};
+use super::tcp::flags_of_part;
+use crate::packet::{Endpoint, IcmpCode, IcmpError, Quote, Via};
+
+/// Reads the ICMP error that `packet` carries.
+pub(super) fn read(packet: &Internet<'_>, via: Via, family: Family, bytes: &[u8]) -> Result<IcmpError, Skip> {
+    let &[kind, code, ..] = bytes else { return Err(TRUNCATED) };
+    let code = match family {
+        Family::V4 => code_v4(kind, code),
+        Family::V6 => code_v6(kind, code),
+    };
+    let code = code.ok_or(Skip::NotTcpError)?;
+    let quote = quote(bytes.get(ICMP_HEADER..).ok_or(TRUNCATED)?)?;
+    Ok(IcmpError { via, reporter: packet.from, recipient: packet.to, code, quote })
+}
+
+/// At least the IP header and eight bytes of what follows it (RFC 792): ports and sequence number.
+fn quote(bytes: &[u8]) -> Result<Quote, Skip> {
+    let (packet, _stopped) = LaxIpSlice::from_slice(bytes).map_err(|_| TRUNCATED)?;
+    if packet.payload_ip_number() != ip_number::TCP || is_later_fragment(&packet) {
+        return Err(Skip::NotTcpError);
+    }
+    let tcp = packet.payload().payload;
+    let &[f0, f1, t0, t1, s0, s1, s2, s3, ..] = tcp else { return Err(TRUNCATED) };
+    Ok(Quote {
+        from: Endpoint { address: packet.source_addr().into(), port: u16::from_be_bytes([f0, f1]) },
+        to: Endpoint { address: packet.destination_addr().into(), port: u16::from_be_bytes([t0, t1]) },
+        sequence: u32::from_be_bytes([s0, s1, s2, s3]),
+        flags: flags_of_part(tcp),
+    })
+}
+
+fn is_later_fragment(packet: &LaxIpSlice<'_>) -> bool {
+    packet.ipv4().is_some_and(|v4| v4.header().fragments_offset().value() != 0)
+}
+
+const fn code_v4(kind: u8, code: u8) -> Option<IcmpCode> {
+    Some(match (kind, code) {
+        (3, 0) => IcmpCode::NetUnreachable,
+        (3, 1) => IcmpCode::HostUnreachable,
+        (3, 2) => IcmpCode::ProtocolUnreachable,
+        (3, 3) => IcmpCode::PortUnreachable,
+        (3, 4) => IcmpCode::FragmentationNeeded,
+        (3, 5) => IcmpCode::SourceRouteFailed,
+        (3, 6) => IcmpCode::NetUnknown,
+        (3, 7) => IcmpCode::HostUnknown,
+        (3, 8) => IcmpCode::SourceIsolated,
+        (3, 9) => IcmpCode::NetProhibited,
+        (3, 10) => IcmpCode::HostProhibited,
+        (3, 11) => IcmpCode::NetTos,
+        (3, 12) => IcmpCode::HostTos,
+        (3, 13) => IcmpCode::AdminProhibited,
+        (3, 14) => IcmpCode::PrecedenceViolation,
+        (3, 15) => IcmpCode::PrecedenceCutoff,
+        (3, _) => IcmpCode::UnreachableOther,
+        (4, _) => IcmpCode::SourceQuench,
+        (11, _) => IcmpCode::TimeExceeded,
+        (12, _) => IcmpCode::ParameterProblem,
+        _ => return None,
+    })
+}
+
+const fn code_v6(kind: u8, code: u8) -> Option<IcmpCode> {
+    Some(match (kind, code) {
+        (1, 0) => IcmpCode::NetUnreachable,
+        (1, 1) => IcmpCode::AdminProhibited,
+        (1, 2) => IcmpCode::BeyondScope,
+        (1, 3) => IcmpCode::HostUnreachable,
+        (1, 4) => IcmpCode::PortUnreachable,
+        (1, 5) => IcmpCode::PolicyFailed,
+        (1, 6) => IcmpCode::RejectRoute,
+        (1, _) => IcmpCode::UnreachableOther,
+        (2, _) => IcmpCode::FragmentationNeeded,
+        (3, _) => IcmpCode::TimeExceeded,
+        (4, _) => IcmpCode::ParameterProblem,
+        _ => return None,
+    })
+}
+
+const ICMP_HEADER: usize = 8;

@@ -1,0 +1,77 @@
+//! TCP headers (RFC 9293 section 3.1) and the one option that matters here.
+
+use etherparse::TcpHeaderSlice;
+
+use super::net::Internet;
+use super::skip::{MALFORMED, Skip, TRUNCATED};
+use crate::packet::{Endpoint, Flags, Segment, Via};
+
+/// Reads the segment that `packet` carries. Options that were cut off are done without.
+pub(super) fn read(packet: &Internet<'_>, via: Via, bytes: &[u8]) -> Result<Segment, Skip> {
+    let fixed = fixed_header(bytes)?;
+    let header = TcpHeaderSlice::from_slice(&fixed).map_err(|_| MALFORMED)?;
+    let length = header_length(bytes).filter(|&length| length >= FIXED).ok_or(MALFORMED)?;
+    let flags = Flags::from_byte(flags_byte(bytes));
+    if !flags.has(Flags::SYN) && !flags.has(Flags::RST) && !is_pure_ack(flags, packet.length, length) {
+        return Err(Skip::NotHandshake);
+    }
+    let options = bytes.get(FIXED..length.min(bytes.len())).unwrap_or_default();
+    Ok(Segment {
+        via,
+        from: Endpoint { address: packet.from, port: header.source_port() },
+        to: Endpoint { address: packet.to, port: header.destination_port() },
+        sequence: header.sequence_number(),
+        acknowledgment: header.acknowledgment_number(),
+        flags,
+        timestamp: timestamp(options),
+        identification: packet.identification,
+        hop_limit: packet.hop_limit,
+        payload_length: u16::try_from(packet.length.saturating_sub(length)).unwrap_or(u16::MAX),
+    })
+}
+
+/// The control bits of a header that may be too short to be whole.
+pub(super) fn flags_of_part(bytes: &[u8]) -> Option<Flags> {
+    bytes.get(FLAGS_AT).map(|byte| Flags::from_byte(*byte))
+}
+
+/// The first twenty bytes with a data offset that claims no more than these.
+fn fixed_header(bytes: &[u8]) -> Result<[u8; FIXED], Skip> {
+    let mut fixed = *bytes.first_chunk::<FIXED>().ok_or(TRUNCATED)?;
+    if let Some(offset) = fixed.get_mut(OFFSET_AT) {
+        *offset = *offset & 0x0f | 0x50;
+    }
+    Ok(fixed)
+}
+
+fn header_length(bytes: &[u8]) -> Option<usize> {
+    bytes.get(OFFSET_AT).map(|byte| usize::from(byte >> 4) * 4)
+}
+
+fn flags_byte(bytes: &[u8]) -> u8 {
+    bytes.get(FLAGS_AT).copied().unwrap_or(0)
+}
+
+fn is_pure_ack(flags: Flags, packet_length: usize, header_length: usize) -> bool {
+    flags == Flags::ACK && packet_length <= header_length
+}
+
+/// TSval of the timestamps option (RFC 7323 section 3.2). Options are walked by their lengths, whatever their kind.
+fn timestamp(mut options: &[u8]) -> Option<u32> {
+    loop {
+        match options {
+            [END, ..] | [] => return None,
+            [NO_OPERATION, rest @ ..] => options = rest,
+            [TIMESTAMPS, 10, a, b, c, d, ..] => return Some(u32::from_be_bytes([*a, *b, *c, *d])),
+            [_, length, ..] if *length >= 2 => options = options.get(usize::from(*length)..)?,
+            _ => return None,
+        }
+    }
+}
+
+const FIXED: usize = 20;
+const OFFSET_AT: usize = 12;
+const FLAGS_AT: usize = 13;
+const END: u8 = 0;
+const NO_OPERATION: u8 = 1;
+const TIMESTAMPS: u8 = 8;

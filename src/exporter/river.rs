@@ -1,0 +1,172 @@
+//! The river: frame to packet, packet to events, each event named and counted.
+
+use std::time::Duration;
+
+use crate::cli::PortRange;
+use crate::decode::{Skip, decode};
+use crate::frame::Frame;
+use crate::handshake::{Event, Kind, Opening, Owner, Standing, Tracker};
+use crate::labels::{Labels, SetId};
+use crate::metrics::{Ledger, SetEvent};
+use crate::packet::{Flags, IcmpError, Packet};
+use crate::time::Timestamp;
+
+/// Carries frames to the ledger.
+pub(super) struct River {
+    pub(super) tracker: Tracker,
+    pub(super) labels: Labels,
+    ports: Vec<PortRange>,
+    idle_timeout: Duration,
+    /// The latest packet time.
+    now: Timestamp,
+    next_expiry: Timestamp,
+    /// An attempt began that is nobody's here: this host's addresses may have changed.
+    pub(super) saw_stranger: bool,
+}
+
+impl River {
+    pub(super) fn new(tracker: Tracker, labels: Labels, ports: Vec<PortRange>, idle_timeout: Duration) -> Self {
+        let start = Timestamp::default();
+        Self { tracker, labels, ports, idle_timeout, now: start, next_expiry: start, saw_stranger: false }
+    }
+
+    /// Takes one frame to its end.
+    pub(super) fn take(&mut self, ledger: &mut Ledger, frame: &Frame<'_>) {
+        if let Some(interface) = ledger.own.interfaces.get_mut(usize::from(frame.interface.id)) {
+            interface.captured += 1;
+            interface.last_packet = frame.at;
+        }
+        match decode(frame) {
+            Ok(packet) if self.wants(&packet) => {
+                self.now = frame.at;
+                self.tracker.observe(frame.at, &packet);
+                self.settle(ledger);
+            }
+            Err(Skip::Undecodable(reason)) => ledger.own.undecodable(reason),
+            Ok(_) | Err(_) => {}
+        }
+    }
+
+    /// Nothing else was met up to then.
+    pub(super) fn pass_time(&mut self, ledger: &mut Ledger, now: Timestamp) {
+        self.now = now;
+        self.tracker.advance(now);
+        self.settle(ledger);
+    }
+
+    /// Brings the numbers about the tables up to date, and removes sets that are idle for too long.
+    pub(super) fn sum_up(&mut self, ledger: &mut Ledger) {
+        if self.now >= self.next_expiry {
+            self.next_expiry = self.now + EXPIRY_EVERY;
+            while let Some(set) = self.labels.sets().expire(self.idle_timeout, self.now) {
+                ledger.remove(set);
+            }
+        }
+        ledger.own.pending = self.tracker.pending();
+        ledger.own.tracked = self.tracker.tracked();
+        ledger.own.sets = self.labels.sets().count();
+        ledger.own.sets_limit = self.labels.sets().limit();
+    }
+
+    /// Whether the packet belongs to attempts to a port that counts; of a RST either end may be the server.
+    fn wants(&self, packet: &Packet) -> bool {
+        let wanted = |port| self.ports.iter().any(|range| range.contains(port));
+        self.ports.is_empty()
+            || match packet {
+                Packet::IcmpError(error) => wanted(error.quote.to.port),
+                Packet::Segment(segment) => match (segment.flags.has(Flags::SYN), segment.flags.has(Flags::ACK)) {
+                    (true, false) => wanted(segment.to.port),
+                    (true, true) => wanted(segment.from.port),
+                    (false, _) => wanted(segment.to.port) || wanted(segment.from.port),
+                },
+            }
+    }
+
+    fn settle(&mut self, ledger: &mut Ledger) {
+        while let Some(event) = self.tracker.poll() {
+            self.count(ledger, event);
+        }
+    }
+
+    fn count(&mut self, ledger: &mut Ledger, event: Event) {
+        match event {
+            Event::Opened(opening) => self.open(ledger, &opening),
+            Event::Syn(owner, kind) => self.count_in(ledger, owner, SetEvent::Syn(kind)),
+            Event::SynAck(owner, repeat) => self.count_in(ledger, owner, SetEvent::SynAck(repeat)),
+            Event::Rst(owner, side) => self.count_in(ledger, owner, SetEvent::Rst(side)),
+            Event::IcmpError(owner, code, reporter) => {
+                let reporter = self.labels.reporter(set_of(owner), reporter);
+                self.count_in(ledger, owner, SetEvent::IcmpError(code, reporter));
+            }
+            Event::Answered(owner, answer) => {
+                self.count_in(ledger, owner, SetEvent::Answered(answer));
+                if !answer.late {
+                    self.labels.sets().decided(set_of(owner));
+                }
+            }
+            Event::Failed(owner, reason) => {
+                self.count_in(ledger, owner, SetEvent::Failed(reason));
+                self.labels.sets().decided(set_of(owner));
+            }
+            Event::Evicted(owner) => {
+                self.count_in(ledger, owner, SetEvent::Evicted);
+                self.labels.sets().decided(set_of(owner));
+            }
+            Event::Completed(owner, latency) => self.count_in(ledger, owner, SetEvent::Completed(latency)),
+            Event::Copy(kind) => ledger.own.duplicate(kind),
+            Event::Unacceptable(kind) => ledger.own.unacceptable(kind),
+            Event::OddSyn(syn) => {
+                if let Some(set) = self.labels.set_of_syn(&syn, self.now) {
+                    ledger.count(set, SetEvent::OddSyn);
+                }
+            }
+            Event::UnmatchedSynAck(_) => ledger.own.unmatched(Kind::SynAck),
+            Event::UnmatchedRst(rst) => match self.labels.set_of_stray(&rst, self.now) {
+                Some((set, side)) => ledger.count(set, SetEvent::Rst(side)),
+                None => ledger.own.unmatched(Kind::Rst),
+            },
+            Event::UnmatchedIcmpError(error) if self.is_own_word(&error) => {
+                self.tracker.open_rejected(self.now, &error);
+            }
+            Event::UnmatchedIcmpError(_) => ledger.own.unmatched(Kind::Icmp),
+            Event::ClockStep => ledger.own.clock_steps += 1,
+        }
+    }
+
+    fn open(&mut self, ledger: &mut Ledger, opening: &Opening) {
+        let Opening { attempt, at, client, server, via } = *opening;
+        let admission = self.labels.admit(client, server, via, at);
+        if let Some(gone) = admission.removed {
+            ledger.remove(gone);
+        }
+        if let Some(name) = &admission.created {
+            self.saw_stranger |= name.local.is_none();
+            ledger.create(admission.set, name);
+        }
+        ledger.own.folded += u64::from(admission.folded);
+        let never_seen = admission.folded || admission.created.is_some();
+        let standing = if never_seen { Standing::NeverSeen } else { Standing::Regular };
+        self.tracker.claim(attempt, Owner(admission.set.0), standing);
+        ledger.count(admission.set, SetEvent::Opened);
+    }
+
+    fn count_in(&mut self, ledger: &mut Ledger, owner: Owner, event: SetEvent) {
+        self.labels.sets().touch(set_of(owner), self.now);
+        ledger.count(set_of(owner), event);
+    }
+
+    /// This host tells itself, over the loopback, that a SYN of its own came to nothing before any capture could see
+    /// it: nobody on the link has the address, or the local firewall rejects what goes out.
+    fn is_own_word(&self, error: &IcmpError) -> bool {
+        let quotes_a_syn = error.quote.flags.is_some_and(|flags| flags.has(Flags::SYN) && !flags.has(Flags::ACK));
+        let ours = [error.reporter, error.recipient, error.quote.from.address];
+        error.via.loopback && quotes_a_syn && ours.into_iter().all(|address| self.labels.is_own(address))
+    }
+}
+
+/// Attempts are claimed for the set that counts them.
+const fn set_of(owner: Owner) -> SetId {
+    SetId(owner.0)
+}
+
+const EXPIRY_EVERY: Duration = Duration::from_secs(60);

@@ -1,0 +1,23 @@
+//! Pages over HTTP/1.1: where to listen, what is served, and who has to wait or leave; the pages are given.
+
+mod address;
+mod connection;
+mod doors;
+mod limits;
+mod page;
+mod routes;
+mod seats;
+mod server;
+mod shared;
+
+pub use address::{AddressError, BindError, ListenAddress};
+pub use doors::ServeError;
+pub use hyper::StatusCode;
+pub use limits::Limits;
+pub use page::Page;
+pub use routes::{RouteError, Routes};
+pub use server::serve;
+pub use shared::Render;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! What is answered to one request: a status, headers and a body that many answers can share.
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Response, StatusCode};
+
+/// A page, rendered. A clone shares the body.
+#[derive(Clone, Debug)]
+pub struct Page {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Page {
+    /// A page with status 200. Browsers are told not to guess another type than this one.
+    ///
+    /// # Panics
+    /// Where the content type is no header value: it is the program's own, so the first test finds out.
+    pub fn new(content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        let page = Self { status: StatusCode::OK, headers, body: Bytes::from(body.into()) };
+        page.with_header("x-content-type-options", "nosniff")
+    }
+
+    /// Plain words.
+    pub fn text(body: impl Into<Vec<u8>>) -> Self {
+        Self::new("text/plain; charset=utf-8", body)
+    }
+
+    /// A page for browsers, which may bring its own styles and nothing else: no script, no frame, no form, no request
+    /// to anywhere. Headers given later take the place of these.
+    pub fn html(body: impl Into<Vec<u8>>) -> Self {
+        let page = Self::new("text/html; charset=utf-8", body);
+        HTML_HEADERS.iter().fold(page, |page, (name, value)| page.with_header(name, value))
+    }
+
+    /// The same with another status.
+    #[must_use]
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The same with one header more, or another value for it.
+    ///
+    /// # Panics
+    /// Where the name is not lower case or the value is no header value: both are the program's own.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        self
+    }
+
+    /// Nothing is served at that path. The path itself is not repeated: it is the client's.
+    pub(super) fn not_found(served: &str) -> Self {
+        Self::text(format!("not found: this exporter serves {served}\n")).with_status(StatusCode::NOT_FOUND)
+    }
+
+    /// The path is served, but only to be read.
+    pub(super) fn method_not_allowed() -> Self {
+        let page = Self::text("method not allowed: use GET or HEAD\n").with_status(StatusCode::METHOD_NOT_ALLOWED);
+        page.with_header("allow", "GET, HEAD")
+    }
+
+    /// More is asked for at once than may be.
+    pub(super) fn too_many_requests(max: usize) -> Self {
+        Self::text(format!("more than {max} requests at once: try again later\n"))
+            .with_status(StatusCode::SERVICE_UNAVAILABLE)
+    }
+
+    /// The page's own code panicked.
+    pub(super) fn broken() -> Self {
+        Self::text("this page could not be rendered: the exporter's standard error says why\n")
+            .with_status(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The answer to a request of that method. HEAD is told the length of what GET would get (RFC 9110 section 9.3.2).
+    pub(super) fn answer(self, method: &Method) -> Response<Full<Bytes>> {
+        let length = HeaderValue::from(self.body.len());
+        let body = if *method == Method::HEAD { Bytes::new() } else { self.body };
+        let mut response = Response::new(Full::new(body));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response.headers_mut().insert(CONTENT_LENGTH, length);
+        response
+    }
+}
+
+const HTML_HEADERS: [(&str, &str); 3] = [
+    (
+        "content-security-policy",
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'none'",
+    ),
+    ("referrer-policy", "no-referrer"),
+    ("x-frame-options", "DENY"),
+];

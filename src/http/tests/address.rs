@@ -1,0 +1,167 @@
+//! Every way to write an address, and every sentence for one that cannot be had.
+
+use std::io;
+use std::net::{TcpListener, TcpStream};
+
+use super::super::address::listen_on_first;
+use super::*;
+
+fn parse(text: &str) -> ListenAddress {
+    text.parse().unwrap()
+}
+
+fn complaint(text: &str) -> String {
+    text.parse::<ListenAddress>().unwrap_err().to_string()
+}
+
+#[test]
+fn addresses_are_shown_as_they_are_written() {
+    for text in [":10077", ":0", "127.0.0.1:0", "[::1]:10077", "[::]:80", "localhost:10077", "my-host_1.lan.:65535"] {
+        assert_eq!(parse(text).to_string(), text);
+    }
+}
+
+#[test]
+fn what_is_no_address_is_refused_with_the_way_to_write_it() {
+    for text in ["", "10077", "localhost", "localhost:", ":", "[::1]", "[::1]:"] {
+        assert_eq!(
+            complaint(text),
+            format!("no port in the listen address {text:?}: write it like :10077, 127.0.0.1:10077 or [::1]:10077")
+        );
+    }
+    for (text, port) in [(":http", "http"), (":65536", "65536"), (":+80", "+80"), ("localhost:-1", "-1")] {
+        assert_eq!(
+            complaint(text),
+            format!(
+                "no such port as {port:?} in the listen address {text:?}: \
+                 write a number from 0 (any free port) to 65535"
+            )
+        );
+    }
+    for text in ["::1:10077", "::", "fe80::1:80"] {
+        assert_eq!(
+            complaint(text),
+            format!("an IPv6 address without brackets in the listen address {text:?}: write it like [::1]:10077")
+        );
+    }
+    for (text, host) in [
+        ("127.0.0.256:80", "127.0.0.256"),
+        ("127.1:80", "127.1"),
+        ("[127.0.0.1]:80", "[127.0.0.1]"),
+        ("[::1:80", "[::1"),
+        ("http://localhost:80", "http://localhost"),
+        ("two words:80", "two words"),
+        ("*:80", "*"),
+    ] {
+        assert_eq!(
+            complaint(text),
+            format!(
+                "no such host as {host:?} in the listen address {text:?}: \
+                 write an IP address of this host, or nothing"
+            )
+        );
+    }
+}
+
+#[test]
+fn without_a_host_both_families_are_heard_on_one_port() {
+    for text in [":0", "[::]:0"] {
+        if !has_ipv6() {
+            continue;
+        }
+        let listener = parse(text).bind().unwrap();
+        let port = listener.local_addr().unwrap().port();
+        for client in ["127.0.0.1", "::1"] {
+            TcpStream::connect((client, port)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn without_ipv6_the_next_address_is_taken() {
+    let foreign = "[2001:db8::1]:0".parse().unwrap();
+    let listener = listen_on_first(&[foreign, "0.0.0.0:0".parse().unwrap()]).unwrap();
+    assert!(listener.local_addr().unwrap().is_ipv4());
+}
+
+#[test]
+fn a_taken_port_is_not_half_listened_to() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let holder = listen_on_first(&[taken]).unwrap();
+    let error = listen_on_first(&[taken, "127.0.0.1:0".parse().unwrap()]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    drop(holder);
+}
+
+#[test]
+fn localhost_is_ipv4_as_in_other_exporters() {
+    let listener = parse("localhost:0").bind().unwrap();
+    assert!(listener.local_addr().unwrap().ip().is_loopback());
+    assert!(listener.local_addr().unwrap().is_ipv4());
+}
+
+#[test]
+fn a_port_can_be_taken_again_right_after_it_was_left() {
+    let listener = parse("127.0.0.1:0").bind().unwrap();
+    let address = listener.local_addr().unwrap();
+    let client = TcpStream::connect(address).unwrap();
+    listener.set_nonblocking(false).unwrap();
+    // The server's side closes first, and so is in TIME_WAIT.
+    drop(listener.accept().unwrap());
+    drop((client, listener));
+    parse(&address.to_string()).bind().unwrap();
+}
+
+#[test]
+fn a_taken_address_says_how_to_find_who_has_it() {
+    let holder = parse("127.0.0.1:0").bind().unwrap();
+    let address = parse(&holder.local_addr().unwrap().to_string());
+    let port = holder.local_addr().unwrap().port();
+    assert_eq!(
+        address.bind().unwrap_err().to_string(),
+        format!(
+            "cannot listen on 127.0.0.1:{port}: address already in use: stop what listens there \
+             (ss -ltnp 'sport = :{port}') or choose another --web.listen-address"
+        )
+    );
+}
+
+#[test]
+fn a_foreign_address_says_where_to_look_for_own_ones() {
+    assert_eq!(
+        parse("192.0.2.1:10077").bind().unwrap_err().to_string(),
+        "cannot listen on 192.0.2.1:10077: this host has no such address: \
+         choose one of its own (ip address show) in --web.listen-address, or :10077 for all of them"
+    );
+}
+
+#[test]
+fn a_name_that_stands_for_nothing_is_named() {
+    let error = parse("nobody.invalid:10077").bind().unwrap_err();
+    assert!(matches!(&error, BindError::Name { .. }), "{error}");
+    let (address, source) = (parse("nobody.invalid:10077"), io::Error::other("Name or service not known"));
+    assert_eq!(
+        BindError::Name { address, source }.to_string(),
+        "cannot listen on nobody.invalid:10077: Name or service not known: \
+         write an IP address of this host in --web.listen-address"
+    );
+}
+
+#[test]
+fn what_only_root_may_is_said_so() {
+    assert_eq!(
+        BindError::Denied { address: parse(":80") }.to_string(),
+        "cannot listen on :80: permission denied: \
+         choose a port from 1024 in --web.listen-address, or give the program CAP_NET_BIND_SERVICE"
+    );
+}
+
+#[test]
+fn what_else_the_system_says_is_passed_on() {
+    let (address, source) = (parse("[::1]:80"), io::Error::from_raw_os_error(97));
+    assert_eq!(
+        BindError::Other { address, source }.to_string(),
+        "cannot listen on [::1]:80: Address family not supported by protocol (os error 97): \
+         choose another --web.listen-address"
+    );
+}

@@ -1,0 +1,198 @@
+//! The room as its clients meet it: a server on a socket, clients that behave and clients that do not.
+
+mod address;
+mod clients;
+mod crowds;
+mod routes;
+mod shared;
+mod stop;
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tokio::runtime;
+use tokio::sync::oneshot;
+
+use super::*;
+
+/// A server on a thread of its own.
+struct Served {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Served {
+    fn start(routes: Routes, limits: Limits) -> Self {
+        Self::start_on(&["127.0.0.1:0"], routes, limits).0
+    }
+
+    fn start_on(on: &[&str], routes: Routes, limits: Limits) -> (Self, Vec<SocketAddr>) {
+        let listeners: Vec<_> = on.iter().map(|on| on.parse::<ListenAddress>().unwrap().bind().unwrap()).collect();
+        let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::spawn(move || {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(serve(listeners, routes, limits, async { drop(stopped.await) })).unwrap();
+            runtime.shutdown_background();
+        });
+        (Self { address: addresses[0], stop: Some(stop), thread: Some(thread) }, addresses)
+    }
+
+    fn client(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    /// Tells it to stop, and waits until it takes no connection any more.
+    fn tell_to_stop(&mut self) {
+        drop(self.stop.take());
+        while TcpStream::connect(self.address).is_ok() {}
+    }
+
+    /// Stops it; how long that took.
+    fn stop(mut self) -> Duration {
+        let start = Instant::now();
+        drop(self.stop.take());
+        self.thread.take().unwrap().join().unwrap();
+        start.elapsed()
+    }
+}
+
+/// A client, who waits five seconds at most.
+struct Client(TcpStream);
+
+/// What it gets.
+#[derive(Debug)]
+struct Reply {
+    status: u16,
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Client {
+    fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        Self(stream)
+    }
+
+    fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.write_all(bytes.as_ref()).unwrap();
+    }
+
+    fn ask(&mut self, method: &str, path: &str) {
+        self.send(format!("{method} {path} HTTP/1.1\r\nHost: test\r\n\r\n"));
+    }
+
+    fn get(&mut self, path: &str) -> Reply {
+        self.ask("GET", path);
+        self.reply()
+    }
+
+    fn reply(&mut self) -> Reply {
+        let (status, head) = self.head();
+        let mut body = vec![0; header(&head, "content-length").unwrap().parse().unwrap()];
+        self.0.read_exact(&mut body).unwrap();
+        Reply { status, head, body }
+    }
+
+    fn head(&mut self) -> (u16, String) {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            self.0.read_exact(&mut byte).unwrap();
+            head.extend(byte);
+        }
+        let head = String::from_utf8(head).unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), head)
+    }
+
+    /// Waits until the server closes; what came before that.
+    fn rest(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        match self.0.read_to_end(&mut rest) {
+            Ok(_) => rest,
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => rest,
+            Err(error) => panic!("neither closed nor reset: {error}"),
+        }
+    }
+
+    /// Nothing comes for so long, and the connection stays open.
+    fn hears_nothing_for(&mut self, time: Duration) {
+        self.0.set_read_timeout(Some(time)).unwrap();
+        assert_eq!(self.0.peek(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+        self.0.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    }
+}
+
+impl Reply {
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        header(&self.head, name)
+    }
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head.lines().filter_map(|line| line.split_once(": ")).find(|(found, _)| *found == name).map(|(_, value)| value)
+}
+
+fn routes() -> Routes {
+    Routes::new(|| Ok(()))
+}
+
+/// Routes with one page, `/metrics`.
+fn page(render: impl Fn() -> Page + Send + Sync + 'static) -> Routes {
+    routes().with_page("/metrics", Arc::new(render)).unwrap()
+}
+
+/// A page that no socket buffer holds.
+fn endless() -> Page {
+    Page::text(vec![b'x'; ENDLESS])
+}
+
+const ENDLESS: usize = 32 * 1024 * 1024;
+
+/// A page whose renders say that they start, and then wait to be let through.
+struct Gate {
+    started: mpsc::Receiver<()>,
+    open: mpsc::Sender<()>,
+}
+
+impl Gate {
+    fn new(render: impl Fn() -> Page + Send + Sync + 'static) -> (Self, Render) {
+        let (start, started) = mpsc::channel();
+        let (open, opened) = mpsc::channel();
+        let opened = Mutex::new(opened);
+        let gated = move || {
+            let _ = start.send(());
+            // An error means that the gate is gone, and stays open.
+            let _ = opened.lock().unwrap().recv();
+            render()
+        };
+        (Self { started, open }, Arc::new(gated))
+    }
+
+    fn wait_for_start(&self) {
+        self.started.recv_timeout(Duration::from_secs(5)).unwrap();
+    }
+
+    fn let_one_through(&self) {
+        self.open.send(()).unwrap();
+    }
+}
+
+/// Whether this host has IPv6; loudly where not, and never so where CI=true.
+fn has_ipv6() -> bool {
+    let has = std::net::TcpListener::bind("[::1]:0").is_ok();
+    assert!(has || std::env::var("CI").as_deref() != Ok("true"), "CI must have IPv6");
+    if !has {
+        eprintln!("NOT TESTED: this host has no IPv6");
+    }
+    has
+}

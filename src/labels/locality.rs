@@ -1,0 +1,73 @@
+//! Which addresses are this host's, and so from where it sees an attempt.
+
+use std::net::IpAddr;
+
+use hashbrown::HashSet;
+use ipnet::IpNet;
+
+use super::name::Vantage;
+use crate::packet::{Address, Direction};
+
+/// How it is told what is local.
+#[derive(Clone, Debug)]
+pub enum Locality {
+    /// A live host: the addresses of its interfaces, all of the loopback, and networks that were declared.
+    Host {
+        /// Of its interfaces.
+        addresses: HashSet<Address, foldhash::fast::RandomState>,
+        /// Declared to be its own: container networks, virtual addresses.
+        networks: Vec<IpNet>,
+    },
+    /// A capture from somewhere: networks that were declared, and nothing else.
+    Declared(Vec<IpNet>),
+    /// A capture from somewhere of which nothing was said: a cooked link header's packet type is taken for a hint.
+    /// On a router it misleads, for what it forwards comes in and leaves like its own.
+    Guess,
+}
+
+impl Locality {
+    /// A live host with these addresses.
+    pub fn host(addresses: impl IntoIterator<Item = IpAddr>, networks: Vec<IpNet>) -> Self {
+        Self::Host { addresses: addresses.into_iter().map(Address::from).collect(), networks }
+    }
+
+    /// A capture file, of which these networks are known to be its host's.
+    pub fn of_file(networks: Vec<IpNet>) -> Self {
+        if networks.is_empty() { Self::Guess } else { Self::Declared(networks) }
+    }
+
+    /// Whether the address is known to be this host's.
+    pub fn is_local(&self, address: Address) -> bool {
+        let within = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&address.ip()));
+        match self {
+            Self::Host { addresses, networks } => {
+                address.ip().is_loopback() || addresses.contains(&address) || within(networks)
+            }
+            Self::Declared(networks) => within(networks),
+            Self::Guess => false,
+        }
+    }
+
+    /// Whether the address is this host's, as far as a packet from its loopback can tell: there both ends are.
+    pub fn is_own(&self, address: Address) -> bool {
+        matches!(self, Self::Guess) || self.is_local(address)
+    }
+
+    /// From where an attempt is seen whose SYN was met going this way.
+    pub(super) fn vantage(&self, client: Address, server: Address, direction: Direction, loopback: bool) -> Vantage {
+        if let Self::Guess = self {
+            return match direction {
+                Direction::Unknown => Vantage::Transit,
+                _ if loopback => Vantage::Local,
+                Direction::Leaving => Vantage::Client,
+                Direction::Entering => Vantage::Server,
+            };
+        }
+        match (self.is_local(client), self.is_local(server)) {
+            (true, true) => Vantage::Local,
+            (true, false) => Vantage::Client,
+            (false, true) => Vantage::Server,
+            (false, false) => Vantage::Transit,
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Labels: vantage, local address, port and peer of every attempt, made here and nowhere else, and never too many.
+
+mod locality;
+mod name;
+mod peers;
+mod sets;
+#[cfg(test)]
+mod tests;
+
+pub use locality::Locality;
+pub use name::{Peer, Port, SetName, Vantage};
+pub use peers::{GroupName, PeerGroup, Peers, network};
+pub use sets::{Admission, SetId, Sets};
+
+use crate::handshake::Side;
+use crate::packet::{Address, Direction, Endpoint, Segment, Via};
+use crate::time::Timestamp;
+
+/// Names attempts and finds the set of series that each belongs to.
+pub struct Labels {
+    locality: Locality,
+    peers: Peers,
+    sets: Sets,
+}
+
+/// Who reported an ICMP error, seen from the set it is counted in. A label's values.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Reporter {
+    /// The peer's own host.
+    Peer,
+    /// Somebody on the way.
+    Router,
+    /// This host.
+    Own,
+}
+
+impl Reporter {
+    /// The label's value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Peer => "peer",
+            Self::Router => "router",
+            Self::Own => "self",
+        }
+    }
+}
+
+impl Labels {
+    /// No set exists yet.
+    pub const fn new(locality: Locality, peers: Peers, sets: Sets) -> Self {
+        Self { locality, peers, sets }
+    }
+
+    /// This host's addresses changed: attempts that begin from now on are named by the new ones.
+    pub fn relocate(&mut self, locality: Locality) {
+        self.locality = locality;
+    }
+
+    /// The set of an attempt that begins.
+    pub fn admit(&mut self, client: Endpoint, server: Endpoint, via: Via, now: Timestamp) -> Admission {
+        let name = self.name(client, server, via.direction, via.loopback);
+        self.sets.admit(name, now)
+    }
+
+    /// The existing set that a segment outside of every known attempt belongs to, and who sent it: exactly one of its
+    /// ends must be a server that a set is about, else nobody can tell.
+    pub fn set_of_stray(&mut self, segment: &Segment, now: Timestamp) -> Option<(SetId, Side)> {
+        let Segment { from, to, via, .. } = *segment;
+        let by_client = self.sets.find(&self.name(from, to, via.direction, via.loopback));
+        let by_server = self.sets.find(&self.name(to, from, opposite(via.direction), via.loopback));
+        let (set, side) = match (by_client, by_server) {
+            (Some(set), None) => (set, Side::Client),
+            (None, Some(set)) => (set, Side::Server),
+            _ => return None,
+        };
+        self.sets.touch(set, now);
+        Some((set, side))
+    }
+
+    /// The existing set of a SYN that opens nothing.
+    pub fn set_of_syn(&mut self, syn: &Segment, now: Timestamp) -> Option<SetId> {
+        let name = self.name(syn.from, syn.to, syn.via.direction, syn.via.loopback);
+        let set = self.sets.find(&name)?;
+        self.sets.touch(set, now);
+        Some(set)
+    }
+
+    /// Who said so, for the set that the error is counted in.
+    pub fn reporter(&self, set: SetId, reporter: Address) -> Reporter {
+        let name = self.sets.name(set);
+        if self.locality.is_local(reporter) || name.is_some_and(|name| name.local == Some(reporter)) {
+            Reporter::Own
+        } else if name.is_some_and(|name| name.peer == self.peers.of(reporter)) {
+            Reporter::Peer
+        } else {
+            Reporter::Router
+        }
+    }
+
+    /// Whether an address met on the loopback is this host's.
+    pub fn is_own(&self, address: Address) -> bool {
+        self.locality.is_own(address)
+    }
+
+    /// The sets, to keep them: what waits in them, and which have been idle for too long.
+    pub const fn sets(&mut self) -> &mut Sets {
+        &mut self.sets
+    }
+
+    fn name(&self, client: Endpoint, server: Endpoint, direction: Direction, loopback: bool) -> SetName {
+        let vantage = self.locality.vantage(client.address, server.address, direction, loopback);
+        let (local, peer) = match vantage {
+            Vantage::Client | Vantage::Local => (Some(client.address), server.address),
+            Vantage::Server => (Some(server.address), client.address),
+            Vantage::Transit => (None, server.address),
+        };
+        SetName { vantage, local, port: Port::Number(server.port), peer: self.peers.of(peer) }
+    }
+}
+
+const fn opposite(direction: Direction) -> Direction {
+    match direction {
+        Direction::Entering => Direction::Leaving,
+        Direction::Leaving => Direction::Entering,
+        Direction::Unknown => Direction::Unknown,
+    }
+}
