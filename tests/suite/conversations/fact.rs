@@ -1,0 +1,143 @@
+//! What a tracker tells, in the words of the stories: `open`, `syn again`, `answered 35`, `failed refused`.
+
+use std::fmt;
+use std::time::Duration;
+
+use tcp_handshake_exporter::handshake::{Answer, Event, Kind, Owner, Reason, Repeat, Side, SynKind};
+use tcp_handshake_exporter::packet::{Address, IcmpCode, Packet};
+use tcp_handshake_exporter::time::Timestamp;
+
+use super::icmp;
+
+/// An event, with the attempt's name in the story; the only attempt of a story needs none.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Fact {
+    pub(super) attempt: Option<String>,
+    pub(super) what: What,
+}
+
+/// What is said.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum What {
+    Open,
+    Syn(SynKind),
+    SynAck(Repeat),
+    Rst(Side),
+    Icmp(IcmpCode, Address),
+    Answered(Answer),
+    Failed(Reason),
+    Completed(Duration),
+    Evicted,
+    Copy(Kind),
+    Unacceptable(Kind),
+    OddSyn,
+    Unmatched(Kind),
+    ClockStep,
+    /// No story can expect this: the event does not speak of the packet that was met.
+    Astray(String),
+}
+
+impl What {
+    /// Puts an event into words, with the attempt it is about; `met` is the packet that brought it, and when.
+    pub(super) fn of(event: &Event, met: Option<&Packet>, at: Timestamp) -> (Option<Owner>, Self) {
+        match *event {
+            Event::Opened(opening) => {
+                let said = (opening.at, opening.client, opening.server, opening.via);
+                let seen = met.map(|packet| match packet {
+                    Packet::Segment(segment) => (at, segment.from, segment.to, segment.via),
+                    Packet::IcmpError(error) => (at, error.quote.from, error.quote.to, error.via),
+                });
+                (None, if seen == Some(said) { Self::Open } else { Self::Astray(format!("{opening:?}")) })
+            }
+            Event::Syn(owner, kind) => (Some(owner), Self::Syn(kind)),
+            Event::SynAck(owner, repeat) => (Some(owner), Self::SynAck(repeat)),
+            Event::Rst(owner, side) => (Some(owner), Self::Rst(side)),
+            Event::IcmpError(owner, code, reporter) => (Some(owner), Self::Icmp(code, reporter)),
+            Event::Answered(owner, answer) => (Some(owner), Self::Answered(answer)),
+            Event::Failed(owner, reason) => (Some(owner), Self::Failed(reason)),
+            Event::Completed(owner, after) => (Some(owner), Self::Completed(after)),
+            Event::Evicted(owner) => (Some(owner), Self::Evicted),
+            Event::Copy(kind) => (None, Self::Copy(kind)),
+            Event::Unacceptable(kind) => (None, Self::Unacceptable(kind)),
+            Event::ClockStep => (None, Self::ClockStep),
+            Event::OddSyn(segment) => (None, Self::about(Packet::Segment(segment), met, Self::OddSyn)),
+            Event::UnmatchedSynAck(segment) => {
+                (None, Self::about(Packet::Segment(segment), met, Self::Unmatched(Kind::SynAck)))
+            }
+            Event::UnmatchedRst(segment) => {
+                (None, Self::about(Packet::Segment(segment), met, Self::Unmatched(Kind::Rst)))
+            }
+            Event::UnmatchedIcmpError(error) => {
+                (None, Self::about(Packet::IcmpError(error), met, Self::Unmatched(Kind::Icmp)))
+            }
+        }
+    }
+
+    fn about(said: Packet, met: Option<&Packet>, what: Self) -> Self {
+        if met == Some(&said) { what } else { Self::Astray(format!("{said:?}")) }
+    }
+
+    /// Whether it is about an attempt, and so goes by a name where there are several.
+    pub(super) fn has_attempt(&self) -> bool {
+        !matches!(self, Self::Copy(_) | Self::Unacceptable(_) | Self::OddSyn | Self::Unmatched(_) | Self::ClockStep)
+    }
+}
+
+impl fmt::Display for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.attempt {
+            Some(name) => write!(f, "{name}: {}", self.what),
+            None => self.what.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answered(Answer { latency, late: false }) => write!(f, "answered {}", millis(*latency)),
+            Self::Answered(Answer { latency, late: true }) => write!(f, "answered late {}", millis(*latency)),
+            Self::Completed(after) => write!(f, "completed {}", millis(*after)),
+            Self::Icmp(code, reporter) => write!(f, "icmp {} by {reporter}", icmp::name(*code)),
+            Self::Astray(wrong) => f.write_str(wrong),
+            fixed => match PHRASES.iter().find(|(_, what)| what == fixed) {
+                Some((phrase, _)) => f.write_str(phrase),
+                None => write!(f, "{fixed:?}"),
+            },
+        }
+    }
+}
+
+/// Milliseconds as the stories write them: `35`, `0.25`.
+fn millis(duration: Duration) -> String {
+    let (whole, nanos) = (duration.as_millis(), duration.as_nanos() % 1_000_000);
+    if nanos == 0 { whole.to_string() } else { format!("{whole}.{nanos:06}").trim_end_matches('0').to_string() }
+}
+
+/// What is said in fixed words.
+pub(super) const PHRASES: [(&str, What); 24] = [
+    ("open", What::Open),
+    ("syn", What::Syn(SynKind::First)),
+    ("syn again", What::Syn(SynKind::Retransmission)),
+    ("syn simultaneous", What::Syn(SynKind::Simultaneous)),
+    ("synack", What::SynAck(Repeat::First)),
+    ("synack again", What::SynAck(Repeat::Retransmission)),
+    ("rst by client", What::Rst(Side::Client)),
+    ("rst by server", What::Rst(Side::Server)),
+    ("failed unanswered", What::Failed(Reason::Unanswered)),
+    ("failed refused", What::Failed(Reason::Refused)),
+    ("failed unreachable", What::Failed(Reason::Unreachable)),
+    ("failed prohibited", What::Failed(Reason::Prohibited)),
+    ("evicted", What::Evicted),
+    ("copy syn", What::Copy(Kind::Syn)),
+    ("copy synack", What::Copy(Kind::SynAck)),
+    ("copy rst", What::Copy(Kind::Rst)),
+    ("copy icmp", What::Copy(Kind::Icmp)),
+    ("unacceptable synack", What::Unacceptable(Kind::SynAck)),
+    ("unacceptable rst", What::Unacceptable(Kind::Rst)),
+    ("odd syn", What::OddSyn),
+    ("unmatched synack", What::Unmatched(Kind::SynAck)),
+    ("unmatched rst", What::Unmatched(Kind::Rst)),
+    ("unmatched icmp", What::Unmatched(Kind::Icmp)),
+    ("clock step", What::ClockStep),
+];

@@ -1,0 +1,216 @@
+//! Random traffic between few hosts with few numbers, so that everything collides.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::sample::select;
+use tcp_handshake_exporter::handshake::Standing;
+use tcp_handshake_exporter::packet::{
+    Address, Direction, Endpoint, Flags, IcmpCode, IcmpError, Packet, Quote, Segment, Via,
+};
+use tcp_handshake_exporter::time::Timestamp;
+
+use crate::witness::Caller;
+
+/// A moment of any traffic.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Met(Timestamp, Packet, Caller),
+    Quiet(Timestamp),
+}
+
+/// Which way packets go when they are met first, and when they are met again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ways {
+    pub(crate) of_packets: Direction,
+    pub(crate) of_copies: Direction,
+}
+
+/// When, what, and what the caller knows.
+type Met = (Timestamp, Packet, Caller);
+
+impl Step {
+    pub(crate) fn at(&self) -> Timestamp {
+        match *self {
+            Self::Met(at, ..) | Self::Quiet(at) => at,
+        }
+    }
+}
+
+/// Any traffic, by a clock that steps back and leaps.
+pub(crate) fn any_steps() -> impl Strategy<Value = Vec<Step>> {
+    let moment = (clock_step(), prop::option::weighted(0.95, (packet(), caller())));
+    prop::collection::vec(moment, 1..120).prop_map(|moments| {
+        let mut now = START;
+        let mut steps = Vec::new();
+        for ((forward, by), met) in moments {
+            now = if forward { now + by } else { now.before(by) };
+            steps.push(match met {
+                Some((packet, caller)) => Step::Met(now, packet, caller),
+                None => Step::Quiet(now),
+            });
+        }
+        steps
+    })
+}
+
+/// Packets that cannot be taken for one another: each with a timestamp and an identification of its own.
+pub(crate) fn plain_packets() -> impl Strategy<Value = Vec<(Packet, Caller)>> {
+    prop::collection::vec((packet(), caller()), 1..64).prop_map(|mut packets| {
+        for (nth, (packet, _)) in (1..).zip(&mut packets) {
+            if let Packet::Segment(segment) = packet {
+                segment.timestamp = Some(u32::from(nth));
+                segment.identification = segment.identification.map(|_| nth);
+            }
+        }
+        packets
+    })
+}
+
+/// How often each of them is met again.
+pub(crate) fn copies() -> impl Strategy<Value = Vec<u32>> {
+    prop::collection::vec(0..4_u32, 64)
+}
+
+pub(crate) fn ways() -> impl Strategy<Value = Ways> {
+    use Direction::{Entering, Leaving, Unknown};
+    select(vec![(Entering, Leaving), (Leaving, Entering), (Entering, Entering), (Unknown, Unknown)])
+        .prop_map(|(of_packets, of_copies)| Ways { of_packets, of_copies })
+}
+
+/// The packets one after the other through one interface.
+pub(crate) fn at_intervals(packets: &[(Packet, Caller)], gap: Duration, way: Direction) -> Vec<Met> {
+    let mut at = START;
+    let place = |&(packet, caller): &(Packet, Caller)| {
+        at = at + gap;
+        (at, through(packet, 1, way), caller)
+    };
+    packets.iter().map(place).collect()
+}
+
+/// The same, each followed by so many copies through other interfaces.
+pub(crate) fn with_copies(packets: &[Met], copies: &[u32], way: Direction) -> Vec<Met> {
+    let mut doubled = Vec::new();
+    for (met, copies) in packets.iter().zip(copies) {
+        doubled.push(*met);
+        let (mut at, packet, caller) = *met;
+        for interface in 2..2 + copies {
+            at = at + Duration::from_micros(20);
+            doubled.push((at, through(packet, interface, way), caller));
+        }
+    }
+    doubled
+}
+
+/// The same, and each SYN that has a delay (in milliseconds) once more after it.
+pub(crate) fn with_held_syns(packets: &[Met], delays: &[Option<u64>], way: Direction) -> Vec<Met> {
+    let mut all = packets.to_vec();
+    for ((at, packet, caller), delay) in packets.iter().zip(delays) {
+        let (Packet::Segment(segment), Some(delay)) = (packet, delay) else { continue };
+        if segment.flags == Flags::SYN {
+            all.push((*at + Duration::from_millis(*delay), through(*packet, 2, way), *caller));
+        }
+    }
+    all.sort_by_key(|(at, ..)| *at);
+    all
+}
+
+fn through(mut packet: Packet, interface: u32, direction: Direction) -> Packet {
+    match &mut packet {
+        Packet::Segment(Segment { via, .. }) | Packet::IcmpError(IcmpError { via, .. }) => {
+            *via = Via { interface, direction, loopback: false };
+        }
+    }
+    packet
+}
+
+/// Forward or back, and by how much: mostly little, sometimes seconds, seldom hours or to the end of time.
+fn clock_step() -> impl Strategy<Value = (bool, Duration)> {
+    prop_oneof![
+        40 => (Just(true), (0..60_000_u64).prop_map(Duration::from_micros)),
+        30 => (Just(true), (0..6_000_u64).prop_map(Duration::from_millis)),
+        5 => (Just(true), select(vec![5_000, 10_000, 135_000, 3_600_000]).prop_map(Duration::from_millis)),
+        10 => (Just(false), (0..1_500_u64).prop_map(Duration::from_millis)),
+        2 => (Just(false), Just(Duration::from_secs(3_600))),
+        1 => (any::<bool>(), Just(Duration::MAX)),
+    ]
+}
+
+fn packet() -> impl Strategy<Value = Packet> {
+    prop_oneof![8 => segment().prop_map(Packet::Segment), 2 => icmp_error().prop_map(Packet::IcmpError)]
+}
+
+prop_compose! {
+    fn segment()(
+        (from, to) in ends(),
+        (sequence, acknowledgment) in (number(), number()),
+        flags in select(vec![S, S, S, S, S, SA, SA, SA, RA, RA, R, A, SR, SRA, SF, Flags::FIN]),
+        timestamp in prop::option::of(0..3_u32),
+        identification in 0..3_u16,
+        hop_limit in 62..65_u8,
+        payload_length in select(vec![0, 0, 0, 2]),
+        via in via(),
+    ) -> Segment {
+        let identification = from.address.ip().is_ipv4().then_some(identification);
+        Segment { via, from, to, sequence, acknowledgment, flags, timestamp, identification, hop_limit, payload_length }
+    }
+}
+
+prop_compose! {
+    fn icmp_error()(
+        (from, to) in ends(),
+        sequence in number(),
+        reporter in select(vec![[192, 0, 2, 1], [203, 0, 113, 1]]),
+        code in select(vec![
+            IcmpCode::HostUnreachable, IcmpCode::AdminProhibited, IcmpCode::FragmentationNeeded, IcmpCode::PortUnreachable,
+        ]),
+        flags in select(vec![None, Some(S), Some(SA)]),
+        via in via(),
+    ) -> IcmpError {
+        let quote = Quote { from, to, sequence, flags };
+        IcmpError { via, reporter: Address::from(IpAddr::from(reporter)), recipient: from.address, code, quote }
+    }
+}
+
+prop_compose! {
+    fn caller()(regular in any::<bool>(), own_word in any::<bool>()) -> Caller {
+        Caller { standing: if regular { Standing::Regular } else { Standing::NeverSeen }, own_word }
+    }
+}
+
+prop_compose! {
+    fn via()(
+        interface in 1..4_u32,
+        direction in select(vec![Direction::Entering, Direction::Leaving, Direction::Unknown]),
+    ) -> Via {
+        Via { interface, direction, loopback: interface == 3 }
+    }
+}
+
+/// Two ends of one family; they may be one and the same.
+fn ends() -> impl Strategy<Value = (Endpoint, Endpoint)> {
+    (0..4_u8, 0..4_u8, prop::bool::weighted(0.2)).prop_map(|(from, to, v6)| (endpoint(from, v6), endpoint(to, v6)))
+}
+
+fn endpoint(nth: u8, v6: bool) -> Endpoint {
+    let host = nth / 2 + 1;
+    let address: IpAddr = if v6 { [0x2001, 0xdb8, 0, 0, 0, 0, 0, host.into()].into() } else { [192, 0, 2, host].into() };
+    Endpoint { address: address.into(), port: 80 + u16::from(nth % 2) }
+}
+
+/// Few sequence numbers around the wrap, so that they acknowledge one another now and then.
+fn number() -> impl Strategy<Value = u32> {
+    select(vec![u32::MAX - 1, u32::MAX, 0, 1, 2, 7000, 7001])
+}
+
+const START: Timestamp = Timestamp::from_nanos(1_700_000_000_000_000_000);
+
+const S: Flags = Flags::SYN;
+const SA: Flags = S.with(Flags::ACK);
+const R: Flags = Flags::RST;
+const RA: Flags = R.with(Flags::ACK);
+const A: Flags = Flags::ACK;
+const SR: Flags = S.with(R);
+const SRA: Flags = S.with(RA);
+const SF: Flags = S.with(Flags::FIN);
