@@ -8,7 +8,7 @@ use crate::frame::Frame;
 use crate::handshake::{Event, Kind, Opening, Owner, Standing, Tracker};
 use crate::labels::{Labels, SetId};
 use crate::metrics::{Ledger, SetEvent};
-use crate::packet::{Flags, IcmpError, Packet};
+use crate::packet::{Direction, Flags, IcmpError, Packet, Via};
 use crate::time::Timestamp;
 
 /// Carries frames to the ledger.
@@ -17,8 +17,8 @@ pub(super) struct River {
     pub(super) labels: Labels,
     ports: Vec<PortRange>,
     idle_timeout: Duration,
-    /// The latest packet time.
-    now: Timestamp,
+    /// When the last packet was met, by its own word.
+    met: Timestamp,
     next_expiry: Timestamp,
     /// An attempt began that is nobody's here: this host's addresses may have changed.
     pub(super) saw_stranger: bool,
@@ -27,7 +27,7 @@ pub(super) struct River {
 impl River {
     pub(super) fn new(tracker: Tracker, labels: Labels, ports: Vec<PortRange>, idle_timeout: Duration) -> Self {
         let start = Timestamp::default();
-        Self { tracker, labels, ports, idle_timeout, now: start, next_expiry: start, saw_stranger: false }
+        Self { tracker, labels, ports, idle_timeout, met: start, next_expiry: start, saw_stranger: false }
     }
 
     /// Takes one frame to its end.
@@ -38,7 +38,7 @@ impl River {
         }
         match decode(frame) {
             Ok(packet) if self.wants(&packet) => {
-                self.now = frame.at;
+                self.met = frame.at;
                 self.tracker.observe(frame.at, &packet);
                 self.settle(ledger);
             }
@@ -49,16 +49,16 @@ impl River {
 
     /// Nothing else was met up to then.
     pub(super) fn pass_time(&mut self, ledger: &mut Ledger, now: Timestamp) {
-        self.now = now;
         self.tracker.advance(now);
         self.settle(ledger);
     }
 
     /// Brings the numbers about the tables up to date, and removes sets that are idle for too long.
     pub(super) fn sum_up(&mut self, ledger: &mut Ledger) {
-        if self.now >= self.next_expiry {
-            self.next_expiry = self.now + EXPIRY_EVERY;
-            while let Some(set) = self.labels.sets().expire(self.idle_timeout, self.now) {
+        let now = self.tracker.now();
+        if now >= self.next_expiry {
+            self.next_expiry = now + EXPIRY_EVERY;
+            while let Some(set) = self.labels.sets().expire(self.idle_timeout, now) {
                 ledger.remove(set);
             }
         }
@@ -116,17 +116,19 @@ impl River {
             Event::Copy(kind) => ledger.own.duplicate(kind),
             Event::Unacceptable(kind) => ledger.own.unacceptable(kind),
             Event::OddSyn(syn) => {
-                if let Some(set) = self.labels.set_of_syn(&syn, self.now) {
+                if let Some(set) = self.labels.set_of_syn(&syn, self.tracker.now()) {
                     ledger.count(set, SetEvent::OddSyn);
                 }
             }
             Event::UnmatchedSynAck(_) => ledger.own.unmatched(Kind::SynAck),
-            Event::UnmatchedRst(rst) => match self.labels.set_of_stray(&rst, self.now) {
+            Event::UnmatchedRst(rst) => match self.labels.set_of_stray(&rst, self.tracker.now()) {
                 Some((set, side)) => ledger.count(set, SetEvent::Rst(side)),
                 None => ledger.own.unmatched(Kind::Rst),
             },
             Event::UnmatchedIcmpError(error) if self.is_own_word(&error) => {
-                self.tracker.open_rejected(self.now, &error);
+                // It came in over the loopback, but the SYN it is about was on its way out.
+                let via = Via { direction: Direction::Leaving, loopback: false, ..error.via };
+                self.tracker.open_rejected(self.met, &IcmpError { via, ..error });
             }
             Event::UnmatchedIcmpError(_) => ledger.own.unmatched(Kind::Icmp),
             Event::ClockStep => ledger.own.clock_steps += 1,
@@ -134,8 +136,8 @@ impl River {
     }
 
     fn open(&mut self, ledger: &mut Ledger, opening: &Opening) {
-        let Opening { attempt, at, client, server, via } = *opening;
-        let admission = self.labels.admit(client, server, via, at);
+        let Opening { attempt, client, server, via, .. } = *opening;
+        let admission = self.labels.admit(client, server, via, self.tracker.now());
         if let Some(gone) = admission.removed {
             ledger.remove(gone);
         }
@@ -151,7 +153,7 @@ impl River {
     }
 
     fn count_in(&mut self, ledger: &mut Ledger, owner: Owner, event: SetEvent) {
-        self.labels.sets().touch(set_of(owner), self.now);
+        self.labels.sets().touch(set_of(owner), self.tracker.now());
         ledger.count(set_of(owner), event);
     }
 

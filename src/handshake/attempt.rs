@@ -50,8 +50,12 @@ impl Name {
         }
     }
 
-    pub(super) fn shares_an_endpoint_with(&self, other: &Self) -> bool {
-        self.client == other.client || self.server == other.server
+    /// Whether that end of both is the same.
+    pub(super) fn shares(&self, side: Side, other: &Self) -> bool {
+        match side {
+            Side::Client => self.client == other.client,
+            Side::Server => self.server == other.server,
+        }
     }
 }
 
@@ -135,6 +139,17 @@ impl Attempt {
         self.marks |= SERVER_ISN;
     }
 
+    /// The server sent a SYN of its own, with this sequence number.
+    pub(super) const fn note_asked_back(&mut self, isn: u32) {
+        self.note_server_isn(isn);
+        self.marks |= ASKED_BACK;
+    }
+
+    /// The sequence number of the SYN that the server sent of its own.
+    pub(super) fn asked_back_with(&self) -> Option<u32> {
+        (self.marks & ASKED_BACK != 0).then_some(self.server_isn)
+    }
+
     pub(super) fn server_isn(&self) -> Option<u32> {
         (self.marks & SERVER_ISN != 0).then_some(self.server_isn)
     }
@@ -184,10 +199,10 @@ impl Attempt {
         self.known_syns().iter().any(|known| known.same_packet(&print, syn))
     }
 
-    /// Whether its newest SYN carries what `syn` carries, however it is addressed: NAT changes neither.
+    /// Whether one of its SYNs carries what `syn` carries, however it is addressed: NAT changes none of it.
     pub(super) fn looks_like(&self, syn: &Segment) -> bool {
         let print = SynPrint::of(syn, 0);
-        self.isn == syn.sequence && self.known_syns().first().is_some_and(|newest| newest.same_marks(&print))
+        self.isn == syn.sequence && self.known_syns().iter().any(|known| known.same_marks(&print))
     }
 
     /// One more SYN of it: later by `gap` than the one before.
@@ -215,7 +230,7 @@ impl Attempt {
     /// Retransmission pauses at most double (RFC 6298 section 5.5); 2.25 and a second leave room for jitter.
     fn keep_known(&mut self, at: Timestamp, gap: Duration) {
         let pause = (gap.mul_f64(2.25) + Duration::from_secs(1)).clamp(KNOWN_AT_LEAST, KNOWN_AT_MOST);
-        let until = (at + pause).since(self.first_syn).as_millis();
+        let until = (at + pause).since(self.first_syn).as_micros().div_ceil(1000);
         self.known_until = self.known_until.max(u32::try_from(until).unwrap_or(u32::MAX));
     }
 
@@ -311,5 +326,6 @@ const INSIDE: u8 = 1 << 3;
 const NAMED: u8 = 1 << 4;
 const COMPLETED: u8 = 1 << 5;
 const SERVER_ISN: u8 = 1 << 6;
+const ASKED_BACK: u8 = 1 << 7;
 
 const _: () = assert!(size_of::<Attempt>() <= 128, "an attempt takes at most 128 bytes");

@@ -5,48 +5,65 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 
 use super::attempt::NOBODY;
-use crate::packet::Segment;
+use super::event::Side;
+use crate::packet::{Endpoint, Segment};
 
-/// A small table of hints, written over when full: every hint is checked against its attempt before it is believed.
+/// Small tables of hints, written over when full: every hint is checked against its attempt before it is believed.
 pub(super) struct Inside {
-    buckets: Vec<[Hint; WAYS]>,
+    /// One table for each way to look, so that a scan, whose SYNs look alike but for one end, fills only the others.
+    tables: [Vec<Bucket>; 3],
     hasher: RandomState,
 }
+
+type Bucket = [Hint; WAYS];
 
 /// An attempt that may be inside, and the TTL its SYN came in with.
 #[derive(Clone, Copy)]
 pub(super) struct Hint {
     pub(super) slot: u32,
     pub(super) hop_limit: u8,
+    /// Which end must be the same under both names: NAT mostly changes one of them.
+    pub(super) shares: Option<Side>,
 }
 
 impl Default for Inside {
     fn default() -> Self {
-        Self { buckets: vec![[Hint { slot: NOBODY, hop_limit: 0 }; WAYS]; BUCKETS], hasher: RandomState::default() }
+        let nobody = Hint { slot: NOBODY, hop_limit: 0, shares: None };
+        let table = || vec![[nobody; WAYS]; BUCKETS];
+        Self { tables: [table(), table(), table()], hasher: RandomState::default() }
     }
 }
 
 impl Inside {
     /// The SYN of this attempt came in.
     pub(super) fn enter(&mut self, syn: &Segment, slot: u32) {
-        if let Some(bucket) = self.bucket(syn) {
-            bucket.rotate_right(1);
-            if let Some(newest) = bucket.first_mut() {
-                *newest = Hint { slot, hop_limit: syn.hop_limit };
+        let places = ways_to_look(syn).map(|(shares, end)| (shares, self.place(syn, end)));
+        for (table, (shares, place)) in self.tables.iter_mut().zip(places) {
+            if let Some(bucket) = table.get_mut(place) {
+                bucket.rotate_right(1);
+                if let Some(newest) = bucket.first_mut() {
+                    *newest = Hint { slot, hop_limit: syn.hop_limit, shares };
+                }
             }
         }
     }
 
-    /// Attempts whose SYN may have been this one before it was given other addresses, newest first.
-    pub(super) fn who_entered_as(&mut self, syn: &Segment) -> [Hint; WAYS] {
-        self.bucket(syn).map_or([Hint { slot: NOBODY, hop_limit: 0 }; WAYS], |bucket| *bucket)
+    /// Attempts whose SYN may have been this one before it was given other addresses: first those that share an end
+    /// with it, then the others, newest first.
+    pub(super) fn who_entered_as(&self, syn: &Segment) -> impl Iterator<Item = &Hint> {
+        let ways = self.tables.iter().zip(ways_to_look(syn));
+        ways.flat_map(|(table, (_, end))| table.get(self.place(syn, end)).into_iter().flatten())
     }
 
-    fn bucket(&mut self, syn: &Segment) -> Option<&mut [Hint; WAYS]> {
-        let hash = self.hasher.hash_one((syn.sequence, syn.timestamp, syn.identification));
-        let place = usize::try_from(hash % BUCKETS as u64).unwrap_or(0);
-        self.buckets.get_mut(place)
+    fn place(&self, syn: &Segment, end: Option<Endpoint>) -> usize {
+        let hash = self.hasher.hash_one((syn.sequence, syn.timestamp, syn.identification, end));
+        usize::try_from(hash % BUCKETS as u64).unwrap_or(0)
     }
+}
+
+/// By the server that masquerading leaves as it is, by the client that port forwarding leaves as it is, by neither.
+const fn ways_to_look(syn: &Segment) -> [(Option<Side>, Option<Endpoint>); 3] {
+    [(Some(Side::Server), Some(syn.to)), (Some(Side::Client), Some(syn.from)), (None, None)]
 }
 
 const BUCKETS: usize = 1024;

@@ -116,17 +116,17 @@ impl Store {
         (slot, evicted)
     }
 
-    /// Gives an attempt one more name, if it has room for it.
-    pub(super) fn add_name(&mut self, slot: u32, name: Name) -> bool {
-        let names = self.more_names.entry(slot).or_default();
-        if names.len() >= MAX_MORE_NAMES {
-            return false;
-        }
-        names.push(name);
+    /// Whether the attempt may have one more name.
+    pub(super) fn has_room_for_a_name(&self, slot: u32) -> bool {
+        self.more_names.get(&slot).is_none_or(|names| names.len() < MAX_MORE_NAMES)
+    }
+
+    /// Gives an attempt one more name.
+    pub(super) fn add_name(&mut self, slot: u32, name: Name) {
+        self.more_names.entry(slot).or_default().push(name);
         self.get_mut(slot).mark_more_names();
         let slab = &self.slab;
         self.index.insert(&name, slot, |same| oldest_of(slab, same.as_slice()));
-        true
     }
 
     /// Moves an attempt that was just decided to the list where it now belongs.

@@ -3,23 +3,24 @@
 use super::attempt::{Attempt, NOBODY, Name, State};
 use super::event::{Event, Kind, Side, SynKind};
 use super::inside::Hint;
-use super::store::Matches;
-use super::tracker::{Tracker, is_marked};
+use super::store::{Match, Matches};
+use super::tracker::{Moment, Tracker, is_marked};
 use crate::packet::{Direction, Segment};
 use crate::time::Timestamp;
 
 impl Tracker {
-    pub(super) fn on_syn(&mut self, at: Timestamp, syn: &Segment) {
+    pub(super) fn on_syn(&mut self, moment: Moment, syn: &Segment) {
+        let at = moment.placed;
         let matches = self.store.between(syn.from, syn.to, self.timeline.now());
         if let Some(slot) = self.attempt_of(&matches, syn) {
             self.syn_again(at, syn, slot);
-        } else if let Some(slot) = self.asked_at_the_same_time(&matches) {
+        } else if let Some(slot) = self.asked_at_the_same_time(&matches, syn) {
             self.simultaneous_syn(at, syn, slot);
         } else if let Some(slot) = self.entered_as(syn) {
             self.leaves_under_another_name(syn, slot);
         } else {
             let name = Name { client: syn.from, server: syn.to };
-            let slot = self.open(Attempt::new(name, at, syn.sequence, Some(syn)), at, syn.via);
+            let slot = self.open(Attempt::new(name, at, syn.sequence, Some(syn)), moment, syn.via);
             self.events.push_back(Event::Syn(self.store.get(slot).owner, SynKind::First));
             self.pass(syn, slot);
         }
@@ -44,10 +45,15 @@ impl Tracker {
         self.pass(syn, slot);
     }
 
-    /// The server's side asks too while its answer is awaited (RFC 9293 section 3.5, figure 7).
-    fn asked_at_the_same_time(&self, matches: &Matches) -> Option<u32> {
-        let mut of_the_server = matches.iter().filter(|known| known.side == Side::Server);
-        of_the_server.find(|known| self.store.get(known.slot).state() == State::Waiting).map(|known| known.slot)
+    /// The server's side asks too while its answer is awaited (RFC 9293 section 3.5, figure 7); a copy of that may come
+    /// when the attempt is decided.
+    fn asked_at_the_same_time(&self, matches: &Matches, syn: &Segment) -> Option<u32> {
+        let asks = |known: &&Match| {
+            let attempt = self.store.get(known.slot);
+            known.side == Side::Server
+                && (attempt.state() == State::Waiting || attempt.asked_back_with() == Some(syn.sequence))
+        };
+        matches.iter().find(asks).map(|known| known.slot)
     }
 
     fn simultaneous_syn(&mut self, at: Timestamp, syn: &Segment, slot: u32) {
@@ -56,29 +62,30 @@ impl Tracker {
         if self.recent.has_met(print, at, syn.via, is_marked(syn)) {
             self.events.push_back(Event::Copy(Kind::Syn));
         } else {
-            attempt.note_server_isn(syn.sequence);
+            attempt.note_asked_back(syn.sequence);
             self.events.push_back(Event::Syn(attempt.owner, SynKind::Simultaneous));
         }
     }
 
     /// The waiting attempt whose SYN this is after NAT changed its addresses: it came in and has not left, nothing but
     /// the addresses differs, and no router adds to a TTL. IPv6 has no identification, so a timestamp must be there.
-    /// Of several one that shares an endpoint is surer than the newest.
-    fn entered_as(&mut self, syn: &Segment) -> Option<u32> {
+    /// One that shares an endpoint is surer than one that does not.
+    fn entered_as(&self, syn: &Segment) -> Option<u32> {
         if syn.via.direction != Direction::Leaving || (syn.timestamp.is_none() && syn.identification.is_none()) {
             return None;
         }
         let name = Name { client: syn.from, server: syn.to };
-        let hints = self.inside.who_entered_as(syn);
-        let mut fitting = hints.iter().filter(|hint| self.fits(hint, syn)).map(|hint| hint.slot).peekable();
-        let newest = fitting.peek().copied();
-        fitting.find(|&slot| self.store.get(slot).name.shares_an_endpoint_with(&name)).or(newest)
+        self.inside.who_entered_as(syn).find(|hint| self.fits(hint, syn, &name)).map(|hint| hint.slot)
     }
 
-    fn fits(&self, hint: &Hint, syn: &Segment) -> bool {
+    fn fits(&self, hint: &Hint, syn: &Segment, name: &Name) -> bool {
         hint.slot != NOBODY && syn.hop_limit <= hint.hop_limit && {
             let attempt = self.store.get(hint.slot);
-            attempt.state() == State::Waiting && attempt.is_inside() && attempt.looks_like(syn)
+            attempt.state() == State::Waiting
+                && attempt.is_inside()
+                && attempt.looks_like(syn)
+                && hint.shares.is_none_or(|shared| attempt.name.shares(shared, name))
+                && self.store.has_room_for_a_name(hint.slot)
         }
     }
 

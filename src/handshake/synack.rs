@@ -2,7 +2,7 @@
 
 use super::attempt::State;
 use super::event::{Answer, Event, Kind, Repeat, Side};
-use super::store::{Match, Matches};
+use super::store::Match;
 use super::tracker::{Tracker, is_marked};
 use crate::packet::Segment;
 use crate::time::Timestamp;
@@ -21,7 +21,7 @@ impl Tracker {
         }
         match answered {
             Some(known) => self.answer(at, synack, known),
-            None if is_between_known(&matches, Side::Server) => {
+            None if matches.iter().any(|known| self.awaits(known)) => {
                 self.events.push_back(Event::Unacceptable(Kind::SynAck));
             }
             None => self.events.push_back(Event::UnmatchedSynAck(*synack)),
@@ -29,13 +29,21 @@ impl Tracker {
     }
 
     /// The server acknowledges the client's SYN (RFC 9293 section 3.10.7.3); where both asked at the same time, either
-    /// side may acknowledge the other's.
+    /// side may acknowledge the other's. A socket that connects to itself is both sides.
     fn answers(&self, known: &Match, synack: &Segment) -> bool {
         let attempt = self.store.get(known.slot);
-        match known.side {
-            Side::Server => attempt.accepts(synack.acknowledgment),
-            Side::Client => attempt.server_isn().is_some_and(|isn| synack.acknowledgment == isn.wrapping_add(1)),
-        }
+        let to_the_client = known.side == Side::Server || known.name.client == known.name.server;
+        (to_the_client && attempt.accepts(synack.acknowledgment))
+            || (known.side == Side::Client
+                && attempt.asked_back_with().is_some_and(|isn| synack.acknowledgment == isn.wrapping_add(1)))
+    }
+
+    /// Whether the other side of the sender still waits for a SYN/ACK.
+    fn awaits(&self, known: &Match) -> bool {
+        let attempt = self.store.get(known.slot);
+        let may_answer =
+            known.side == Side::Server || known.name.client == known.name.server || attempt.asked_back_with().is_some();
+        attempt.state() == State::Waiting && may_answer
     }
 
     /// What it is called depends on time alone: before the verdict an answer, after it a late one.
@@ -78,9 +86,4 @@ impl Tracker {
             }
         }
     }
-}
-
-/// Whether an attempt is known whose other end sent this.
-fn is_between_known(matches: &Matches, side: Side) -> bool {
-    matches.iter().any(|known| known.side == side)
 }

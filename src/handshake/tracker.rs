@@ -9,7 +9,7 @@ use super::inside::Inside;
 use super::recent::Recent;
 use super::store::Store;
 use super::timeline::Timeline;
-use crate::packet::{Direction, Flags, IcmpError, Packet, Segment, Via};
+use crate::packet::{Flags, IcmpError, Packet, Segment, Via};
 use crate::time::Timestamp;
 
 /// Follows every attempt to its end.
@@ -23,7 +23,23 @@ pub struct Tracker {
     pub(super) inside: Inside,
     pub(super) recent: Recent,
     pub(super) events: VecDeque<Event>,
-    incoming: Option<(Timestamp, Packet)>,
+    incoming: Option<Incoming>,
+    tidy_at_most: usize,
+}
+
+/// A packet that deadlines may come before.
+struct Incoming {
+    packet: Packet,
+    at: Moment,
+}
+
+/// When a packet was met.
+#[derive(Clone, Copy)]
+pub(super) struct Moment {
+    /// By its own word.
+    pub(super) said: Timestamp,
+    /// On the line of time that never steps back.
+    pub(super) placed: Timestamp,
 }
 
 /// What bounds an attempt, and how many of them.
@@ -55,6 +71,7 @@ impl Tracker {
             recent: Recent::default(),
             events: VecDeque::new(),
             incoming: None,
+            tidy_at_most: TIDY_WITH_A_PACKET,
         }
     }
 
@@ -62,14 +79,13 @@ impl Tracker {
     pub fn observe(&mut self, at: Timestamp, packet: &Packet) {
         debug_assert!(self.incoming.is_none(), "events were left unpolled");
         let at = self.place(at);
-        self.store.tidy(self.timeline.now(), TIDY_WITH_A_PACKET);
-        self.incoming = Some((at, *packet));
+        self.incoming = Some(Incoming { packet: *packet, at });
     }
 
     /// Nothing arrived up to now. Poll afterwards: deadlines may have passed.
     pub fn advance(&mut self, now: Timestamp) {
         self.place(now);
-        self.store.tidy(self.timeline.now(), TIDY_IN_SILENCE);
+        self.tidy_at_most = TIDY_IN_SILENCE;
     }
 
     /// The next event, or none if all is told.
@@ -81,10 +97,13 @@ impl Tracker {
             if let Some(slot) = self.store.overdue(self.limits.timeout, self.timeline.now()) {
                 return Some(self.fail(slot, Reason::Unanswered));
             }
-            let (at, packet) = self.incoming.take()?;
+            let Some(Incoming { packet, at }) = self.incoming.take() else {
+                self.store.tidy(self.timeline.now(), std::mem::replace(&mut self.tidy_at_most, TIDY_WITH_A_PACKET));
+                return None;
+            };
             match packet {
                 Packet::Segment(segment) => self.on_segment(at, &segment),
-                Packet::IcmpError(error) => self.on_icmp_error(at, &error),
+                Packet::IcmpError(error) => self.on_icmp_error(at.placed, &error),
             }
         }
     }
@@ -108,10 +127,13 @@ impl Tracker {
     pub fn open_rejected(&mut self, at: Timestamp, error: &IcmpError) {
         let at = self.place(at);
         let name = Name { client: error.quote.from, server: error.quote.to };
-        // The error came in over the loopback, but the SYN it is about was on its way out.
-        let via = Via { direction: Direction::Leaving, loopback: false, ..error.via };
-        let slot = self.open(Attempt::new(name, at, error.quote.sequence, None), at, via);
+        let slot = self.open(Attempt::new(name, at.placed, error.quote.sequence, None), at, error.via);
         self.reject(slot, error.code, error.reporter);
+    }
+
+    /// The latest packet time, on a line that never steps back by a second or more.
+    pub const fn now(&self) -> Timestamp {
+        self.timeline.now()
     }
 
     /// How many attempts wait for an answer.
@@ -125,11 +147,11 @@ impl Tracker {
     }
 
     /// Takes an attempt in, telling of the one that had to go and of the one that came.
-    pub(super) fn open(&mut self, attempt: Attempt, at: Timestamp, via: Via) -> u32 {
+    pub(super) fn open(&mut self, attempt: Attempt, at: Moment, via: Via) -> u32 {
         let Name { client, server } = attempt.name;
         let (slot, evicted) = self.store.insert(attempt);
         self.events.extend(evicted.map(Event::Evicted));
-        self.events.push_back(Event::Opened(Opening { attempt: AttemptId(slot), at, client, server, via }));
+        self.events.push_back(Event::Opened(Opening { attempt: AttemptId(slot), at: at.said, client, server, via }));
         slot
     }
 
@@ -143,13 +165,14 @@ impl Tracker {
     }
 
     /// What kind of segment it is, by masks: other control bits may stand beside these.
-    fn on_segment(&mut self, at: Timestamp, segment: &Segment) {
+    fn on_segment(&mut self, moment: Moment, segment: &Segment) {
+        let at = moment.placed;
         let flags = segment.flags;
         let (syn, ack, rst) = (flags.has(Flags::SYN), flags.has(Flags::ACK), flags.has(Flags::RST));
         match (syn, ack, rst) {
             (true, false, false) if flags.has(Flags::FIN) => self.on_odd_syn(at, segment),
             (true, false, true) => self.on_odd_syn(at, segment),
-            (true, false, false) => self.on_syn(at, segment),
+            (true, false, false) => self.on_syn(moment, segment),
             (true, true, false) => self.on_synack(at, segment),
             (_, _, true) => self.on_rst(at, segment),
             (false, true, false) => self.on_ack(at, segment),
@@ -164,12 +187,12 @@ impl Tracker {
         self.events.push_back(if copy { Event::Copy(Kind::Syn) } else { Event::OddSyn(*segment) });
     }
 
-    fn place(&mut self, at: Timestamp) -> Timestamp {
-        let (at, stepped) = self.timeline.place(at);
+    fn place(&mut self, said: Timestamp) -> Moment {
+        let (placed, stepped) = self.timeline.place(said);
         if stepped {
             self.events.push_back(Event::ClockStep);
         }
-        at
+        Moment { said, placed }
     }
 }
 

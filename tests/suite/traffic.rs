@@ -195,7 +195,8 @@ fn ends() -> impl Strategy<Value = (Endpoint, Endpoint)> {
 
 fn endpoint(nth: u8, v6: bool) -> Endpoint {
     let host = nth / 2 + 1;
-    let address: IpAddr = if v6 { [0x2001, 0xdb8, 0, 0, 0, 0, 0, host.into()].into() } else { [192, 0, 2, host].into() };
+    let address: IpAddr =
+        if v6 { [0x2001, 0xdb8, 0, 0, 0, 0, 0, host.into()].into() } else { [192, 0, 2, host].into() };
     Endpoint { address: address.into(), port: 80 + u16::from(nth % 2) }
 }
 

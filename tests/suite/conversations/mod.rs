@@ -30,8 +30,22 @@ macro_rules! files {
 }
 
 files![
-    answers, clock, copies, copies_of_syns, nat, own_word, refusals, rejections, retransmissions, reuse, room,
-    simultaneous, syns, third_leg, unanswered, unmatched,
+    answers,
+    clock,
+    copies,
+    copies_of_syns,
+    nat,
+    own_word,
+    refusals,
+    rejections,
+    retransmissions,
+    reuse,
+    room,
+    simultaneous,
+    syns,
+    third_leg,
+    unanswered,
+    unmatched,
 ];
 
 #[test]

@@ -60,7 +60,8 @@ fn a_masqueraded_scan_in_bursts_is_an_attempt_a_target() {
     }
     writeln!(text, "    3 quiet => nothing; {TARGETS} pending, {TARGETS} tracked").unwrap();
     for nth in 0..TARGETS {
-        writeln!(text, "    4 {} > c:1025 SA ack=isn+1 via=eth1/in => a{nth}: synack, answered 3", target(nth)).unwrap();
+        writeln!(text, "    4 {} > c:1025 SA ack=isn+1 via=eth1/in => a{nth}: synack, answered 3", target(nth))
+            .unwrap();
     }
     holds(&text);
 }
