@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tcp_handshake_exporter::handshake::{Event, Limits};
-use tcp_handshake_exporter::packet::Packet;
+use tcp_handshake_exporter::handshake::{Event, Limits, Opening};
 use tcp_handshake_exporter::time::Timestamp;
 
-use crate::traffic::{self, Step};
-use crate::witness::{Caller, Witness};
+use crate::traffic::{self, Met, Step};
+use crate::witness::Witness;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
@@ -28,12 +27,12 @@ proptest! {
         let gap = Duration::from_millis(7);
         let plain = traffic::at_intervals(&packets, gap, ways.of_packets);
         let doubled = traffic::with_copies(&plain, &copies, ways.of_copies);
-        prop_assert_eq!(tale(&plain)?, tale(&doubled)?);
+        same_tale(&plain, &doubled)?;
     }
 
     #[test]
     fn syns_held_in_a_queue_change_nothing(
-        packets in traffic::plain_packets(),
+        packets in traffic::one_sided_packets(),
         delays in prop::collection::vec(prop::option::of(0..4_900_u64), 64),
         ways in traffic::ways(),
     ) {
@@ -41,7 +40,7 @@ proptest! {
         let gap = Duration::from_millis(1_300);
         let plain = traffic::at_intervals(&packets, gap, ways.of_packets);
         let held = traffic::with_held_syns(&plain, &delays, ways.of_copies);
-        prop_assert_eq!(tale(&plain)?, tale(&held)?);
+        same_tale(&plain, &held)?;
     }
 }
 
@@ -62,8 +61,17 @@ fn balances(steps: &[Step], max_attempts: usize) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// The same is told about attempts, event for event.
+fn same_tale(plain: &[Met], with_copies: &[Met]) -> Result<(), TestCaseError> {
+    let (plain, with_copies) = (tale(plain)?, tale(with_copies)?);
+    let differs = plain.iter().zip(&with_copies).position(|(one, other)| one != other);
+    let from = differs.unwrap_or(plain.len().min(with_copies.len()));
+    prop_assert_eq!(plain.get(from..), with_copies.get(from..), "after {:?}", plain.get(..from));
+    Ok(())
+}
+
 /// All that is told about attempts: no copies, and nothing about packets that fit no attempt.
-fn tale(packets: &[(Timestamp, Packet, Caller)]) -> Result<Vec<Event>, TestCaseError> {
+fn tale(packets: &[Met]) -> Result<Vec<String>, TestCaseError> {
     let mut witness = Witness::new(Limits { timeout: TIMEOUT, max_attempts: 4096 });
     let mut tale = Vec::new();
     for (at, packet, caller) in packets {
@@ -71,7 +79,17 @@ fn tale(packets: &[(Timestamp, Packet, Caller)]) -> Result<Vec<Event>, TestCaseE
     }
     let end = packets.last().map_or(Timestamp::default(), |(at, ..)| *at);
     tale.extend(witness.advance(end + TIMEOUT).map_err(TestCaseError::fail)?);
-    Ok(tale.into_iter().filter(about_an_attempt).collect())
+    Ok(tale.iter().filter(|event| about_an_attempt(event)).map(without_slot).collect())
+}
+
+/// The number of an attempt is free to be another one: only what it is about counts.
+fn without_slot(event: &Event) -> String {
+    match event {
+        Event::Opened(Opening { attempt: _, at, client, server, via }) => {
+            format!("opened at {at:?}, {client} asks {server} via {via:?}")
+        }
+        other => format!("{other:?}"),
+    }
 }
 
 fn about_an_attempt(event: &Event) -> bool {

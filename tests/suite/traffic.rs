@@ -1,5 +1,6 @@
 //! Random traffic between few hosts with few numbers, so that everything collides.
 
+use std::mem;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ pub(crate) struct Ways {
 }
 
 /// When, what, and what the caller knows.
-type Met = (Timestamp, Packet, Caller);
+pub(crate) type Met = (Timestamp, Packet, Caller);
 
 impl Step {
     pub(crate) fn at(&self) -> Timestamp {
@@ -62,6 +63,23 @@ pub(crate) fn plain_packets() -> impl Strategy<Value = Vec<(Packet, Caller)>> {
             if let Packet::Segment(segment) = packet {
                 segment.timestamp = Some(u32::from(nth));
                 segment.identification = segment.identification.map(|_| nth);
+            }
+        }
+        packets
+    })
+}
+
+/// The same, but whoever asks has the lower address or port: nobody asks back while the attempt waits.
+pub(crate) fn one_sided_packets() -> impl Strategy<Value = Vec<(Packet, Caller)>> {
+    plain_packets().prop_map(|mut packets| {
+        for (packet, _) in &mut packets {
+            let (from, to) = match packet {
+                Packet::Segment(Segment { from, to, flags, .. }) if *flags == S => (from, to),
+                Packet::IcmpError(IcmpError { quote: Quote { from, to, .. }, .. }) => (from, to),
+                Packet::Segment(_) => continue,
+            };
+            if *from > *to {
+                mem::swap(from, to);
             }
         }
         packets
