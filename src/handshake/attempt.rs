@@ -208,9 +208,8 @@ impl Attempt {
     /// One more SYN of it: later by `gap` than the one before.
     pub(super) fn remember_syn(&mut self, at: Timestamp, syn: &Segment) {
         let print = SynPrint::of(syn, self.offset(at));
-        if let Some(last) = self.known_syns().first() {
-            self.keep_known(at, Duration::from_micros(u64::from(print.at.saturating_sub(last.at))));
-        }
+        let gap = self.known_syns().first().map_or(0, |last| print.at.saturating_sub(last.at));
+        self.keep_known(at, Duration::from_micros(gap.into()));
         self.syns.rotate_right(1);
         if let Some(newest) = self.syns.first_mut() {
             *newest = print;
