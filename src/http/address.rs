@@ -51,7 +51,7 @@ pub enum AddressError {
     },
 }
 
-/// Why nobody can be listened to on an address.
+/// Why nobody can be listened to on an address. What the system says is part of the sentence, so it is no `source`.
 #[derive(Debug, Error)]
 pub enum BindError {
     /// Somebody else listens there.
@@ -82,20 +82,20 @@ pub enum BindError {
         address: ListenAddress,
     },
     /// The name stands for no address.
-    #[error("cannot listen on {address}: {source}: write an IP address of this host in --web.listen-address")]
+    #[error("cannot listen on {address}: {reason}: write an IP address of this host in --web.listen-address")]
     Name {
         /// Where.
         address: ListenAddress,
         /// What the resolver says.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The system refuses for another reason.
-    #[error("cannot listen on {address}: {source}: choose another --web.listen-address")]
+    #[error("cannot listen on {address}: {reason}: choose another --web.listen-address")]
     Other {
         /// Where.
         address: ListenAddress,
         /// What the system says.
-        source: io::Error,
+        reason: io::Error,
     },
 }
 
@@ -106,8 +106,8 @@ impl ListenAddress {
     /// Says what to do where the address is taken, reserved, not this host's, or the name is not known. Resolving a
     /// name takes as long as the resolver does.
     pub fn bind(&self) -> Result<TcpListener, BindError> {
-        let candidates = self.candidates().map_err(|source| BindError::Name { address: self.clone(), source })?;
-        listen_on_first(&candidates).map_err(|source| self.explain(source))
+        let candidates = self.candidates().map_err(|reason| BindError::Name { address: self.clone(), reason })?;
+        listen_on_first(&candidates).map_err(|reason| self.explain(reason))
     }
 
     fn candidates(&self) -> io::Result<Vec<SocketAddr>> {
@@ -124,13 +124,13 @@ impl ListenAddress {
         }
     }
 
-    fn explain(&self, source: io::Error) -> BindError {
+    fn explain(&self, reason: io::Error) -> BindError {
         let address = self.clone();
-        match source.kind() {
+        match reason.kind() {
             io::ErrorKind::AddrInUse => BindError::InUse { address },
             io::ErrorKind::PermissionDenied => BindError::Denied { address },
             io::ErrorKind::AddrNotAvailable => BindError::NoSuchAddress { address },
-            _ => BindError::Other { address, source },
+            _ => BindError::Other { address, reason },
         }
     }
 }

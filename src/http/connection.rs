@@ -58,7 +58,6 @@ async fn respond(
     routes: &Routes,
     seat: &Seat,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    seat.settled().await;
     let page = match routes.find(request.method(), request.uri().path()) {
         Route::Fixed(page) => page,
         Route::Ready(page) => {
@@ -108,7 +107,8 @@ impl AsyncWrite for Watched {
         self.stream.is_write_vectored()
     }
 
-    /// hyper flushes when it has written all it has. An answer is handed to it whole, so then the answer is written.
+    /// hyper flushes when it has written all it has. An answer is handed to it whole, and the next request's only after
+    /// that, so then the answer is written.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         self.seat.flushed();

@@ -11,24 +11,22 @@ use tracing::{debug, info};
 /// Why serving cannot begin.
 #[derive(Debug, Error)]
 #[error(
-    "cannot watch the HTTP listener: {source}: raise the limit of open files (LimitNOFILE= of the unit, ulimit -n)"
+    "cannot watch the HTTP listener: {reason}: raise the limit of open files (LimitNOFILE= of the unit, ulimit -n)"
 )]
 pub struct ServeError {
     /// What the system says.
-    #[from]
-    source: io::Error,
+    reason: io::Error,
 }
 
 /// Why nobody can be let in for now.
 #[derive(Debug, Error)]
 #[error(
-    "cannot accept HTTP connections for now: {source}: \
+    "cannot accept HTTP connections for now: {reason}: \
      if this goes on, raise the limit of open files (LimitNOFILE= of the unit, ulimit -n)"
 )]
 pub(super) struct AcceptError {
     /// What the system says.
-    #[from]
-    source: io::Error,
+    reason: io::Error,
 }
 
 /// All the listeners.
@@ -45,7 +43,8 @@ impl Doors {
             info!(address = %listener.local_addr()?, "serving HTTP");
             TcpListener::from_std(listener)
         };
-        let listeners = listeners.into_iter().map(watch).collect::<io::Result<_>>()?;
+        let listeners = listeners.into_iter().map(watch).collect::<io::Result<_>>();
+        let listeners = listeners.map_err(|reason| ServeError { reason })?;
         Ok(Self { listeners, first: 0 })
     }
 
@@ -62,7 +61,7 @@ impl Doors {
                 match accepted {
                     Ok((stream, _)) => return Poll::Ready(Ok(stream)),
                     Err(error) if is_about_one_client(&error) => debug!(%error, "an HTTP client left before it came"),
-                    Err(error) => return Poll::Ready(Err(error.into())),
+                    Err(reason) => return Poll::Ready(Err(AcceptError { reason })),
                 }
             }
         }
@@ -82,14 +81,14 @@ mod tests {
 
     #[test]
     fn its_errors_say_what_to_do() {
-        let error = || io::Error::from_raw_os_error(24);
+        let reason = || io::Error::from_raw_os_error(24);
         assert_eq!(
-            ServeError::from(error()).to_string(),
+            ServeError { reason: reason() }.to_string(),
             "cannot watch the HTTP listener: Too many open files (os error 24): \
              raise the limit of open files (LimitNOFILE= of the unit, ulimit -n)"
         );
         assert_eq!(
-            AcceptError::from(error()).to_string(),
+            AcceptError { reason: reason() }.to_string(),
             "cannot accept HTTP connections for now: Too many open files (os error 24): \
              if this goes on, raise the limit of open files (LimitNOFILE= of the unit, ulimit -n)"
         );

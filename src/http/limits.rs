@@ -17,7 +17,8 @@ pub struct Limits {
     pub idle: Duration,
     /// To write an answer, from its first byte to the last.
     pub answer: Duration,
-    /// After so long in writing, an answer is cut off where another request would otherwise be refused.
+    /// After so long in writing, an answer is cut off where another request would otherwise be refused; after so long
+    /// in waiting, a connection is closed where file descriptors are wanting.
     pub courtesy: Duration,
     /// After the stop, for requests that run.
     pub stop: Duration,

@@ -42,6 +42,12 @@ enum Phase {
     Answering,
 }
 
+impl Standing {
+    fn is_waiting(&self) -> bool {
+        matches!(self.phase, Phase::Asking | Phase::Idle)
+    }
+}
+
 impl Seats {
     pub(super) fn new(limits: Limits) -> Arc<Self> {
         Arc::new(Self { limits, taken: Mutex::default() })
@@ -59,20 +65,24 @@ impl Seats {
         Some(Seat { seats: Arc::clone(self), standing })
     }
 
-    /// Closes the connection that can best be spared, where there is one.
+    /// Closes a connection for its file descriptor, where one has been waiting or writing for long enough. Not just any:
+    /// without a descriptor, accept(2) fails even where nobody knocks, and the newest client may be about to ask.
     pub(super) fn free_one(&self) {
-        self.cut_one(&self.lock());
+        let taken = self.lock();
+        let _ =
+            cut_longest(&taken, |standing| standing.is_waiting() && self.is_slow(standing)) || self.cut_slowest(&taken);
     }
 
     fn cut_one(&self, taken: &[Arc<watch::Sender<Standing>>]) -> bool {
-        cut_longest(taken, |standing| matches!(standing.phase, Phase::Asking | Phase::Idle)) || self.cut_slowest(taken)
+        cut_longest(taken, Standing::is_waiting) || self.cut_slowest(taken)
     }
 
     fn cut_slowest(&self, taken: &[Arc<watch::Sender<Standing>>]) -> bool {
-        let slow = |standing: &Standing| {
-            standing.phase == Phase::Answering && standing.since.elapsed() >= self.limits.courtesy
-        };
-        cut_longest(taken, slow)
+        cut_longest(taken, |standing| standing.phase == Phase::Answering && self.is_slow(standing))
+    }
+
+    fn is_slow(&self, standing: &Standing) -> bool {
+        standing.since.elapsed() >= self.limits.courtesy
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<watch::Sender<Standing>>>> {
@@ -107,15 +117,6 @@ impl Seat {
                 () = deadline => return,
             }
         }
-    }
-
-    /// Ends when the answer before this request, if any, is written: a client that pipelines and does not read is no
-    /// less slow than others.
-    pub(super) async fn settled(&self) {
-        let mut changes = self.standing.subscribe();
-        let waiting = |standing: &Standing| matches!(standing.phase, Phase::Asking | Phase::Idle);
-        // It cannot fail: the sender is here.
-        drop(changes.wait_for(waiting).await);
     }
 
     /// Bytes came in.

@@ -108,8 +108,7 @@ impl House {
     async fn close(mut self, patience: Duration) {
         drop(self.running);
         let all_left = async { while self.connections.join_next().await.is_some() {} };
-        all_left.await;
-        if false {
+        if timeout(patience, all_left).await.is_err() {
             debug!(left = self.connections.len(), "closing HTTP connections in the middle of a request");
             self.connections.shutdown().await;
         }

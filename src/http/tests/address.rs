@@ -139,9 +139,9 @@ fn a_foreign_address_says_where_to_look_for_own_ones() {
 fn a_name_that_stands_for_nothing_is_named() {
     let error = parse("nobody.invalid:10077").bind().unwrap_err();
     assert!(matches!(&error, BindError::Name { .. }), "{error}");
-    let (address, source) = (parse("nobody.invalid:10077"), io::Error::other("Name or service not known"));
+    let (address, reason) = (parse("nobody.invalid:10077"), io::Error::other("Name or service not known"));
     assert_eq!(
-        BindError::Name { address, source }.to_string(),
+        BindError::Name { address, reason }.to_string(),
         "cannot listen on nobody.invalid:10077: Name or service not known: \
          write an IP address of this host in --web.listen-address"
     );
@@ -158,9 +158,9 @@ fn what_only_root_may_is_said_so() {
 
 #[test]
 fn what_else_the_system_says_is_passed_on() {
-    let (address, source) = (parse("[::1]:80"), io::Error::from_raw_os_error(97));
+    let (address, reason) = (parse("[::1]:80"), io::Error::from_raw_os_error(97));
     assert_eq!(
-        BindError::Other { address, source }.to_string(),
+        BindError::Other { address, reason }.to_string(),
         "cannot listen on [::1]:80: Address family not supported by protocol (os error 97): \
          choose another --web.listen-address"
     );

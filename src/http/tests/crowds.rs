@@ -54,6 +54,17 @@ fn slow_readers_do_not_lock_out_a_scrape() {
 }
 
 #[test]
+fn a_slow_reader_is_closed_for_a_newcomer_where_nobody_waits() {
+    let limits = Limits { connections: 1, courtesy: Duration::ZERO, ..Limits::default() };
+    let served = Served::start(page(endless), limits);
+    let mut slow = served.client();
+    slow.ask("GET", "/metrics");
+    slow.head();
+    assert_eq!(served.client().get("/-/healthy").status, 200);
+    assert!(slow.rest().len() < ENDLESS);
+}
+
+#[test]
 fn readers_that_are_not_yet_slow_are_left_to_read() {
     let one = Limits { requests: NonZeroUsize::new(1), ..Limits::default() };
     let limits = Limits { courtesy: Duration::from_secs(60), ..one };
@@ -79,31 +90,22 @@ fn without_a_limit_of_requests_none_is_refused() {
     clients.iter_mut().for_each(|client| assert_eq!(client.reply().status, 200));
 }
 
-/// In a process of its own: the limit of open files would hit all the other tests.
 #[test]
 fn without_file_descriptors_it_waits_without_spinning() {
-    let test = "http::tests::crowds::with_forty_file_descriptors";
-    let child = Command::new("sh")
-        .args([
-            "-c",
-            "ulimit -n 40 && exec \"$0\" --ignored --exact \"$1\"",
-            std::env::current_exe().unwrap().to_str().unwrap(),
-            test,
-        ])
-        .output()
-        .unwrap();
-    let words = String::from_utf8_lossy(&child.stdout);
-    assert!(child.status.success() && words.contains("1 passed"), "{words}");
+    run_with_few_file_descriptors("it_waits_for_a_file_descriptor");
 }
 
 #[test]
-#[ignore = "run by without_file_descriptors_it_waits_without_spinning, with few of them"]
-fn with_forty_file_descriptors() {
+fn without_file_descriptors_the_longest_waiting_connection_gives_up_its_own() {
+    run_with_few_file_descriptors("it_takes_a_file_descriptor_from_who_waits");
+}
+
+#[test]
+#[ignore = "run by another test, with few file descriptors"]
+fn it_waits_for_a_file_descriptor() {
     let served = Served::start(page(|| Page::text("here")), Limits::default());
-    assert_eq!(served.client().get("/metrics").text(), "here");
     let mut clock = File::open("/proc/self/stat").unwrap();
-    let mut hoard: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok()).take(1000).collect();
-    assert!(hoard.len() < 40, "the limit is not there");
+    let mut hoard = hoard();
     hoard.pop();
     let mut client = served.client();
     client.ask("GET", "/metrics");
@@ -113,6 +115,38 @@ fn with_forty_file_descriptors() {
     assert!(spent <= 10, "{spent} hundredths of a second of CPU in six tenths of a second of waiting");
     drop(hoard);
     assert_eq!(client.reply().text(), "here");
+}
+
+#[test]
+#[ignore = "run by another test, with few file descriptors"]
+fn it_takes_a_file_descriptor_from_who_waits() {
+    let limits = Limits { courtesy: Duration::from_millis(100), ..Limits::default() };
+    let served = Served::start(page(|| Page::text("here")), limits);
+    let mut idle = served.client();
+    assert_eq!(idle.get("/metrics").text(), "here");
+    let mut hoard = hoard();
+    hoard.pop();
+    assert_eq!(served.client().get("/metrics").text(), "here");
+    assert_eq!(idle.rest(), b"");
+}
+
+/// In a process of its own: the limit would hit all the other tests.
+fn run_with_few_file_descriptors(test: &str) {
+    let child = Command::new("sh")
+        .args(["-c", "ulimit -n 40 && exec \"$0\" --ignored --exact \"$1\""])
+        .arg(std::env::current_exe().unwrap())
+        .arg(format!("{}::{test}", module_path!().split_once("::").unwrap().1))
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success() && words.contains("1 passed"), "{words}");
+}
+
+/// All the file descriptors there are.
+fn hoard() -> Vec<File> {
+    let hoard: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok()).take(40).collect();
+    assert!(hoard.len() < 40, "the limit is not there");
+    hoard
 }
 
 /// User and system time of this process, in hundredths of a second (proc(5)).

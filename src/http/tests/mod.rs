@@ -34,8 +34,8 @@ impl Served {
         let listeners: Vec<_> = on.iter().map(|on| on.parse::<ListenAddress>().unwrap().bind().unwrap()).collect();
         let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
         let (stop, stopped) = oneshot::channel();
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let thread = thread::spawn(move || {
-            let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(serve(listeners, routes, limits, async { drop(stopped.await) })).unwrap();
             runtime.shutdown_background();
         });
