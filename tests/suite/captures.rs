@@ -1,6 +1,5 @@
 //! Records the golden captures of `tests/captures` from the laboratory: one small story a file.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,12 +7,11 @@ use std::process::Command;
 
 use crate::lab::Laboratory;
 use crate::lab::cases::happen_all;
-use crate::lab::connect::{connects, told};
-use crate::lab::container_host::ContainerHost;
-use crate::lab::namespace::Namespace;
+use crate::lab::connect::{MARKER, PATIENCE, connects, told};
+use crate::lab::container_host::{self, ContainerHost};
 use crate::lab::pair::{self, Pair};
-use crate::lab::recording::Recording;
-use crate::lab::road::{Family, Road};
+use crate::lab::recording::Tapes;
+use crate::lab::road::{self, Family, Road};
 use crate::stories::{STORIES, Story};
 
 /// Not a test: the recorder. See `tests/captures/record.sh`.
@@ -21,53 +19,43 @@ use crate::stories::{STORIES, Story};
 #[ignore = "rewrites tests/captures"]
 fn record_the_golden_captures() {
     let Some(laboratory) = Laboratory::open("record_the_golden_captures") else { return };
-    let workshop = tempfile::tempdir().expect("a temporary directory");
-    let mut raw = BTreeMap::new();
-    on_the_road(&laboratory, workshop.path(), &mut raw);
-    on_the_container_host(&laboratory, workshop.path(), &mut raw);
-    on_one_cable(&laboratory, workshop.path(), &mut raw);
+    let mut tapes = Tapes::new();
+    on_the_road(&laboratory, &mut tapes);
+    on_the_container_host(&laboratory, &mut tapes);
+    on_one_cable(&laboratory, &mut tapes);
     for story in &STORIES {
-        story.cut_from(&raw[story.seen_from]);
+        story.cut_from(&tapes.of(story.seen_from));
     }
     fs::write(captures().join("README.md"), readme()).expect("tests/captures can be written");
 }
 
-/// Whole recordings by the host and the interface they were made on.
-type Raw = BTreeMap<&'static str, PathBuf>;
-
-fn on_the_road(laboratory: &Laboratory, workshop: &Path, raw: &mut Raw) {
+fn on_the_road(laboratory: &Laboratory, tapes: &mut Tapes) {
     let road = Road::build(laboratory);
     let Road { client, firewall, server, .. } = &road;
-    let tape = [
-        start(workshop, client, "client any", "any"),
-        start(workshop, client, "client eth0", "eth0"),
-        start(workshop, firewall, "firewall any", "any"),
-        start(workshop, server, "server any", "any"),
-        start(workshop, server, "server eth0", "eth0"),
-    ];
+    for (host, interface) in [(client, "any"), (client, "eth0"), (firewall, "any"), (server, "any"), (server, "eth0")] {
+        tapes.start(host, interface);
+    }
     let _open = happen_all(&road);
-    raw.extend(tape.map(|(name, recording)| (name, recording.stop())));
+    let _last = client.inside(|| connects(road::marker(), 1, PATIENCE));
+    tapes.finish(&format!("tcp src port {MARKER}"));
 }
 
-fn on_the_container_host(laboratory: &Laboratory, workshop: &Path, raw: &mut Raw) {
+fn on_the_container_host(laboratory: &Laboratory, tapes: &mut Tapes) {
     let hosts = ContainerHost::build(laboratory);
-    let tape = [start(workshop, &hosts.host, "container host any", "any")];
+    tapes.start(&hosts.host, "any");
     let _open = hosts.cross();
-    raw.extend(tape.map(|(name, recording)| (name, recording.stop())));
+    let _last = hosts.outside.inside(|| connects(container_host::marker(), 1, PATIENCE));
+    tapes.finish(&format!("tcp src port {MARKER}"));
 }
 
-fn on_one_cable(laboratory: &Laboratory, workshop: &Path, raw: &mut Raw) {
+fn on_one_cable(laboratory: &Laboratory, tapes: &mut Tapes) {
     let pair = Pair::build(laboratory);
     pair.near.set("net.ipv4.tcp_ecn", "1");
-    let (name, recording) = start(workshop, &pair.near, "near eth0", "eth0");
-    let open = Family::BOTH.map(|family| pair.near.inside(|| connects(pair::open(family), 3, pair::PATIENCE)));
+    tapes.start(&pair.near, "eth0");
+    let open =
+        Family::BOTH.map(|family| pair.near.inside(|| connects((family.cable().far, pair::OPEN).into(), 3, PATIENCE)));
     assert!(open.iter().all(|three| told(three) == [Some(Ok(())); 3]));
-    recording.wait_for("ip6[53] = 16");
-    raw.insert(name, recording.stop());
-}
-
-fn start(workshop: &Path, host: &Namespace, name: &'static str, interface: &str) -> (&'static str, Recording) {
-    (name, Recording::start(host, interface, &workshop.join(name)))
+    tapes.finish("ip6[53] = 16");
 }
 
 impl Story {

@@ -4,6 +4,7 @@ mod accounting;
 mod captures;
 mod conversations;
 mod lab;
+mod live;
 mod stories;
 mod traffic;
 mod witness;

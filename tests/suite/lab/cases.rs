@@ -118,34 +118,34 @@ const NOTHING: Seen =
     Seen { answered: 0, unanswered: 0, refused: 0, unreachable: 0, prohibited: 0, late: 0, icmp: None };
 
 /// So many answered.
-pub(crate) const fn answered(answered: usize) -> Option<Seen> {
-    Some(Seen { answered, ..NOTHING })
+pub(crate) const fn answered(answered: usize) -> Seen {
+    Seen { answered, ..NOTHING }
 }
 
-const fn unanswered(unanswered: usize) -> Option<Seen> {
-    Some(Seen { unanswered, ..NOTHING })
+const fn unanswered(unanswered: usize) -> Seen {
+    Seen { unanswered, ..NOTHING }
 }
 
 /// So many refused.
-pub(crate) const fn refused(refused: usize) -> Option<Seen> {
-    Some(Seen { refused, ..NOTHING })
+pub(crate) const fn refused(refused: usize) -> Seen {
+    Seen { refused, ..NOTHING }
 }
 
 /// So many that reach nobody, and who says so.
-pub(crate) const fn unreachable(unreachable: usize, reporter: &'static str) -> Option<Seen> {
-    Some(Seen { unreachable, icmp: Some(("host_unreachable", reporter)), ..NOTHING })
+pub(crate) const fn unreachable(unreachable: usize, reporter: &'static str) -> Seen {
+    Seen { unreachable, icmp: Some(("host_unreachable", reporter)), ..NOTHING }
 }
 
-const fn prohibited(prohibited: usize, reporter: &'static str) -> Option<Seen> {
-    Some(Seen { prohibited, icmp: Some(("admin_prohibited", reporter)), ..NOTHING })
+const fn prohibited(prohibited: usize, reporter: &'static str) -> Seen {
+    Seen { prohibited, icmp: Some(("admin_prohibited", reporter)), ..NOTHING }
 }
 
-const fn late(late: usize) -> Option<Seen> {
-    Some(Seen { unanswered: late, late, ..NOTHING })
+const fn late(late: usize) -> Seen {
+    Seen { unanswered: late, late, ..NOTHING }
 }
 
-const fn mixed(answered: usize, unanswered: usize) -> Option<Seen> {
-    Some(Seen { answered, unanswered, ..NOTHING })
+const fn mixed(answered: usize, unanswered: usize) -> Seen {
+    Seen { answered, unanswered, ..NOTHING }
 }
 
 /// Listens with a backlog of 0 and does not accept.
@@ -154,33 +154,33 @@ pub(crate) const FULL_QUEUE: u16 = 8012;
 #[rustfmt::skip]
 pub(crate) const CASES: [Case; 14] = [
     Case { name: "open port", port: 8001, target: Target::Server, connects: 10, told: Told::Connected,
-           client: answered(10), firewall: answered(10), server: answered(10) },
+           client: Some(answered(10)), firewall: Some(answered(10)), server: Some(answered(10)) },
     Case { name: "closed port", port: 8002, target: Target::Server, connects: 3, told: Told::Refused,
-           client: refused(3), firewall: refused(3), server: refused(3) },
+           client: Some(refused(3)), firewall: Some(refused(3)), server: Some(refused(3)) },
     Case { name: "drop on the path", port: 8003, target: Target::Server, connects: 4, told: Told::TimedOut,
-           client: unanswered(4), firewall: unanswered(4), server: None },
+           client: Some(unanswered(4)), firewall: Some(unanswered(4)), server: None },
     Case { name: "drop in the server's input chain", port: 8004, target: Target::Server, connects: 2, told: Told::TimedOut,
-           client: unanswered(2), firewall: unanswered(2), server: unanswered(2) },
+           client: Some(unanswered(2)), firewall: Some(unanswered(2)), server: Some(unanswered(2)) },
     Case { name: "prohibited by the firewall", port: 8005, target: Target::Server, connects: 5, told: Told::Prohibited,
-           client: prohibited(5, "router"), firewall: prohibited(5, "self"), server: None },
+           client: Some(prohibited(5, "router")), firewall: Some(prohibited(5, "self")), server: None },
     Case { name: "reset by the firewall", port: 8006, target: Target::Server, connects: 6, told: Told::Refused,
-           client: refused(6), firewall: refused(6), server: None },
+           client: Some(refused(6)), firewall: Some(refused(6)), server: None },
     Case { name: "SYN/ACKs lost on the way back", port: 8007, target: Target::Server, connects: 3, told: Told::TimedOut,
-           client: unanswered(3), firewall: answered(3), server: answered(3) },
+           client: Some(unanswered(3)), firewall: Some(answered(3)), server: Some(answered(3)) },
     Case { name: "port forwarding", port: 33306, target: Target::Forwarded, connects: 7, told: Told::Connected,
-           client: answered(7), firewall: answered(7), server: answered(7) },
+           client: Some(answered(7)), firewall: Some(answered(7)), server: Some(answered(7)) },
     Case { name: "nobody behind the router", port: 8009, target: Target::NobodyThere, connects: 3, told: Told::Unreachable,
-           client: unreachable(3, "router"), firewall: unreachable(3, "self"), server: None },
+           client: Some(unreachable(3, "router")), firewall: Some(unreachable(3, "self")), server: None },
     Case { name: "nobody on the own link", port: 8010, target: Target::NobodyHere, connects: 4, told: Told::Unreachable,
-           client: unreachable(4, "self"), firewall: None, server: None },
+           client: Some(unreachable(4, "self")), firewall: None, server: None },
     Case { name: "late answer", port: 8011, target: Target::Server, connects: 2, told: Told::Connected,
-           client: late(2), firewall: late(2), server: answered(2) },
+           client: Some(late(2)), firewall: Some(late(2)), server: Some(answered(2)) },
     Case { name: "full accept queue", port: FULL_QUEUE, target: Target::Server, connects: 3, told: Told::TimedOut,
-           client: mixed(1, 3), firewall: mixed(1, 3), server: mixed(1, 3) },
+           client: Some(mixed(1, 3)), firewall: Some(mixed(1, 3)), server: Some(mixed(1, 3)) },
     Case { name: "loopback, open port", port: 8013, target: Target::Loopback, connects: 5, told: Told::Connected,
-           client: answered(5), firewall: None, server: None },
+           client: Some(answered(5)), firewall: None, server: None },
     Case { name: "loopback, closed port", port: 8014, target: Target::Loopback, connects: 2, told: Told::Refused,
-           client: refused(2), firewall: None, server: None },
+           client: Some(refused(2)), firewall: None, server: None },
 ];
 
 const AFTER_THE_VERDICT: Duration = Duration::from_millis(5500);

@@ -42,6 +42,12 @@ pub(crate) fn connects(to: SocketAddr, count: usize, patience: Duration) -> Vec<
     all
 }
 
+/// The port of the last connect of a run: whoever has seen it has seen all that came before.
+pub(crate) const MARKER: u16 = 8099;
+
+/// How long a connect may take where none is to fail for want of an answer; neighbours that do not exist take 3 s.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
 /// What the application was told, of each.
 pub(crate) fn told(connects: &[Connect]) -> Vec<Option<Result<(), Errno>>> {
     connects.iter().map(|one| one.told).collect()

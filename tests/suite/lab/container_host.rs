@@ -4,11 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::panic;
 use std::thread;
-use std::time::Duration;
 
 use super::Laboratory;
 use super::cases::{Seen, Told, answered, refused, unreachable};
-use super::connect::{Connect, connects, server as listen, told};
+use super::connect::{Connect, MARKER, PATIENCE, connects, server as listen, told};
 use super::namespace::{Namespace, cable};
 use super::road::{Family, unlimit_icmp};
 
@@ -38,9 +37,12 @@ pub(crate) struct Crossing {
     pub(crate) port: u16,
     connects: usize,
     told: Told,
-    /// What the host makes of it, and from which vantage: without, then with the containers' network declared its own.
-    pub(crate) seen: Option<Seen>,
-    pub(crate) vantage: [&'static str; 2],
+    /// What the host makes of it.
+    pub(crate) seen: Seen,
+    /// From which vantage.
+    pub(crate) vantage: &'static str,
+    /// The same, where the containers' networks are declared to be the host's own.
+    pub(crate) vantage_declared: &'static str,
 }
 
 /// A host by its part in the story.
@@ -87,6 +89,7 @@ impl ContainerHost {
             let at = family.container_host();
             web.inside(|| _listeners.push(listen((at.web, 80).into(), 128)));
             app.inside(|| _listeners.push(listen((at.app, 8000).into(), 128)));
+            host.inside(|| _listeners.push(listen((at.host, MARKER).into(), 128)));
             outside.inside(|| _listeners.push(listen((at.outside, 9000).into(), 128)));
         }
         Self { outside, host, web, app, _listeners }
@@ -111,6 +114,11 @@ impl ContainerHost {
     }
 }
 
+/// Where the last connect of a run goes: from outside to the host itself.
+pub(crate) fn marker() -> SocketAddr {
+    (Family::V4.container_host().host, MARKER).into()
+}
+
 impl Crossing {
     pub(crate) fn client(&self, family: Family) -> IpAddr {
         family.container_host().of(self.from)
@@ -118,6 +126,14 @@ impl Crossing {
 
     pub(crate) fn to(&self, family: Family) -> SocketAddr {
         (family.container_host().of(self.to), self.port).into()
+    }
+
+    /// What the host sees first of whom the connects go to: the host's own meet DNAT before they meet a capture.
+    pub(crate) fn first_name(&self, family: Family) -> SocketAddr {
+        match self.from {
+            Place::Host => (family.container_host().web, 80).into(),
+            _ => self.to(family),
+        }
     }
 
     fn happen(&self, hosts: &ContainerHost, family: Family) -> Vec<Connect> {
@@ -150,32 +166,30 @@ impl Family {
     }
 }
 
-/// The networks of the containers.
-pub(crate) const CONTAINERS: [&str; 2] = ["10.88.0.0/24", "2001:db8:88::/64"];
+/// The containers' networks, declared to be the host's own.
+pub(crate) const CONTAINERS: [&str; 4] = ["--capture.local", "10.88.0.0/24", "--capture.local", "2001:db8:88::/64"];
 
 #[rustfmt::skip]
 pub(crate) const CROSSINGS: [Crossing; 9] = [
     Crossing { name: "published port", from: Place::Outside, to: Place::Host, port: 8080, connects: 5,
-               told: Told::Connected, seen: answered(5), vantage: ["server", "server"] },
+               told: Told::Connected, seen: answered(5), vantage: "server", vantage_declared: "server" },
     Crossing { name: "published, but nothing listens", from: Place::Outside, to: Place::Host, port: 8081, connects: 3,
-               told: Told::Refused, seen: refused(3), vantage: ["server", "server"] },
+               told: Told::Refused, seen: refused(3), vantage: "server", vantage_declared: "server" },
     Crossing { name: "published, but no such container", from: Place::Outside, to: Place::Host, port: 8082, connects: 2,
-               told: Told::Unreachable, seen: unreachable(2, "self"), vantage: ["server", "server"] },
+               told: Told::Unreachable, seen: unreachable(2, "self"), vantage: "server", vantage_declared: "server" },
     Crossing { name: "a container to the outside", from: Place::Web, to: Place::Outside, port: 9000, connects: 4,
-               told: Told::Connected, seen: answered(4), vantage: ["transit", "client"] },
+               told: Told::Connected, seen: answered(4), vantage: "transit", vantage_declared: "client" },
     Crossing { name: "a container to a closed port outside", from: Place::App, to: Place::Outside, port: 9001, connects: 2,
-               told: Told::Refused, seen: refused(2), vantage: ["transit", "client"] },
+               told: Told::Refused, seen: refused(2), vantage: "transit", vantage_declared: "client" },
     Crossing { name: "container to container", from: Place::Web, to: Place::App, port: 8000, connects: 3,
-               told: Told::Connected, seen: answered(3), vantage: ["transit", "local"] },
+               told: Told::Connected, seen: answered(3), vantage: "transit", vantage_declared: "local" },
     Crossing { name: "a container to its neighbour's published port", from: Place::App, to: Place::Host, port: 8080, connects: 6,
-               told: Told::Connected, seen: answered(6), vantage: ["server", "local"] },
+               told: Told::Connected, seen: answered(6), vantage: "server", vantage_declared: "local" },
     Crossing { name: "a container to its own published port", from: Place::Web, to: Place::Host, port: 8080, connects: 2,
-               told: Told::Connected, seen: answered(2), vantage: ["server", "local"] },
+               told: Told::Connected, seen: answered(2), vantage: "server", vantage_declared: "local" },
     Crossing { name: "the host to its own published port", from: Place::Host, to: Place::Host, port: 8080, connects: 3,
-               told: Told::Connected, seen: answered(3), vantage: ["client", "local"] },
+               told: Told::Connected, seen: answered(3), vantage: "client", vantage_declared: "local" },
 ];
-
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// As container engines write them: DNAT for what comes in and for the host itself, masquerade for what leaves and for
 /// a container that meets itself.

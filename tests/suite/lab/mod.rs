@@ -3,7 +3,11 @@
 pub(crate) mod cases;
 pub(crate) mod connect;
 pub(crate) mod container_host;
+pub(crate) mod expect;
+pub(crate) mod exporter;
+pub(crate) mod exposition;
 pub(crate) mod namespace;
+pub(crate) mod oracle;
 pub(crate) mod pair;
 pub(crate) mod recording;
 pub(crate) mod road;

@@ -29,6 +29,11 @@ impl Namespace {
         host
     }
 
+    /// Its part in the story.
+    pub(crate) fn role(&self) -> &str {
+        self.name.rsplit('-').next().unwrap_or_default()
+    }
+
     /// Its name, as `ip netns` lists it.
     pub(crate) fn name(&self) -> &str {
         &self.name

@@ -6,19 +6,53 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
+
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::namespace::Namespace;
 
+/// The recordings of a run, each by its host's role and its interface: `client eth0`.
+pub(crate) struct Tapes {
+    shelf: TempDir,
+    running: Vec<(String, Recording)>,
+}
+
+impl Tapes {
+    pub(crate) fn new() -> Self {
+        Self { shelf: tempfile::tempdir().expect("a temporary directory"), running: vec![] }
+    }
+
+    /// Starts one.
+    pub(crate) fn start(&mut self, host: &Namespace, interface: &str) {
+        let name = format!("{} {interface}", host.role());
+        let recording = Recording::start(host, interface, &self.of(&name));
+        self.running.push((name, recording));
+    }
+
+    /// Ends them all, each when it holds a packet that passes the filter.
+    pub(crate) fn finish(&mut self, last: &str) {
+        for (_, recording) in &self.running {
+            recording.wait_for(last);
+        }
+        self.running.drain(..).for_each(|(_, recording)| recording.stop());
+    }
+
+    /// The file of one.
+    pub(crate) fn of(&self, name: &str) -> PathBuf {
+        self.shelf.path().join(name).with_extension("pcap")
+    }
+}
+
 /// A tcpdump at work.
-pub(crate) struct Recording {
+struct Recording {
     tcpdump: Child,
     file: PathBuf,
 }
 
 impl Recording {
     /// Records TCP and ICMP on one interface, or on `any`, with the kernel's nanoseconds. Returns once it listens.
-    pub(crate) fn start(host: &Namespace, interface: &str, file: &Path) -> Self {
+    fn start(host: &Namespace, interface: &str, file: &Path) -> Self {
         let mut tcpdump = host
             .command("tcpdump")
             .args(["-i", interface, "-s", "160", "-B", "16384", "-j", "host", "--time-stamp-precision=nano"])
@@ -37,7 +71,7 @@ impl Recording {
     }
 
     /// Waits until a packet that passes the filter is in the file: then all that came before is in it, too.
-    pub(crate) fn wait_for(&self, filter: &str) {
+    fn wait_for(&self, filter: &str) {
         let deadline = Instant::now() + Duration::from_secs(10);
         while !self.holds(filter) {
             assert!(Instant::now() < deadline, "no {filter} in {}", self.file.display());
@@ -51,12 +85,11 @@ impl Recording {
     }
 
     /// Ends it; the file is whole.
-    pub(crate) fn stop(mut self) -> PathBuf {
+    fn stop(mut self) {
         let pid = Pid::from_child(&self.tcpdump);
         kill_process(pid, Signal::INT).expect("tcpdump runs");
         let status = self.tcpdump.wait().expect("tcpdump ends");
         assert!(status.success(), "tcpdump: {status}");
-        self.file.clone()
     }
 }
 

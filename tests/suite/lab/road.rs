@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 
 use super::Laboratory;
-use super::connect::server as listen;
+use super::connect::{MARKER, server as listen};
 use super::namespace::{Namespace, cable};
 
 /// The road, with a server behind each port that has one.
@@ -79,7 +79,9 @@ fn listeners(client: &Namespace, server: &Namespace) -> Vec<OwnedFd> {
     for family in Family::BOTH {
         let Addresses { server: there, loopback, .. } = family.addresses();
         server.inside(|| {
-            open.extend([3306, 8001, 8003, 8004, 8005, 8006, 8007, 8011].map(|port| listen((there, port).into(), 128)));
+            open.extend(
+                [3306, 8001, 8003, 8004, 8005, 8006, 8007, 8011, MARKER].map(|port| listen((there, port).into(), 128)),
+            );
             open.push(listen((there, 8012).into(), 0));
         });
         client.inside(|| open.push(listen((loopback, 8013).into(), 128)));
@@ -130,9 +132,9 @@ impl Family {
     }
 }
 
-/// Where the last connect of a run goes: when it is seen, all others are judged.
-pub(crate) fn marker(family: Family) -> SocketAddr {
-    (family.addresses().server, 8001).into()
+/// Where the last connect of a run goes: from the client to the server.
+pub(crate) fn marker() -> SocketAddr {
+    (Family::V4.addresses().server, MARKER).into()
 }
 
 const LINEAR_TIMEOUTS: &str = "net.ipv4.tcp_syn_linear_timeouts";
