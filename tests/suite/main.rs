@@ -1,6 +1,10 @@
-//! Tests from outside: what the crate promises, told as conversations and held against random traffic.
+//! Tests from outside: what the crate promises, told as conversations, held against random traffic, and met on real hosts.
 
 mod accounting;
+mod captures;
 mod conversations;
+mod lab;
+mod live;
+mod stories;
 mod traffic;
 mod witness;

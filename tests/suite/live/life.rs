@@ -1,0 +1,86 @@
+//! How the program starts, meets interfaces that come and go, and ends.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::process::Output;
+use std::time::Duration;
+
+use crate::lab::Laboratory;
+use crate::lab::connect::{PATIENCE, connects, told};
+use crate::lab::exporter::{Exporter, PROGRAM};
+use crate::lab::namespace::Namespace;
+use crate::lab::pair::{self, OPEN, Pair};
+use crate::lab::road::Family::V4;
+
+#[test]
+fn sigterm_ends_it_within_a_second() {
+    let Some(laboratory) = Laboratory::open("sigterm_ends_it_within_a_second") else { return };
+    let host = laboratory.host("host");
+    let exporter = Exporter::start(&host, &[]);
+    // A client that never finishes its request does not hold it up.
+    let mut slow = host.inside(|| TcpStream::connect(exporter.address()).expect("it listens"));
+    slow.write_all(b"GET /metrics HTTP/1.1\r\n").expect("it reads");
+    let (status, took) = exporter.terminate();
+    assert!(status.success(), "{status}");
+    assert!(took < Duration::from_secs(1), "it took {took:?}");
+}
+
+#[test]
+fn an_interface_that_goes_and_comes_back_is_met() {
+    let Some(laboratory) = Laboratory::open("an_interface_that_goes_and_comes_back_is_met") else { return };
+    let pair = Pair::build(&laboratory);
+    let Pair { near, far, .. } = &pair;
+    let exporter = Exporter::start(near, &["-i", "eth0", "-i", "lo"]);
+    let met = |up: f64| {
+        let labels = [("interface", "eth0")];
+        exporter.metrics_once(&format!("capture_up {up}"), |page| page.get(CAPTURE_UP, &labels) == Some(up));
+    };
+    let ask = |family: crate::lab::road::Family| {
+        let to = (family.cable().far, OPEN).into();
+        assert_eq!(told(&near.inside(|| connects(to, 1, PATIENCE))), [Some(Ok(()))]);
+    };
+    met(1.0);
+    near.ip("link set eth0 down");
+    met(0.0);
+    near.ip("link set eth0 up");
+    met(1.0);
+    ask(V4);
+    far.ip("link del eth0");
+    met(0.0);
+    pair::connect(near, far);
+    met(1.0);
+    ask(V4);
+    let both = |page: &crate::lab::exposition::Exposition| {
+        page.only(|series| series.name == "tcp_handshake_answered_total" && series.labels["port"] == "80").values()
+            == [2.0]
+    };
+    exporter.metrics_once("both connects are answered", both);
+}
+
+#[test]
+fn an_interface_that_is_not_there_is_named_with_those_that_are() {
+    let Some(laboratory) = Laboratory::open("an_interface_that_is_not_there") else { return };
+    let pair = Pair::build(&laboratory);
+    let output = fails(&pair.near, &[], &["-i", "eth9"]);
+    assert!(output.contains("no such interface eth9 (there are: eth0, lo)"), "{output}");
+}
+
+#[test]
+fn without_the_privilege_it_says_how_to_get_it() {
+    let Some(laboratory) = Laboratory::open("without_the_privilege_it_says_how_to_get_it") else { return };
+    let pair = Pair::build(&laboratory);
+    let output = fails(&pair.near, &["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"], &["-i", "eth0"]);
+    assert!(output.contains("capture on eth0 needs CAP_NET_RAW: run as root, or `setcap cap_net_raw=ep "), "{output}");
+}
+
+/// Runs the program, which must fail with status 1; what it says.
+fn fails(host: &Namespace, wrapper: &[&str], flags: &[&str]) -> String {
+    let words: Vec<_> = wrapper.iter().copied().chain([PROGRAM, "--web.listen-address", "127.0.0.1:0"]).collect();
+    let (program, arguments) = words.split_first().expect("at least the program");
+    let Output { status, stderr, .. } =
+        host.command("timeout").arg("10").arg(program).args(arguments).args(flags).output().expect("it runs");
+    assert_eq!(status.code(), Some(1));
+    String::from_utf8(stderr).expect("text")
+}
+
+const CAPTURE_UP: &str = "tcp_handshake_exporter_capture_up";

@@ -1,0 +1,91 @@
+//! The stories that golden captures tell, and how each is cut from a whole recording.
+
+use crate::lab::road::Family::{self, V4, V6};
+
+/// One golden capture.
+pub(crate) struct Story {
+    /// Its file's name, without extension.
+    pub(crate) file: &'static str,
+    /// The recording it is cut from.
+    pub(crate) seen_from: &'static str,
+    family: Family,
+    /// The servers' ports in it, by any name.
+    ports: &'static [u16],
+    /// How many attempts are in it.
+    pub(crate) attempts: u32,
+    /// What happens.
+    pub(crate) tells: &'static str,
+}
+
+impl Story {
+    /// Its packets: TCP of these ports, and ICMP errors that quote a SYN to one of them.
+    pub(crate) fn filter(&self) -> String {
+        let (family, icmp) = match self.family {
+            V4 => ("ip", "icmp and icmp[30:2]"),
+            V6 => ("ip6", "icmp6 and ip6[90:2]"),
+        };
+        let ports = self.ports.iter().map(|port| format!("tcp port {port} or ({icmp} = {port})")).collect::<Vec<_>>();
+        format!("{family} and ({})", ports.join(" or "))
+    }
+}
+
+const fn story(
+    (file, seen_from): (&'static str, &'static str),
+    family: Family,
+    ports: &'static [u16],
+    attempts: u32,
+    tells: &'static str,
+) -> Story {
+    Story { file, seen_from, family, ports, attempts, tells }
+}
+
+const ROAD: &[u16] = &[8001, 8002, 8003, 8004, 8005, 8006, 8007, 33306, 8009, 8010, 8011, 8012];
+
+#[rustfmt::skip]
+pub(crate) const STORIES: [Story; 38] = [
+    story(("demo", "client any"), V4, ROAD, 53,
+          "every outcome at once, a port each, as a client sees it: 8001 open, 8002 closed, 8003 dropped on the path, 8004 dropped by \
+           the server's input chain, 8005 prohibited, 8006 reset by the firewall, 8007 its SYN/ACKs lost, 33306 forwarded, 8009 and 8010 \
+           nobody there, 8011 a late answer, 8012 a full accept queue"),
+    story(("demo-server", "server any"), V4, &[3306, 8001, 8002, 8003, 8004, 8005, 8006, 8007, 8009, 8010, 8011, 8012], 31,
+          "the same time, as the server sees it; the forwarded port is its 3306"),
+    story(("open", "client eth0"), V4, &[8001], 10, "a pool of ten to an open port"),
+    story(("open-v6", "client eth0"), V6, &[8001], 10, "the same over IPv6"),
+    story(("open-server", "server eth0"), V4, &[8001], 10, "the same pool as `open`, at the server"),
+    story(("closed", "client eth0"), V4, &[8002], 3, "nothing listens: RST"),
+    story(("closed-v6", "client eth0"), V6, &[8002], 3, "the same over IPv6"),
+    story(("path-drop-client", "client eth0"), V4, &[8003], 4, "the firewall drops the SYNs"),
+    story(("path-drop-client-v6", "client eth0"), V6, &[8003], 4, "the same over IPv6"),
+    story(("path-drop-firewall", "firewall any"), V4, &[8003], 4, "at the firewall: the SYNs enter and never leave"),
+    story(("path-drop-server", "server eth0"), V4, &[8003], 0, "at the server: not one packet"),
+    story(("input-drop-client", "client eth0"), V4, &[8004], 2, "the server's own firewall drops the SYNs"),
+    story(("input-drop-server", "server eth0"), V4, &[8004], 2, "at the server: SYNs without an answer"),
+    story(("prohibited", "client eth0"), V4, &[8005], 5,
+          "the firewall says ICMP 3/13; it comes while the connect call still holds the socket, so the kernel heeds the second one only"),
+    story(("prohibited-v6", "client eth0"), V6, &[8005], 5, "the same over IPv6: ICMPv6 1/1"),
+    story(("prohibited-firewall", "firewall any"), V4, &[8005], 5, "at the firewall, which is itself the reporter"),
+    story(("reset", "client eth0"), V4, &[8006], 6, "the firewall sends a RST in the server's name"),
+    story(("reset-firewall", "firewall any"), V4, &[8006], 6, "at the firewall: SYNs enter, RSTs leave, the server sees nothing"),
+    story(("reply-lost-client", "client eth0"), V4, &[8007], 3, "SYN/ACKs are lost on the way back: no answer"),
+    story(("reply-lost-server", "server eth0"), V4, &[8007], 3, "at the server: SYN/ACKs leave, again and again"),
+    story(("reply-lost-firewall", "firewall any"), V4, &[8007], 3, "at the firewall: SYN/ACKs enter and never leave"),
+    story(("forward-client", "client eth0"), V4, &[33306], 7, "a forwarded port, at the client"),
+    story(("forward-firewall", "firewall any"), V4, &[33306, 3306], 7, "33306 becomes 3306 of the server, masqueraded: two names of each attempt"),
+    story(("forward-firewall-v6", "firewall any"), V6, &[33306, 3306], 7, "the same over IPv6"),
+    story(("nobody-there", "client eth0"), V4, &[8009], 3, "behind the router nobody has that address: ICMP 3/1 after 3 s"),
+    story(("nobody-there-v6", "client eth0"), V6, &[8009], 3, "the same over IPv6: ICMPv6 1/3"),
+    story(("nobody-here", "client any"), V4, &[8010], 4, "nobody on the own link: no SYN ever, an ICMP 3/1 from the host to itself"),
+    story(("nobody-here-v6", "client any"), V6, &[8010], 4, "the same over IPv6: ICMPv6 1/3"),
+    story(("late", "client eth0"), V4, &[8011], 2, "the drop is lifted after 5.5 s: the SYN at 6 s is answered"),
+    story(("late-v6", "client eth0"), V6, &[8011], 2, "the same over IPv6"),
+    story(("full-queue-client", "client eth0"), V4, &[8012], 4, "the first connection fills the accept queue, the others get no answer"),
+    story(("full-queue-server", "server eth0"), V4, &[8012], 4, "at the server: byte for byte like a drop"),
+    story(("loopback", "client any"), V4, &[8013, 8014], 7, "on the loopback: 8013 open (five), 8014 closed (two)"),
+    story(("container-published", "host any"), V4, &[8080, 80], 16,
+          "a published port, 8080 for a container's 80: from outside (five), from the neighbour container (six), from the container itself \
+           (two), from the host (three, which begin as port 80)"),
+    story(("container-egress", "host any"), V4, &[9000, 9001], 6, "containers to the outside, masqueraded: 9000 open (four), 9001 closed (two)"),
+    story(("container-bridged", "host any"), V6, &[8000], 3, "container to container over the bridge, IPv6"),
+    story(("ecn", "near eth0"), V4, &[80], 3, "`net.ipv4.tcp_ecn=1`: SYN with ECE and CWR, SYN/ACK with ECE"),
+    story(("ecn-v6", "near eth0"), V6, &[80], 3, "the same over IPv6"),
+];
