@@ -22,6 +22,7 @@ pub struct Live {
     merger: Merger,
     /// Whether the last read left nothing behind, so that it is worth waiting.
     drained: bool,
+    next_look: Timestamp,
 }
 
 /// How to capture.
@@ -37,6 +38,7 @@ struct Tap {
     name: String,
     interface: Interface,
     capture: Option<Capture<Active>>,
+    link_up: bool,
     reopen_at: Timestamp,
     drops: Drops,
     /// Frames up to then were read: later reads give later ones.
@@ -60,7 +62,7 @@ impl Live {
     pub fn open(names: &[String], options: LiveOptions) -> Result<Self, CaptureError> {
         let ids = 0u16..;
         let taps = ids.zip(names).map(|(id, name)| Tap::open(name, id, &options)).collect::<Result<_, _>>()?;
-        Ok(Self { taps, options, merger: Merger::default(), drained: false })
+        Ok(Self { taps, options, merger: Merger::default(), drained: false, next_look: Timestamp::default() })
     }
 
     /// Reads what each ring holds, some of it where it holds much. Says whether all of them were empty.
@@ -90,6 +92,20 @@ impl Live {
         }
     }
 
+    /// A capture on an interface that is taken down goes on without a word, and wakes up with it.
+    fn look_at_links(&mut self) {
+        let now = now();
+        if now < self.next_look {
+            return;
+        }
+        self.next_look = now + LOOK;
+        if let Ok(known) = interfaces::list() {
+            for tap in self.taps.iter_mut().filter(|tap| tap.name != ANY) {
+                tap.link_up = known.get(&tap.name).is_some_and(|interface| interface.up);
+            }
+        }
+    }
+
     fn wait(&self) -> Result<(), CaptureError> {
         let mut fds: Vec<PollFd<'_>> = self.taps.iter().filter_map(Tap::poll_fd).collect();
         match poll(&mut fds, PollTimeout::from(WAIT)) {
@@ -110,6 +126,7 @@ impl Source for Live {
     }
 
     fn conditions(&mut self) -> Vec<Condition> {
+        self.look_at_links();
         self.taps.iter_mut().map(Tap::condition).collect()
     }
 }
@@ -121,6 +138,7 @@ impl Tap {
             name: name.to_owned(),
             interface,
             capture: Some(capture),
+            link_up: true,
             reopen_at: Timestamp::default(),
             drops: Drops::default(),
             read_up_to: Timestamp::default(),
@@ -177,7 +195,7 @@ impl Tap {
         }
         Condition {
             name: self.name.clone(),
-            up: self.capture.is_some(),
+            up: self.capture.is_some() && self.link_up,
             dropped_by_kernel: self.drops.by_kernel,
             dropped_by_interface: self.drops.by_interface,
             broken: None,
@@ -261,4 +279,6 @@ const WAIT: u8 = 100;
 /// How far behind the clock "nothing arrived" is said.
 const HOLD: Duration = Duration::from_millis(250);
 const REOPEN: Duration = Duration::from_secs(1);
+/// How often it is looked whether interfaces are up.
+const LOOK: Duration = Duration::from_secs(1);
 const MAX_HELD: usize = 65_536;
