@@ -1,0 +1,59 @@
+# make run    sniff on every interface and serve http://localhost:10077/metrics
+# make demo   the same from a bundled capture: needs no privilege
+# make test   all checks and tests
+# make help   the rest
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+NAME := tcp_handshake_exporter
+BINARY := target/release/$(NAME)
+TRIPLE := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+RUNNER := CARGO_TARGET_$(shell echo $(TRIPLE) | tr 'a-z-' 'A-Z_')_RUNNER
+# Namespaces, nftables and packet sockets need root; the tests are built by you and run by root.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,$(RUNNER)='sudo -E')
+
+.PHONY: help
+help: ## say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+
+.PHONY: run
+run: build ## build and sniff on every interface (ARGS="-i eth0 -p 3306" for flags)
+	@if [ "$$(id -u)" = 0 ]; then exec $(BINARY) $(ARGS); fi; \
+	echo "Capturing needs CAP_NET_RAW: starting with sudo."; exec sudo $(BINARY) $(ARGS)
+
+.PHONY: demo
+demo: build ## replay a bundled capture of every case and serve what it shows
+	$(BINARY) --capture.file tests/captures/demo.pcap --labels.idle-timeout 8760h $(ARGS)
+
+.PHONY: build
+build: packages ## build the program
+	cargo build --release --locked
+
+.PHONY: packages
+packages:
+	@scripts/packages libpcap-dev
+
+.PHONY: test-packages
+test-packages:
+	@scripts/packages libpcap-dev prometheus prometheus-alertmanager nftables iproute2 tcpdump tshark curl procps
+
+.PHONY: test
+test: test-packages ## format, lints, all tests, promtool
+	cargo fmt --all --check
+	cargo clippy --locked --all-targets -- -D warnings
+	@if [ "$$(id -u)" != 0 ]; then echo "Live tests make network namespaces: they run with sudo."; fi
+	$(AS_ROOT) cargo test --locked
+
+.PHONY: oracle
+oracle: test-packages ## compare with tshark's reading: make oracle CAPTURES=directory
+	ORACLE_CAPTURES="$(abspath $(or $(CAPTURES),tests/captures))" cargo test --locked --test suite -- --nocapture oracle
+
+.PHONY: golden
+golden: ## rewrite the golden expositions after a change that is meant
+	UPDATE_GOLDEN=1 cargo test --locked --test suite -- golden
+
+.PHONY: clean
+clean: ## remove what was built
+	cargo clean
