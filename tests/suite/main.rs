@@ -3,8 +3,12 @@
 mod accounting;
 mod captures;
 mod conversations;
+mod house;
 mod lab;
 mod live;
+mod program;
+mod readme;
 mod stories;
 mod traffic;
 mod witness;
+mod words;

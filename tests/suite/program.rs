@@ -1,0 +1,52 @@
+//! The program as people run it: arguments in; output, words on standard error, and status out.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+/// Runs the program to its end.
+pub(crate) fn run(arguments: &[&str]) -> Output {
+    program().args(arguments).output().unwrap()
+}
+
+/// Runs the program with this on its standard input.
+pub(crate) fn run_with_input(arguments: &[&str], input: &[u8]) -> Output {
+    let piped = program().args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = piped.unwrap();
+    // A program that ends early does not read all of it, which is for the caller to judge.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    child.wait_with_output().unwrap()
+}
+
+/// The program, without the settings of whoever runs the tests.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tcp_handshake_exporter"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TCP_HANDSHAKE_EXPORTER_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// A file of the repository.
+pub(crate) fn file(path: &str) -> String {
+    format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What was said on standard error.
+pub(crate) fn said(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// What was printed on standard output.
+pub(crate) fn printed(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// Whether a tool is there. Without it a test says so loudly, and fails where all must run.
+pub(crate) fn has_tool(tool: &str) -> bool {
+    let found = Command::new("sh").args(["-c", &format!("command -v {tool}")]).output().unwrap().status.success();
+    if !found {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "{tool} is not installed, and every test must run here");
+        eprintln!("NOT TESTED: {tool} is not installed (`make test` installs it)");
+    }
+    found
+}
