@@ -6,5 +6,6 @@ mod conversations;
 mod lab;
 mod live;
 mod stories;
+mod packets;
 mod traffic;
 mod witness;
