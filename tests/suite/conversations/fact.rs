@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use tcp_handshake_exporter::handshake::{Answer, Event, Kind, Owner, Reason, Repeat, Side, SynKind};
-use tcp_handshake_exporter::packet::{Address, Direction, IcmpCode, Packet, Via};
+use tcp_handshake_exporter::packet::{Address, IcmpCode, Packet};
 use tcp_handshake_exporter::time::Timestamp;
 
 use super::icmp;
@@ -45,11 +45,7 @@ impl What {
                 let said = (opening.at, opening.client, opening.server, opening.via);
                 let seen = met.map(|packet| match packet {
                     Packet::Segment(segment) => (at, segment.from, segment.to, segment.via),
-                    // The SYN it is about was on its way out.
-                    Packet::IcmpError(error) => {
-                        let via = Via { direction: Direction::Leaving, loopback: false, ..error.via };
-                        (at, error.quote.from, error.quote.to, via)
-                    }
+                    Packet::IcmpError(error) => (at, error.quote.from, error.quote.to, error.via),
                 });
                 (None, if seen == Some(said) { Self::Open } else { Self::Astray(format!("{opening:?}")) })
             }
