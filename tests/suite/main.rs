@@ -5,7 +5,7 @@ mod captures;
 mod conversations;
 mod lab;
 mod live;
-mod stories;
 mod packets;
+mod stories;
 mod traffic;
 mod witness;
