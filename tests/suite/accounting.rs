@@ -10,7 +10,7 @@ use crate::traffic::{self, Met, Step};
 use crate::witness::Witness;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_books_balance_with_little_room(steps in traffic::any_steps(), max_attempts in 1..9_usize) {
@@ -42,6 +42,28 @@ proptest! {
         let held = traffic::with_held_syns(&plain, &delays, ways.of_copies);
         same_tale(&plain, &held)?;
     }
+
+    #[test]
+    fn a_file_and_a_live_interface_tell_the_same(
+        packets in traffic::spaced_packets(),
+        quiet in prop::collection::vec(0..4_u32, 100),
+    ) {
+        let mut file = Witness::new(Limits { timeout: TIMEOUT, max_attempts: 4096 });
+        let mut live = Witness::new(Limits { timeout: TIMEOUT, max_attempts: 4096 });
+        let (mut told_by_file, mut told_live) = (Vec::new(), Vec::new());
+        let mut before = Timestamp::default();
+        for ((at, packet, caller), quiet) in packets.iter().zip(quiet) {
+            // A live source says so again and again where nothing arrives.
+            for nth in 1..=quiet {
+                let now = before + at.since(before) * nth / 4;
+                told_live.extend(live.advance(now).map_err(TestCaseError::fail)?);
+            }
+            told_by_file.extend(file.observe(*at, packet, *caller).map_err(TestCaseError::fail)?);
+            told_live.extend(live.observe(*at, packet, *caller).map_err(TestCaseError::fail)?);
+            before = *at;
+        }
+        same(&told_by_file, &told_live)?;
+    }
 }
 
 /// Nothing is wrong after any packet, and after long enough nobody waits any more.
@@ -61,17 +83,22 @@ fn balances(steps: &[Step], max_attempts: usize) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// The same is told about attempts, event for event.
+/// The same is told about attempts, whatever is told about copies.
 fn same_tale(plain: &[Met], with_copies: &[Met]) -> Result<(), TestCaseError> {
-    let (plain, with_copies) = (tale(plain)?, tale(with_copies)?);
-    let differs = plain.iter().zip(&with_copies).position(|(one, other)| one != other);
-    let from = differs.unwrap_or(plain.len().min(with_copies.len()));
-    prop_assert_eq!(plain.get(from..), with_copies.get(from..), "after {:?}", plain.get(..from));
+    same(&tale(plain)?, &tale(with_copies)?)
+}
+
+/// The same, event for event; if not, from where on it differs.
+fn same(one: &[Event], other: &[Event]) -> Result<(), TestCaseError> {
+    let [one, other] = [one, other].map(|told| told.iter().map(without_slot).collect::<Vec<_>>());
+    let differs = one.iter().zip(&other).position(|(one, other)| one != other);
+    let from = differs.unwrap_or(one.len().min(other.len()));
+    prop_assert_eq!(one.get(from..), other.get(from..), "after {:?}", one.get(..from));
     Ok(())
 }
 
 /// All that is told about attempts: no copies, and nothing about packets that fit no attempt.
-fn tale(packets: &[Met]) -> Result<Vec<String>, TestCaseError> {
+fn tale(packets: &[Met]) -> Result<Vec<Event>, TestCaseError> {
     let mut witness = Witness::new(Limits { timeout: TIMEOUT, max_attempts: 4096 });
     let mut tale = Vec::new();
     for (at, packet, caller) in packets {
@@ -79,7 +106,8 @@ fn tale(packets: &[Met]) -> Result<Vec<String>, TestCaseError> {
     }
     let end = packets.last().map_or(Timestamp::default(), |(at, ..)| *at);
     tale.extend(witness.advance(end + TIMEOUT).map_err(TestCaseError::fail)?);
-    Ok(tale.iter().filter(|event| about_an_attempt(event)).map(without_slot).collect())
+    tale.retain(about_an_attempt);
+    Ok(tale)
 }
 
 /// The number of an attempt is free to be another one: only what it is about counts.

@@ -6,6 +6,7 @@ mod conversations;
 mod house;
 mod lab;
 mod live;
+mod packets;
 mod program;
 mod readme;
 mod stories;

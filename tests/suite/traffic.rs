@@ -1,17 +1,14 @@
 //! Random traffic between few hosts with few numbers, so that everything collides.
 
 use std::mem;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use tcp_handshake_exporter::handshake::Standing;
-use tcp_handshake_exporter::packet::{
-    Address, Direction, Endpoint, Flags, IcmpCode, IcmpError, Packet, Quote, Segment, Via,
-};
+use tcp_handshake_exporter::packet::{Direction, Flags, IcmpError, Packet, Quote, Segment, Via};
 use tcp_handshake_exporter::time::Timestamp;
 
+use crate::packets::{caller, packet};
 use crate::witness::Caller;
 
 /// A moment of any traffic.
@@ -74,7 +71,7 @@ pub(crate) fn one_sided_packets() -> impl Strategy<Value = Vec<(Packet, Caller)>
     plain_packets().prop_map(|mut packets| {
         for (packet, _) in &mut packets {
             let (from, to) = match packet {
-                Packet::Segment(Segment { from, to, flags, .. }) if *flags == S => (from, to),
+                Packet::Segment(Segment { from, to, flags, .. }) if *flags == Flags::SYN => (from, to),
                 Packet::IcmpError(IcmpError { quote: Quote { from, to, .. }, .. }) => (from, to),
                 Packet::Segment(_) => continue,
             };
@@ -95,6 +92,23 @@ pub(crate) fn ways() -> impl Strategy<Value = Ways> {
     use Direction::{Entering, Leaving, Unknown};
     select(vec![(Entering, Leaving), (Leaving, Entering), (Entering, Entering), (Unknown, Unknown)])
         .prop_map(|(of_packets, of_copies)| Ways { of_packets, of_copies })
+}
+
+/// Any packets by a clock that runs forward, with silence of any length between them; no two at one instant.
+pub(crate) fn spaced_packets() -> impl Strategy<Value = Vec<Met>> {
+    let gap = prop_oneof![
+        3 => (1..60_000_u64).prop_map(Duration::from_micros),
+        3 => (1..6_000_u64).prop_map(Duration::from_millis),
+        1 => (1..140_u64).prop_map(Duration::from_secs),
+    ];
+    prop::collection::vec((gap, packet(), caller()), 1..100).prop_map(|packets| {
+        let mut at = START;
+        let place = |(gap, packet, caller)| {
+            at = at + gap;
+            (at, packet, caller)
+        };
+        packets.into_iter().map(place).collect()
+    })
 }
 
 /// The packets one after the other through one interface.
@@ -155,81 +169,4 @@ fn clock_step() -> impl Strategy<Value = (bool, Duration)> {
     ]
 }
 
-fn packet() -> impl Strategy<Value = Packet> {
-    prop_oneof![8 => segment().prop_map(Packet::Segment), 2 => icmp_error().prop_map(Packet::IcmpError)]
-}
-
-prop_compose! {
-    fn segment()(
-        (from, to) in ends(),
-        (sequence, acknowledgment) in (number(), number()),
-        flags in select(vec![S, S, S, S, S, SA, SA, SA, RA, RA, R, A, SR, SRA, SF, Flags::FIN]),
-        timestamp in prop::option::of(0..3_u32),
-        identification in 0..3_u16,
-        hop_limit in 62..65_u8,
-        payload_length in select(vec![0, 0, 0, 2]),
-        via in via(),
-    ) -> Segment {
-        let identification = from.address.ip().is_ipv4().then_some(identification);
-        Segment { via, from, to, sequence, acknowledgment, flags, timestamp, identification, hop_limit, payload_length }
-    }
-}
-
-prop_compose! {
-    fn icmp_error()(
-        (from, to) in ends(),
-        sequence in number(),
-        reporter in select(vec![[192, 0, 2, 1], [203, 0, 113, 1]]),
-        code in select(vec![
-            IcmpCode::HostUnreachable, IcmpCode::AdminProhibited, IcmpCode::FragmentationNeeded, IcmpCode::PortUnreachable,
-        ]),
-        flags in select(vec![None, Some(S), Some(SA)]),
-        via in via(),
-    ) -> IcmpError {
-        let quote = Quote { from, to, sequence, flags };
-        IcmpError { via, reporter: Address::from(IpAddr::from(reporter)), recipient: from.address, code, quote }
-    }
-}
-
-prop_compose! {
-    fn caller()(regular in any::<bool>(), own_word in any::<bool>()) -> Caller {
-        Caller { standing: if regular { Standing::Regular } else { Standing::NeverSeen }, own_word }
-    }
-}
-
-prop_compose! {
-    fn via()(
-        interface in 1..4_u32,
-        direction in select(vec![Direction::Entering, Direction::Leaving, Direction::Unknown]),
-    ) -> Via {
-        Via { interface, direction, loopback: interface == 3 }
-    }
-}
-
-/// Two ends of one family; they may be one and the same.
-fn ends() -> impl Strategy<Value = (Endpoint, Endpoint)> {
-    (0..4_u8, 0..4_u8, prop::bool::weighted(0.2)).prop_map(|(from, to, v6)| (endpoint(from, v6), endpoint(to, v6)))
-}
-
-fn endpoint(nth: u8, v6: bool) -> Endpoint {
-    let host = nth / 2 + 1;
-    let address: IpAddr =
-        if v6 { [0x2001, 0xdb8, 0, 0, 0, 0, 0, host.into()].into() } else { [192, 0, 2, host].into() };
-    Endpoint { address: address.into(), port: 80 + u16::from(nth % 2) }
-}
-
-/// Few sequence numbers around the wrap, so that they acknowledge one another now and then.
-fn number() -> impl Strategy<Value = u32> {
-    select(vec![u32::MAX - 1, u32::MAX, 0, 1, 2, 7000, 7001])
-}
-
 const START: Timestamp = Timestamp::from_nanos(1_700_000_000_000_000_000);
-
-const S: Flags = Flags::SYN;
-const SA: Flags = S.with(Flags::ACK);
-const R: Flags = Flags::RST;
-const RA: Flags = R.with(Flags::ACK);
-const A: Flags = Flags::ACK;
-const SR: Flags = S.with(R);
-const SRA: Flags = S.with(RA);
-const SF: Flags = S.with(Flags::FIN);

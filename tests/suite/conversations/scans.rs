@@ -1,7 +1,5 @@
-//! Stories too long to write down: one scanner or flood, one ISN, hundreds of targets. Merging by ISN alone once made two
-//! attempts of 554.
-
-use std::fmt::Write as _;
+//! Stories too long to write down: a scanner or a flood with one ISN and hundreds of targets, a SYN sent for hours. Merging
+//! by ISN alone once made two attempts of 554.
 
 use super::told;
 
@@ -52,16 +50,25 @@ fn a_masqueraded_scan_in_bursts_is_an_attempt_a_target() {
     let mut text = cast();
     for nth in 0..TARGETS {
         let target = target(nth);
-        writeln!(text, "    1 c > {target} S seq=isn ts=1 id=7 ttl=64 via=eth0/in => a{nth}: open, syn").unwrap();
+        text += &format!("    1 c > {target} S seq=isn ts=1 id=7 ttl=64 via=eth0/in => a{nth}: open, syn\n");
     }
     for nth in 0..TARGETS {
         let target = target(nth);
-        writeln!(text, "    2 c:1025 > {target} S seq=isn ts=1 id=7 ttl=63 via=eth1/out => copy syn").unwrap();
+        text += &format!("    2 c:1025 > {target} S seq=isn ts=1 id=7 ttl=63 via=eth1/out => copy syn\n");
     }
-    writeln!(text, "    3 quiet => nothing; {TARGETS} pending, {TARGETS} tracked").unwrap();
+    text += &format!("    3 quiet => nothing; {TARGETS} pending, {TARGETS} tracked\n");
     for nth in 0..TARGETS {
-        writeln!(text, "    4 {} > c:1025 SA ack=isn+1 via=eth1/in => a{nth}: synack, answered 3", target(nth))
-            .unwrap();
+        text += &format!("    4 {} > c:1025 SA ack=isn+1 via=eth1/in => a{nth}: synack, answered 3\n", target(nth));
+    }
+    holds(&text);
+}
+
+#[test]
+fn a_syn_that_comes_again_for_hours_is_never_taken_for_its_copy() {
+    let mut text = String::from("cast c=192.0.2.7:40000 t0=198.51.100.80:80 isn=4294967292\nHours\n");
+    text += "    0 c > t0 S seq=isn => open, syn\n    9000 c > t0 S seq=isn => failed unanswered, syn again\n";
+    for second in (18..3 * 3600).step_by(9) {
+        text += &format!("    {second}000 c > t0 S seq=isn => syn again\n");
     }
     holds(&text);
 }
@@ -70,14 +77,14 @@ fn a_masqueraded_scan_in_bursts_is_an_attempt_a_target() {
 fn a_flood_does_not_push_out_the_regular_peers() {
     let mut text = format!("{}    limits attempts=8\n", cast());
     for port in 1..=4 {
-        writeln!(text, "    0 c:{port} > t0 S seq=isn regular => r{port}: open, syn").unwrap();
+        text += &format!("    0 c:{port} > t0 S seq=isn regular => r{port}: open, syn\n");
     }
     for nth in 0..TARGETS {
         let evicted = if nth < 4 { String::new() } else { format!("a{}: evicted, ", nth - 4) };
-        writeln!(text, "    1 c > {} S seq=isn => {evicted}a{nth}: open, syn", target(nth)).unwrap();
+        text += &format!("    1 c > {} S seq=isn => {evicted}a{nth}: open, syn\n", target(nth));
     }
     for port in 1..=4 {
-        writeln!(text, "    9 t0 > c:{port} SA ack=isn+1 => r{port}: synack, answered 9; 8 tracked").unwrap();
+        text += &format!("    9 t0 > c:{port} SA ack=isn+1 => r{port}: synack, answered 9; 8 tracked\n");
     }
     holds(&text);
 }
@@ -89,12 +96,12 @@ fn scan(lines: &[&str]) {
         let (at, name) = (nth.to_string(), format!("a{nth}"));
         for line in lines {
             let line = line.replace("{at}", &at).replace("{target}", &target(nth)).replace("{name}", &name);
-            writeln!(text, "    {line}").unwrap();
+            text += &format!("    {line}\n");
         }
     }
     let verdicts: Vec<_> = (0..TARGETS).map(|nth| format!("a{nth}: failed unanswered")).collect();
-    writeln!(text, "    600 quiet => nothing; {TARGETS} pending, {TARGETS} tracked").unwrap();
-    writeln!(text, "    6000 quiet => {}; 0 pending", verdicts.join(", ")).unwrap();
+    text += &format!("    600 quiet => nothing; {TARGETS} pending, {TARGETS} tracked\n");
+    text += &format!("    6000 quiet => {}; 0 pending\n", verdicts.join(", "));
     holds(&text);
 }
 
@@ -106,7 +113,7 @@ fn target(nth: usize) -> String {
 fn cast() -> String {
     let mut cast = String::from("cast c=192.0.2.7:40000 isn=4294967292");
     for nth in (0..TARGETS).step_by(2) {
-        write!(cast, " t{nth}=198.51.{}.{}:80", nth / 200, nth % 200).unwrap();
+        cast += &format!(" t{nth}=198.51.{}.{}:80", nth / 200, nth % 200);
     }
     cast + "\nA scan\n"
 }
