@@ -13,7 +13,7 @@ impl Timestamp {
         Self(nanos)
     }
 
-    /// From a capture's seconds and nanoseconds; damaged headers (negative, absurd) saturate.
+    /// From a capture's seconds and nanoseconds. Damaged headers (negative, absurd) saturate.
     pub fn from_parts(seconds: i64, nanos: i64) -> Self {
         let seconds = u64::try_from(seconds).unwrap_or(0);
         let nanos = u64::try_from(nanos).unwrap_or(0);

@@ -67,6 +67,31 @@ pub(super) enum State {
     Failed,
 }
 
+/// Where the store keeps an attempt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Shelf {
+    Waiting,
+    Answered,
+    Failed,
+    /// Answered, and known for longer than attempts mostly are.
+    AnsweredLong,
+    /// Failed, and known for longer than attempts mostly are.
+    FailedLong,
+}
+
+impl Shelf {
+    pub(super) const COUNT: usize = 5;
+
+    /// Where an attempt from here goes when it is still known after the usual time.
+    pub(super) const fn for_long(self) -> Self {
+        match self {
+            Self::Waiting => Self::Waiting,
+            Self::Answered | Self::AnsweredLong => Self::AnsweredLong,
+            Self::Failed | Self::FailedLong => Self::FailedLong,
+        }
+    }
+}
+
 impl Attempt {
     /// An attempt that begins with this SYN, or with the rejection of a SYN that was never seen (`first` is none).
     pub(super) fn new(name: Name, at: Timestamp, isn: u32, first: Option<&Segment>) -> Self {
@@ -162,12 +187,20 @@ impl Attempt {
         self.marks |= REGULAR;
     }
 
-    pub(super) const fn has_more_names(&self) -> bool {
-        self.marks & NAMED != 0
+    /// It is known for longer than attempts mostly are.
+    pub(super) const fn keep_long(&mut self) {
+        self.marks |= LONG;
     }
 
-    pub(super) const fn mark_more_names(&mut self) {
-        self.marks |= NAMED;
+    /// Where the store keeps it.
+    pub(super) const fn shelf(&self) -> Shelf {
+        match (self.state(), self.marks & LONG != 0) {
+            (State::Waiting, _) => Shelf::Waiting,
+            (State::Answered, false) => Shelf::Answered,
+            (State::Failed, false) => Shelf::Failed,
+            (State::Answered, true) => Shelf::AnsweredLong,
+            (State::Failed, true) => Shelf::FailedLong,
+        }
     }
 
     /// Whether its last SYN was met on its way in and not yet on its way out again.
@@ -208,7 +241,10 @@ impl Attempt {
     /// One more SYN of it: later by `gap` than the one before.
     pub(super) fn remember_syn(&mut self, at: Timestamp, syn: &Segment) {
         let print = SynPrint::of(syn, self.offset(at));
-        let gap = self.known_syns().first().map_or(0, |last| print.at.saturating_sub(last.at));
+        let gap = self
+            .known_syns()
+            .first()
+            .map_or(0, |last| print.at.wrapping_sub(last.at).min(last.at.wrapping_sub(print.at)));
         self.keep_known(at, Duration::from_micros(gap.into()));
         self.syns.rotate_right(1);
         if let Some(newest) = self.syns.first_mut() {
@@ -237,9 +273,9 @@ impl Attempt {
         self.syns.get(..usize::from(self.syn_count)).unwrap_or_default()
     }
 
-    /// Microseconds since the first SYN; stands still after 71 minutes.
+    /// Microseconds since the first SYN; begins anew every 71 minutes.
     fn offset(&self, at: Timestamp) -> u32 {
-        u32::try_from(at.since(self.first_syn).as_micros()).unwrap_or(u32::MAX)
+        u32::try_from(at.since(self.first_syn).as_micros() % (1 << 32)).unwrap_or(0)
     }
 }
 
@@ -274,7 +310,8 @@ impl SynPrint {
     fn same_packet(&self, other: &Self, syn: &Segment) -> bool {
         let window = if self.via.same_place(other.via) { COPY_SAME_PLACE } else { COPY_OTHER_PLACE };
         let window = if syn.timestamp.is_none() && self.identification == 0 { COPY_UNMARKED } else { window };
-        let apart = Duration::from_micros(u64::from(self.at.abs_diff(other.at)));
+        let apart = self.at.wrapping_sub(other.at).min(other.at.wrapping_sub(self.at));
+        let apart = Duration::from_micros(u64::from(apart));
         self.same_marks(other) && apart <= window
     }
 }
@@ -322,7 +359,7 @@ const ANSWERED: u8 = 1;
 const FAILED: u8 = 1 << 1;
 const REGULAR: u8 = 1 << 2;
 const INSIDE: u8 = 1 << 3;
-const NAMED: u8 = 1 << 4;
+const LONG: u8 = 1 << 4;
 const COMPLETED: u8 = 1 << 5;
 const SERVER_ISN: u8 = 1 << 6;
 const ASKED_BACK: u8 = 1 << 7;

@@ -7,6 +7,7 @@ use foldhash::fast::RandomState;
 use super::attempt::NOBODY;
 use super::event::Side;
 use crate::packet::{Endpoint, Segment};
+use crate::time::Timestamp;
 
 /// Small tables of hints, written over when full: every hint is checked against its attempt before it is believed.
 pub(super) struct Inside {
@@ -21,6 +22,8 @@ type Bucket = [Hint; WAYS];
 #[derive(Clone, Copy)]
 pub(super) struct Hint {
     pub(super) slot: u32,
+    /// Tells it from a later attempt in the same slot.
+    pub(super) first_syn: Timestamp,
     pub(super) hop_limit: u8,
     /// Which end must be the same under both names: NAT mostly changes one of them.
     pub(super) shares: Option<Side>,
@@ -28,7 +31,7 @@ pub(super) struct Hint {
 
 impl Default for Inside {
     fn default() -> Self {
-        let nobody = Hint { slot: NOBODY, hop_limit: 0, shares: None };
+        let nobody = Hint { slot: NOBODY, first_syn: Timestamp::default(), hop_limit: 0, shares: None };
         let table = || vec![[nobody; WAYS]; BUCKETS];
         Self { tables: [table(), table(), table()], hasher: RandomState::default() }
     }
@@ -36,13 +39,13 @@ impl Default for Inside {
 
 impl Inside {
     /// The SYN of this attempt came in.
-    pub(super) fn enter(&mut self, syn: &Segment, slot: u32) {
+    pub(super) fn enter(&mut self, syn: &Segment, slot: u32, first_syn: Timestamp) {
         let places = ways_to_look(syn).map(|(shares, end)| (shares, self.place(syn, end)));
         for (table, (shares, place)) in self.tables.iter_mut().zip(places) {
             if let Some(bucket) = table.get_mut(place) {
                 bucket.rotate_right(1);
                 if let Some(newest) = bucket.first_mut() {
-                    *newest = Hint { slot, hop_limit: syn.hop_limit, shares };
+                    *newest = Hint { slot, first_syn, hop_limit: syn.hop_limit, shares };
                 }
             }
         }

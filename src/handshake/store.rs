@@ -4,23 +4,23 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
-use super::attempt::{Attempt, NOBODY, Name, State};
+use super::attempt::{Attempt, NOBODY, Name, Shelf};
 use super::event::{Owner, Side};
 use super::index::Index;
 use crate::packet::Endpoint;
 use crate::time::Timestamp;
 
-/// Holds at most a fixed number of attempts. Each is in one list: those that wait in the order they began (which is
-/// the order of their deadlines), the decided ones in the order they were decided.
+/// Holds at most a fixed number of attempts. Each is on one shelf: those that wait in the order they began (which is the
+/// order of their deadlines), the decided ones in the order they were decided, and apart from these, in no order, the
+/// decided ones that are known for longer than usual.
 pub(super) struct Store {
     slab: Vec<Attempt>,
     capacity: usize,
+    known: usize,
     free: u32,
     index: Index,
     more_names: HashMap<u32, Vec<Name>, foldhash::fast::RandomState>,
-    waiting: List,
-    answered: List,
-    failed: List,
+    shelves: [List; Shelf::COUNT],
     /// Every waiting attempt older than this one has repeated its SYN or belongs to a regular peer.
     oldest_stranger: u32,
 }
@@ -45,22 +45,21 @@ impl Store {
         Self {
             slab: Vec::new(),
             capacity: capacity.clamp(1, NOBODY as usize),
+            known: 0,
             free: NOBODY,
             index: Index::default(),
             more_names: HashMap::default(),
-            waiting: EMPTY,
-            answered: EMPTY,
-            failed: EMPTY,
+            shelves: [EMPTY; Shelf::COUNT],
             oldest_stranger: NOBODY,
         }
     }
 
-    pub(super) const fn waiting(&self) -> usize {
-        self.waiting.count
+    pub(super) fn waiting(&self) -> usize {
+        self.list(Shelf::Waiting).count
     }
 
     pub(super) const fn known(&self) -> usize {
-        self.waiting.count + self.answered.count + self.failed.count
+        self.known
     }
 
     /// The attempt in a slot that this store handed out.
@@ -82,8 +81,7 @@ impl Store {
             let attempt = self.get(slot);
             let name = match attempt.name.side_of(from, to) {
                 Some(side) => Some((attempt.name, side)),
-                None if attempt.has_more_names() => self.other_name(slot, from, to),
-                None => None,
+                None => self.other_name(slot, from, to),
             };
             if let Some((name, side)) = name
                 && attempt.is_known_at(now)
@@ -124,35 +122,35 @@ impl Store {
     /// Gives an attempt one more name.
     pub(super) fn add_name(&mut self, slot: u32, name: Name) {
         self.more_names.entry(slot).or_default().push(name);
-        self.get_mut(slot).mark_more_names();
         let slab = &self.slab;
         self.index.insert(&name, slot, |same| oldest_of(slab, same.as_slice()));
     }
 
-    /// Moves an attempt that was just decided to the list where it now belongs.
+    /// Moves an attempt that was just decided to the shelf where it now belongs.
     pub(super) fn decided(&mut self, slot: u32) {
-        self.unlink(slot, State::Waiting);
-        let state = self.get(slot).state();
-        self.push_newest(slot, state);
+        self.unlink(slot, Shelf::Waiting);
+        let shelf = self.get(slot).shelf();
+        self.push_newest(slot, shelf);
     }
 
     /// The attempt that has waited longest, if it has waited for so long by now.
     pub(super) fn overdue(&self, timeout: Duration, now: Timestamp) -> Option<u32> {
-        let slot = self.waiting.oldest;
+        let slot = self.list(Shelf::Waiting).oldest;
         (slot != NOBODY && self.get(slot).first_syn + timeout <= now).then_some(slot)
     }
 
     /// Forgets decided attempts that no packet can matter to any more: at most so many a call, so that no call is slow.
     pub(super) fn tidy(&mut self, now: Timestamp, at_most: usize) {
-        for state in [State::Answered, State::Failed] {
-            for _ in 0..at_most.min(self.list(state).count) {
-                let slot = self.list(state).oldest;
-                if slot == NOBODY || now.since(self.get(slot).first_syn) < TIDY_AFTER {
+        for shelf in [Shelf::Answered, Shelf::Failed, Shelf::AnsweredLong, Shelf::FailedLong] {
+            for _ in 0..at_most.min(self.list(shelf).count) {
+                let slot = self.list(shelf).oldest;
+                if now.since(self.get(slot).first_syn) < TIDY_AFTER {
                     break;
                 }
-                self.unlink(slot, state);
+                self.unlink(slot, shelf);
                 if self.get(slot).is_known_at(now) {
-                    self.push_newest(slot, state);
+                    self.get_mut(slot).keep_long();
+                    self.push_newest(slot, shelf.for_long());
                 } else {
                     self.release(slot);
                 }
@@ -167,17 +165,14 @@ impl Store {
     /// Who must go when the store is full: answered a while ago; else a stranger that sent one SYN, oldest first;
     /// else failed; else answered just now; else whoever has waited longest.
     fn make_room(&mut self, now: Timestamp) -> Option<Owner> {
-        let answered = self.answered.oldest;
-        if answered != NOBODY && now.since(self.get(answered).answered_at()) > JUST_NOW {
-            return self.forget(answered);
-        }
-        if let Some(stranger) = self.stranger() {
-            return self.forget(stranger);
-        }
-        [self.failed.oldest, answered, self.waiting.oldest]
-            .into_iter()
-            .find(|&slot| slot != NOBODY)
-            .and_then(|slot| self.forget(slot))
+        let oldest = |shelf| Some(self.list(shelf).oldest).filter(|&slot| slot != NOBODY);
+        let answered = oldest(Shelf::Answered);
+        let a_while_ago = |&slot: &u32| now.since(self.get(slot).answered_at()) > JUST_NOW;
+        let surely = oldest(Shelf::AnsweredLong).or_else(|| answered.filter(a_while_ago));
+        let failed = oldest(Shelf::FailedLong).or_else(|| oldest(Shelf::Failed));
+        let rest = failed.or(answered).or_else(|| oldest(Shelf::Waiting));
+        let slot = surely.or_else(|| self.stranger()).or(rest)?;
+        self.forget(slot)
     }
 
     /// The oldest waiting attempt with one SYN from a peer that was never seen. None goes back to being one, so each
@@ -195,16 +190,16 @@ impl Store {
     }
 
     fn forget(&mut self, slot: u32) -> Option<Owner> {
-        let (state, owner) = (self.get(slot).state(), self.get(slot).owner);
-        self.unlink(slot, state);
+        let (shelf, owner) = (self.get(slot).shelf(), self.get(slot).owner);
+        self.unlink(slot, shelf);
         self.release(slot);
-        (state == State::Waiting).then_some(owner)
+        (shelf == Shelf::Waiting).then_some(owner)
     }
 
     fn release(&mut self, slot: u32) {
         let name = self.get(slot).name;
         self.index.remove(&name, slot);
-        if self.get(slot).has_more_names() {
+        if !self.more_names.is_empty() {
             for name in self.more_names.remove(&slot).unwrap_or_default() {
                 self.index.remove(&name, slot);
             }
@@ -216,7 +211,7 @@ impl Store {
     /// Keeps the waiting list in the order of deadlines though packets may come a little out of order.
     fn list_as_waiting(&mut self, slot: u32) {
         let began = self.get(slot).first_syn;
-        let mut after = self.waiting.newest;
+        let mut after = self.list(Shelf::Waiting).newest;
         for _ in 0..MAX_REORDERING {
             if after == NOBODY || self.get(after).first_syn <= began {
                 break;
@@ -226,65 +221,61 @@ impl Store {
             }
             after = self.get(after).older;
         }
-        self.link_after(slot, after, State::Waiting);
+        self.link_after(slot, after, Shelf::Waiting);
         if self.oldest_stranger == NOBODY {
             self.oldest_stranger = slot;
         }
     }
 
-    fn push_newest(&mut self, slot: u32, state: State) {
-        let newest = self.list(state).newest;
-        self.link_after(slot, newest, state);
+    fn push_newest(&mut self, slot: u32, shelf: Shelf) {
+        let newest = self.list(shelf).newest;
+        self.link_after(slot, newest, shelf);
     }
 
-    fn link_after(&mut self, slot: u32, older: u32, state: State) {
-        let newer = if older == NOBODY { self.list(state).oldest } else { self.get(older).newer };
+    fn link_after(&mut self, slot: u32, older: u32, shelf: Shelf) {
+        let newer = if older == NOBODY { self.list(shelf).oldest } else { self.get(older).newer };
         let attempt = self.get_mut(slot);
         attempt.older = older;
         attempt.newer = newer;
-        self.set_newer_of(older, slot, state);
-        self.set_older_of(newer, slot, state);
-        self.list_mut(state).count += 1;
+        self.set_newer_of(older, slot, shelf);
+        self.set_older_of(newer, slot, shelf);
+        self.list_mut(shelf).count += 1;
+        self.known += 1;
     }
 
-    fn unlink(&mut self, slot: u32, state: State) {
+    fn unlink(&mut self, slot: u32, shelf: Shelf) {
         let Attempt { older, newer, .. } = *self.get(slot);
         if slot == self.oldest_stranger {
             self.oldest_stranger = newer;
         }
-        self.set_newer_of(older, newer, state);
-        self.set_older_of(newer, older, state);
-        self.list_mut(state).count -= 1;
+        self.set_newer_of(older, newer, shelf);
+        self.set_older_of(newer, older, shelf);
+        self.list_mut(shelf).count -= 1;
+        self.known -= 1;
     }
 
-    fn set_newer_of(&mut self, slot: u32, newer: u32, state: State) {
+    fn set_newer_of(&mut self, slot: u32, newer: u32, shelf: Shelf) {
         match slot {
-            NOBODY => self.list_mut(state).oldest = newer,
+            NOBODY => self.list_mut(shelf).oldest = newer,
             slot => self.get_mut(slot).newer = newer,
         }
     }
 
-    fn set_older_of(&mut self, slot: u32, older: u32, state: State) {
+    fn set_older_of(&mut self, slot: u32, older: u32, shelf: Shelf) {
         match slot {
-            NOBODY => self.list_mut(state).newest = older,
+            NOBODY => self.list_mut(shelf).newest = older,
             slot => self.get_mut(slot).older = older,
         }
     }
 
-    const fn list(&self, state: State) -> &List {
-        match state {
-            State::Waiting => &self.waiting,
-            State::Answered => &self.answered,
-            State::Failed => &self.failed,
-        }
+    #[allow(clippy::indexing_slicing, reason = "there is a list for each shelf")]
+    fn list(&self, shelf: Shelf) -> &List {
+        &self.shelves[shelf as usize]
     }
 
-    const fn list_mut(&mut self, state: State) -> &mut List {
-        match state {
-            State::Waiting => &mut self.waiting,
-            State::Answered => &mut self.answered,
-            State::Failed => &mut self.failed,
-        }
+    #[allow(clippy::indexing_slicing, reason = "there is a list for each shelf")]
+    fn list_mut(&mut self, shelf: Shelf) -> &mut List {
+        &mut self.shelves[shelf as usize]
     }
 }
 

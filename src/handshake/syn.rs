@@ -81,7 +81,8 @@ impl Tracker {
     fn fits(&self, hint: &Hint, syn: &Segment, name: &Name) -> bool {
         hint.slot != NOBODY && syn.hop_limit <= hint.hop_limit && {
             let attempt = self.store.get(hint.slot);
-            attempt.state() == State::Waiting
+            attempt.first_syn == hint.first_syn
+                && attempt.state() == State::Waiting
                 && attempt.is_inside()
                 && attempt.looks_like(syn)
                 && hint.shares.is_none_or(|shared| attempt.name.shares(shared, name))
@@ -100,7 +101,7 @@ impl Tracker {
         let attempt = self.store.get_mut(slot);
         attempt.note_direction(syn.via.direction);
         if attempt.is_inside() && attempt.state() == State::Waiting {
-            self.inside.enter(syn, slot);
+            self.inside.enter(syn, slot, attempt.first_syn);
         }
     }
 }

@@ -20,7 +20,7 @@ impl Timeline {
 
     /// Where on the line a packet of this time belongs, and whether the clock stepped back to it.
     pub(super) fn place(&mut self, at: Timestamp) -> (Timestamp, bool) {
-        let mut placed = at + self.shift;
+        let mut placed = at.min(LATEST) + self.shift;
         let behind = self.now.since(placed);
         let stepped = behind >= STEP;
         if stepped {
@@ -33,6 +33,8 @@ impl Timeline {
 }
 
 const STEP: Duration = Duration::from_secs(1);
+/// So late a stamp is damage; there must be time after it.
+const LATEST: Timestamp = Timestamp::from_nanos(u64::MAX / 2);
 
 #[cfg(test)]
 mod tests {

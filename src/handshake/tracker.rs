@@ -137,7 +137,7 @@ impl Tracker {
     }
 
     /// How many attempts wait for an answer.
-    pub const fn pending(&self) -> usize {
+    pub fn pending(&self) -> usize {
         self.store.waiting()
     }
 

@@ -106,13 +106,21 @@ fn values_out_of_range() {
         ("--capture.port <PORT|A-B>", "90-80", "write a port from 0 to 65535, or a range such as 8000-8099"),
         ("--capture.buffer-size <SIZE>", "1KiB", "the ring must have at least 64KiB and less than 2GiB"),
         ("--capture.buffer-size <SIZE>", "much", "write a size such as 16MiB"),
-        ("--capture.local <CIDR>", "10.0.0.0/40", "`10.0.0.0/40` is no network: write an address or CIDR, such as 10.0.0.0/8 or 2001:db8::/32"),
+        (
+            "--capture.local <CIDR>",
+            "10.0.0.0/40",
+            "`10.0.0.0/40` is no network: write an address or CIDR, such as 10.0.0.0/8 or 2001:db8::/32",
+        ),
         ("--handshake.timeout <DURATION>", "1h", "write a duration from 100ms to 10m"),
         ("--handshake.max-attempts <COUNT>", "0", "write a number from 16 to 16777216"),
         ("--labels.max-sets <COUNT>", "0", "write a number from 1 to 1000000"),
         ("--labels.idle-timeout <DURATION>", "1s", "write a duration of at least 10m"),
         ("--labels.peer-group <NAME=CIDR[,CIDR...]>", "office", "write it as NAME=CIDR[,CIDR...]"),
-        ("--labels.peer-group <NAME=CIDR[,CIDR...]>", "other=10.0.0.0/8", "a group cannot be called `other`: choose a name that is neither an address nor `other`"),
+        (
+            "--labels.peer-group <NAME=CIDR[,CIDR...]>",
+            "other=10.0.0.0/8",
+            "a group cannot be called `other`: choose a name that is neither an address nor `other`",
+        ),
         ("--labels.peer-prefix-v4 <BITS>", "33", "33 is not in 0..=32"),
         ("--metrics.latency-buckets <LIST>", "0.1,fast", "`fast` is no number of seconds"),
         ("--metrics.latency-buckets <LIST>", "0", "`0` is no bucket bound: write seconds above zero, such as 0.005"),
@@ -131,8 +139,12 @@ fn values_out_of_range() {
 #[test]
 fn interface_and_file_at_once() {
     let output = run(&["-i", "lo", "-r", "x.pcap"]);
-    assert!(said(&output).starts_with(
-        "error: the argument '--capture.interface <NAME>' cannot be used with '--capture.file <FILE>'\n"
-    ) || said(&output).contains("cannot be used with"), "{}", said(&output));
+    assert!(
+        said(&output).starts_with(
+            "error: the argument '--capture.interface <NAME>' cannot be used with '--capture.file <FILE>'\n"
+        ) || said(&output).contains("cannot be used with"),
+        "{}",
+        said(&output)
+    );
     assert_eq!(output.status.code(), Some(2));
 }
