@@ -78,7 +78,10 @@ fn balances(steps: &[Step], max_attempts: usize) -> Result<(), TestCaseError> {
         };
         told.map_err(TestCaseError::fail)?;
     }
-    witness.advance(latest + TIMEOUT).map_err(TestCaseError::fail)?;
+    // From a sane stamp on: after an absurd one time goes on by the next.
+    let sane = latest.min(SANE);
+    witness.advance(sane).map_err(TestCaseError::fail)?;
+    witness.advance(sane + TIMEOUT).map_err(TestCaseError::fail)?;
     prop_assert_eq!(witness.pending(), 0);
     Ok(())
 }
@@ -133,3 +136,4 @@ fn about_an_attempt(event: &Event) -> bool {
 }
 
 const TIMEOUT: Duration = Duration::from_secs(5);
+const SANE: Timestamp = Timestamp::from_nanos(1 << 61);

@@ -1,5 +1,13 @@
 //! Tests from outside: what the crate promises, told as conversations, held against random traffic, and met on real hosts.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
 mod accounting;
 mod captures;
 mod conversations;
