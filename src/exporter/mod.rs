@@ -1,5 +1,6 @@
 //! The only room that sees all the others: it wires them together, runs them, and stops them.
 
+mod addresses;
 mod pages;
 mod pump;
 mod river;
@@ -15,11 +16,11 @@ use tokio::sync::oneshot;
 
 use crate::capture::{CaptureError, Files, Live, LiveOptions, interfaces};
 use crate::cli::{Counting, Diagnose, Log, LogFormat, Serve, Task, Watch};
-use crate::handshake::Tracker;
 use crate::http;
-use crate::labels::{Labels, Locality, Sets};
+use crate::labels::Locality;
 use crate::metrics::{About, Ledger};
-use pump::{Addresses, Pump, Shared};
+use addresses::Addresses;
+use pump::{Pump, Shared};
 use river::River;
 
 /// Does what the command line asks for.
@@ -107,7 +108,7 @@ fn diagnose(task: &Diagnose) -> anyhow::Result<()> {
     let source = Box::new(Files::open(&task.files, &task.counting.filter)?);
     let locality = Locality::of_file(task.counting.local.clone());
     let ledger = ledger(&task.counting);
-    let mut pump = Pump::new(source, river(&task.counting, locality), Arc::clone(&ledger), None);
+    let mut pump = Pump::new(source, River::new(&task.counting, locality, None), Arc::clone(&ledger));
     let broken = pump.run(&AtomicBool::new(false))?;
     tell_of_broken(&broken);
     let text = pages::exposition(&ledger, true)?.text()?;
@@ -142,20 +143,15 @@ fn pump(task: &Serve, ledger: Shared) -> Result<Pump, CaptureError> {
         Watch::Files(files) => {
             let source = Files::open(files, &filter)?;
             let locality = Locality::of_file(counting.local.clone());
-            Ok(Pump::new(Box::new(source), river(counting, locality), ledger, None))
+            Ok(Pump::new(Box::new(source), River::new(counting, locality, None), ledger))
         }
         Watch::Interfaces(names, buffer_size) => {
             let source = Live::open(names, LiveOptions { buffer_size: *buffer_size, filter })?;
             let locality = Locality::host([], counting.local.clone());
             let addresses = Addresses::new(counting.local.clone(), names.clone());
-            Ok(Pump::new(Box::new(source), river(counting, locality), ledger, Some(addresses)))
+            Ok(Pump::new(Box::new(source), River::new(counting, locality, Some(addresses)), ledger))
         }
     }
-}
-
-fn river(counting: &Counting, locality: Locality) -> River {
-    let labels = Labels::new(locality, counting.peers.clone(), Sets::new(counting.max_sets));
-    River::new(Tracker::new(counting.limits), labels, counting.ports.clone(), counting.idle_timeout)
 }
 
 fn ledger(counting: &Counting) -> Shared {

@@ -4,12 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ipnet::IpNet;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::river::River;
-use crate::capture::{CaptureError, Condition, Progress, Source, interfaces};
-use crate::labels::Locality;
+use crate::capture::{CaptureError, Condition, Progress, Source};
 use crate::metrics::{InterfaceCounts, Ledger};
 use crate::time::Timestamp;
 
@@ -23,32 +21,12 @@ pub(super) struct Pump {
     ledger: Shared,
     now: Timestamp,
     next_round: Timestamp,
-    addresses: Option<Addresses>,
-}
-
-/// How a live host's addresses are followed.
-pub(super) struct Addresses {
-    declared: Vec<IpNet>,
-    watched: Vec<String>,
-    next_look: Timestamp,
-}
-
-impl Addresses {
-    /// Those of the interfaces, and what was `declared` beside them; those of `watched` interfaces are shown.
-    pub(super) const fn new(declared: Vec<IpNet>, watched: Vec<String>) -> Self {
-        Self { declared, watched, next_look: Timestamp::from_nanos(0) }
-    }
 }
 
 impl Pump {
-    pub(super) fn new(
-        source: Box<dyn Source + Send>,
-        river: River,
-        ledger: Shared,
-        addresses: Option<Addresses>,
-    ) -> Self {
+    pub(super) fn new(source: Box<dyn Source + Send>, river: River, ledger: Shared) -> Self {
         let start = Timestamp::default();
-        let mut pump = Self { source, river, ledger, now: start, next_round: start, addresses };
+        let mut pump = Self { source, river, ledger, now: start, next_round: start };
         let interfaces = pump.source.conditions().into_iter().map(|condition| named(condition.name)).collect();
         pump.ledger.lock().own.interfaces = interfaces;
         pump.look_around();
@@ -110,26 +88,7 @@ impl Pump {
         for (counts, condition) in ledger.own.interfaces.iter_mut().zip(&conditions) {
             update(counts, condition);
         }
-        drop(ledger);
-        self.follow_addresses();
-    }
-
-    /// Looks sooner where an attempt is nobody's: an address may just have come.
-    fn follow_addresses(&mut self) {
-        let Some(addresses) = &mut self.addresses else { return };
-        if self.now < addresses.next_look && !self.river.saw_stranger {
-            return;
-        }
-        self.river.saw_stranger = false;
-        addresses.next_look = self.now + LOOK;
-        match interfaces::list() {
-            Ok(found) => {
-                let all = found.values().flat_map(|interface| interface.addresses.iter().copied());
-                self.river.labels.relocate(Locality::host(all, addresses.declared.clone()));
-                self.ledger.lock().own.local_addresses = shown(&found, &addresses.watched);
-            }
-            Err(error) => tracing::warn!(%error, "this host's addresses are taken as they were"),
-        }
+        self.river.follow_addresses(&mut ledger, self.now);
     }
 }
 
@@ -143,31 +102,5 @@ fn update(counts: &mut InterfaceCounts, condition: &Condition) {
     counts.dropped_by_interface = condition.dropped_by_interface;
 }
 
-/// The addresses of watched interfaces, for joins: no loopback, no link-local, not too many.
-fn shown(
-    found: &std::collections::BTreeMap<String, interfaces::NetworkInterface>,
-    watched: &[String],
-) -> Vec<(String, String)> {
-    let all = watched.iter().any(|name| name == crate::capture::ANY);
-    found
-        .iter()
-        .filter(|(name, interface)| !interface.loopback && (all || watched.contains(name)))
-        .flat_map(|(name, interface)| interface.addresses.iter().map(move |address| (address, name)))
-        .filter(|(address, _)| !is_link_local(address))
-        .map(|(address, name)| (address.to_string(), name.clone()))
-        .take(MAX_SHOWN)
-        .collect()
-}
-
-fn is_link_local(address: &std::net::IpAddr) -> bool {
-    match address {
-        std::net::IpAddr::V4(v4) => v4.is_link_local(),
-        std::net::IpAddr::V6(v6) => v6.is_unicast_link_local(),
-    }
-}
-
 /// How often drop counts are read.
 const ROUND: Duration = Duration::from_millis(250);
-/// How often addresses are looked at when nothing asks for it.
-const LOOK: Duration = Duration::from_secs(5);
-const MAX_SHOWN: usize = 256;

@@ -2,32 +2,42 @@
 
 use std::time::Duration;
 
-use crate::cli::PortRange;
+use super::addresses::{Addresses, Occasion};
+use crate::cli::{Counting, PortRange};
 use crate::decode::{Skip, decode};
 use crate::frame::Frame;
 use crate::handshake::{Event, Kind, Opening, Owner, Standing, Tracker};
-use crate::labels::{Labels, SetId};
+use crate::labels::{Labels, Locality, SetId, Sets, Vantage};
 use crate::metrics::{Ledger, SetEvent};
 use crate::packet::{Direction, Flags, IcmpError, Packet, Via};
 use crate::time::Timestamp;
 
 /// Carries frames to the ledger.
 pub(super) struct River {
-    pub(super) tracker: Tracker,
-    pub(super) labels: Labels,
+    tracker: Tracker,
+    labels: Labels,
     ports: Vec<PortRange>,
     idle_timeout: Duration,
     /// When the last packet was met, by its own word.
     met: Timestamp,
     next_expiry: Timestamp,
-    /// An attempt began that is nobody's here: this host's addresses may have changed.
-    pub(super) saw_stranger: bool,
+    /// None for capture files.
+    addresses: Option<Addresses>,
 }
 
 impl River {
-    pub(super) fn new(tracker: Tracker, labels: Labels, ports: Vec<PortRange>, idle_timeout: Duration) -> Self {
+    /// A river for what `counting` asks for, with a live host's addresses if it is one.
+    pub(super) fn new(counting: &Counting, locality: Locality, addresses: Option<Addresses>) -> Self {
         let start = Timestamp::default();
-        Self { tracker, labels, ports, idle_timeout, met: start, next_expiry: start, saw_stranger: false }
+        Self {
+            tracker: Tracker::new(counting.limits),
+            labels: Labels::new(locality, counting.peers.clone(), Sets::new(counting.max_sets)),
+            ports: counting.ports.clone(),
+            idle_timeout: counting.idle_timeout,
+            met: start,
+            next_expiry: start,
+            addresses,
+        }
     }
 
     /// Takes one frame to its end.
@@ -66,6 +76,19 @@ impl River {
         ledger.own.tracked = self.tracker.tracked();
         ledger.own.sets = self.labels.sets().count();
         ledger.own.sets_limit = self.labels.sets().limit();
+    }
+
+    /// Looks at this host's addresses now and then.
+    pub(super) fn follow_addresses(&mut self, ledger: &mut Ledger, now: Timestamp) {
+        self.look_at_addresses(ledger, now, Occasion::Round);
+    }
+
+    fn look_at_addresses(&mut self, ledger: &mut Ledger, now: Timestamp, occasion: Occasion) {
+        let found = self.addresses.as_mut().and_then(|addresses| addresses.look(now, occasion));
+        if let Some(found) = found {
+            self.labels.relocate(found.locality);
+            ledger.own.local_addresses = found.shown;
+        }
     }
 
     /// Whether the packet belongs to attempts to a port that counts; of a RST either end may be the server.
@@ -136,13 +159,15 @@ impl River {
     }
 
     fn open(&mut self, ledger: &mut Ledger, opening: &Opening) {
-        let Opening { attempt, client, server, via, .. } = *opening;
+        let Opening { attempt, at, client, server, via } = *opening;
+        if self.labels.vantage(client, server, via) == Vantage::Transit {
+            self.look_at_addresses(ledger, at, Occasion::Stranger);
+        }
         let admission = self.labels.admit(client, server, via, self.tracker.now());
         if let Some(gone) = admission.removed {
             ledger.remove(gone);
         }
         if let Some(name) = &admission.created {
-            self.saw_stranger |= name.local.is_none();
             ledger.create(admission.set, name);
         }
         ledger.own.folded += u64::from(admission.folded);

@@ -56,6 +56,11 @@ impl Labels {
         self.locality = locality;
     }
 
+    /// From where an attempt is seen.
+    pub fn vantage(&self, client: Endpoint, server: Endpoint, via: Via) -> Vantage {
+        self.locality.vantage(client.address, server.address, via.direction, via.loopback)
+    }
+
     /// The set of an attempt that begins.
     pub fn admit(&mut self, client: Endpoint, server: Endpoint, via: Via, now: Timestamp) -> Admission {
         let name = self.name(client, server, via.direction, via.loopback);

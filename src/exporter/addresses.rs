@@ -1,0 +1,86 @@
+//! This host's addresses, followed as they change.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::capture::{ANY, interfaces};
+use crate::labels::Locality;
+use crate::time::Timestamp;
+
+/// Looks at the interfaces now and then, and sooner where an attempt is nobody's: an address may just have come.
+pub(super) struct Addresses {
+    declared: Vec<IpNet>,
+    watched: Vec<String>,
+    last_look: Option<Timestamp>,
+}
+
+/// What a look found.
+pub(super) struct Found {
+    pub(super) locality: Locality,
+    /// Addresses of watched interfaces, for joins: address and interface.
+    pub(super) shown: Vec<(String, String)>,
+}
+
+/// Why to look.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// Time has passed.
+    Round,
+    /// An attempt is nobody's.
+    Stranger,
+}
+
+impl Addresses {
+    /// Those of the interfaces, and what was `declared` beside them; those of `watched` interfaces are shown.
+    pub(super) const fn new(declared: Vec<IpNet>, watched: Vec<String>) -> Self {
+        Self { declared, watched, last_look: None }
+    }
+
+    /// Looks, if it is time to.
+    pub(super) fn look(&mut self, now: Timestamp, occasion: Occasion) -> Option<Found> {
+        let pause = if occasion == Occasion::Stranger { LOOK_FOR_STRANGERS } else { LOOK };
+        // After a clock that stepped back the last look lies ahead.
+        if self.last_look.is_some_and(|last| now >= last && now < last + pause) {
+            return None;
+        }
+        self.last_look = Some(now);
+        match interfaces::list() {
+            Ok(found) => {
+                let all = found.values().flat_map(|interface| interface.addresses.iter().copied());
+                let locality = Locality::host(all, self.declared.clone());
+                Some(Found { locality, shown: shown(&found, &self.watched) })
+            }
+            Err(error) => {
+                tracing::warn!(%error, "this host's addresses are taken as they were");
+                None
+            }
+        }
+    }
+}
+
+/// No loopback, no link-local, not too many.
+fn shown(found: &BTreeMap<String, interfaces::NetworkInterface>, watched: &[String]) -> Vec<(String, String)> {
+    let all = watched.iter().any(|name| name == ANY);
+    found
+        .iter()
+        .filter(|(name, interface)| !interface.loopback && (all || watched.contains(name)))
+        .flat_map(|(name, interface)| interface.addresses.iter().map(move |address| (address, name)))
+        .filter(|(address, _)| !is_link_local(address))
+        .map(|(address, name)| (address.to_string(), name.clone()))
+        .take(MAX_SHOWN)
+        .collect()
+}
+
+const fn is_link_local(address: &IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    }
+}
+
+const LOOK: Duration = Duration::from_secs(5);
+const LOOK_FOR_STRANGERS: Duration = Duration::from_millis(250);
+const MAX_SHOWN: usize = 256;
