@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::thread;
 use std::time::Duration;
 
-use rustix::io::Errno;
+use nix::errno::Errno;
 
 use super::connect::{Connect, connects, told};
 use super::road::{Family, Road};
@@ -91,10 +91,10 @@ impl Told {
     pub(crate) fn result(self, family: Family) -> Result<(), Errno> {
         match (self, family) {
             (Self::Connected, _) => Ok(()),
-            (Self::Refused, _) => Err(Errno::CONNREFUSED),
-            (Self::Unreachable, _) | (Self::Prohibited, Family::V4) => Err(Errno::HOSTUNREACH),
-            (Self::Prohibited, Family::V6) => Err(Errno::ACCESS),
-            (Self::TimedOut, _) => Err(Errno::TIMEDOUT),
+            (Self::Refused, _) => Err(Errno::ECONNREFUSED),
+            (Self::Unreachable, _) | (Self::Prohibited, Family::V4) => Err(Errno::EHOSTUNREACH),
+            (Self::Prohibited, Family::V6) => Err(Errno::EACCES),
+            (Self::TimedOut, _) => Err(Errno::ETIMEDOUT),
         }
     }
 }

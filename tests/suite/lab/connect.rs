@@ -1,13 +1,14 @@
 //! The client's side of an attempt: connects that start together, and what the kernel tells the application about each.
 
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr, socket_error};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, listen, socket_with};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::sockopt::{Ipv6V6Only, ReuseAddr, SocketError};
+use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage};
+use nix::sys::socket::{bind, connect, getsockopt, listen, setsockopt, socket};
 
 /// What became of one connect. A connection stays open as long as this is kept.
 pub(crate) struct Connect {
@@ -27,14 +28,15 @@ pub(crate) fn connects(to: SocketAddr, count: usize, patience: Duration) -> Vec<
         let (mut waiting, mut watched): (Vec<_>, Vec<_>) = (vec![], vec![]);
         for one in all.iter_mut().filter(|one| one.told.is_none()) {
             let Connect { socket, told, after } = one;
-            watched.push(PollFd::new(&*socket, PollFlags::OUT));
-            waiting.push((&*socket, told, after));
+            let socket = &*socket;
+            watched.push(PollFd::new(socket.as_fd(), PollFlags::POLLOUT));
+            waiting.push((socket, told, after));
         }
-        let left = Timespec::try_from(patience.saturating_sub(start.elapsed())).expect("a short time");
-        poll(&mut watched, Some(&left)).expect("sockets can be polled");
+        let left = PollTimeout::try_from(patience.saturating_sub(start.elapsed())).expect("a short time");
+        poll(&mut watched, left).expect("sockets can be polled");
         for (polled, (socket, told, after)) in watched.iter().zip(waiting) {
-            if !polled.revents().is_empty() {
-                *told = Some(socket_error(socket).expect("a socket has an error state"));
+            if polled.any() == Some(true) {
+                *told = Some(error_of(socket));
                 *after = start.elapsed();
             }
         }
@@ -55,8 +57,8 @@ pub(crate) fn told(connects: &[Connect]) -> Vec<Option<Result<(), Errno>>> {
 
 fn begin(to: SocketAddr, start: Instant) -> Connect {
     let socket = stream(to);
-    let told = match connect(socket.as_fd(), &to) {
-        Err(Errno::INPROGRESS) => None,
+    let told = match connect(socket.as_raw_fd(), &SockaddrStorage::from(to)) {
+        Err(Errno::EINPROGRESS) => None,
         at_once => Some(at_once),
     };
     Connect { socket, told, after: start.elapsed() }
@@ -65,17 +67,23 @@ fn begin(to: SocketAddr, start: Instant) -> Connect {
 /// A server that never accepts: the kernel completes `backlog` + 1 handshakes and then has no room for more.
 pub(crate) fn server(at: SocketAddr, backlog: i32) -> OwnedFd {
     let socket = stream(at);
-    set_socket_reuseaddr(&socket, true).expect("a socket option");
+    setsockopt(&socket, ReuseAddr, &true).expect("a socket option");
     if at.is_ipv6() {
-        set_ipv6_v6only(&socket, true).expect("a socket option");
+        setsockopt(&socket, Ipv6V6Only, &true).expect("a socket option");
     }
-    bind(&socket, &at).unwrap_or_else(|error| panic!("bind {at}: {error}"));
-    listen(&socket, backlog).unwrap_or_else(|error| panic!("listen {at}: {error}"));
+    bind(socket.as_raw_fd(), &SockaddrStorage::from(at)).unwrap_or_else(|error| panic!("bind {at}: {error}"));
+    listen(&socket, Backlog::new(backlog).expect("a backlog")).unwrap_or_else(|error| panic!("listen {at}: {error}"));
     socket
 }
 
+fn error_of(socket: &OwnedFd) -> Result<(), Errno> {
+    match getsockopt(socket, SocketError).expect("a socket option") {
+        0 => Ok(()),
+        errno => Err(Errno::from_raw(errno)),
+    }
+}
+
 fn stream(at: SocketAddr) -> OwnedFd {
-    let family = if at.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    socket_with(family, SocketType::STREAM, flags, None).expect("a socket")
+    let family = if at.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    socket(family, SockType::Stream, SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC, None).expect("a socket")
 }

@@ -18,8 +18,74 @@ pub(crate) struct Expectation {
     pub(crate) seen: Seen,
 }
 
+/// A page of metrics, and what it is held against.
+pub(crate) struct Reading<'r> {
+    pub(crate) whose: String,
+    pub(crate) page: &'r Exposition,
+    pub(crate) oracle: &'r Oracle,
+    /// How far one latency may be off, in seconds: nothing where the page was made of the very file that the oracle has
+    /// read. Live, the kernel stamps some packets for each capture anew, a moment apart (TCP that arrives with a
+    /// delivery time of its sender's).
+    pub(crate) slack: f64,
+    /// Whether the third leg is captured, too.
+    pub(crate) acks: bool,
+    /// Ports of sets that are nobody's business: the exporters' own.
+    pub(crate) aside: &'r [String],
+}
+
+impl Reading<'_> {
+    /// Panics unless the page's sets are exactly the expected ones, each with exactly the right series and values.
+    pub(crate) fn assert_shows(&self, expected: &[Expectation]) {
+        let Self { whose, page, aside, .. } = self;
+        let there: BTreeSet<_> = page.sets().into_iter().filter(|set| !aside.contains(&set.port)).collect();
+        let due: BTreeSet<_> = expected.iter().map(Expectation::key).collect();
+        let missing: Vec<_> = due.difference(&there).collect();
+        let surplus: Vec<_> = there.difference(&due).map(|key| format!("{key:?}\n{}", page.set(key))).collect();
+        assert!(missing.is_empty(), "{whose}: missing sets: {missing:#?}\n{page}");
+        assert!(surplus.is_empty(), "{whose}: surplus sets: {}\n", surplus.join(""));
+        for one in expected {
+            self.assert_shows_set(one);
+        }
+    }
+
+    fn assert_shows_set(&self, expected: &Expectation) {
+        let about = format!("{}, {}", self.whose, expected.about);
+        let Expectation { client, server, seen, .. } = *expected;
+        let tally = self.oracle.tally(client, server);
+        assert_eq!(tally.attempts, seen.attempts(), "{about}: the oracle disagrees with the story: {tally:?}");
+        let key = expected.key();
+        let set = self.page.set(&key);
+        let (third_leg, first_two): (Exposition, Exposition) =
+            (set.only(is_third_leg), set.only(|one| !is_third_leg(one)));
+        if self.acks {
+            for name in [COMPLETED, COMPLETED_COUNT] {
+                assert_eq!(third_leg.get(name, &[]), Some(float(seen.answers())), "{about}: {name} of {key:?}\n{set}");
+            }
+        } else {
+            assert!(third_leg.is_empty(), "{about}: nobody asked for ACKs: {third_leg}");
+        }
+        let due = counters(seen, &tally).into_iter().chain(self.latency(&first_two, &tally.latencies)).collect();
+        first_two.assert_equals(&due, self.slack * float(tally.latencies.len()), &format!("{about}: {key:?}"));
+    }
+
+    /// The histogram as it must be; where a bucket is a little off and may be, as it is.
+    fn latency(&self, set: &Exposition, latencies: &[f64]) -> Vec<(Series, f64)> {
+        let within = |upper: f64| float(latencies.iter().filter(|latency| **latency <= upper).count());
+        let buckets = BOUNDS.iter().map(|bound| {
+            let series = Series::new(&format!("{LATENCY}_bucket"), &[("le", bound)]);
+            let upper: f64 = bound.parse().expect("a bound is a number, or +Inf");
+            let allowed = within(upper - self.slack)..=within(upper + self.slack);
+            let is = set.get(&series.name, &[("le", bound)]).filter(|is| allowed.contains(is));
+            (series, is.unwrap_or(within(upper)))
+        });
+        let sum = (Series::new(&format!("{LATENCY}_sum"), &[]), latencies.iter().sum());
+        let count = (Series::new(&format!("{LATENCY}_count"), &[]), float(latencies.len()));
+        buckets.chain([sum, count]).collect()
+    }
+}
+
 impl Expectation {
-    pub(crate) fn key(&self) -> SetKey {
+    fn key(&self) -> SetKey {
         let Self { vantage, client, server, .. } = self;
         let (local_address, peer) = match *vantage {
             "client" | "local" => (client.to_string(), server.ip()),
@@ -29,107 +95,63 @@ impl Expectation {
         let port = server.port().to_string();
         SetKey { vantage: (*vantage).to_owned(), local_address, port, peer: peer.to_string() }
     }
-
-    /// Panics unless the page has this set, and each of its series has the right value.
-    fn assert_met_by(&self, page: &Exposition, oracle: &Oracle, acks: bool, whose: &str) {
-        let tally = oracle.tally(self.client, self.server);
-        let attempts = self.seen.attempts();
-        assert_eq!(tally.attempts, attempts, "{whose}, {}: the oracle disagrees with the story: {tally:?}", self.about);
-        let key = self.key();
-        let mut set = page.set(&key);
-        let expected = self.series(&tally);
-        if acks {
-            assert_third_leg(&set, self.about, self.seen.answered + self.seen.late);
-            set = set.only(|series| !is_third_leg(series));
-        }
-        set.assert_equals(&expected, &format!("{whose}, {}: {key:?}", self.about));
-    }
-
-    fn series(&self, tally: &Tally) -> Exposition {
-        let Seen { answered, unanswered, refused, unreachable, prohibited, late, icmp } = self.seen;
-        let attempts = self.seen.attempts();
-        // An attempt that only an ICMP error tells of has no SYN.
-        let repeated = tally.syns.saturating_sub(attempts);
-        let counters: [Counter; 15] = [
-            ("attempts_total", &[], attempts),
-            ("answered_total", &[], answered),
-            ("failures_total", &[("reason", "unanswered")], unanswered),
-            ("failures_total", &[("reason", "refused")], refused),
-            ("failures_total", &[("reason", "unreachable")], unreachable),
-            ("failures_total", &[("reason", "prohibited")], prohibited),
-            ("late_answers_total", &[], late),
-            ("evicted_total", &[], 0),
-            ("syns_total", &[], tally.syns),
-            ("syn_retransmissions_total", &[], repeated),
-            ("synacks_total", &[], tally.synacks),
-            ("synack_retransmissions_total", &[], tally.synacks - answered - late),
-            ("rsts_total", &[("sender", "client")], tally.client_rsts),
-            ("rsts_total", &[("sender", "server")], tally.server_rsts),
-            ("latency_seconds_count", &[], answered + late),
-        ];
-        let name = |name: &str| format!("tcp_handshake_{name}");
-        let mut all: Vec<(Series, f64)> =
-            counters.iter().map(|(what, labels, n)| (Series::new(&name(what), labels), float(*n))).collect();
-        if let Some((code, reporter)) = icmp {
-            let labels = [("code", code), ("reporter", reporter)];
-            all.push((Series::new(&name("icmp_errors_total"), &labels), float(tally.icmp_errors)));
-        }
-        all.push((Series::new(&name("latency_seconds_sum"), &[]), tally.latencies.iter().sum()));
-        all.extend(BOUNDS.iter().map(|bound| {
-            let upper: f64 = bound.parse().expect("a bound is a number, or +Inf");
-            let within = tally.latencies.iter().filter(|latency| **latency <= upper).count();
-            (Series::new(&name("latency_seconds_bucket"), &[("le", bound)]), float(within))
-        }));
-        all.into_iter().collect()
-    }
 }
 
 impl Seen {
-    pub(crate) fn attempts(&self) -> usize {
+    fn attempts(&self) -> usize {
         self.answered + self.unanswered + self.refused + self.unreachable + self.prohibited
     }
+
+    fn answers(&self) -> usize {
+        self.answered + self.late
+    }
 }
 
-/// Name, labels besides the set's, value.
-type Counter = (&'static str, &'static [(&'static str, &'static str)], usize);
-
-/// Panics unless the page's sets are exactly the expected ones, each with exactly the right values. Sets of the ports
-/// `aside` are nobody's business: the exporters' own.
-pub(crate) fn assert_met(
-    page: &Exposition,
-    oracle: &Oracle,
-    expected: &[Expectation],
-    aside: &[String],
-    acks: bool,
-    whose: &str,
-) {
-    let there: BTreeSet<_> = page.sets().into_iter().filter(|set| !aside.contains(&set.port)).collect();
-    let due: BTreeSet<_> = expected.iter().map(Expectation::key).collect();
-    let missing: Vec<_> = due.difference(&there).collect();
-    let surplus: Vec<_> = there.difference(&due).collect();
-    assert!(
-        missing.is_empty() && surplus.is_empty(),
-        "{whose}: missing sets: {missing:#?}\nsurplus sets: {surplus:#?}\n{page}"
+fn counters(seen: Seen, tally: &Tally) -> Vec<(Series, f64)> {
+    let Seen { answered, unanswered, refused, unreachable, prohibited, late, icmp } = seen;
+    // An attempt that only an ICMP error tells of has no SYN.
+    let repeated = tally.syns.saturating_sub(seen.attempts());
+    let counters: [Counter; 14] = [
+        ("attempts", &[], seen.attempts()),
+        ("answered", &[], answered),
+        ("failures", &[("reason", "unanswered")], unanswered),
+        ("failures", &[("reason", "refused")], refused),
+        ("failures", &[("reason", "unreachable")], unreachable),
+        ("failures", &[("reason", "prohibited")], prohibited),
+        ("late_answers", &[], late),
+        ("evicted", &[], 0),
+        ("syns", &[], tally.syns),
+        ("syn_retransmissions", &[], repeated),
+        ("synacks", &[], tally.synacks),
+        ("synack_retransmissions", &[], tally.synacks.saturating_sub(seen.answers())),
+        ("rsts", &[("sender", "client")], tally.client_rsts),
+        ("rsts", &[("sender", "server")], tally.server_rsts),
+    ];
+    let total = |name: &str, labels: &[(&str, &str)], count| {
+        (Series::new(&format!("tcp_handshake_{name}_total"), labels), float(count))
+    };
+    let mut all: Vec<_> = counters.iter().map(|(name, labels, count)| total(name, labels, *count)).collect();
+    all.extend(
+        icmp.map(|(code, reporter)| total("icmp_errors", &[("code", code), ("reporter", reporter)], tally.icmp_errors)),
     );
-    for one in expected {
-        one.assert_met_by(page, oracle, acks, whose);
-    }
-}
-
-fn assert_third_leg(set: &Exposition, about: &str, answers: usize) {
-    for name in ["tcp_handshake_completed_total", "tcp_handshake_ack_latency_seconds_count"] {
-        assert_eq!(set.get(name, &[]), Some(float(answers)), "{about}: {name}\n{set}");
-    }
+    all
 }
 
 fn is_third_leg(series: &Series) -> bool {
-    series.name.starts_with("tcp_handshake_completed") || series.name.starts_with("tcp_handshake_ack_latency")
+    series.name == COMPLETED || series.name.starts_with(ACK_LATENCY)
 }
 
 fn float(count: usize) -> f64 {
     f64::from(u32::try_from(count).expect("few"))
 }
 
+/// Name, labels besides the set's, value.
+type Counter = (&'static str, &'static [(&'static str, &'static str)], usize);
+
+const LATENCY: &str = "tcp_handshake_latency_seconds";
+const COMPLETED: &str = "tcp_handshake_completed_total";
+const ACK_LATENCY: &str = "tcp_handshake_ack_latency_seconds";
+const COMPLETED_COUNT: &str = "tcp_handshake_ack_latency_seconds_count";
 /// The default bounds of the latency histogram, as the page shows them.
 const BOUNDS: [&str; 16] = [
     "0.00025", "0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "0.95", "1.95",

@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use nix::sys::signal::Signal;
 
 use super::exposition::Exposition;
 use super::namespace::Namespace;
+use super::signal;
 
 /// An exporter that runs on a host.
 pub(crate) struct Exporter<'h> {
@@ -88,7 +89,7 @@ impl<'h> Exporter<'h> {
     /// Sends SIGTERM; how it ended, and after how long.
     pub(crate) fn terminate(mut self) -> (ExitStatus, Duration) {
         let start = Instant::now();
-        kill_process(Pid::from_child(&self.process), Signal::TERM).expect("it runs");
+        signal(&self.process, Signal::SIGTERM);
         self.ends(start)
     }
 

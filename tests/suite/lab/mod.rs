@@ -14,8 +14,11 @@ pub(crate) mod road;
 
 use std::env;
 use std::io::{self, Write};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Once;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, geteuid};
 
 use namespace::Namespace;
 
@@ -43,8 +46,13 @@ impl Laboratory {
     }
 }
 
+fn signal(child: &Child, signal: Signal) {
+    let pid = i32::try_from(child.id()).expect("a process number");
+    kill(Pid::from_raw(pid), signal).expect("it runs");
+}
+
 fn what_is_missing() -> Option<String> {
-    if !rustix::process::geteuid().is_root() {
+    if !geteuid().is_root() {
         return Some("making network namespaces needs root".into());
     }
     PROGRAMS.iter().find(|(program, version)| !runs(program, version)).map(|(program, _)| format!("needs {program}"))

@@ -2,14 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::fd::AsFd;
 use std::panic;
 use std::path::Path;
 use std::process::{self, Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use nix::sched::{CloneFlags, setns};
 
 /// A host of its own: interfaces, addresses, routes, firewall, sockets.
 pub(crate) struct Namespace {
@@ -43,7 +42,7 @@ impl Namespace {
     pub(crate) fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         let worker = || {
             let door = File::open(Path::new(DOORS).join(&self.name)).expect("the namespace is there");
-            move_into_link_name_space(door.as_fd(), Some(LinkNameSpaceType::Network)).expect("root may move in");
+            setns(door, CloneFlags::CLONE_NEWNET).expect("root may move in");
             work()
         };
         thread::scope(|scope| scope.spawn(worker).join()).unwrap_or_else(|panic| panic::resume_unwind(panic))

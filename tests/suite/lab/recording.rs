@@ -1,6 +1,6 @@
 //! An independent witness: tcpdump on a host, while the test runs.
 
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -8,14 +8,25 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use rustix::process::{Pid, Signal, kill_process};
+use nix::sys::signal::Signal;
 
 use super::namespace::Namespace;
+use super::signal;
 
 /// The recordings of a run, each by its host's role and its interface: `client eth0`.
 pub(crate) struct Tapes {
     shelf: TempDir,
     running: Vec<(String, Recording)>,
+}
+
+impl Drop for Tapes {
+    /// The evidence of a failure stays.
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.shelf.disable_cleanup(true);
+            let _ = writeln!(io::stderr(), "the recordings are in {}", self.shelf.path().display());
+        }
+    }
 }
 
 impl Tapes {
@@ -86,8 +97,7 @@ impl Recording {
 
     /// Ends it; the file is whole.
     fn stop(mut self) {
-        let pid = Pid::from_child(&self.tcpdump);
-        kill_process(pid, Signal::INT).expect("tcpdump runs");
+        signal(&self.tcpdump, Signal::SIGINT);
         let status = self.tcpdump.wait().expect("tcpdump ends");
         assert!(status.success(), "tcpdump: {status}");
     }

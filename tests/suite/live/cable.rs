@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use rustix::io::Errno;
+use nix::errno::Errno;
 
 use super::View;
 use crate::lab::Laboratory;
@@ -48,7 +48,7 @@ fn a_pool_of_ten_is_ten_attempts_and_an_ecn_client_counts_like_any_other() {
     let refused = ask(closed(V4), 3);
     let last = ask(marker(), 1);
     assert_eq!([told(&plain), told(&with_ecn)], [[Some(Ok(())); 10]; 2]);
-    assert_eq!((told(&refused), told(&last)), (vec![Some(Err(Errno::CONNREFUSED)); 3], vec![Some(Ok(()))]));
+    assert_eq!((told(&refused), told(&last)), (vec![Some(Err(Errno::ECONNREFUSED)); 3], vec![Some(Ok(()))]));
 
     tapes.finish(&format!("tcp src port {}", marker().port()));
     near.assert_right(&tapes.of("near eth0"), &[]);
@@ -90,9 +90,9 @@ fn a_host_alone_sees_its_closed_port_and_the_address_that_nobody_has() {
     tapes.start(&host, "any");
 
     let ask = |to| told(&host.inside(|| connects(to, 1, PATIENCE)));
-    assert_eq!(ask(closed), [Some(Err(Errno::CONNREFUSED))]);
-    assert_eq!(ask(nobody(V4)), [Some(Err(Errno::HOSTUNREACH))]);
-    assert_eq!(ask(nobody(V6)), [Some(Err(Errno::HOSTUNREACH))]);
+    assert_eq!(ask(closed), [Some(Err(Errno::ECONNREFUSED))]);
+    assert_eq!(ask(nobody(V4)), [Some(Err(Errno::EHOSTUNREACH))]);
+    assert_eq!(ask(nobody(V6)), [Some(Err(Errno::EHOSTUNREACH))]);
     assert_eq!(ask(home), [Some(Ok(()))]);
 
     tapes.finish(&format!("tcp src port {}", home.port()));
