@@ -81,9 +81,10 @@ pub(crate) const STORIES: [Story; 38] = [
     story(("full-queue-client", "client eth0"), V4, &[8012], 4, "the first connection fills the accept queue, the others get no answer"),
     story(("full-queue-server", "server eth0"), V4, &[8012], 4, "at the server: byte for byte like a drop"),
     story(("loopback", "client any"), V4, &[8013, 8014], 7, "on the loopback: 8013 open (five), 8014 closed (two)"),
-    story(("container-published", "host any"), V4, &[8080, 80], 16,
-          "a published port, 8080 for a container's 80: from outside (five), from the neighbour container (six), from the container itself \
-           (two), from the host (three, which begin as port 80)"),
+    story(("container-published", "host any"), V4, &[8080, 80], 18,
+          "a published port, 8080 for a container's 80: from outside (five), from the neighbour container (six), from the host (three, \
+           which begin as port 80), from the container itself (four: two before the host knows its hardware address, which show \
+           under three names, two after, which show under two)"),
     story(("container-egress", "host any"), V4, &[9000, 9001], 6, "containers to the outside, masqueraded: 9000 open (four), 9001 closed (two)"),
     story(("container-bridged", "host any"), V6, &[8000], 3, "container to container over the bridge, IPv6"),
     story(("ecn", "near eth0"), V4, &[80], 3, "`net.ipv4.tcp_ecn=1`: SYN with ECE and CWR, SYN/ACK with ECE"),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::lab::Laboratory;
 use crate::lab::connect::{PATIENCE, connects, told};
 use crate::lab::exporter::{Exporter, PROGRAM};
+use crate::lab::exposition::Exposition;
 use crate::lab::namespace::Namespace;
 use crate::lab::pair::{self, OPEN, Pair};
 use crate::lab::road::Family::V4;
@@ -35,26 +36,23 @@ fn an_interface_that_goes_and_comes_back_is_met() {
         let labels = [("interface", "eth0")];
         exporter.metrics_once(&format!("capture_up {up}"), |page| page.get(CAPTURE_UP, &labels) == Some(up));
     };
-    let ask = |family: crate::lab::road::Family| {
-        let to = (family.cable().far, OPEN).into();
+    let is_counted = |times: f64| {
+        let to = (V4.cable().far, OPEN).into();
         assert_eq!(told(&near.inside(|| connects(to, 1, PATIENCE))), [Some(Ok(()))]);
+        let answered = |page: &Exposition| page.only(|one| one.name == ANSWERED && one.labels["port"] == "80").values();
+        exporter.metrics_once(&format!("{times} answered"), |page| answered(page) == [times]);
     };
     met(1.0);
     near.ip("link set eth0 down");
     met(0.0);
     near.ip("link set eth0 up");
     met(1.0);
-    ask(V4);
+    is_counted(1.0);
     far.ip("link del eth0");
     met(0.0);
     pair::connect(near, far);
     met(1.0);
-    ask(V4);
-    let both = |page: &crate::lab::exposition::Exposition| {
-        page.only(|series| series.name == "tcp_handshake_answered_total" && series.labels["port"] == "80").values()
-            == [2.0]
-    };
-    exporter.metrics_once("both connects are answered", both);
+    is_counted(2.0);
 }
 
 #[test]
@@ -83,4 +81,5 @@ fn fails(host: &Namespace, wrapper: &[&str], flags: &[&str]) -> String {
     String::from_utf8(stderr).expect("text")
 }
 
+const ANSWERED: &str = "tcp_handshake_answered_total";
 const CAPTURE_UP: &str = "tcp_handshake_exporter_capture_up";
