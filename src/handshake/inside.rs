@@ -1,4 +1,4 @@
-//! Attempts whose SYN came in and may leave under another name: how NAT on this host is followed.
+//! Attempts whose SYN came in, and may leave under another name: how NAT on this host is followed.
 
 use std::hash::BuildHasher;
 
@@ -25,27 +25,39 @@ pub(super) struct Hint {
     /// Tells it from a later attempt in the same slot.
     pub(super) first_syn: Timestamp,
     pub(super) hop_limit: u8,
+    pub(super) passed: Passed,
     /// Which end must be the same under both names: NAT mostly changes one of them.
     pub(super) shares: Option<Side>,
 }
 
+/// How far the SYN had come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Passed {
+    /// It came in.
+    In,
+    /// It left again through this interface: a bridge, whose port it then leaves through under one more name (a
+    /// container that reaches itself through its published port).
+    Out(u32),
+}
+
 impl Default for Inside {
     fn default() -> Self {
-        let nobody = Hint { slot: NOBODY, first_syn: Timestamp::default(), hop_limit: 0, shares: None };
+        let first_syn = Timestamp::default();
+        let nobody = Hint { slot: NOBODY, first_syn, hop_limit: 0, passed: Passed::In, shares: None };
         let table = || vec![[nobody; WAYS]; BUCKETS];
         Self { tables: [table(), table(), table()], hasher: RandomState::default() }
     }
 }
 
 impl Inside {
-    /// The SYN of this attempt came in.
-    pub(super) fn enter(&mut self, syn: &Segment, slot: u32, first_syn: Timestamp) {
+    /// The SYN of this attempt came in, or after that left.
+    pub(super) fn note(&mut self, syn: &Segment, slot: u32, first_syn: Timestamp, passed: Passed) {
         let places = ways_to_look(syn).map(|(shares, end)| (shares, self.place(syn, end)));
         for (table, (shares, place)) in self.tables.iter_mut().zip(places) {
             if let Some(bucket) = table.get_mut(place) {
                 bucket.rotate_right(1);
                 if let Some(newest) = bucket.first_mut() {
-                    *newest = Hint { slot, first_syn, hop_limit: syn.hop_limit, shares };
+                    *newest = Hint { slot, first_syn, hop_limit: syn.hop_limit, passed, shares };
                 }
             }
         }
@@ -53,7 +65,7 @@ impl Inside {
 
     /// Attempts whose SYN may have been this one before it was given other addresses: first those that share an end
     /// with it, then the others, newest first.
-    pub(super) fn who_entered_as(&self, syn: &Segment) -> impl Iterator<Item = &Hint> {
+    pub(super) fn who_passed_as(&self, syn: &Segment) -> impl Iterator<Item = &Hint> {
         let ways = self.tables.iter().zip(ways_to_look(syn));
         ways.flat_map(|(table, (_, end))| table.get(self.place(syn, end)).into_iter().flatten())
     }

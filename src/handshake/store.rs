@@ -119,6 +119,12 @@ impl Store {
         self.more_names.get(&slot).is_none_or(|names| names.len() < MAX_MORE_NAMES)
     }
 
+    /// Whether that end of one of the attempt's names is the same in `name`.
+    pub(super) fn shares_an_end(&self, slot: u32, side: Side, name: &Name) -> bool {
+        let more = self.more_names.get(&slot).into_iter().flatten();
+        std::iter::once(&self.get(slot).name).chain(more).any(|known| known.shares(side, name))
+    }
+
     /// Gives an attempt one more name.
     pub(super) fn add_name(&mut self, slot: u32, name: Name) {
         self.more_names.entry(slot).or_default().push(name);

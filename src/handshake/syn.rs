@@ -2,7 +2,7 @@
 
 use super::attempt::{Attempt, NOBODY, Name, State};
 use super::event::{Event, Kind, Side, SynKind};
-use super::inside::Hint;
+use super::inside::{Hint, Passed};
 use super::store::{Match, Matches};
 use super::tracker::{Moment, Tracker, is_marked};
 use crate::packet::{Direction, Segment};
@@ -16,7 +16,7 @@ impl Tracker {
             self.syn_again(at, syn, slot);
         } else if let Some(slot) = self.asked_at_the_same_time(&matches, syn) {
             self.simultaneous_syn(at, syn, slot);
-        } else if let Some(slot) = self.entered_as(syn) {
+        } else if let Some(slot) = self.passed_as(syn) {
             self.leaves_under_another_name(syn, slot);
         } else {
             let name = Name { client: syn.from, server: syn.to };
@@ -67,25 +67,29 @@ impl Tracker {
         }
     }
 
-    /// The waiting attempt whose SYN this is after NAT changed its addresses: it came in and has not left, nothing but
-    /// the addresses differs, and no router adds to a TTL. IPv6 has no identification, so a timestamp must be there.
-    /// One that shares an endpoint is surer than one that does not.
-    fn entered_as(&self, syn: &Segment) -> Option<u32> {
+    /// The waiting attempt whose SYN this is after NAT changed its addresses: it came in and has not left, or has left a
+    /// bridge and not yet its port; nothing but the addresses differs, and no router adds to a TTL. IPv6 has no
+    /// identification, so a timestamp must be there. One that shares an endpoint is surer than one that does not.
+    fn passed_as(&self, syn: &Segment) -> Option<u32> {
         if syn.via.direction != Direction::Leaving || (syn.timestamp.is_none() && syn.identification.is_none()) {
             return None;
         }
         let name = Name { client: syn.from, server: syn.to };
-        self.inside.who_entered_as(syn).find(|hint| self.fits(hint, syn, &name)).map(|hint| hint.slot)
+        self.inside.who_passed_as(syn).find(|hint| self.fits(hint, syn, &name)).map(|hint| hint.slot)
     }
 
     fn fits(&self, hint: &Hint, syn: &Segment, name: &Name) -> bool {
         hint.slot != NOBODY && syn.hop_limit <= hint.hop_limit && {
             let attempt = self.store.get(hint.slot);
-            attempt.first_syn == hint.first_syn
+            let on_its_way = match hint.passed {
+                Passed::In => attempt.is_inside(),
+                Passed::Out(through) => !attempt.is_inside() && through != syn.via.interface && hint.shares.is_some(),
+            };
+            on_its_way
+                && attempt.first_syn == hint.first_syn
                 && attempt.state() == State::Waiting
-                && attempt.is_inside()
                 && attempt.looks_like(syn)
-                && hint.shares.is_none_or(|shared| attempt.name.shares(shared, name))
+                && hint.shares.is_none_or(|side| self.store.shares_an_end(hint.slot, side, name))
                 && self.store.has_room_for_a_name(hint.slot)
         }
     }
@@ -99,9 +103,15 @@ impl Tracker {
     /// Notes whether the attempt's SYN is now inside this host or has left it.
     fn pass(&mut self, syn: &Segment, slot: u32) {
         let attempt = self.store.get_mut(slot);
+        let was_inside = attempt.is_inside();
         attempt.note_direction(syn.via.direction);
-        if attempt.is_inside() && attempt.state() == State::Waiting {
-            self.inside.enter(syn, slot, attempt.first_syn);
+        let passed = match (was_inside, attempt.is_inside()) {
+            (_, true) => Passed::In,
+            (true, false) => Passed::Out(syn.via.interface),
+            (false, false) => return,
+        };
+        if attempt.state() == State::Waiting {
+            self.inside.note(syn, slot, attempt.first_syn, passed);
         }
     }
 }
