@@ -50,6 +50,10 @@ test: test-packages ## format, lints, all tests, promtool
 oracle: test-packages ## compare with tshark's reading: make oracle CAPTURES=directory
 	ORACLE_CAPTURES="$(abspath $(or $(CAPTURES),tests/captures))" cargo test --locked --test suite -- --nocapture oracle
 
+.PHONY: bench
+bench: packages ## measure the whole program against others: ratios in one run (ROUNDS=5)
+	cargo bench --locked --bench whole
+
 .PHONY: golden
 golden: ## rewrite the golden expositions after a change that is meant
 	UPDATE_GOLDEN=1 cargo test --locked --test suite -- golden

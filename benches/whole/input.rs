@@ -1,0 +1,218 @@
+//! The inputs: made from a seed, the same on every machine.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// A kind of traffic.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Traffic {
+    /// Attempts of 2,000 clients to 50 servers: six in ten answered, the others refused, unanswered, or answered late;
+    /// with retransmissions as kernels send them.
+    Mix,
+    /// One SYN each from sources that are never seen again.
+    Flood,
+    /// Data of established connections, with one SYN in a thousand packets.
+    Bulk,
+}
+
+impl Traffic {
+    pub(crate) const ALL: [Self; 3] = [Self::Mix, Self::Flood, Self::Bulk];
+
+    pub(crate) const fn packets(self) -> u64 {
+        match self {
+            Self::Mix => 4_000_000,
+            Self::Flood => 5_000_000,
+            Self::Bulk => 4_000_000,
+        }
+    }
+
+    /// Writes the capture file, unless it is there.
+    pub(crate) fn write(self, folder: &Path) -> PathBuf {
+        let path = folder.join(format!("{}.pcap", self.name()));
+        if path.exists() {
+            return path;
+        }
+        let mut writer = Writer::create(&path.with_extension("part"));
+        let mut random = Random(0x5eed);
+        match self {
+            Self::Mix => mix(&mut writer, &mut random),
+            Self::Flood => flood(&mut writer, &mut random),
+            Self::Bulk => bulk(&mut writer, &mut random),
+        }
+        writer.finish();
+        std::fs::rename(path.with_extension("part"), &path).expect("the file can be named");
+        path
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Mix => "mix",
+            Self::Flood => "flood",
+            Self::Bulk => "bulk",
+        }
+    }
+}
+
+impl fmt::Display for Traffic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = match self {
+            Self::Mix => "a mix of answered, refused, unanswered and late attempts",
+            Self::Flood => "nothing but SYNs from spoofed sources",
+            Self::Bulk => "data, and one SYN in a thousand packets",
+        };
+        write!(f, "{}: {} packets, {words}", self.name(), self.packets())
+    }
+}
+
+/// One packet to come: when, and what.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Due {
+    at: u64,
+    from: (u32, u16),
+    to: (u32, u16),
+    sequence: u32,
+    acknowledgment: u32,
+    flags: u8,
+    timestamp: u32,
+}
+
+fn mix(writer: &mut Writer, random: &mut Random) {
+    let mut due = std::collections::BinaryHeap::new();
+    let (mut now, mut attempts) = (0_u64, 0_u32);
+    while writer.packets < Traffic::Mix.packets() {
+        now += 40_000 + u64::from(random.below(20_000));
+        while due.peek().is_some_and(|std::cmp::Reverse(next): &std::cmp::Reverse<Due>| next.at <= now) {
+            if let Some(std::cmp::Reverse(next)) = due.pop() {
+                writer.packet(&next);
+            }
+        }
+        attempts += 1;
+        let client = (0x0a01_0000 + random.below(2_000), 1024 + u16::try_from(attempts % 60_000).unwrap_or(0));
+        let server = (0x0a02_0000 + random.below(50), 8000 + u16::try_from(random.below(4)).unwrap_or(0));
+        let (isn, answer) = (random.next(), random.next());
+        let millisecond = 1_000_000;
+        let syn = |after: u64| Due {
+            at: now + after * millisecond,
+            from: client,
+            to: server,
+            sequence: isn,
+            acknowledgment: 0,
+            flags: SYN,
+            timestamp: u32::try_from((now / millisecond + after) & 0xffff_ffff).unwrap_or(0),
+        };
+        let reply = |after: u64, flags: u8| Due {
+            at: now + after * millisecond,
+            from: server,
+            to: client,
+            sequence: if flags == SYN | ACK { answer } else { 0 },
+            acknowledgment: isn.wrapping_add(1),
+            flags,
+            timestamp: 1,
+        };
+        let delay = 1 + u64::from(random.below(80));
+        let packets = match random.below(100) {
+            0..60 => vec![syn(0), reply(delay, SYN | ACK)],
+            60..75 => vec![syn(0), reply(delay, RST | ACK)],
+            75..83 => vec![syn(0), syn(1000), reply(1000 + delay, SYN | ACK)],
+            83..95 => vec![syn(0), syn(1000), syn(3000), syn(7000)],
+            _ => vec![syn(0), syn(1000), syn(3000), syn(7000), reply(7000 + delay, SYN | ACK)],
+        };
+        due.extend(packets.into_iter().map(std::cmp::Reverse));
+    }
+}
+
+fn flood(writer: &mut Writer, random: &mut Random) {
+    for number in 0..Traffic::Flood.packets() {
+        let port = u16::try_from(random.below(64_000)).unwrap_or(0) + 1024;
+        writer.packet(&Due {
+            at: number * 2_000,
+            from: (random.next(), port),
+            to: (0x0a02_0001, 80),
+            sequence: random.next(),
+            acknowledgment: 0,
+            flags: SYN,
+            timestamp: random.next(),
+        });
+    }
+}
+
+fn bulk(writer: &mut Writer, random: &mut Random) {
+    for number in 0..Traffic::Bulk.packets() {
+        let syn = number % 1000 == 0;
+        writer.packet(&Due {
+            at: number * 1_000,
+            from: (0x0a01_0001, 1024 + u16::try_from(number / 1000 % 60_000).unwrap_or(0)),
+            to: (0x0a02_0001, 80),
+            sequence: random.next(),
+            acknowledgment: if syn { 0 } else { random.next() },
+            flags: if syn { SYN } else { ACK },
+            timestamp: u32::try_from(number / 1000).unwrap_or(0),
+        });
+    }
+}
+
+/// A pcap file with nanoseconds, Ethernet.
+struct Writer {
+    out: BufWriter<File>,
+    packets: u64,
+}
+
+impl Writer {
+    fn create(path: &Path) -> Self {
+        let mut out = BufWriter::new(File::create(path).expect("the file can be written"));
+        let header: [u32; 6] = [0xa1b2_3c4d, 0x0004_0002, 0, 0, 65_535, 1];
+        out.write_all(&header.map(u32::to_le_bytes).concat()).expect("there is room");
+        Self { out, packets: 0 }
+    }
+
+    fn packet(&mut self, due: &Due) {
+        let mut frame = [0_u8; 66];
+        let mut put = |at: usize, bytes: &[u8]| {
+            for (place, byte) in frame.iter_mut().skip(at).zip(bytes) {
+                *place = *byte;
+            }
+        };
+        put(0, &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0, 0, 52]);
+        put(18, &[(due.sequence >> 8).to_le_bytes()[0], 7, 0x40, 0, 64, 6]);
+        put(26, &due.from.0.to_be_bytes());
+        put(30, &due.to.0.to_be_bytes());
+        put(34, &due.from.1.to_be_bytes());
+        put(36, &due.to.1.to_be_bytes());
+        put(38, &due.sequence.to_be_bytes());
+        put(42, &due.acknowledgment.to_be_bytes());
+        put(46, &[0x80, due.flags, 0xff, 0xff]);
+        put(54, &[1, 1, 8, 10]);
+        put(58, &due.timestamp.to_be_bytes());
+        let at = 1_700_000_000_000_000_000 + due.at;
+        let part = |number: u64| u32::try_from(number).unwrap_or(0).to_le_bytes();
+        let header = [part(at / 1_000_000_000), part(at % 1_000_000_000), part(66), part(66)].concat();
+        self.out.write_all(&header).and_then(|()| self.out.write_all(&frame)).expect("there is room");
+        self.packets += 1;
+    }
+
+    fn finish(mut self) {
+        self.out.flush().expect("there is room");
+    }
+}
+
+/// xorshift64* (Vigna 2014): small, and the same everywhere.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u32 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32
+    }
+
+    fn below(&mut self, bound: u32) -> u32 {
+        self.next() % bound
+    }
+}
+
+const SYN: u8 = 0x02;
+const RST: u8 = 0x04;
+const ACK: u8 = 0x10;

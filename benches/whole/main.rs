@@ -1,0 +1,82 @@
+//! `make bench`: the whole program against others over the same packets, as ratios in one run.
+//!
+//! Each round runs every program once over every input, so that a noisy neighbour disturbs all of them alike; what is
+//! printed is the median over the rounds, with the least and the most. CPU time is user and system together.
+
+#![allow(clippy::print_stdout, reason = "this is a program that prints")]
+
+mod input;
+mod measure;
+
+use std::path::{Path, PathBuf};
+
+use input::Traffic;
+use measure::{Sample, Spread, run};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, command, filter, file] = arguments.as_slice()
+        && command == "bare-loop"
+    {
+        return bare_loop(filter, file);
+    }
+    // `cargo test` runs benchmarks with this: nothing is measured then.
+    if arguments.iter().any(|argument| argument == "--test") {
+        return;
+    }
+    let rounds = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    println!("{rounds} rounds; time is CPU time, user and system; ratio is to the bare libpcap loop\n");
+    for traffic in Traffic::ALL {
+        let file = traffic.write(&folder);
+        compare(traffic, &file, rounds);
+    }
+}
+
+/// What every program here must do at the least: let libpcap read and filter the file.
+fn bare_loop(filter: &str, file: &str) {
+    let mut capture = pcap::Capture::from_file_with_precision(file, pcap::Precision::Nano).expect("the file is there");
+    capture.filter(filter, true).expect("the filter compiles");
+    let mut packets = 0_u64;
+    capture.for_each(None, |_| packets += 1).expect("the file is whole");
+    println!("{packets}");
+}
+
+fn compare(traffic: Traffic, file: &Path, rounds: usize) {
+    let filter = tcp_handshake_exporter::capture::Filter::default().text(tcp_handshake_exporter::frame::Link::Ethernet);
+    let file = file.display().to_string();
+    let this = std::env::current_exe().expect("the benchmark knows where it is").display().to_string();
+    let others: [(&str, Vec<&str>); 5] = [
+        ("bare libpcap loop", vec![&this, "bare-loop", &filter, &file]),
+        ("this program", vec![env!("CARGO_BIN_EXE_tcp_handshake_exporter"), "diagnose", "--output", "metrics", &file]),
+        ("tcpdump -w /dev/null", vec!["tcpdump", "-r", &file, "-w", "/dev/null", &filter]),
+        ("tshark, fields", vec!["tshark", "-n", "-r", &file, "-T", "fields", "-e", "tcp.flags"]),
+        ("argus", vec!["argus", "-r", &file, "-w", "/dev/null"]),
+    ];
+    let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); others.len()];
+    for round in 0..rounds {
+        for ((name, command), samples) in others.iter().zip(&mut samples) {
+            // The slow ones say the same each time and for each input.
+            let slow = matches!(*name, "tshark, fields" | "argus");
+            if !slow || (round == 0 && traffic == Traffic::Mix) {
+                samples.extend(run(command));
+            }
+        }
+    }
+    let packets = traffic.packets() as f64;
+    println!("{traffic}");
+    println!("  {:22} {:>12} {:>22} {:>9}", "", "ns/packet", "ratio (least..most)", "peak MiB");
+    let bare = samples.first().cloned().unwrap_or_default();
+    for ((name, _), samples) in others.iter().zip(&samples) {
+        if samples.is_empty() {
+            println!("  {name:22} not measured");
+            continue;
+        }
+        let time = Spread::of(samples.iter().map(|sample| sample.cpu.as_secs_f64() * 1e9 / packets));
+        let ratio = Spread::of(samples.iter().zip(&bare).map(|(one, bare)| one.cpu.div_duration_f64(bare.cpu)));
+        let memory = Spread::of(samples.iter().map(|sample| sample.peak_bytes as f64 / (1024.0 * 1024.0)));
+        let ratio = format!("{:.2} ({:.2}..{:.2})", ratio.median, ratio.least, ratio.most);
+        println!("  {name:22} {:12.1} {ratio:>22} {:9.1}", time.median, memory.most);
+    }
+    println!();
+}

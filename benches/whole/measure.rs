@@ -1,0 +1,54 @@
+//! Runs a command to its end and says what it took.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// What one run took.
+#[derive(Clone, Copy)]
+pub(crate) struct Sample {
+    /// User and system time.
+    pub(crate) cpu: Duration,
+    /// Most memory resident at once.
+    pub(crate) peak_bytes: u64,
+}
+
+/// Several runs.
+pub(crate) struct Spread {
+    pub(crate) least: f64,
+    pub(crate) median: f64,
+    pub(crate) most: f64,
+}
+
+impl Spread {
+    pub(crate) fn of(values: impl Iterator<Item = f64>) -> Self {
+        let mut values: Vec<f64> = values.collect();
+        values.sort_by(f64::total_cmp);
+        let at = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
+        Self { least: at(0), median: at(values.len() / 2), most: at(values.len().saturating_sub(1)) }
+    }
+}
+
+/// None where the program is not installed or fails.
+pub(crate) fn run(command: &[&str]) -> Option<Sample> {
+    let (program, arguments) = command.split_first()?;
+    let child = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
+    let (status, usage) = wait(child.id())?;
+    let time = |time: libc::timeval| {
+        Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or(0))
+            + Duration::from_micros(u64::try_from(time.tv_usec).unwrap_or(0))
+    };
+    let peak_bytes = u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024;
+    (status == 0).then_some(Sample { cpu: time(usage.ru_utime) + time(usage.ru_stime), peak_bytes })
+}
+
+/// The usage of one child alone, which the standard library does not tell.
+#[allow(unsafe_code, reason = "wait4(2) has no safe wrapper that tells the usage")]
+fn wait(pid: u32) -> Option<(i32, libc::rusage)> {
+    let mut status = 0;
+    // SAFETY: all-zero bytes are a valid rusage, and both pointers are to locals that outlive the call.
+    let (waited, usage) = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        (libc::wait4(libc::pid_t::try_from(pid).ok()?, &raw mut status, 0, &raw mut usage), usage)
+    };
+    (waited > 0).then_some((status, usage))
+}
