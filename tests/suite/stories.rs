@@ -83,7 +83,7 @@ pub(crate) const STORIES: [Story; 38] = [
     story(("loopback", "client any"), V4, &[8013, 8014], 7, "on the loopback: 8013 open (five), 8014 closed (two)"),
     story(("container-published", "host any"), V4, &[8080, 80], 18,
           "a published port, 8080 for a container's 80: from outside (five), from the neighbour container (six), from the host (three, \
-           which begin as port 80), from the container itself (four: two before the host knows its hardware address, which show \
+           which begin as port 80), from the container itself (four: two before the host is sure of its hardware address, which show \
            under three names, two after, which show under two)"),
     story(("container-egress", "host any"), V4, &[9000, 9001], 6, "containers to the outside, masqueraded: 9000 open (four), 9001 closed (two)"),
     story(("container-bridged", "host any"), V6, &[8000], 3, "container to container over the bridge, IPv6"),
