@@ -42,7 +42,7 @@ const fn story(
 const ROAD: &[u16] = &[8001, 8002, 8003, 8004, 8005, 8006, 8007, 33306, 8009, 8010, 8011, 8012];
 
 #[rustfmt::skip]
-pub(crate) const STORIES: [Story; 38] = [
+pub(crate) const STORIES: [Story; 43] = [
     story(("demo", "client any"), V4, ROAD, 53,
           "every outcome at once, a port each, as a client sees it: 8001 open, 8002 closed, 8003 dropped on the path, 8004 dropped by \
            the server's input chain, 8005 prohibited, 8006 reset by the firewall, 8007 its SYN/ACKs lost, 33306 forwarded, 8009 and 8010 \
@@ -83,10 +83,15 @@ pub(crate) const STORIES: [Story; 38] = [
     story(("loopback", "client any"), V4, &[8013, 8014], 7, "on the loopback: 8013 open (five), 8014 closed (two)"),
     story(("container-published", "host any"), V4, &[8080, 80], 18,
           "a published port, 8080 for a container's 80: from outside (five), from the neighbour container (six), from the host (three, \
-           which begin as port 80), from the container itself (four: two before the host knows its hardware address, which show \
+           which begin as port 80), from the container itself (four: two before the host is sure of its hardware address, which show \
            under three names, two after, which show under two)"),
     story(("container-egress", "host any"), V4, &[9000, 9001], 6, "containers to the outside, masqueraded: 9000 open (four), 9001 closed (two)"),
     story(("container-bridged", "host any"), V6, &[8000], 3, "container to container over the bridge, IPv6"),
+    story(("rejected-by-default", "client eth0"), V4, &[8015], 2, "the firewall rejects as nftables and iptables do by default: ICMP 3/3 from the router"),
+    story(("rejected-by-server", "client eth0"), V4, &[8016], 3, "the server's own firewall rejects: ICMP 3/3 from the peer"),
+    story(("rejected-by-server-server", "server eth0"), V4, &[8016], 3, "at the server, which is itself the reporter"),
+    story(("hops-used-up", "client eth0"), V4, &[8017], 2, "SYNs with one hop to go: ICMP 11/0 from the router"),
+    story(("own-reject", "client any"), V4, &[8018], 2, "the client's own output chain rejects: no SYN ever, an ICMP 3/3 from the host to itself"),
     story(("ecn", "near eth0"), V4, &[80], 3, "`net.ipv4.tcp_ecn=1`: SYN with ECE and CWR, SYN/ACK with ECE"),
     story(("ecn-v6", "near eth0"), V6, &[80], 3, "the same over IPv6"),
 ];

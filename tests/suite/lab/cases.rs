@@ -136,8 +136,12 @@ pub(crate) const fn unreachable(unreachable: usize, reporter: &'static str) -> S
     Seen { unreachable, icmp: Some(("host_unreachable", reporter)), ..NOTHING }
 }
 
-const fn prohibited(prohibited: usize, reporter: &'static str) -> Seen {
-    Seen { prohibited, icmp: Some(("admin_prohibited", reporter)), ..NOTHING }
+const fn prohibited(prohibited: usize, code: &'static str, reporter: &'static str) -> Seen {
+    Seen { prohibited, icmp: Some((code, reporter)), ..NOTHING }
+}
+
+const fn looping(unreachable: usize, reporter: &'static str) -> Seen {
+    Seen { unreachable, icmp: Some(("time_exceeded", reporter)), ..NOTHING }
 }
 
 const fn late(late: usize) -> Seen {
@@ -152,7 +156,7 @@ const fn mixed(answered: usize, unanswered: usize) -> Seen {
 pub(crate) const FULL_QUEUE: u16 = 8012;
 
 #[rustfmt::skip]
-pub(crate) const CASES: [Case; 14] = [
+pub(crate) const CASES: [Case; 19] = [
     Case { name: "open port", port: 8001, target: Target::Server, connects: 10, told: Told::Connected,
            client: Some(answered(10)), firewall: Some(answered(10)), server: Some(answered(10)) },
     Case { name: "closed port", port: 8002, target: Target::Server, connects: 3, told: Told::Refused,
@@ -162,7 +166,7 @@ pub(crate) const CASES: [Case; 14] = [
     Case { name: "drop in the server's input chain", port: 8004, target: Target::Server, connects: 2, told: Told::TimedOut,
            client: Some(unanswered(2)), firewall: Some(unanswered(2)), server: Some(unanswered(2)) },
     Case { name: "prohibited by the firewall", port: 8005, target: Target::Server, connects: 5, told: Told::Prohibited,
-           client: Some(prohibited(5, "router")), firewall: Some(prohibited(5, "self")), server: None },
+           client: Some(prohibited(5, "admin_prohibited", "router")), firewall: Some(prohibited(5, "admin_prohibited", "self")), server: None },
     Case { name: "reset by the firewall", port: 8006, target: Target::Server, connects: 6, told: Told::Refused,
            client: Some(refused(6)), firewall: Some(refused(6)), server: None },
     Case { name: "SYN/ACKs lost on the way back", port: 8007, target: Target::Server, connects: 3, told: Told::TimedOut,
@@ -181,6 +185,18 @@ pub(crate) const CASES: [Case; 14] = [
            client: Some(answered(5)), firewall: None, server: None },
     Case { name: "loopback, closed port", port: 8014, target: Target::Loopback, connects: 2, told: Told::Refused,
            client: Some(refused(2)), firewall: None, server: None },
+    Case { name: "rejected by the firewall's default", port: 8015, target: Target::Server, connects: 2, told: Told::Refused,
+           client: Some(prohibited(2, "port_unreachable", "router")), firewall: Some(prohibited(2, "port_unreachable", "self")), server: None },
+    Case { name: "rejected by the server's input chain", port: 8016, target: Target::Server, connects: 3, told: Told::Refused,
+           client: Some(prohibited(3, "port_unreachable", "peer")), firewall: Some(prohibited(3, "port_unreachable", "peer")),
+           server: Some(prohibited(3, "port_unreachable", "self")) },
+    Case { name: "hops used up", port: 8017, target: Target::Server, connects: 2, told: Told::Unreachable,
+           client: Some(looping(2, "router")), firewall: Some(looping(2, "self")), server: None },
+    Case { name: "rejected by the client's own output chain", port: 8018, target: Target::Server, connects: 2, told: Told::Refused,
+           client: Some(prohibited(2, "port_unreachable", "self")), firewall: None, server: None },
+    // Cannot be seen: a capture sits behind the output chain.
+    Case { name: "dropped by the client's own output chain", port: 8019, target: Target::Server, connects: 2, told: Told::TimedOut,
+           client: None, firewall: None, server: None },
 ];
 
 const AFTER_THE_VERDICT: Duration = Duration::from_millis(5500);

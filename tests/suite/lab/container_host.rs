@@ -63,6 +63,7 @@ impl ContainerHost {
         unlimit_icmp(&host);
         cable((&outside, "eth0"), (&host, "eth0"));
         cable((&web, "eth0"), (&host, "veth-web"));
+        web.ip(&format!("link set eth0 address {WEB}"));
         cable((&app, "eth0"), (&host, "veth-app"));
         outside.ip("addr add 192.0.2.2/24 dev eth0\n\
                     addr add 2001:db8:9::2/64 dev eth0 nodad");
@@ -95,11 +96,13 @@ impl ContainerHost {
         Self { outside, host, web, app, _listeners }
     }
 
-    /// All crossings of both families at once; some 3 s. Before them, the last of them alone, while the host does not know
-    /// its containers' hardware addresses yet: with br_netfilter, the packets then go another way.
+    /// All crossings of both families at once; some 3 s. Before them, the last of them alone, while the host is not
+    /// sure of the container's hardware address: with br_netfilter, packets then go another way, under another name.
     pub(crate) fn cross(&self) -> Vec<Connect> {
         let [.., hairpin] = &CROSSINGS;
+        self.web_is("stale");
         let mut open: Vec<_> = Family::BOTH.into_iter().flat_map(|family| hairpin.happen(self, family)).collect();
+        self.web_is("permanent");
         open.extend(thread::scope(|scope| {
             let all = CROSSINGS.iter().flat_map(|crossing| Family::BOTH.map(|family| (crossing, family)));
             let all: Vec<_> = all.map(|(one, family)| scope.spawn(move || one.happen(self, family))).collect();
@@ -107,6 +110,13 @@ impl ContainerHost {
             all.into_iter().flat_map(join).collect::<Vec<_>>()
         }));
         open
+    }
+
+    /// What the host thinks of the hardware address that it has of the web container.
+    fn web_is(&self, state: &str) {
+        for address in Family::BOTH.map(|family| family.container_host().web) {
+            self.host.ip(&format!("neigh replace {address} lladdr {WEB} dev br0 nud {state}"));
+        }
     }
 
     fn at(&self, place: Place) -> &Namespace {
@@ -196,6 +206,8 @@ pub(crate) const CROSSINGS: [Crossing; 9] = [
                told: Told::Connected, seen: answered(4), vantage: "server", vantage_declared: "local" },
 ];
 
+/// The hardware address of the container that publishes its port.
+const WEB: &str = "02:00:00:00:00:02";
 /// As container engines write them: DNAT for what comes in and for the host itself, masquerade for what leaves and for
 /// a container that meets itself.
 const PUBLISHED: &str = "table inet lab {

@@ -39,6 +39,7 @@ impl Road {
                    route add ::/0 via 2001:db8:2::1");
         firewall.nft(FIREWALL);
         server.nft(SERVER);
+        client.nft(CLIENT);
         short_tempered(&client);
         // So that the server falls silent before the client gives up.
         server.set("net.ipv4.tcp_synack_retries", "1");
@@ -146,6 +147,7 @@ const FIREWALL: &str = "table inet lab {
     tcp dport 8003 drop
     tcp dport 8005 reject with icmpx type admin-prohibited
     tcp dport 8006 reject with tcp reset
+    tcp dport 8015 reject
     tcp sport 8007 tcp flags & (syn | ack) == syn | ack drop
     tcp dport @lifted_later drop
   }
@@ -164,5 +166,16 @@ const SERVER: &str = "table inet lab {
   chain input {
     type filter hook input priority 0;
     tcp dport 8004 drop
+    tcp dport 8016 reject
+  }
+}";
+
+const CLIENT: &str = "table inet lab {
+  chain output {
+    type filter hook output priority 0;
+    tcp dport 8017 ip ttl set 1
+    tcp dport 8017 ip6 hoplimit set 1
+    tcp dport 8018 reject
+    tcp dport 8019 drop
   }
 }";

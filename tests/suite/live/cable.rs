@@ -9,6 +9,7 @@ use crate::lab::Laboratory;
 use crate::lab::cases::{answered, refused, unreachable};
 use crate::lab::connect::{PATIENCE, connects, server, told};
 use crate::lab::expect::Expectation;
+use crate::lab::exposition::Series;
 use crate::lab::namespace::cable;
 use crate::lab::pair::{OPEN, Pair, marker};
 use crate::lab::recording::Tapes;
@@ -52,6 +53,11 @@ fn a_pool_of_ten_is_ten_attempts_and_an_ecn_client_counts_like_any_other() {
 
     tapes.finish(&format!("tcp src port {}", marker().port()));
     near.assert_right(&tapes.of("near eth0"), &[]);
+    let own = near.exporter.metrics().only(|series| series.name == "tcp_handshake_local_address_info");
+    let info = |address| {
+        (Series::new("tcp_handshake_local_address_info", &[("address", address), ("interface", "eth0")]), 1.0)
+    };
+    own.assert_equals(&["192.0.2.1", "2001:db8:9::1"].map(info).into_iter().collect(), 0.0, "the host's own addresses");
     far.assert_right(&tapes.of("far eth0"), &[]);
 }
 
