@@ -3,8 +3,10 @@
 mod accounting;
 mod captures;
 mod conversations;
+mod decoding;
 mod lab;
 mod live;
 mod stories;
 mod traffic;
+mod wire;
 mod witness;
