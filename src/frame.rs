@@ -18,8 +18,10 @@ pub struct Frame<'a> {
 /// A place where frames are met: a network interface, or one capture file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Interface {
-    /// Its number among all that are watched, from 0.
+    /// The number, from 0, of the watched interface or capture file whose frames these are.
     pub id: u16,
+    /// Tells it from all others: one capture file may hold the frames of several interfaces.
+    pub number: u32,
     /// How its frames begin.
     pub link: Link,
     /// Its own hardware address, where known: tells frames that leave from frames that enter.
@@ -30,7 +32,7 @@ pub struct Interface {
 /// See <https://www.tcpdump.org/linktypes.html>.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Link {
-    /// Ethernet, with any number of VLAN tags, or PPPoE, inside.
+    /// Ethernet, with any number of VLAN tags, MPLS labels, PPPoE, or 802.2 LLC inside.
     Ethernet,
     /// Linux cooked capture: 16 bytes, packet type first.
     LinuxSll,
@@ -42,4 +44,55 @@ pub enum Link {
     Loop,
     /// No link header: IPv4 or IPv6, told by its version.
     Raw,
+    /// PPP, with or without its framing's address and control; Cisco's HDLC may be in between.
+    Ppp,
+    /// PPP in a PPPoE session, without the Ethernet header.
+    PppEther,
+    /// Cisco's HDLC.
+    CiscoHdlc,
+    /// 802.2 LLC and SNAP, as over ATM.
+    Llc,
+    /// IEEE 802.11.
+    Wifi,
+    /// IEEE 802.11 behind a radiotap header.
+    WifiRadiotap,
+    /// IEEE 802.11 behind a Prism or AVS header.
+    WifiPrism,
+    /// What the BSDs' firewall logs.
+    PacketFilterLog,
+    /// What Linux' firewall logs.
+    NetfilterLog,
+    /// Frames of any link layer behind a Per-Packet Information header.
+    Ppi,
+    /// Frames of any link layer behind macOS's header.
+    Pktap,
+    /// None of these.
+    Other,
+}
+
+impl Link {
+    /// The link layer of this number, be it `LINKTYPE_`, as in files, or `DLT_`, as in libpcap: raw IP alone has
+    /// different ones.
+    pub const fn of_number(number: u32) -> Self {
+        match number {
+            0 => Self::Null,
+            1 => Self::Ethernet,
+            9 | 50 => Self::Ppp,
+            12 | 14 | 101 | 228 | 229 => Self::Raw,
+            51 => Self::PppEther,
+            100 => Self::Llc,
+            104 => Self::CiscoHdlc,
+            105 => Self::Wifi,
+            108 => Self::Loop,
+            113 => Self::LinuxSll,
+            117 => Self::PacketFilterLog,
+            119 | 163 => Self::WifiPrism,
+            127 => Self::WifiRadiotap,
+            192 => Self::Ppi,
+            239 => Self::NetfilterLog,
+            258 => Self::Pktap,
+            276 => Self::LinuxSll2,
+            _ => Self::Other,
+        }
+    }
 }

@@ -93,7 +93,7 @@ impl Reader {
         let link = understood(capture.get_datalink(), file)?;
         let filter = filter.program(&capture, link)?;
         let name = if file == STANDARD_INPUT { "standard input".to_owned() } else { file.to_owned() };
-        let interface = Interface { id, link, hardware_address: None };
+        let interface = Interface { id, number: id.into(), link, hardware_address: None };
         Ok(Self {
             name,
             capture,

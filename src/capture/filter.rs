@@ -64,7 +64,7 @@ impl Filter {
                 let not_ip = "(link[20] & 0xf0 != 0x40 and link[20] & 0xf0 != 0x60)";
                 format!("{plain} or ({not_ip} and ({})) or {}", tagged.join(" or "), self.in_pppoe(0, 20))
             }
-            Link::Null | Link::Loop | Link::Raw => plain,
+            _ => plain,
         }
     }
 

@@ -245,7 +245,7 @@ fn open_capture(name: &str, id: u16, options: &LiveOptions) -> Result<(Capture<A
     options.filter.install(&mut capture, link)?;
     let own = known.get(name).and_then(|interface| interface.hardware_address);
     let hardware_address = own.filter(|_| link == Link::Ethernet);
-    Ok((capture, Interface { id, link, hardware_address }))
+    Ok((capture, Interface { id, number: id.into(), link, hardware_address }))
 }
 
 fn explain(name: &str, reason: &str) -> CaptureError {

@@ -1,8 +1,8 @@
 //! ICMP errors (RFC 792, RFC 1122, RFC 1812, RFC 4443) and the segment they quote.
 
-use etherparse::{LaxIpSlice, ip_number};
+use etherparse::ip_number;
 
-use super::net::{Family, Internet};
+use super::net::{self, Family, Internet};
 use super::skip::{Skip, TRUNCATED};
 use super::tcp::flags_of_part;
 use crate::packet::{Endpoint, IcmpCode, IcmpError, Quote, Via};
@@ -15,28 +15,31 @@ pub(super) fn read(packet: &Internet<'_>, via: Via, family: Family, bytes: &[u8]
         Family::V6 => code_v6(kind, code),
     };
     let code = code.ok_or(Skip::NotTcpError)?;
-    let quote = quote(bytes.get(ICMP_HEADER..).ok_or(TRUNCATED)?)?;
+    let quote = quote(family, bytes.get(ICMP_HEADER..).ok_or(TRUNCATED)?)?;
     Ok(IcmpError { via, reporter: packet.from, recipient: packet.to, code, quote })
 }
 
 /// At least the IP header and eight bytes of what follows it (RFC 792): ports and sequence number.
-fn quote(bytes: &[u8]) -> Result<Quote, Skip> {
-    let (packet, _stopped) = LaxIpSlice::from_slice(bytes).map_err(|_| TRUNCATED)?;
-    if packet.payload_ip_number() != ip_number::TCP || is_later_fragment(&packet) {
+fn quote(family: Family, bytes: &[u8]) -> Result<Quote, Skip> {
+    let version = bytes.first().ok_or(TRUNCATED)? >> 4;
+    if !matches!((family, version), (Family::V4, 4) | (Family::V6, 6)) {
         return Err(Skip::NotTcpError);
     }
-    let tcp = packet.payload().payload;
+    let packet = net::header(family, bytes, bytes.len()).map_err(|skip| match skip {
+        Skip::LaterFragment => Skip::NotTcpError,
+        other => other,
+    })?;
+    if packet.carries != ip_number::TCP {
+        return Err(Skip::NotTcpError);
+    }
+    let tcp = packet.payload;
     let &[f0, f1, t0, t1, s0, s1, s2, s3, ..] = tcp else { return Err(TRUNCATED) };
     Ok(Quote {
-        from: Endpoint { address: packet.source_addr().into(), port: u16::from_be_bytes([f0, f1]) },
-        to: Endpoint { address: packet.destination_addr().into(), port: u16::from_be_bytes([t0, t1]) },
+        from: Endpoint { address: packet.from, port: u16::from_be_bytes([f0, f1]) },
+        to: Endpoint { address: packet.to, port: u16::from_be_bytes([t0, t1]) },
         sequence: u32::from_be_bytes([s0, s1, s2, s3]),
         flags: flags_of_part(tcp),
     })
-}
-
-fn is_later_fragment(packet: &LaxIpSlice<'_>) -> bool {
-    packet.ipv4().is_some_and(|v4| v4.header().fragments_offset().value() != 0)
 }
 
 const fn code_v4(kind: u8, code: u8) -> Option<IcmpCode> {

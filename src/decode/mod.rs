@@ -9,8 +9,6 @@ mod link;
 mod net;
 mod skip;
 mod tcp;
-#[cfg(test)]
-mod tests;
 
 pub use skip::{Skip, Undecodable};
 
@@ -23,9 +21,9 @@ use crate::packet::Packet;
 ///
 /// Why it is passed over: damaged, beyond what is understood, or none of our business.
 pub fn decode(frame: &Frame<'_>) -> Result<Packet, Skip> {
-    let (via, internet) = link::open(frame)?;
+    let link::Opened { via, version, bytes } = link::open(frame)?;
     let beyond = usize::try_from(frame.wire_length).unwrap_or(usize::MAX).saturating_sub(frame.bytes.len());
-    let packet = net::read(internet, beyond)?;
+    let packet = net::read(version, bytes, beyond)?;
     match packet.payload {
         net::Payload::Tcp(bytes) => tcp::read(&packet, via, bytes).map(Packet::Segment),
         net::Payload::Icmp(family, bytes) => icmp::read(&packet, via, family, bytes).map(Packet::IcmpError),

@@ -1,10 +1,9 @@
-//! IPv4 and IPv6 headers: who, whom, and where the transport header begins.
+//! IPv4 (RFC 791) and IPv6 (RFC 8200): who, whom, and where the transport header begins.
 
-use etherparse::{
-    IpNumber, Ipv6ExtensionSlice, LaxIpPayloadSlice, LaxIpSlice, LaxIpv4Slice, LaxIpv6Slice, UdpHeaderSlice, ip_number,
-};
+use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6HeaderSlice, ip_number};
 
-use super::skip::{MALFORMED, Skip, TRUNCATED, TUNNEL};
+use super::link::Version;
+use super::skip::{MALFORMED, Skip, TRUNCATED, Undecodable};
 use crate::packet::Address;
 
 /// What an IP header says, and what it carries.
@@ -25,96 +24,189 @@ pub(super) enum Payload<'a> {
     Icmp(Family, &'a [u8]),
 }
 
-/// Which of the two ICMPs.
+/// Which of the two IPs, and ICMPs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Family {
     V4,
     V6,
 }
 
+/// An IP header, and what stands behind it and its extensions.
+pub(super) struct Header<'a> {
+    pub(super) from: Address,
+    pub(super) to: Address,
+    identification: Option<u16>,
+    hop_limit: u8,
+    length: usize,
+    pub(super) carries: IpNumber,
+    pub(super) payload: &'a [u8],
+}
+
 /// Reads an IP packet of which `beyond` more bytes were on the wire.
-pub(super) fn read(bytes: &[u8], beyond: usize) -> Result<Internet<'_>, Skip> {
-    match bytes.first().ok_or(TRUNCATED)? >> 4 {
-        4 | 6 => {}
-        _ => return Err(MALFORMED),
-    }
-    let (packet, stopped) = LaxIpSlice::from_slice(bytes).map_err(|error| why(bytes, &error))?;
-    if stopped.is_some() {
-        return Err(TRUNCATED);
-    }
-    match packet {
-        LaxIpSlice::Ipv4(packet) => read_v4(&packet, bytes.len() + beyond),
-        LaxIpSlice::Ipv6(packet) => read_v6(&packet, bytes.len() + beyond),
+pub(super) fn read(version: Version, bytes: &[u8], beyond: usize) -> Result<Internet<'_>, Skip> {
+    let family = family_of(version, *bytes.first().ok_or(TRUNCATED)? >> 4)?;
+    let header = header(family, bytes, bytes.len() + beyond)?;
+    Ok(Internet {
+        from: header.from,
+        to: header.to,
+        identification: header.identification,
+        hop_limit: header.hop_limit,
+        length: header.length,
+        payload: payload_of(&header, family)?,
+    })
+}
+
+/// What the link layer says must be what the packet says.
+fn family_of(version: Version, nibble: u8) -> Result<Family, Skip> {
+    match (version, nibble) {
+        (Version::V4 | Version::Own, 4) => Ok(Family::V4),
+        (Version::V6 | Version::Own, 6) => Ok(Family::V6),
+        _ => Err(MALFORMED),
     }
 }
 
-fn read_v4<'a>(packet: &LaxIpv4Slice<'a>, on_the_wire: usize) -> Result<Internet<'a>, Skip> {
-    let header = packet.header();
-    if header.fragments_offset().value() != 0 {
-        return Err(Skip::LaterFragment);
+/// Reads a header that stands in front of as many bytes as `on_the_wire`, where it does not say itself.
+pub(super) fn header(family: Family, bytes: &[u8], on_the_wire: usize) -> Result<Header<'_>, Skip> {
+    match family {
+        Family::V4 => header_v4(bytes, on_the_wire),
+        Family::V6 => header_v6(bytes, on_the_wire),
     }
+}
+
+fn header_v4(bytes: &[u8], on_the_wire: usize) -> Result<Header<'_>, Skip> {
+    let header = Ipv4HeaderSlice::from_slice(bytes).map_err(|error| match error {
+        etherparse::err::ipv4::HeaderSliceError::Len(_) => TRUNCATED,
+        etherparse::err::ipv4::HeaderSliceError::Content(_) => MALFORMED,
+    })?;
     // Segmentation offload leaves a total length of zero for the network card to fill in.
     let total = match usize::from(header.total_len()) {
         0 => on_the_wire,
+        told if told < header.slice().len() => return Err(MALFORMED),
         told => told,
     };
-    let before = header.slice().len() + packet.extensions().auth.as_ref().map_or(0, |auth| auth.slice().len());
-    Ok(Internet {
+    if header.fragments_offset().value() != 0 {
+        return Err(Skip::LaterFragment);
+    }
+    let rest = Rest { carries: header.protocol(), length: total, bytes }.without(header.slice().len())?;
+    let rest = rest.without_extensions(Family::V4)?;
+    Ok(Header {
         from: header.source_addr().into(),
         to: header.destination_addr().into(),
         identification: Some(header.identification()),
         hop_limit: header.ttl(),
-        length: total.saturating_sub(before),
-        payload: payload_of(packet.payload(), Family::V4)?,
+        length: rest.length,
+        carries: rest.carries,
+        payload: rest.captured(),
     })
 }
 
-fn read_v6<'a>(packet: &LaxIpv6Slice<'a>, on_the_wire: usize) -> Result<Internet<'a>, Skip> {
-    let header = packet.header();
-    let mut extensions = packet.extensions().clone().into_iter();
-    let later = |extension| matches!(extension, Ipv6ExtensionSlice::Fragment(fragment) if fragment.fragment_offset().value() != 0);
-    if extensions.any(later) {
-        return Err(Skip::LaterFragment);
-    }
+fn header_v6(bytes: &[u8], on_the_wire: usize) -> Result<Header<'_>, Skip> {
+    let header = Ipv6HeaderSlice::from_slice(bytes).map_err(|error| match error {
+        etherparse::err::ipv6::HeaderSliceError::Len(_) => TRUNCATED,
+        etherparse::err::ipv6::HeaderSliceError::Content(_) => MALFORMED,
+    })?;
+    // So does a jumbogram (RFC 2675).
     let total = match usize::from(header.payload_length()) {
-        0 => on_the_wire.saturating_sub(header.slice().len()),
-        told => told,
+        0 => on_the_wire,
+        told => header.slice().len() + told,
     };
-    Ok(Internet {
+    let rest = Rest { carries: header.next_header(), length: total, bytes }.without(header.slice().len())?;
+    let rest = rest.without_extensions(Family::V6)?;
+    Ok(Header {
         from: header.source_addr().into(),
         to: header.destination_addr().into(),
         identification: None,
         hop_limit: header.hop_limit(),
-        length: total.saturating_sub(packet.extensions().slice().len()),
-        payload: payload_of(packet.payload(), Family::V6)?,
+        length: rest.length,
+        carries: rest.carries,
+        payload: rest.captured(),
     })
 }
 
-fn payload_of<'a>(payload: &LaxIpPayloadSlice<'a>, family: Family) -> Result<Payload<'a>, Skip> {
-    match (payload.ip_number, family) {
-        (ip_number::TCP, _) => Ok(Payload::Tcp(payload.payload)),
-        (ip_number::ICMP, Family::V4) | (ip_number::IPV6_ICMP, Family::V6) => {
-            Ok(Payload::Icmp(family, payload.payload))
+/// What is left of a packet behind the headers that were read.
+#[derive(Clone, Copy)]
+struct Rest<'a> {
+    carries: IpNumber,
+    /// As told.
+    length: usize,
+    /// As captured, with whatever padding follows the packet.
+    bytes: &'a [u8],
+}
+
+impl<'a> Rest<'a> {
+    fn without(self, header: usize) -> Result<Self, Skip> {
+        let length = self.length.checked_sub(header).ok_or(MALFORMED)?;
+        Ok(Self { length, bytes: self.bytes.get(header..).ok_or(TRUNCATED)?, ..self })
+    }
+
+    /// Each says what follows it and, but for the fragment header, how long it is (RFC 8200 section 4, RFC 4302).
+    fn without_extensions(mut self, family: Family) -> Result<Self, Skip> {
+        while is_extension(self.carries, family) {
+            let &[next, words, high, low, ..] = self.bytes else { return Err(TRUNCATED) };
+            let length = match self.carries {
+                ip_number::AUTH => (usize::from(words) + 2) * 4,
+                ip_number::IPV6_FRAG if u16::from_be_bytes([high, low]) & FRAGMENT_OFFSET != 0 => {
+                    return Err(Skip::LaterFragment);
+                }
+                ip_number::IPV6_FRAG => 8,
+                _ => (usize::from(words) + 1) * 8,
+            };
+            self = Self { carries: IpNumber(next), ..self.without(length)? };
         }
-        (ip_number::GRE | ip_number::IPV4 | ip_number::IPV6 | ip_number::ETHER_IP | MPLS_IN_IP, _) => Err(TUNNEL),
-        (ip_number::UDP, _) => match UdpHeaderSlice::from_slice(payload.payload) {
-            Ok(udp) if TUNNEL_PORTS.contains(&udp.destination_port()) => Err(TUNNEL),
-            _ => Err(Skip::NotTcp),
-        },
-        _ => Err(Skip::NotTcp),
+        Ok(self)
+    }
+
+    fn captured(self) -> &'a [u8] {
+        self.bytes.get(..self.length).unwrap_or(self.bytes)
     }
 }
 
-/// A header that does not fit into what was captured was cut; one that fits and is refused contradicts itself.
-fn why(bytes: &[u8], error: &etherparse::err::ip::LaxHeaderSliceError) -> Skip {
-    match error {
-        etherparse::err::ip::LaxHeaderSliceError::Len(_) if bytes.len() < LONGEST_HEADER => TRUNCATED,
-        _ => MALFORMED,
+/// IPv4 has one extension header (RFC 4302).
+const fn is_extension(carries: IpNumber, family: Family) -> bool {
+    match family {
+        Family::V4 => matches!(carries, ip_number::AUTH),
+        Family::V6 => matches!(
+            carries,
+            ip_number::IPV6_HEADER_HOP_BY_HOP
+                | ip_number::IPV6_ROUTE
+                | ip_number::IPV6_FRAG
+                | ip_number::AUTH
+                | ip_number::IPV6_DEST_OPTIONS
+        ),
     }
 }
 
+fn payload_of<'a>(header: &Header<'a>, family: Family) -> Result<Payload<'a>, Skip> {
+    Err(match (header.carries, family) {
+        (ip_number::TCP, _) => return Ok(Payload::Tcp(header.payload)),
+        (ip_number::ICMP, Family::V4) | (ip_number::IPV6_ICMP, Family::V6) => {
+            return Ok(Payload::Icmp(family, header.payload));
+        }
+        (ip_number::GRE, _) => Undecodable::Gre.into(),
+        (ip_number::IPV4, _) => Undecodable::Ipip.into(),
+        (ip_number::IPV6, _) => Undecodable::SixInFour.into(),
+        (ip_number::ETHER_IP, _) => Undecodable::EtherIp.into(),
+        (MPLS_IN_IP, _) => Undecodable::Mpls.into(),
+        (L2TP, _) => Undecodable::L2tp.into(),
+        (ip_number::ENCAP_SEC, _) => Undecodable::Encrypted.into(),
+        (ip_number::UDP, _) => over_udp(header.payload),
+        _ => Skip::NotTcp,
+    })
+}
+
+/// Tunnels are known by the port they were assigned.
+fn over_udp(bytes: &[u8]) -> Skip {
+    let &[_, _, high, low, ..] = bytes else { return TRUNCATED };
+    match u16::from_be_bytes([high, low]) {
+        1701 => Undecodable::L2tp.into(),
+        2152 => Undecodable::Gtp.into(),
+        3544 => Undecodable::Teredo.into(),
+        4789 | 8472 => Undecodable::Vxlan.into(),
+        6081 => Undecodable::Geneve.into(),
+        _ => Skip::NotTcp,
+    }
+}
+
+const L2TP: IpNumber = IpNumber(115);
 const MPLS_IN_IP: IpNumber = IpNumber(137);
-/// VXLAN, its forerunner on Linux, Geneve, GTP-U.
-const TUNNEL_PORTS: [u16; 4] = [4789, 8472, 6081, 2152];
-/// Of IPv4 with all its options (RFC 791).
-const LONGEST_HEADER: usize = 60;
+const FRAGMENT_OFFSET: u16 = 0xfff8;

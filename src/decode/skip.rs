@@ -18,30 +18,90 @@ pub enum Skip {
 }
 
 /// Why a frame that may matter could not be read. A label's values.
+///
+/// The kernel's filter lets no tunnel pass, nor what is cut before the TCP flags: of a live interface these count next
+/// to nothing, of a capture file everything.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Undecodable {
     /// Cut before the end of a header that is needed.
     Truncated,
-    /// A header contradicts itself.
+    /// A header contradicts itself, or the one before it.
     Malformed,
-    /// The outermost packet carries another one: GRE, IP in IP, VXLAN, Geneve, GTP.
-    Tunnel,
+    /// Of a link layer that is not understood.
+    LinkType,
+    /// Encrypted: a protected IEEE 802.11 frame, or IPsec's ESP.
+    Encrypted,
+    /// Several frames in one IEEE 802.11 frame (A-MSDU).
+    Aggregate,
+    /// Inside GRE (RFC 2784), ERSPAN and NVGRE included.
+    Gre,
+    /// IPv4 inside IP (RFC 2003, RFC 2473).
+    Ipip,
+    /// IPv6 inside IP (RFC 4213, RFC 2473).
+    SixInFour,
+    /// Ethernet inside IP (RFC 3378).
+    EtherIp,
+    /// Inside MPLS, but no IP packet (a pseudowire, RFC 4385); or MPLS inside IP (RFC 4023).
+    Mpls,
+    /// Inside VXLAN (RFC 7348), on its port or the one Linux had before.
+    Vxlan,
+    /// Inside Geneve (RFC 8926).
+    Geneve,
+    /// Inside a mobile network's GTP-U (3GPP TS 29.281).
+    Gtp,
+    /// Inside L2TP (RFC 2661, RFC 3931).
+    L2tp,
+    /// Inside Teredo (RFC 4380).
+    Teredo,
 }
 
 impl Undecodable {
     /// All of them, in the order they are shown.
-    pub const ALL: [Self; 3] = [Self::Truncated, Self::Malformed, Self::Tunnel];
+    pub const ALL: [Self; 15] = [
+        Self::Truncated,
+        Self::Malformed,
+        Self::LinkType,
+        Self::Encrypted,
+        Self::Aggregate,
+        Self::Gre,
+        Self::Ipip,
+        Self::SixInFour,
+        Self::EtherIp,
+        Self::Mpls,
+        Self::Vxlan,
+        Self::Geneve,
+        Self::Gtp,
+        Self::L2tp,
+        Self::Teredo,
+    ];
 
     /// The label's value.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Truncated => "truncated",
             Self::Malformed => "malformed",
-            Self::Tunnel => "tunnel",
+            Self::LinkType => "link_type",
+            Self::Encrypted => "encrypted",
+            Self::Aggregate => "aggregate",
+            Self::Gre => "gre",
+            Self::Ipip => "ipip",
+            Self::SixInFour => "6in4",
+            Self::EtherIp => "etherip",
+            Self::Mpls => "mpls",
+            Self::Vxlan => "vxlan",
+            Self::Geneve => "geneve",
+            Self::Gtp => "gtp",
+            Self::L2tp => "l2tp",
+            Self::Teredo => "teredo",
         }
+    }
+}
+
+impl From<Undecodable> for Skip {
+    fn from(reason: Undecodable) -> Self {
+        Self::Undecodable(reason)
     }
 }
 
 pub(super) const TRUNCATED: Skip = Skip::Undecodable(Undecodable::Truncated);
 pub(super) const MALFORMED: Skip = Skip::Undecodable(Undecodable::Malformed);
-pub(super) const TUNNEL: Skip = Skip::Undecodable(Undecodable::Tunnel);

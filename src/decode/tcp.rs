@@ -8,6 +8,9 @@ use crate::packet::{Endpoint, Flags, Segment, Via};
 
 /// Reads the segment that `packet` carries. Options that were cut off are done without.
 pub(super) fn read(packet: &Internet<'_>, via: Via, bytes: &[u8]) -> Result<Segment, Skip> {
+    if packet.length < FIXED {
+        return Err(MALFORMED);
+    }
     let fixed = fixed_header(bytes)?;
     let header = TcpHeaderSlice::from_slice(&fixed).map_err(|_| MALFORMED)?;
     let length = header_length(bytes).filter(|&length| length >= FIXED).ok_or(MALFORMED)?;

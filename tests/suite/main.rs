@@ -11,6 +11,7 @@
 mod accounting;
 mod captures;
 mod conversations;
+mod decoding;
 mod house;
 mod lab;
 mod live;
@@ -19,5 +20,6 @@ mod program;
 mod readme;
 mod stories;
 mod traffic;
+mod wire;
 mod witness;
 mod words;

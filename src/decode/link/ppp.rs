@@ -1,0 +1,53 @@
+//! PPP (RFC 1661), in HDLC-like framing (RFC 1662), in PPPoE sessions (RFC 2516), and Cisco's HDLC beside it.
+
+use super::super::skip::Skip;
+use super::{Announced, Version, ethernet, read_u16, take};
+
+/// Address and control, unless they are compressed away; or Cisco's own.
+pub(super) fn open(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+    match take::<2>(bytes)? {
+        ([ALL_STATIONS, UNNUMBERED], rest) => protocol(rest),
+        ([CISCO_UNICAST | CISCO_BROADCAST, 0], _) => cisco(bytes),
+        _ => protocol(bytes),
+    }
+}
+
+/// Version and type, code, session, length.
+pub(super) fn session(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+    let (_header, rest) = take::<6>(bytes)?;
+    match read_u16(rest)? {
+        (IPV4, rest) => Ok((Version::V4, rest)),
+        (IPV6, rest) => Ok((Version::V6, rest)),
+        _ => Err(Skip::NotIp),
+    }
+}
+
+/// Address, control, and an Ethernet type.
+pub(super) fn cisco(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+    let (_header, rest) = read_u16(bytes)?;
+    let (ethertype, rest) = read_u16(rest)?;
+    match ethertype {
+        0..=0x05ff => Err(Skip::NotIp),
+        _ => ethernet::typed(ethertype, rest),
+    }
+}
+
+/// Two bytes, the first of which is even; where it is odd, the first was compressed away.
+fn protocol(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+    let (number, rest) = match bytes {
+        [low, rest @ ..] if low & 1 != 0 => (u16::from(*low), rest),
+        _ => read_u16(bytes)?,
+    };
+    match number {
+        IPV4 => Ok((Version::V4, rest)),
+        IPV6 => Ok((Version::V6, rest)),
+        _ => Err(Skip::NotIp),
+    }
+}
+
+const ALL_STATIONS: u8 = 0xff;
+const UNNUMBERED: u8 = 0x03;
+const CISCO_UNICAST: u8 = 0x0f;
+const CISCO_BROADCAST: u8 = 0x8f;
+const IPV4: u16 = 0x0021;
+const IPV6: u16 = 0x0057;
