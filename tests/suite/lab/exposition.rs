@@ -46,10 +46,6 @@ impl Exposition {
         self.samples.keys().filter_map(Series::set).collect()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.samples.is_empty()
-    }
-
     /// All values.
     pub(crate) fn values(&self) -> Vec<f64> {
         self.samples.values().copied().collect()

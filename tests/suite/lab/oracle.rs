@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 /// All attempts of a recording.
 pub(crate) struct Oracle {
@@ -23,6 +24,8 @@ pub(crate) struct Tally {
     pub(crate) icmp_errors: usize,
     /// First SYN to first SYN/ACK, in seconds, one for each answer.
     pub(crate) latencies: Vec<f64>,
+    /// First SYN/ACK to the client's first ACK, in seconds, one for each that was completed.
+    pub(crate) ack_latencies: Vec<f64>,
 }
 
 #[derive(Default)]
@@ -31,6 +34,7 @@ struct Attempt {
     ends: Option<(SocketAddr, SocketAddr)>,
     first_syn: Option<u64>,
     first_synack: Option<u64>,
+    first_ack: Option<u64>,
     sightings: HashMap<(Kind, Place), usize>,
 }
 
@@ -41,6 +45,7 @@ enum Kind {
     ClientRst,
     ServerRst,
     IcmpError,
+    Ack,
 }
 
 /// The interface's index and the packet type of the cooked header: where a packet was seen, and which way it went.
@@ -75,7 +80,8 @@ impl Oracle {
             tally.client_rsts += attempt.most(Kind::ClientRst);
             tally.server_rsts += attempt.most(Kind::ServerRst);
             tally.icmp_errors += attempt.most(Kind::IcmpError);
-            tally.latencies.extend(attempt.latency());
+            tally.latencies.extend(seconds(attempt.first_syn, attempt.first_synack));
+            tally.ack_latencies.extend(seconds(attempt.first_synack, attempt.first_ack));
         }
         tally
     }
@@ -92,7 +98,10 @@ impl Oracle {
                 (_, Some(isn)) => (*isn, Kind::ServerRst),
                 _ => return,
             },
-            _ => return,
+            _ => match names.get(&(from, to)) {
+                Some(isn) => (*isn, Kind::Ack),
+                None => return,
+            },
         };
         let attempt = self.attempts.entry(isn).or_default();
         match kind {
@@ -107,7 +116,10 @@ impl Oracle {
             Kind::IcmpError => {
                 attempt.ends.get_or_insert((from, to));
             }
-            Kind::ClientRst | Kind::ServerRst => {}
+            Kind::Ack if attempt.first_synack.is_some() => {
+                attempt.first_ack.get_or_insert(at);
+            }
+            Kind::Ack | Kind::ClientRst | Kind::ServerRst => {}
         }
         *attempt.sightings.entry((kind, frame.place.clone())).or_default() += 1;
     }
@@ -118,11 +130,10 @@ impl Attempt {
         let counts = self.sightings.iter().filter(|((kind, _), _)| *kind == wanted).map(|(_, count)| *count);
         counts.max().unwrap_or(0)
     }
+}
 
-    fn latency(&self) -> Option<f64> {
-        let nanos = self.first_synack?.checked_sub(self.first_syn?)?;
-        Some(std::time::Duration::from_nanos(nanos).as_secs_f64())
-    }
+fn seconds(from: Option<u64>, to: Option<u64>) -> Option<f64> {
+    Some(Duration::from_nanos(to?.checked_sub(from?)?).as_secs_f64())
 }
 
 /// One line of tshark. Of an ICMP error, the segment that it quotes.
