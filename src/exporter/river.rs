@@ -173,7 +173,7 @@ impl River {
         ledger.own.folded += u64::from(admission.folded);
         let never_seen = admission.folded || admission.created.is_some();
         let standing = if never_seen { Standing::NeverSeen } else { Standing::Regular };
-        self.tracker.claim(attempt, Owner(admission.set.0), standing);
+        self.tracker.claim(attempt, Owner(admission.set.number()), standing);
         ledger.count(admission.set, SetEvent::Opened);
     }
 
@@ -193,7 +193,7 @@ impl River {
 
 /// Attempts are claimed for the set that counts them.
 const fn set_of(owner: Owner) -> SetId {
-    SetId(owner.0)
+    SetId::from_number(owner.0)
 }
 
 const EXPIRY_EVERY: Duration = Duration::from_secs(60);

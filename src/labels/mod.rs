@@ -1,5 +1,6 @@
 //! Labels: vantage, local address, port and peer of every attempt, made here and nowhere else, and never too many.
 
+mod frequency;
 mod locality;
 mod name;
 mod peers;

@@ -4,12 +4,41 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
-use super::name::{Peer, Port, SetName};
+use super::frequency::Frequency;
+use super::name::{Peer, Port, SetName, Vantage};
+use crate::packet::Address;
 use crate::time::Timestamp;
 
-/// Names a set while it exists. Numbers are small and used again.
+/// Names a set while it exists: a small number, used again, and which use of it this is. So what is said late about a
+/// set that left is not taken for its successor's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct SetId(pub u32);
+pub struct SetId(u32);
+
+impl SetId {
+    /// From a number that [`SetId::number`] gave.
+    pub const fn from_number(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// All of it as one number.
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The small number.
+    pub const fn place(self) -> usize {
+        (self.0 & ((1 << PLACE_BITS) - 1)) as usize
+    }
+
+    fn new(place: usize) -> Self {
+        Self(u32::try_from(place).unwrap_or(0))
+    }
+
+    /// The same place, for the next set.
+    const fn next_use(self) -> Self {
+        Self(self.0.wrapping_add(1 << PLACE_BITS))
+    }
+}
 
 /// Where an attempt was taken in.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,7 +47,7 @@ pub struct Admission {
     pub set: SetId,
     /// The set's name, where it was made for this attempt: all its series begin at zero.
     pub created: Option<SetName>,
-    /// A set that left to make room; its series end. Its number may be `set` itself.
+    /// A set that left to make room; its series end.
     pub removed: Option<SetId>,
     /// Whether it is counted under `other` for want of room.
     pub folded: bool,
@@ -31,12 +60,22 @@ pub struct Sets {
     sets: Vec<Option<Set>>,
     free: Vec<SetId>,
     own: usize,
+    /// How many own sets each port has.
+    ports: HashMap<PortName, u32, foldhash::fast::RandomState>,
+    /// How often those came that have no set of their own.
+    newcomers: Frequency,
     /// No set can have been idle for long enough to make room before this.
     none_idle_before: Timestamp,
+    /// No set is worth less than a frequent newcomer before this, as far as was looked.
+    none_rarer_before: Timestamp,
 }
 
+type PortName = (Vantage, Option<Address>, Port);
+
 struct Set {
+    id: SetId,
     name: SetName,
+    attempts: u32,
     waiting: u32,
     last_seen: Timestamp,
 }
@@ -50,18 +89,21 @@ impl Sets {
             sets: Vec::new(),
             free: Vec::new(),
             own: 0,
+            ports: HashMap::default(),
+            newcomers: Frequency::default(),
             none_idle_before: Timestamp::default(),
+            none_rarer_before: Timestamp::default(),
         }
     }
 
     /// The set for an attempt of this name, made if there is room, else the set of the rest that fits best.
     pub(super) fn admit(&mut self, name: SetName, now: Timestamp) -> Admission {
-        let mut admission = Admission { set: SetId(0), created: None, removed: None, folded: false };
+        let mut admission = Admission { set: SetId::new(0), created: None, removed: None, folded: false };
         admission.set = match self.by_name.get(&name) {
             Some(&set) => set,
             None if self.own < self.limit => self.create(name, now, &mut admission),
             None => {
-                admission.removed = self.remove_idle(now);
+                admission.removed = self.remove_idle(now).or_else(|| self.remove_rarer(&name, now));
                 if admission.removed.is_some() {
                     self.create(name, now, &mut admission)
                 } else {
@@ -71,6 +113,7 @@ impl Sets {
             }
         };
         if let Some(set) = self.get_mut(admission.set) {
+            set.attempts = set.attempts.saturating_add(1);
             set.waiting += 1;
             set.last_seen = set.last_seen.max(now);
         }
@@ -99,8 +142,8 @@ impl Sets {
 
     /// Removes a set that nothing was seen of for so long. Call again until there is none.
     pub fn expire(&mut self, idle: Duration, now: Timestamp) -> Option<SetId> {
-        let expired = self.living().find(|(_, set)| set.waiting == 0 && now.since(set.last_seen) >= idle);
-        let id = expired.map(|(id, _)| id)?;
+        let expired = self.living().find(|set| set.waiting == 0 && now.since(set.last_seen) >= idle);
+        let id = expired.map(|set| set.id)?;
         self.remove(id);
         Some(id)
     }
@@ -116,7 +159,7 @@ impl Sets {
     }
 
     pub(super) fn name(&self, set: SetId) -> Option<&SetName> {
-        self.sets.get(set.0 as usize)?.as_ref().map(|set| &set.name)
+        self.sets.get(set.place())?.as_ref().filter(|known| known.id == set).map(|known| &known.name)
     }
 
     /// Under the port's own rest where the port is known, else under the rest of all ports: one of these for each
@@ -129,12 +172,7 @@ impl Sets {
             return set;
         }
         let room = self.by_name.len() - self.own < MAX_RESTS;
-        let known_port = |set: &Set| {
-            set.name.port == rest_of_port.port
-                && set.name.vantage == rest_of_port.vantage
-                && set.name.local == rest_of_port.local
-        };
-        let chosen = if room && self.living().any(|(_, set)| known_port(set)) {
+        let chosen = if room && self.ports.contains_key(&port_of(name)) {
             rest_of_port
         } else if room || self.by_name.contains_key(&rest) {
             rest
@@ -150,25 +188,26 @@ impl Sets {
     fn create(&mut self, name: SetName, now: Timestamp, admission: &mut Admission) -> SetId {
         let id = self.free.pop().unwrap_or_else(|| {
             self.sets.push(None);
-            SetId(u32::try_from(self.sets.len() - 1).unwrap_or(u32::MAX))
+            SetId::new(self.sets.len() - 1)
         });
-        self.own += usize::from(name.peer != Peer::Other);
+        if is_own(&name) {
+            self.own += 1;
+            *self.ports.entry(port_of(&name)).or_default() += 1;
+        }
         self.by_name.insert(name.clone(), id);
-        if let Some(place) = self.sets.get_mut(id.0 as usize) {
-            *place = Some(Set { name: name.clone(), waiting: 0, last_seen: now });
+        if let Some(place) = self.sets.get_mut(id.place()) {
+            *place = Some(Set { id, name: name.clone(), attempts: 0, waiting: 0, last_seen: now });
         }
         admission.created = Some(name);
         id
     }
 
-    /// Makes room by the longest idle set, if nothing was seen of it for ten minutes. By then no attempt of it is
-    /// known any more, so its number can be used again.
+    /// Makes room by the longest idle set, if nothing was seen of it for ten minutes.
     fn remove_idle(&mut self, now: Timestamp) -> Option<SetId> {
         if now < self.none_idle_before {
             return None;
         }
-        let idle = self.living().filter(|(_, set)| set.waiting == 0 && set.name.peer != Peer::Other);
-        let (id, last_seen) = idle.map(|(id, set)| (id, set.last_seen)).min_by_key(|&(_, seen)| seen)?;
+        let (id, last_seen) = self.removable().map(|set| (set.id, set.last_seen)).min_by_key(|&(_, seen)| seen)?;
         if now.since(last_seen) < IDLE_FOR_A_NEWCOMER {
             self.none_idle_before = last_seen + IDLE_FOR_A_NEWCOMER;
             return None;
@@ -177,24 +216,74 @@ impl Sets {
         Some(id)
     }
 
-    fn remove(&mut self, id: SetId) {
-        if let Some(set) = self.sets.get_mut(id.0 as usize).and_then(Option::take) {
-            self.own -= usize::from(set.name.peer != Peer::Other);
-            self.by_name.remove(&set.name);
-            self.free.push(id);
+    /// Makes room by the set with the fewest attempts, for a newcomer that came back often enough to be worth more:
+    /// peers that come once, as in a flood or a scan, do not keep regular ones out.
+    fn remove_rarer(&mut self, newcomer: &SetName, now: Timestamp) -> Option<SetId> {
+        let came = self.newcomers.count(newcomer, now);
+        if came < FREQUENT || now < self.none_rarer_before {
+            return None;
+        }
+        let rarest = self.removable().filter(|set| now.since(set.last_seen) >= QUIET).min_by_key(|set| set.attempts);
+        match rarest.map(|set| (set.id, set.attempts)) {
+            Some((id, attempts)) if attempts.saturating_mul(2) < came => {
+                self.remove(id);
+                Some(id)
+            }
+            _ => {
+                self.none_rarer_before = now + LOOK_AGAIN;
+                None
+            }
         }
     }
 
-    fn living(&self) -> impl Iterator<Item = (SetId, &Set)> {
-        (0u32..).map(SetId).zip(&self.sets).filter_map(|(id, set)| Some((id, set.as_ref()?)))
+    fn remove(&mut self, id: SetId) {
+        if let Some(set) = self.sets.get_mut(id.place()).and_then(Option::take) {
+            if is_own(&set.name) {
+                self.own -= 1;
+                let port = port_of(&set.name);
+                if let Some(count) = self.ports.get_mut(&port) {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.ports.remove(&port);
+                    }
+                }
+            }
+            self.by_name.remove(&set.name);
+            self.free.push(id.next_use());
+        }
+    }
+
+    fn living(&self) -> impl Iterator<Item = &Set> {
+        self.sets.iter().flatten()
+    }
+
+    /// Sets that may leave: nobody waits in them, and they are not those of the rest.
+    fn removable(&self) -> impl Iterator<Item = &Set> {
+        self.living().filter(|set| set.waiting == 0 && is_own(&set.name))
     }
 
     fn get_mut(&mut self, set: SetId) -> Option<&mut Set> {
-        self.sets.get_mut(set.0 as usize).and_then(Option::as_mut)
+        self.sets.get_mut(set.place())?.as_mut().filter(|known| known.id == set)
     }
 }
 
+/// Whether it is a peer's own, and not one of the rest.
+fn is_own(name: &SetName) -> bool {
+    name.peer != Peer::Other
+}
+
+const fn port_of(name: &SetName) -> PortName {
+    (name.vantage, name.local, name.port)
+}
+
+/// Bits of a set's number that say where it is; the others count its uses.
+const PLACE_BITS: u32 = 21;
 /// Sets of the rest beside the limit; a few more, one for each vantage, when there are so many.
 const MAX_RESTS: usize = 32;
-/// How long a set must be idle before a newcomer may take its place. Longer than any attempt is known.
+/// How long a set must be idle before any newcomer may take its place.
 const IDLE_FOR_A_NEWCOMER: Duration = Duration::from_secs(600);
+/// How often a newcomer must have come before it is worth a set of somebody else.
+const FREQUENT: u32 = 3;
+/// How long a set must be quiet before a frequent newcomer may take its place.
+const QUIET: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);

@@ -20,6 +20,7 @@ pub struct Ledger {
 /// One set: its label values and its numbers.
 #[derive(Clone, Debug)]
 pub(super) struct Page {
+    set: SetId,
     pub(super) labels: Arc<[String; 4]>,
     pub(super) counts: SetCounts,
 }
@@ -32,25 +33,28 @@ impl Ledger {
 
     /// A set begins: all its series at zero.
     pub fn create(&mut self, set: SetId, name: &SetName) {
-        let place = set.0 as usize;
+        let place = set.place();
         if self.sets.len() <= place {
             self.sets.resize_with(place + 1, || None);
         }
         if let Some(page) = self.sets.get_mut(place) {
-            *page = Some(Page { labels: Arc::new(name.values()), counts: SetCounts::new(&self.bounds) });
+            *page = Some(Page { set, labels: Arc::new(name.values()), counts: SetCounts::new(&self.bounds) });
         }
     }
 
     /// A set ends: its series are no longer exposed.
     pub fn remove(&mut self, set: SetId) {
-        if let Some(page) = self.sets.get_mut(set.0 as usize) {
+        if let Some(page) = self.sets.get_mut(set.place())
+            && page.as_ref().is_some_and(|page| page.set == set)
+        {
             *page = None;
         }
     }
 
     /// Counts a fact of a set.
     pub fn count(&mut self, set: SetId, event: SetEvent) {
-        if let Some(page) = self.sets.get_mut(set.0 as usize).and_then(Option::as_mut) {
+        let page = self.sets.get_mut(set.place()).and_then(Option::as_mut);
+        if let Some(page) = page.filter(|page| page.set == set) {
             page.counts.count(&self.bounds, event);
         }
     }

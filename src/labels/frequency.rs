@@ -1,0 +1,106 @@
+//! How often names came lately, though there is no room to remember them: a sketch of fixed size.
+
+use std::hash::{BuildHasher, Hash};
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+
+use crate::time::Timestamp;
+
+/// A count-mean-min sketch (Deng and Rafiei, *New estimation algorithms for streaming data: Count-min can do more*,
+/// 2007): a count-min sketch whose estimates are freed of the noise that all the others leave in each cell. So a flood
+/// of names that come once makes none of them look frequent, and a name that comes back stands out. Counts are halved
+/// every minute.
+pub(super) struct Frequency {
+    rows: [Vec<u8>; ROWS],
+    hashers: [RandomState; ROWS],
+    counted: u64,
+    next_halving: Timestamp,
+}
+
+impl Default for Frequency {
+    fn default() -> Self {
+        Self {
+            rows: std::array::from_fn(|_| Vec::new()),
+            hashers: std::array::from_fn(|_| RandomState::default()),
+            counted: 0,
+            next_halving: Timestamp::default(),
+        }
+    }
+}
+
+impl Frequency {
+    /// The name came once more. About how often it came lately, beyond what chance would make it seem.
+    pub(super) fn count(&mut self, name: &impl Hash, now: Timestamp) -> u32 {
+        self.age(now);
+        self.counted += 1;
+        let mut least = u8::MAX;
+        for (row, hasher) in self.rows.iter_mut().zip(&self.hashers) {
+            let place = usize::try_from(hasher.hash_one(name) % CELLS as u64).unwrap_or(0);
+            if let Some(cell) = row.get_mut(place) {
+                *cell = cell.saturating_add(1);
+                least = least.min(*cell);
+            }
+        }
+        // Each cell holds, beside the name's own count, its share of all others; twice the deviation of that share is
+        // left out too, so that one name in many does not pass by luck.
+        let noise = self.counted / CELLS as u64;
+        let excess = u64::from(least).saturating_sub(noise + 2 * noise.isqrt());
+        u32::try_from(excess.max(1)).unwrap_or(u32::MAX)
+    }
+
+    fn age(&mut self, now: Timestamp) {
+        if now < self.next_halving && self.counted < MOST_COUNTED {
+            return;
+        }
+        self.next_halving = now + HALVING;
+        self.counted /= 2;
+        for row in &mut self.rows {
+            // Room is taken when it is first needed: most hosts never fill their table of sets.
+            row.resize(CELLS, 0);
+            for cell in row {
+                *cell /= 2;
+            }
+        }
+    }
+}
+
+const ROWS: usize = 4;
+const CELLS: usize = 1 << 17;
+const HALVING: Duration = Duration::from_secs(60);
+/// Cells hold at most 255: before the noise alone fills them, counts are halved.
+const MOST_COUNTED: u64 = 64 * CELLS as u64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::default() + Duration::from_secs(1000 + seconds)
+    }
+
+    #[test]
+    fn who_comes_back_stands_out_of_a_flood() {
+        let mut frequency = Frequency::default();
+        let mut regular = 0;
+        let mut loudest_stranger = 0;
+        for stranger in 0..2_000_000_u32 {
+            loudest_stranger = loudest_stranger.max(frequency.count(&stranger, at(0)));
+            if stranger % 40_000 == 0 {
+                regular = frequency.count(&"regular", at(0));
+            }
+        }
+        assert!(regular >= 20, "{regular}");
+        assert!(loudest_stranger < 20, "{loudest_stranger}");
+    }
+
+    #[test]
+    fn without_a_flood_counts_are_exact_and_fade() {
+        let mut frequency = Frequency::default();
+        for times in 1..=5 {
+            assert_eq!(frequency.count(&"peer", at(0)), times);
+        }
+        assert_eq!(frequency.count(&"peer", at(120)), 3);
+        assert_eq!(frequency.count(&"other", at(120)), 1);
+    }
+}
