@@ -15,10 +15,10 @@ impl Tracker {
         let known = matches.iter().find(quoted).copied();
         // NAT on the way back changes the quote's addresses, and the reporter's where it is the server itself.
         let name = known.map(|known| self.store.get(known.slot).name);
-        let (about, reporter) = match (name, known) {
-            (Some(name), Some(known)) if known.name.server.address == error.reporter => (name, name.server.address),
-            (Some(name), _) => (name, error.reporter),
-            (None, _) => (super::attempt::Name { client: quote.from, server: quote.to }, error.reporter),
+        let (about, reporter) = match name {
+            Some(name) if error.reporter == quote.to.address => (name, name.server.address),
+            Some(name) => (name, error.reporter),
+            None => (super::attempt::Name { client: quote.from, server: quote.to }, error.reporter),
         };
         let print = (Kind::Icmp, about, quote.sequence, reporter, error.code);
         if self.recent.has_met(print, at, error.via, false) {

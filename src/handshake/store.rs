@@ -29,7 +29,6 @@ pub(super) struct Store {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Match {
     pub(super) slot: u32,
-    pub(super) name: Name,
     pub(super) side: Side,
 }
 
@@ -79,14 +78,11 @@ impl Store {
         let mut matches = Matches::default();
         for &slot in self.index.slots(from, to).as_slice() {
             let attempt = self.get(slot);
-            let name = match attempt.name.side_of(from, to) {
-                Some(side) => Some((attempt.name, side)),
-                None => self.other_name(slot, from, to),
-            };
-            if let Some((name, side)) = name
+            let side = attempt.name.side_of(from, to).or_else(|| self.side_by_another_name(slot, from, to));
+            if let Some(side) = side
                 && attempt.is_known_at(now)
             {
-                matches.push(Match { slot, name, side }, |other| self.get(other).first_syn > attempt.first_syn);
+                matches.push(Match { slot, side }, |other| self.get(other).first_syn > attempt.first_syn);
             }
         }
         matches
@@ -164,8 +160,8 @@ impl Store {
         }
     }
 
-    fn other_name(&self, slot: u32, from: Endpoint, to: Endpoint) -> Option<(Name, Side)> {
-        self.more_names.get(&slot)?.iter().find_map(|name| Some((*name, name.side_of(from, to)?)))
+    fn side_by_another_name(&self, slot: u32, from: Endpoint, to: Endpoint) -> Option<Side> {
+        self.more_names.get(&slot)?.iter().find_map(|name| name.side_of(from, to))
     }
 
     /// Who must go when the store is full: answered a while ago; else a stranger that sent one SYN, oldest first;

@@ -32,7 +32,7 @@ impl Tracker {
     /// side may acknowledge the other's. A socket that connects to itself is both sides.
     fn answers(&self, known: &Match, synack: &Segment) -> bool {
         let attempt = self.store.get(known.slot);
-        let to_the_client = known.side == Side::Server || known.name.client == known.name.server;
+        let to_the_client = known.side == Side::Server || attempt.name.client == attempt.name.server;
         (to_the_client && attempt.accepts(synack.acknowledgment))
             || (known.side == Side::Client
                 && attempt.asked_back_with().is_some_and(|isn| synack.acknowledgment == isn.wrapping_add(1)))
@@ -41,8 +41,9 @@ impl Tracker {
     /// Whether the other side of the sender still waits for a SYN/ACK.
     fn awaits(&self, known: &Match) -> bool {
         let attempt = self.store.get(known.slot);
-        let may_answer =
-            known.side == Side::Server || known.name.client == known.name.server || attempt.asked_back_with().is_some();
+        let may_answer = known.side == Side::Server
+            || attempt.name.client == attempt.name.server
+            || attempt.asked_back_with().is_some();
         attempt.state() == State::Waiting && may_answer
     }
 
