@@ -1,0 +1,33 @@
+//! A second opinion: what the program must show for a capture file, worked out from tshark's reading of it, and how far
+//! the program agrees. Nothing here knows the program but by its output.
+
+mod attempt;
+mod compare;
+mod copies;
+mod counts;
+mod exposition;
+mod facts;
+mod icmp;
+mod judge;
+mod labels;
+pub(crate) mod tshark;
+
+use std::net::IpAddr;
+use std::path::Path;
+
+pub(crate) use compare::{Agreement, compare};
+pub(crate) use counts::{Counts, Table};
+pub(crate) use exposition::{Shown, page, parse};
+pub(crate) use labels::Set;
+
+/// What the program must show for `file` on a host with these addresses.
+pub(crate) fn judge(file: &Path, local: &[IpAddr]) -> Table {
+    let mut judge = judge::Judge::new(local);
+    tshark::read(file, |row| judge.observe(&facts::Fact::from_row(row)));
+    judge.into_table()
+}
+
+/// What the program shows for `file`.
+pub(crate) fn shown(file: &Path, arguments: &[&str]) -> Shown {
+    parse(&page(file, arguments))
+}
