@@ -1,4 +1,5 @@
 //! Tests from outside: what the crate promises, told as conversations, held against random traffic, and met on real hosts.
+#![cfg(test)]
 
 mod accounting;
 mod captures;
@@ -8,3 +9,6 @@ mod live;
 mod stories;
 mod traffic;
 mod witness;
+mod forge;
+mod oracle;
+mod rules;
