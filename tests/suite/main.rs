@@ -11,4 +11,11 @@ mod traffic;
 mod witness;
 mod forge;
 mod oracle;
+
+mod links;
 mod rules;
+
+mod golden;
+
+mod agreement;
+mod random;

@@ -6,7 +6,7 @@ mod network;
 mod packet;
 mod story;
 
-pub(crate) use file::{Format, Order, Precision, capture};
+pub(crate) use file::{Format, capture};
 pub(crate) use link::Link;
-pub(crate) use packet::{ACK, Body, CWR, ECE, FIN, Packet, RST, SYN, TcpOption};
+pub(crate) use packet::{ACK, Body, FIN, Packet, RST, SYN, TcpOption};
 pub(crate) use story::story;

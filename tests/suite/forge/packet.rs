@@ -145,6 +145,11 @@ impl Packet {
         Self::new(at, from, to, Body::Icmp(Icmp { kind, code, quote: Box::new(quote), quoted: 28 }))
     }
 
+    /// Something else.
+    pub(crate) fn udp(at: u64, from: IpAddr, to: IpAddr) -> Self {
+        Self::new(at, from, to, Body::Udp)
+    }
+
     fn new(at: u64, from: IpAddr, to: IpAddr, body: Body) -> Self {
         let header = Header { from, to, identification: 0, hop_limit: 64, extras: Vec::new(), first_fragment: false };
         Self { at, via: Via { interface: 2, leaving: false }, header, body }

@@ -11,8 +11,9 @@
 //!
 //! Times are milliseconds, with up to six decimals. Flags are the letters of CWR ECE PSH ACK RST SYN FIN. `in=` and
 //! `out=` name the interface, `id=` the identification, `ttl=` the TTL, `data=` the bytes of data, `quoted=` how much of
-//! the quoted segment an ICMP error gives. Alone stand `fastopen`, `multipath`, `unassigned` (TCP options), `alert`,
-//! `hopbyhop`, `destination`, `routing` (IP options and extension headers) and `fragment` (the first of several).
+//! the quoted segment an ICMP error gives. `ts=`, `mss=`, `scale=` and alone `sack`, `fastopen`, `multipath`,
+//! `unassigned` are TCP options; `alert`, `hopbyhop`, `destination`, `routing` IP options and extension headers;
+//! `fragment` makes it the first of several. `UDP` instead of flags is a packet of no interest.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -39,6 +40,9 @@ pub(crate) fn story(text: &str) -> Vec<Packet> {
 fn packet(at: u64, words: &[&str], names: &HashMap<String, SocketAddr>) -> Option<Packet> {
     let [from, ">", to, what, rest @ ..] = words else { return None };
     let (from, to) = (*names.get(*from)?, *names.get(*to)?);
+    if *what == "UDP" {
+        return Some(Packet::udp(at, from.ip(), to.ip()));
+    }
     let Some((kind, code)) = what.split_once('/') else {
         let segment = Packet::tcp(at, from, to, flags(what)?);
         return rest.iter().try_fold(segment, |packet, word| with(packet, word));
@@ -76,6 +80,9 @@ fn with(mut packet: Packet, word: &str) -> Option<Packet> {
         ("ack", Body::Tcp(tcp)) => tcp.acknowledgment = number,
         ("data", Body::Tcp(tcp)) => tcp.data = usize::try_from(number).ok()?,
         ("ts", Body::Tcp(tcp)) => tcp.options.push(TcpOption::Timestamps(number)),
+        ("mss", Body::Tcp(tcp)) => tcp.options.push(TcpOption::MaximumSegmentSize(u16::try_from(number).ok()?)),
+        ("scale", Body::Tcp(tcp)) => tcp.options.push(TcpOption::WindowScale(u8::try_from(number).ok()?)),
+        ("sack", Body::Tcp(tcp)) => tcp.options.push(TcpOption::SackPermitted),
         ("fastopen", Body::Tcp(tcp)) => tcp.options.push(TcpOption::FastOpen),
         ("multipath", Body::Tcp(tcp)) => tcp.options.push(TcpOption::MultipathCapable),
         ("unassigned", Body::Tcp(tcp)) => tcp.options.push(TcpOption::Unassigned),
