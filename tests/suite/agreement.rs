@@ -1,12 +1,13 @@
 //! The program and the oracle agree: on the captures that come with the tests, and on traffic made up at random.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError};
 
 use crate::forge::{Format, Link, Packet, capture};
-use crate::golden::captures;
+use crate::golden::{arguments, captures};
 use crate::oracle::{self, Agreement};
 use crate::random;
 
@@ -39,26 +40,35 @@ proptest! {
 
     #[test]
     fn on_conversations_at_random(conversations in random::conversations()) {
-        on(&random::packets(&conversations))?;
+        on(&random::packets(&conversations), "conversations.pcap")?;
     }
 
     #[test]
     fn on_packets_at_random(packets in random::chaos()) {
-        on(&packets)?;
+        on(&packets, "chaos.pcap")?;
     }
 }
 
-fn on(packets: &[Packet]) -> Result<(), TestCaseError> {
+/// Compares the two on these packets, in a file that stays for a closer look.
+fn on(packets: &[Packet], name: &str) -> Result<(), TestCaseError> {
     if !oracle::tshark::is_here() {
         return Ok(());
     }
-    let file = tempfile::NamedTempFile::new()?;
-    std::fs::write(file.path(), capture(packets, Link::Sll2, Format::PLAIN, 128))?;
-    let differences = agreement_on(file.path()).differences;
-    prop_assert!(differences.is_empty(), "{}", differences.join("\n"));
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&file, capture(packets, Link::Sll2, Format::PLAIN, 128))?;
+    let differences = agreement_on(&file).differences;
+    prop_assert!(differences.is_empty(), "{} is the smallest so far:\n{}", file.display(), differences.join("\n"));
     Ok(())
 }
 
 fn agreement_on(file: &Path) -> Agreement {
-    oracle::compare(&oracle::judge(file, &[]), &oracle::shown(file, &[]))
+    let arguments = arguments(file);
+    let local: Vec<IpAddr> = arguments.split_whitespace().filter_map(host).collect();
+    oracle::compare(&oracle::judge(file, &local), &oracle::shown(file, &arguments))
+}
+
+/// The address of an argument like `10.0.0.2/32`: in these tests each `--capture.local` is one host.
+fn host(argument: &str) -> Option<IpAddr> {
+    let (address, _) = argument.split_once('/')?;
+    address.parse().ok()
 }

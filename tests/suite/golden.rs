@@ -13,7 +13,9 @@ fn every_capture_gives_the_exposition_beside_it() {
     let mut wrong = Vec::new();
     for file in captures(Path::new("tests/captures")) {
         let golden = file.with_extension("metrics");
-        let found = format!("{HEADER}{}", compact(&page(&file, &[])));
+        let arguments = arguments(&file);
+        let with = if arguments.is_empty() { String::new() } else { format!("{WITH}{arguments}\n") };
+        let found = format!("{HEADER}{with}{}", compact(&page(&file, &arguments)));
         if update {
             fs::write(&golden, &found).unwrap();
         }
@@ -36,6 +38,12 @@ pub(crate) fn captures(folder: &Path) -> Vec<PathBuf> {
     files.retain(|file| file.extension().is_some_and(|extension| extension == "pcap" || extension == "pcapng"));
     files.sort();
     files
+}
+
+/// The further arguments that a capture is read with, as the golden text beside it says; an update keeps them.
+pub(crate) fn arguments(file: &Path) -> String {
+    let golden = fs::read_to_string(file.with_extension("metrics")).unwrap_or_default();
+    golden.lines().find_map(|line| line.strip_prefix(WITH)).unwrap_or_default().to_owned()
 }
 
 /// What a page says of attempts: neither of the exporter nor of its process, and nothing that is zero.
@@ -87,6 +95,9 @@ const HEADER: &str = "\
 # What `tcp_handshake_exporter diagnose --output metrics` shows of the capture beside this file: the series about
 # attempts, without HELP lines and without those that are 0. UPDATE_GOLDEN=1 writes it anew.
 ";
+
+/// Begins the line of a golden text that names further arguments.
+const WITH: &str = "# with: ";
 
 #[test]
 fn a_difference_shows_what_only_one_side_has() {

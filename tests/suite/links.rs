@@ -31,7 +31,7 @@ fn a_story_is_the_same_in_every_link_layer_and_file_format() {
     let shown = |link, format, snaplen| {
         let file = folder.path().join(format!("{link:?}"));
         std::fs::write(&file, capture(&story, link, format, snaplen)).unwrap();
-        compact(&page(&file, &[]))
+        compact(&page(&file, ""))
     };
     let wanted = shown(Link::Ethernet, Format::PLAIN, WHOLE);
     assert!(wanted.contains("tcp_handshake_answered_total"), "nothing came of the story:\n{wanted}");

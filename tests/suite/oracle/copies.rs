@@ -78,12 +78,14 @@ impl Told {
     }
 
     /// Same reporter, type, code and quote, through another interface or direction, within five seconds.
+    ///
+    /// All of an attempt's errors quote its ISN; NAT may have changed the names in the quote on the way (rule 4).
     pub(crate) fn is_copy_of_any(&self, earlier: &[Self]) -> bool {
         earlier.iter().any(|that| {
             let (this, other) = (&self.error, &that.error);
             let same = this.reporter == other.reporter
                 && (this.kind, this.code) == (other.kind, other.code)
-                && this.quote == other.quote;
+                && this.quote.sequence == other.quote.sequence;
             same && self.via != that.via && self.at.saturating_sub(that.at) <= 5 * SECOND
         })
     }

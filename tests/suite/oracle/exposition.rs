@@ -9,10 +9,11 @@ use super::labels::Set;
 /// The series of each set: by name without the common prefix, with the labels that are its own.
 pub(crate) type Shown = BTreeMap<Set, BTreeMap<String, f64>>;
 
-/// The whole page that `diagnose --output metrics` prints, with bounds that no test capture reaches.
-pub(crate) fn page(file: &Path, arguments: &[&str]) -> String {
+/// The whole page that `diagnose --output metrics` prints, with bounds that no test capture reaches. Further arguments stand
+/// apart by white space.
+pub(crate) fn page(file: &Path, arguments: &str) -> String {
     let mut program = Command::new(env!("CARGO_BIN_EXE_tcp_handshake_exporter"));
-    program.args(["diagnose", "--output", "metrics"]).args(UNBOUNDED).args(arguments).arg(file);
+    program.args(["diagnose", "--output", "metrics"]).args(UNBOUNDED).args(arguments.split_whitespace()).arg(file);
     let output = program.output().expect("cannot start the program");
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(!output.stdout.is_empty(), "the program shows nothing for {}: {complaint}", file.display());

@@ -27,7 +27,7 @@ pub(crate) fn judge(file: &Path, local: &[IpAddr]) -> Table {
     judge.into_table()
 }
 
-/// What the program shows for `file`.
-pub(crate) fn shown(file: &Path, arguments: &[&str]) -> Shown {
+/// What the program shows for `file`, with these further arguments, apart by white space.
+pub(crate) fn shown(file: &Path, arguments: &str) -> Shown {
     parse(&page(file, arguments))
 }

@@ -50,7 +50,7 @@ fn judged_in(link: Link, local: &[&str], text: &str, expected: &str) {
         expected.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
     assert_eq!(in_words(&table), expected, "the oracle against the judgement by hand");
 
-    let arguments: Vec<&str> = local.iter().flat_map(|address| ["--capture.local", address]).collect();
+    let arguments: String = local.iter().map(|address| format!("--capture.local {address}/32 ")).collect();
     let agreement = oracle::compare(&table, &oracle::shown(file.path(), &arguments));
     assert!(agreement.differences.is_empty(), "{text}\n{}", agreement.differences.join("\n"));
 }
