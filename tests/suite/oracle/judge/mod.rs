@@ -1,0 +1,103 @@
+//! The rules by which attempts are judged, one after the other, as plainly as they can be said: every attempt is kept
+//! for ever, and every question is answered by looking through all that were met on the same four-tuple.
+
+mod icmp;
+mod reply;
+mod syn;
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use super::attempt::{Attempt, Name, State};
+use super::copies::{Met, SECOND};
+use super::counts::{Counts, Table};
+use super::facts::{ACK, FIN, Fact, Packet, RST, SYN, Segment};
+use super::labels::Set;
+
+/// Reads facts in the order of the capture.
+#[derive(Default)]
+pub(crate) struct Judge {
+    /// Addresses that count as the capturing host's own.
+    local: Vec<IpAddr>,
+    attempts: Vec<Attempt>,
+    /// Which attempts ever had a four-tuple, oldest first.
+    by_name: HashMap<Name, Vec<usize>>,
+    /// Which attempts began with a sequence number.
+    by_isn: HashMap<u32, Vec<usize>>,
+    /// When each attempt that waits will be called unanswered.
+    deadlines: BTreeSet<(u64, usize)>,
+    /// RSTs that belong to no known attempt, by who sent them to whom.
+    stray_resets: HashMap<Name, Vec<Met>>,
+    table: Table,
+}
+
+impl Judge {
+    pub(crate) fn new(local: &[IpAddr]) -> Self {
+        Self { local: local.to_vec(), ..Self::default() }
+    }
+
+    /// What is to be shown after all that was observed.
+    pub(crate) fn into_table(self) -> Table {
+        self.table
+    }
+
+    /// Takes the next frame.
+    pub(crate) fn observe(&mut self, fact: &Fact) {
+        self.time_out(fact.at);
+        match &fact.packet {
+            Packet::Segment(segment) => self.segment(fact, segment),
+            Packet::IcmpError(error) => self.icmp_error(fact, error),
+            Packet::Other => {}
+        }
+    }
+
+    /// Rules 9 and 14: deadlines up to now come first.
+    fn time_out(&mut self, now: u64) {
+        while let Some((deadline, number)) = self.deadlines.first().copied().filter(|(deadline, _)| *deadline <= now) {
+            self.deadlines.remove(&(deadline, number));
+            if self.attempts[number].waits() {
+                self.fail(number, "unanswered");
+            }
+        }
+    }
+
+    /// Rule 1: what a segment is by its flags, whatever other bits stand beside them.
+    fn segment(&mut self, fact: &Fact, segment: &Segment) {
+        let met = Met::new(fact, segment);
+        match (segment.has(SYN), segment.has(ACK), segment.has(RST), segment.has(FIN)) {
+            (true, false, false, false) => self.syn(&met),
+            (true, false, _, _) => self.odd_syn(segment),
+            (_, _, true, _) => self.reset(&met),
+            (true, true, false, _) => self.syn_ack(&met),
+            (false, _, false, _) => {}
+        }
+    }
+
+    fn open(&mut self, name: Name, isn: u32, at: u64) -> usize {
+        let number = self.attempts.len();
+        self.attempts.push(Attempt::new(Set::of(name.0, name.1, &self.local), name, isn, at));
+        self.by_name.entry(name).or_default().push(number);
+        self.by_isn.entry(isn).or_default().push(number);
+        self.deadlines.insert((at + TIMEOUT, number));
+        self.counts(number).add("attempts_total");
+        number
+    }
+
+    fn fail(&mut self, number: usize, reason: &str) {
+        self.attempts[number].state = State::Failed;
+        self.counts(number).add(&format!("failures_total{{reason=\"{reason}\"}}"));
+    }
+
+    fn counts(&mut self, number: usize) -> &mut Counts {
+        self.table.entry(self.attempts[number].set.clone()).or_default()
+    }
+
+    /// The attempts known now that have this four-tuple, oldest first.
+    fn known(&self, name: Name, now: u64) -> impl Iterator<Item = usize> + '_ {
+        let all = self.by_name.get(&name).into_iter().flatten().copied();
+        all.filter(move |number| self.attempts[*number].is_known(now))
+    }
+}
+
+/// The default of `--handshake.timeout`.
+const TIMEOUT: u64 = 5 * SECOND;

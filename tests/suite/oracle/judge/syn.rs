@@ -1,0 +1,87 @@
+//! Rules 1 to 4, 10 and 12: SYNs.
+
+use super::Judge;
+use crate::oracle::attempt::Attempt;
+use crate::oracle::copies::{Met, is_syn_copy};
+use crate::oracle::facts::Segment;
+use crate::oracle::labels::Set;
+
+impl Judge {
+    pub(super) fn odd_syn(&mut self, segment: &Segment) {
+        let set = Set::of(segment.from, segment.to, &self.local);
+        if let Some(counts) = self.table.get_mut(&set) {
+            counts.add("syns_total");
+        }
+    }
+
+    pub(super) fn syn(&mut self, met: &Met) {
+        let segment = met.segment();
+        let (name, reverse) = ((segment.from, segment.to), (segment.to, segment.from));
+        let known = self.known(name, met.at()).filter(|number| self.attempts[*number].isn == segment.sequence).last();
+        let asked_back = self.known(reverse, met.at()).filter(|number| self.attempts[*number].waits()).last();
+        if let Some(number) = known {
+            self.syn_again(number, met);
+        } else if let Some(number) = asked_back {
+            self.simultaneous_open(number, met);
+        } else if let Some(number) = self.other_name(met) {
+            self.attempts[number].names.push(name);
+            self.attempts[number].inside = false;
+            self.by_name.entry(name).or_default().push(number);
+        } else {
+            let number = self.open(name, segment.sequence, met.at());
+            self.attempts[number].inside = met.is_entering();
+            self.attempts[number].syns.push(met.clone());
+            self.counts(number).add("syns_total");
+        }
+    }
+
+    /// Rules 2 and 10.
+    fn syn_again(&mut self, number: usize, met: &Met) {
+        let attempt = &mut self.attempts[number];
+        if met.is_entering() || met.is_leaving() {
+            attempt.inside = met.is_entering();
+        }
+        if is_syn_copy(met, &attempt.syns) {
+            return;
+        }
+        attempt.syns.push(met.clone());
+        let counts = self.counts(number);
+        counts.add("syns_total");
+        counts.add("syn_retransmissions_total");
+    }
+
+    /// Rule 12: a SYN of the server's own, while the attempt waits.
+    fn simultaneous_open(&mut self, number: usize, met: &Met) {
+        let earlier = &mut self.attempts[number].server_syns;
+        let same: Vec<Met> =
+            earlier.iter().filter(|syn| syn.segment().sequence == met.segment().sequence).cloned().collect();
+        if is_syn_copy(met, &same) {
+            return;
+        }
+        earlier.push(met.clone());
+        self.counts(number).add("syns_total");
+    }
+
+    /// Rule 4: the attempt that this SYN belongs to under another name.
+    fn other_name(&self, met: &Met) -> Option<usize> {
+        let segment = met.segment();
+        let same_packet = |syn: &Met| {
+            let earlier = syn.segment();
+            let v6 = segment.identification.is_none();
+            earlier.timestamp == segment.timestamp
+                && earlier.identification == segment.identification
+                && segment.hop_limit <= earlier.hop_limit
+                && (!v6 || segment.timestamp.is_some())
+        };
+        let same_isn = self.by_isn.get(&segment.sequence).into_iter().flatten().copied();
+        let candidates = same_isn.map(|number| (number, &self.attempts[number])).filter(|(_, attempt)| {
+            let mut syns = attempt.syns.iter().rev().take(4);
+            attempt.waits() && attempt.inside && attempt.names.len() < 3 && syns.any(same_packet)
+        });
+        let shares = |attempt: &Attempt| {
+            attempt.names.iter().any(|(client, server)| *client == segment.from || *server == segment.to)
+        };
+        let best = candidates.max_by_key(|(number, attempt)| (shares(attempt), *number));
+        best.map(|(number, _)| number).filter(|_| met.is_leaving())
+    }
+}
