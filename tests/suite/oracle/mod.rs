@@ -18,12 +18,22 @@ use std::path::Path;
 pub(crate) use compare::{Agreement, compare};
 pub(crate) use counts::{Counts, Table};
 pub(crate) use exposition::{Shown, page, parse};
+pub(crate) use facts::Fact;
 pub(crate) use labels::Set;
 
-/// What the program must show for `file` on a host with these addresses.
-pub(crate) fn judge(file: &Path, local: &[IpAddr]) -> Table {
+/// What tshark reads in a capture file, frame by frame.
+pub(crate) fn facts(file: &Path) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    tshark::read(file, |row| facts.push(Fact::from_row(row)));
+    facts
+}
+
+/// What the program must show for these frames on a host with these addresses.
+pub(crate) fn judge(facts: &[Fact], local: &[IpAddr]) -> Table {
     let mut judge = judge::Judge::new(local);
-    tshark::read(file, |row| judge.observe(&facts::Fact::from_row(row)));
+    for fact in facts {
+        judge.observe(fact);
+    }
     judge.into_table()
 }
 

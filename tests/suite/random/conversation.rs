@@ -57,7 +57,8 @@ pub(crate) fn packets(conversations: &[Conversation]) -> Vec<Packet> {
 }
 
 fn conversation() -> impl Strategy<Value = Conversation> {
-    let isn = prop_oneof![Just(u32::MAX - 5), Just(u32::MAX), Just(0), Just(1000), any::<u32>()];
+    // So far apart that no ack is right for two of them.
+    let isn = prop_oneof![Just(u32::MAX - 5), Just(1000), any::<u32>()];
     let who = (0..60_000_u64, prop::sample::select(&ENDS[..]), isn, Path::any());
     let data = prop_oneof![4 => Just(0_usize), 1 => 1..500_usize];
     let schedule = (prop::sample::select(&SCHEDULES[..]), 1..12_usize);

@@ -45,7 +45,7 @@ fn judged_in(link: Link, local: &[&str], text: &str, expected: &str) {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), capture(&story(&format!("{NAMES}{text}")), link, Format::PLAIN, 65_535)).unwrap();
     let addresses: Vec<_> = local.iter().map(|address| address.parse().unwrap()).collect();
-    let table = oracle::judge(file.path(), &addresses);
+    let table = oracle::judge(&oracle::facts(file.path()), &addresses);
     let expected: BTreeSet<String> =
         expected.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
     assert_eq!(in_words(&table), expected, "the oracle against the judgement by hand");

@@ -28,6 +28,8 @@ pub(crate) struct Judge {
     deadlines: BTreeSet<(u64, usize)>,
     /// RSTs that belong to no known attempt, by who sent them to whom.
     stray_resets: HashMap<Name, Vec<Met>>,
+    /// SYNs with RST or FIN, by who sent them to whom.
+    odd_syns: HashMap<Name, Vec<Met>>,
     table: Table,
 }
 
@@ -66,7 +68,7 @@ impl Judge {
         let met = Met::new(fact, segment);
         match (segment.has(SYN), segment.has(ACK), segment.has(RST), segment.has(FIN)) {
             (true, false, false, false) => self.syn(&met),
-            (true, false, _, _) => self.odd_syn(segment),
+            (true, false, _, _) => self.odd_syn(&met),
             (_, _, true, _) => self.reset(&met),
             (true, true, false, _) => self.syn_ack(&met),
             (false, _, false, _) => {}

@@ -2,14 +2,17 @@
 
 use super::Judge;
 use crate::oracle::attempt::Attempt;
-use crate::oracle::copies::{Met, is_syn_copy};
-use crate::oracle::facts::Segment;
+use crate::oracle::copies::{Met, is_answer_copy, is_syn_copy};
 use crate::oracle::labels::Set;
 
 impl Judge {
-    pub(super) fn odd_syn(&mut self, segment: &Segment) {
-        let set = Set::of(segment.from, segment.to, &self.local);
-        if let Some(counts) = self.table.get_mut(&set) {
+    /// Rule 1: it opens nothing. As no attempt has it, its copies are known as those of RSTs are.
+    pub(super) fn odd_syn(&mut self, met: &Met) {
+        let (from, to) = (met.segment().from, met.segment().to);
+        let Some(counts) = self.table.get_mut(&Set::of(from, to, &self.local)) else { return };
+        let earlier = self.odd_syns.entry((from, to)).or_default();
+        if !is_answer_copy(met, earlier) {
+            earlier.push(met.clone());
             counts.add("syns_total");
         }
     }
