@@ -8,7 +8,7 @@ use proptest::test_runner::{Config, TestCaseError};
 
 use crate::forge::{Format, Link, Packet, capture};
 use crate::golden::{arguments, captures};
-use crate::oracle::{self, Agreement, Fact};
+use crate::oracle::{self, Agreement, Fact, IN_TRANSIT};
 use crate::random;
 
 /// On each file of `ORACLE_CAPTURES`, or of tests/captures, a line for each difference; at the end how far they agree.
@@ -75,7 +75,7 @@ fn write(file: &Path, packets: &[Packet]) {
 fn differences(file: &Path, told: &[(Packet, Fact)]) -> Vec<String> {
     let (packets, facts): (Vec<Packet>, Vec<Fact>) = told.iter().cloned().unzip();
     write(file, &packets);
-    oracle::compare(&oracle::judge(&facts, &[]), &oracle::shown(file, "")).differences
+    oracle::compare(&oracle::judge(&facts, &[]), &oracle::shown(file, IN_TRANSIT)).differences
 }
 
 /// Leaves out what can be left out, first in large pieces, then one by one, while the rest still fails.
@@ -103,7 +103,12 @@ fn fewest<T: Clone>(mut all: Vec<T>, fails: impl Fn(&[T]) -> bool) -> Vec<T> {
 fn agreement_on(file: &Path) -> Agreement {
     let arguments = arguments(file);
     let local: Vec<IpAddr> = arguments.split_whitespace().filter_map(host).collect();
-    oracle::compare(&oracle::judge(&oracle::facts(file), &local), &oracle::shown(file, &arguments))
+    let (table, shown) = (oracle::judge(&oracle::facts(file), &local), oracle::shown(file, &arguments));
+    if local.is_empty() {
+        oracle::compare(&oracle::without_reporters(&table), &oracle::by_server(&shown))
+    } else {
+        oracle::compare(&table, &shown)
+    }
 }
 
 /// The address of an argument like `10.0.0.2/32`: in these tests each `--capture.local` is one host.

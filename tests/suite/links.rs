@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::forge::{Format, Link, capture, story};
 use crate::golden::{compact, difference};
-use crate::oracle::{self, page};
+use crate::oracle::{self, IN_TRANSIT, page};
 
 #[test]
 fn tshark_finds_nothing_wrong_with_what_is_forged() {
@@ -31,7 +31,7 @@ fn a_story_is_the_same_in_every_link_layer_and_file_format() {
     let shown = |link, format, snaplen| {
         let file = folder.path().join(format!("{link:?}"));
         std::fs::write(&file, capture(&story, link, format, snaplen)).unwrap();
-        compact(&page(&file, ""))
+        compact(&page(&file, IN_TRANSIT))
     };
     let wanted = shown(Link::Ethernet, Format::PLAIN, WHOLE);
     assert!(wanted.contains("tcp_handshake_answered_total"), "nothing came of the story:\n{wanted}");

@@ -41,3 +41,20 @@ impl Counts {
         self.latencies.iter().filter(|latency| **latency <= bound).count() as u64
     }
 }
+
+/// The series of an ICMP error with its code alone; of any other series the name as it is.
+pub(crate) fn without_reporter(series: &str) -> String {
+    series.split_once(",reporter=").map_or(series.to_owned(), |(code, _)| format!("{code}}}"))
+}
+
+/// The table without saying who reported ICMP errors.
+pub(crate) fn without_reporters(table: &Table) -> Table {
+    let merged = |counts: &Counts| {
+        let mut series = BTreeMap::new();
+        for (name, count) in &counts.series {
+            *series.entry(without_reporter(name)).or_default() += count;
+        }
+        Counts { series, latencies: counts.latencies.clone() }
+    };
+    table.iter().map(|(set, counts)| (set.clone(), merged(counts))).collect()
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
+use super::counts::without_reporter;
 use super::labels::Set;
 
 /// The series of each set: by name without the common prefix, with the labels that are its own.
@@ -59,6 +60,30 @@ fn series(line: &str) -> Option<(Option<Set>, String, f64)> {
 fn label(text: &str) -> Option<(&str, &str)> {
     let (name, value) = text.split_once('=')?;
     Some((name, value.strip_prefix('"')?.strip_suffix('"')?))
+}
+
+/// The argument under which a capture shows every attempt in transit, even where its link header hints at more: the
+/// host has one address, which no capture here has.
+pub(crate) const IN_TRANSIT: &str = "--capture.local 203.0.113.255/32";
+
+/// The same page by server alone, where nothing was said of local addresses and vantages are a guess: each set counts
+/// as in transit to its server, and who reported an ICMP error is left open.
+pub(crate) fn by_server(shown: &Shown) -> Shown {
+    let mut merged = Shown::new();
+    for (set, series) in shown {
+        let server = if set.vantage == "server" { &set.local_address } else { &set.peer };
+        let into = Set {
+            vantage: "transit".to_owned(),
+            local_address: String::new(),
+            port: set.port.clone(),
+            peer: server.clone(),
+        };
+        let into = merged.entry(into).or_default();
+        for (name, value) in series {
+            *into.entry(without_reporter(name)).or_default() += value;
+        }
+    }
+    merged
 }
 
 const UNBOUNDED: [&str; 6] =

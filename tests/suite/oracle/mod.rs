@@ -16,8 +16,9 @@ use std::net::IpAddr;
 use std::path::Path;
 
 pub(crate) use compare::{Agreement, compare};
-pub(crate) use counts::{Counts, Table};
-pub(crate) use exposition::{Shown, page, parse};
+pub(crate) use counts::{Counts, Table, without_reporters};
+use exposition::parse;
+pub(crate) use exposition::{IN_TRANSIT, Shown, by_server, page};
 pub(crate) use facts::Fact;
 pub(crate) use labels::Set;
 

@@ -11,7 +11,7 @@ mod timeouts;
 use std::collections::BTreeSet;
 
 use crate::forge::{Format, Link, capture, story};
-use crate::oracle;
+use crate::oracle::{self, IN_TRANSIT};
 
 /// Who is who in these stories: client, server, another server, router, a host that forwards.
 const NAMES: &str = "
@@ -50,8 +50,8 @@ fn judged_in(link: Link, local: &[&str], text: &str, expected: &str) {
         expected.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
     assert_eq!(in_words(&table), expected, "the oracle against the judgement by hand");
 
-    let arguments: String = local.iter().map(|address| format!("--capture.local {address}/32 ")).collect();
-    let agreement = oracle::compare(&table, &oracle::shown(file.path(), &arguments));
+    let hosts: String = local.iter().map(|address| format!("--capture.local {address}/32 ")).collect();
+    let agreement = oracle::compare(&table, &oracle::shown(file.path(), &format!("{IN_TRANSIT} {hosts}")));
     assert!(agreement.differences.is_empty(), "{text}\n{}", agreement.differences.join("\n"));
 }
 
