@@ -59,12 +59,15 @@ fn on(packets: Vec<Packet>, name: &str) -> Result<(), TestCaseError> {
     write(&file, &packets);
     let facts = oracle::facts(&file);
     let told: Vec<(Packet, Fact)> = packets.into_iter().zip(facts).collect();
-    if differences(&file, &told).is_empty() {
+    let on_all = differences(&file, &told);
+    if on_all.is_empty() {
         return Ok(());
     }
+    std::fs::copy(&file, file.with_extension("all.pcap"))?;
     let least = fewest(told, |told| !differences(&file, told).is_empty());
-    let differences = differences(&file, &least);
-    Err(TestCaseError::fail(format!("on {}:\n{}", file.display(), differences.join("\n"))))
+    let on_least = differences(&file, &least);
+    let (on_all, on_least, file) = (on_all.join("\n"), on_least.join("\n"), file.display());
+    Err(TestCaseError::fail(format!("on all of it:\n{on_all}\non the fewest packets, {file}:\n{on_least}")))
 }
 
 fn write(file: &Path, packets: &[Packet]) {

@@ -20,6 +20,13 @@ pub(crate) enum Order {
     Big,
 }
 
+impl Order {
+    /// The number in this order.
+    pub(super) fn bytes(self, number: u32) -> [u8; 4] {
+        if self == Self::Little { number.to_le_bytes() } else { number.to_be_bytes() }
+    }
+}
+
 /// The unit of timestamps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Precision {
@@ -49,9 +56,10 @@ impl Format {
 
 /// The story as a capture file; of each frame at most `snaplen` bytes.
 pub(crate) fn capture(story: &[Packet], link: Link, format: Format, snaplen: u32) -> Vec<u8> {
+    let (Format::Pcap { order, .. } | Format::Pcapng { order, .. }) = format;
     let frames = story.iter().map(|packet| {
         let ip = ip_packet(packet);
-        (START + packet.at, [link.header(packet, ip.len()), ip].concat())
+        (START + packet.at, [link.header(packet, ip.len(), order), ip].concat())
     });
     match format {
         Format::Pcap { order, precision } => pcap(frames, link, Writer::new(order), precision, snaplen),
@@ -124,7 +132,7 @@ impl Writer {
 
     fn u32(&mut self, value: u64) -> &mut Self {
         let value = u32::try_from(value).unwrap();
-        self.bytes(&if self.order == Order::Little { value.to_le_bytes() } else { value.to_be_bytes() })
+        self.bytes(&self.order.bytes(value))
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> &mut Self {

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::file::Order;
 use super::packet::Packet;
 
 /// How the frames of a capture begin; a capture has one.
@@ -21,10 +22,8 @@ pub(crate) enum Link {
     Sll2,
     /// Version 2 with an 802.1Q tag left in the payload, as QinQ shows there.
     Sll2Vlan,
-    /// BSD loopback, written by a little-endian machine.
-    NullLittle,
-    /// BSD loopback, written by a big-endian machine.
-    NullBig,
+    /// BSD loopback: the address family in the byte order of the file.
+    Null,
     /// OpenBSD loopback.
     Loop,
     /// No link header.
@@ -33,7 +32,7 @@ pub(crate) enum Link {
 
 impl Link {
     /// Each of them.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Ethernet,
         Self::Vlan,
         Self::QinQ,
@@ -41,8 +40,7 @@ impl Link {
         Self::Sll,
         Self::Sll2,
         Self::Sll2Vlan,
-        Self::NullLittle,
-        Self::NullBig,
+        Self::Null,
         Self::Loop,
         Self::Raw,
     ];
@@ -50,7 +48,7 @@ impl Link {
     /// Its LINKTYPE_ number in a file, from <https://www.tcpdump.org/linktypes.html>.
     pub(crate) fn number(self) -> u16 {
         match self {
-            Self::NullLittle | Self::NullBig => 0,
+            Self::Null => 0,
             Self::Ethernet | Self::Vlan | Self::QinQ | Self::Pppoe => 1,
             Self::Raw => 101,
             Self::Loop => 108,
@@ -59,10 +57,11 @@ impl Link {
         }
     }
 
-    /// The link header for `packet`.
-    pub(crate) fn header(self, packet: &Packet, ip_length: usize) -> Vec<u8> {
+    /// The link header for `packet` in a file of this byte order.
+    pub(crate) fn header(self, packet: &Packet, ip_length: usize, order: Order) -> Vec<u8> {
         let v4 = packet.header.from.is_ipv4();
         let ethertype: [u8; 2] = if v4 { [0x08, 0x00] } else { [0x86, 0xdd] };
+        let family: u32 = if v4 { 2 } else { 30 };
         let tagged = [&[0x00, 0x2a], &ethertype[..]].concat();
         match self {
             Self::Ethernet => [&macs(packet)[..], &ethertype].concat(),
@@ -76,8 +75,8 @@ impl Link {
             Self::Sll => [&[0, packet_type(packet), 0, 1, 0, 6], &sender(packet)[..], &[0, 0], &ethertype].concat(),
             Self::Sll2 => sll2(packet, ethertype),
             Self::Sll2Vlan => [sll2(packet, [0x81, 0x00]), tagged].concat(),
-            Self::NullLittle => vec![if v4 { 2 } else { 30 }, 0, 0, 0],
-            Self::NullBig | Self::Loop => vec![0, 0, 0, if v4 { 2 } else { 30 }],
+            Self::Null => order.bytes(family).to_vec(),
+            Self::Loop => Order::Big.bytes(family).to_vec(),
             Self::Raw => Vec::new(),
         }
     }

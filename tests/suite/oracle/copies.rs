@@ -38,10 +38,10 @@ impl Met {
     /// The base of the rule, the same for every kind of segment.
     fn repeats(&self, earlier: &Self) -> bool {
         let (this, that) = (&self.segment, &earlier.segment);
-        let since = self.at.saturating_sub(earlier.at);
+        let apart = self.at.abs_diff(earlier.at);
         let window = if self.same_place(earlier) { 50 * MILLISECOND } else { 5 * SECOND };
-        let telling = this.timestamp.is_some() || self.is_identified() || since <= 5 * MILLISECOND;
-        this.timestamp == that.timestamp && this.identification == that.identification && since <= window && telling
+        let telling = this.timestamp.is_some() || self.is_identified() || apart <= 5 * MILLISECOND;
+        this.timestamp == that.timestamp && this.identification == that.identification && apart <= window && telling
     }
 
     fn is_identified(&self) -> bool {
@@ -58,7 +58,8 @@ pub(crate) fn is_syn_copy(syn: &Met, earlier: &[Met]) -> bool {
 pub(crate) fn is_answer_copy(answer: &Met, earlier: &[Met]) -> bool {
     earlier.iter().rev().take(4).any(|that| {
         let (this, other) = (&answer.segment, &that.segment);
-        let same_numbers = this.sequence == other.sequence && this.acknowledgment == other.acknowledgment;
+        let same_numbers =
+            (this.sequence, this.acknowledgment, this.flags) == (other.sequence, other.acknowledgment, other.flags);
         let elsewhere = !answer.same_place(that);
         same_numbers && answer.repeats(that) && (elsewhere || answer.is_identified())
     })
@@ -79,14 +80,15 @@ impl Told {
 
     /// Same reporter, type, code and quote, through another interface or direction, within five seconds.
     ///
-    /// All of an attempt's errors quote its ISN; NAT may have changed the names in the quote on the way (rule 4).
+    /// All of an attempt's errors quote its ISN. NAT may have changed the addresses on the way: those in the quote, and
+    /// the reporter's where that is the server itself.
     pub(crate) fn is_copy_of_any(&self, earlier: &[Self]) -> bool {
         earlier.iter().any(|that| {
             let (this, other) = (&self.error, &that.error);
-            let same = this.reporter == other.reporter
-                && (this.kind, this.code) == (other.kind, other.code)
-                && this.quote.sequence == other.quote.sequence;
-            same && self.via != that.via && self.at.saturating_sub(that.at) <= 5 * SECOND
+            let by_server = this.is_by_server() && other.is_by_server();
+            let same =
+                (this.reporter == other.reporter || by_server) && (this.kind, this.code) == (other.kind, other.code);
+            same && self.via != that.via && self.at.abs_diff(that.at) <= 5 * SECOND
         })
     }
 }

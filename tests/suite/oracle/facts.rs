@@ -80,6 +80,13 @@ pub(crate) struct IcmpError {
     pub quote: Quote,
 }
 
+impl IcmpError {
+    /// Whether the host that was asked says so itself.
+    pub(crate) fn is_by_server(&self) -> bool {
+        self.reporter == self.quote.to.ip()
+    }
+}
+
 /// The segment that an error is about.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Quote {

@@ -16,7 +16,6 @@ pub(crate) struct Conversation {
     isn: u32,
     timestamps: bool,
     identified: bool,
-    data: usize,
     /// When its SYNs are sent, in milliseconds.
     schedule: Vec<u64>,
     end: End,
@@ -45,8 +44,16 @@ enum End {
 }
 
 /// Several conversations within a minute, with few ends, so that they meet.
+///
+/// Each has its own ISN, far from the others' so that no ack is right for two of them; the first ones lie about where
+/// numbers wrap.
 pub(crate) fn conversations() -> impl Strategy<Value = Vec<Conversation>> {
-    prop::collection::vec(conversation(), 10..40)
+    prop::collection::vec(conversation(), 10..40).prop_map(|mut conversations| {
+        for (number, conversation) in (0..).zip(&mut conversations) {
+            conversation.isn = (u32::MAX - 200_000).wrapping_add(number * 100_000);
+        }
+        conversations
+    })
 }
 
 /// The packets of all of them, in the order of time.
@@ -57,31 +64,25 @@ pub(crate) fn packets(conversations: &[Conversation]) -> Vec<Packet> {
 }
 
 fn conversation() -> impl Strategy<Value = Conversation> {
-    // So far apart that no ack is right for two of them.
-    let isn = prop_oneof![Just(u32::MAX - 5), Just(1000), any::<u32>()];
-    let who = (0..60_000_u64, prop::sample::select(&ENDS[..]), isn, Path::any());
-    let data = prop_oneof![4 => Just(0_usize), 1 => 1..500_usize];
+    let who = (0..60_000_u64, prop::sample::select(&ENDS[..]), Path::any());
     let schedule = (prop::sample::select(&SCHEDULES[..]), 1..12_usize);
     let delay = prop_oneof![3 => 1..2_000_000_u64, 1 => 1..7 * SECOND];
-    let how = (any::<bool>(), any::<bool>(), data, schedule, end(), delay);
-    (who, how).prop_map(
-        |((begins, (client, server), isn, path), (timestamps, identified, data, schedule, end, delay))| {
-            let (times, syns) = schedule;
-            Conversation {
-                begins: begins * MILLISECOND,
-                client: client.parse().unwrap(),
-                server: server.parse().unwrap(),
-                isn,
-                timestamps,
-                identified,
-                data,
-                schedule: times.iter().take(syns).copied().collect(),
-                end,
-                delay,
-                path,
-            }
-        },
-    )
+    let how = (any::<bool>(), any::<bool>(), schedule, end(), delay);
+    (who, how).prop_map(|((begins, (client, server), path), (timestamps, identified, schedule, end, delay))| {
+        let (times, syns) = schedule;
+        Conversation {
+            begins: begins * MILLISECOND,
+            client: client.parse().unwrap(),
+            server: server.parse().unwrap(),
+            isn: 0,
+            timestamps,
+            identified,
+            schedule: times.iter().take(syns).copied().collect(),
+            end,
+            delay,
+            path,
+        }
+    })
 }
 
 fn end() -> impl Strategy<Value = End> {
@@ -154,7 +155,9 @@ impl Conversation {
 
     fn syn(&self, at: u64, number: usize, isn: u32) -> Packet {
         let number = u16::try_from(number).unwrap();
-        let mut syn = self.client_says(at, SYN, isn).data(self.data);
+        // Fast open: the first SYN has data.
+        let data = if number == 0 && isn % 3 == 0 { 300 } else { 0 };
+        let mut syn = self.client_says(at, SYN, isn).data(data);
         if self.timestamps {
             syn = syn.option(TcpOption::Timestamps(u32::from(number) * 1000));
         }
@@ -171,12 +174,11 @@ impl Conversation {
 }
 
 /// Who talks to whom.
-const ENDS: [(&str, &str); 8] = [
+const ENDS: [(&str, &str); 7] = [
     ("10.0.0.2:40000", "10.0.0.9:443"),
     ("10.0.0.2:40001", "10.0.0.9:443"),
     ("10.0.0.3:40000", "10.0.0.9:443"),
     ("10.0.0.2:40000", "10.0.0.9:80"),
-    ("10.0.0.9:443", "10.0.0.2:40000"),
     ("[2001:db8::2]:40000", "[2001:db8::9]:443"),
     ("[2001:db8::2]:40001", "[2001:db8::9]:443"),
     ("[2001:db8::3]:40000", "[2001:db8::9]:80"),

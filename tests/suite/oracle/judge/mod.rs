@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::attempt::{Attempt, Name, State};
-use super::copies::{Met, SECOND};
+use super::copies::{Met, SECOND, Told};
 use super::counts::{Counts, Table};
 use super::facts::{ACK, FIN, Fact, Packet, RST, SYN, Segment};
 use super::labels::Set;
@@ -19,6 +19,9 @@ use super::labels::Set;
 pub(crate) struct Judge {
     /// Addresses that count as the capturing host's own.
     local: Vec<IpAddr>,
+    /// The latest time so far, and how far behind it the packets' clock has been set.
+    now: u64,
+    shift: u64,
     attempts: Vec<Attempt>,
     /// Which attempts ever had a four-tuple, oldest first.
     by_name: HashMap<Name, Vec<usize>>,
@@ -26,8 +29,10 @@ pub(crate) struct Judge {
     by_isn: HashMap<u32, Vec<usize>>,
     /// When each attempt that waits will be called unanswered.
     deadlines: BTreeSet<(u64, usize)>,
-    /// RSTs that belong to no known attempt, by who sent them to whom.
-    stray_resets: HashMap<Name, Vec<Met>>,
+    /// RSTs: those of an attempt by its first name and who sent them, others as they are addressed.
+    resets: HashMap<(Name, &'static str), Vec<Met>>,
+    /// ICMP errors, by the first name and the ISN of the attempt they quote.
+    errors: HashMap<(Name, u32), Vec<Told>>,
     /// SYNs with RST or FIN, by who sent them to whom.
     odd_syns: HashMap<Name, Vec<Met>>,
     table: Table,
@@ -45,12 +50,26 @@ impl Judge {
 
     /// Takes the next frame.
     pub(crate) fn observe(&mut self, fact: &Fact) {
+        let fact = &Fact { at: self.place(fact.at), ..fact.clone() };
         self.time_out(fact.at);
         match &fact.packet {
             Packet::Segment(segment) => self.segment(fact, segment),
             Packet::IcmpError(error) => self.icmp_error(fact, error),
             Packet::Other => {}
         }
+    }
+
+    /// Rule 14: a step back of less than a second is reordering. After a larger one the clock is another, and time goes
+    /// on from where it was.
+    fn place(&mut self, at: u64) -> u64 {
+        let at = at + self.shift;
+        let behind = self.now.saturating_sub(at);
+        self.now = self.now.max(at);
+        if behind < SECOND {
+            return at;
+        }
+        self.shift += behind;
+        self.now
     }
 
     /// Rules 9 and 14: deadlines up to now come first.

@@ -3,7 +3,7 @@
 use super::Judge;
 use crate::oracle::attempt::State;
 use crate::oracle::copies::{Met, is_answer_copy};
-use crate::oracle::facts::ACK;
+use crate::oracle::facts::{ACK, Segment};
 use crate::oracle::labels::Set;
 
 impl Judge {
@@ -46,13 +46,14 @@ impl Judge {
             *sender == "server" && segment.has(ACK) && self.attempts[*number].is_acknowledged_by(segment)
         };
         let of_attempt = by_client.chain(by_server).max_by_key(|candidate| (acceptable(candidate), candidate.0));
-        let Some((number, sender)) = of_attempt else { return self.stray_reset(met) };
-        let refuses = acceptable(&(number, sender));
-        let attempt = &mut self.attempts[number];
-        if is_answer_copy(met, &attempt.resets) {
+        let first_name = of_attempt.map(|(number, sender)| (self.attempts[number].names[0], sender));
+        let refuses = of_attempt.as_ref().is_some_and(acceptable);
+        let earlier = self.resets.entry(first_name.unwrap_or((name, "nobody"))).or_default();
+        if is_answer_copy(met, earlier) {
             return;
         }
-        attempt.resets.push(met.clone());
+        earlier.push(met.clone());
+        let Some((number, sender)) = of_attempt else { return self.stray_reset(segment) };
         self.counts(number).add(&format!("rsts_total{{sender=\"{sender}\"}}"));
         if refuses && self.attempts[number].waits() {
             self.fail(number, "refused");
@@ -60,19 +61,14 @@ impl Judge {
     }
 
     /// Rule 13: of no known attempt, but perhaps of a set that has exactly one of its endpoints as server.
-    fn stray_reset(&mut self, met: &Met) {
-        let (from, to) = (met.segment().from, met.segment().to);
+    fn stray_reset(&mut self, segment: &Segment) {
+        let (from, to) = (segment.from, segment.to);
         let (as_client, as_server) = (Set::of(from, to, &self.local), Set::of(to, from, &self.local));
         let (set, sender) = match (self.table.contains_key(&as_client), self.table.contains_key(&as_server)) {
             (true, false) => (as_client, "client"),
             (false, true) => (as_server, "server"),
             _ => return,
         };
-        let earlier = self.stray_resets.entry((from, to)).or_default();
-        if is_answer_copy(met, earlier) {
-            return;
-        }
-        earlier.push(met.clone());
         self.table.entry(set).or_default().add(&format!("rsts_total{{sender=\"{sender}\"}}"));
     }
 }

@@ -9,10 +9,12 @@ impl Judge {
     /// Rule 1: it opens nothing. As no attempt has it, its copies are known as those of RSTs are.
     pub(super) fn odd_syn(&mut self, met: &Met) {
         let (from, to) = (met.segment().from, met.segment().to);
-        let Some(counts) = self.table.get_mut(&Set::of(from, to, &self.local)) else { return };
         let earlier = self.odd_syns.entry((from, to)).or_default();
-        if !is_answer_copy(met, earlier) {
-            earlier.push(met.clone());
+        if is_answer_copy(met, earlier) {
+            return;
+        }
+        earlier.push(met.clone());
+        if let Some(counts) = self.table.get_mut(&Set::of(from, to, &self.local)) {
             counts.add("syns_total");
         }
     }
@@ -21,18 +23,19 @@ impl Judge {
         let segment = met.segment();
         let (name, reverse) = ((segment.from, segment.to), (segment.to, segment.from));
         let known = self.known(name, met.at()).filter(|number| self.attempts[*number].isn == segment.sequence).last();
-        let asked_back = self.known(reverse, met.at()).filter(|number| self.attempts[*number].waits()).last();
+        let asked_back =
+            self.known(reverse, met.at()).filter(|number| self.attempts[*number].is_asked_back(segment)).last();
         if let Some(number) = known {
             self.syn_again(number, met);
         } else if let Some(number) = asked_back {
             self.simultaneous_open(number, met);
         } else if let Some(number) = self.other_name(met) {
             self.attempts[number].names.push(name);
-            self.attempts[number].inside = false;
+            self.attempts[number].pass(met);
             self.by_name.entry(name).or_default().push(number);
         } else {
             let number = self.open(name, segment.sequence, met.at());
-            self.attempts[number].inside = met.is_entering();
+            self.attempts[number].pass(met);
             self.attempts[number].syns.push(met.clone());
             self.counts(number).add("syns_total");
         }
@@ -41,16 +44,17 @@ impl Judge {
     /// Rules 2 and 10.
     fn syn_again(&mut self, number: usize, met: &Met) {
         let attempt = &mut self.attempts[number];
-        if met.is_entering() || met.is_leaving() {
-            attempt.inside = met.is_entering();
-        }
+        attempt.pass(met);
         if is_syn_copy(met, &attempt.syns) {
             return;
         }
+        let repeats = !attempt.syns.is_empty();
         attempt.syns.push(met.clone());
         let counts = self.counts(number);
         counts.add("syns_total");
-        counts.add("syn_retransmissions_total");
+        if repeats {
+            counts.add("syn_retransmissions_total");
+        }
     }
 
     /// Rule 12: a SYN of the server's own, while the attempt waits.
@@ -78,8 +82,8 @@ impl Judge {
         };
         let same_isn = self.by_isn.get(&segment.sequence).into_iter().flatten().copied();
         let candidates = same_isn.map(|number| (number, &self.attempts[number])).filter(|(_, attempt)| {
-            let mut syns = attempt.syns.iter().rev().take(4);
-            attempt.waits() && attempt.inside && attempt.names.len() < 3 && syns.any(same_packet)
+            let mut entered = attempt.entered.iter().rev().take(4);
+            attempt.waits() && attempt.inside && attempt.names.len() < 3 && entered.any(same_packet)
         });
         let shares = |attempt: &Attempt| {
             attempt.names.iter().any(|(client, server)| *client == segment.from || *server == segment.to)
