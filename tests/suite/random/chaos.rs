@@ -66,21 +66,25 @@ fn segment(asking: Asking) -> impl Strategy<Value = Packet> {
         1 => Just(ACK),
     ];
     let marks = (prop::option::of(1..3_u32), 0..3_u16);
-    let met = (1..3_u32, any::<bool>(), 62..65_u8);
+    let met = (1..3_u32, any::<bool>(), any::<bool>());
     (ends(), flags, 0..3_u32, marks, met).prop_map(move |((from, to), flags, off, marks, met)| {
         let (timestamp, identification) = marks;
         let asks = flags & (SYN | ACK) == SYN;
         let timestamp = timestamp.filter(|_| flags & RST == 0);
         let marked = asking == Asking::Clients && (asks || timestamp.is_some());
         let identification = if marked { identification } else { identification.max(1) };
-        let (interface, leaving, hop_limit) = met;
+        let (interface, leaving, routed) = met;
         let (from, to) = if asking == Asking::Clients && asks { (from.max(to), from.min(to)) } else { (from, to) };
-        let data = usize::from(from.port() > to.port());
+        let data = usize::from(from.port() == 81);
         let leaving = leaving && asking == Asking::Clients;
         let acknowledgment = if flags & ACK == 0 { 0 } else { isn(to).wrapping_add(off) };
         let mut packet = Packet::tcp(0, from, to, flags).numbered(isn(from), acknowledgment);
         packet = packet.data(data).identified(identification).through(interface, leaving);
-        packet.header.hop_limit = hop_limit;
+        packet.header.hop_limit = match (leaving, routed) {
+            (false, _) => 64,
+            (true, true) => 63,
+            (true, false) => 65,
+        };
         timestamp.into_iter().fold(packet, |packet, value| packet.option(TcpOption::Timestamps(value)))
     })
 }

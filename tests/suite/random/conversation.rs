@@ -156,7 +156,7 @@ impl Conversation {
     fn syn(&self, at: u64, number: usize, isn: u32) -> Packet {
         let number = u16::try_from(number).unwrap();
         // Fast open: the first SYN has data.
-        let data = if number == 0 && isn % 3 == 0 { 300 } else { 0 };
+        let data = if number == 0 && isn.is_multiple_of(3) { 300 } else { 0 };
         let mut syn = self.client_says(at, SYN, isn).data(data);
         if self.timestamps {
             syn = syn.option(TcpOption::Timestamps(u32::from(number) * 1000));
