@@ -1,5 +1,6 @@
 //! Tests from outside: what the crate promises, told as conversations, held against random traffic, and met on real hosts.
 
+#![cfg(test)]
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -9,15 +10,22 @@
 )]
 
 mod accounting;
+mod agreement;
 mod captures;
 mod conversations;
 mod decoding;
+mod forge;
+mod golden;
 mod house;
 mod lab;
+mod links;
 mod live;
+mod oracle;
 mod packets;
 mod program;
+mod random;
 mod readme;
+mod judgement;
 mod stories;
 mod traffic;
 mod wire;

@@ -1,0 +1,130 @@
+//! The program and the oracle agree: on the captures that come with the tests, and on traffic made up at random.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestCaseError};
+
+use crate::forge::{Format, Link, Packet, capture};
+use crate::golden::{arguments, captures};
+use crate::oracle::{self, Agreement, Fact, IN_TRANSIT};
+use crate::random;
+
+/// On each file of `ORACLE_CAPTURES`, or of tests/captures, a line for each difference; at the end how far they agree.
+#[test]
+fn on_every_capture_file() {
+    if !oracle::tshark::is_here() {
+        return;
+    }
+    let folder = std::env::var_os("ORACLE_CAPTURES").map_or_else(|| PathBuf::from("tests/captures"), PathBuf::from);
+    let (mut files, mut series, mut attempts, mut differences) = (0, 0, 0, 0);
+    for file in captures(&folder) {
+        for agreement in agreements_on(&file) {
+            for difference in &agreement.differences {
+                println!("{}: {difference}", file.display());
+            }
+            series += agreement.series;
+            attempts += agreement.attempts;
+            differences += agreement.differences.len();
+        }
+        files += 1;
+    }
+    println!(
+        "{files} captures, {attempts} attempts, {series} series: the program differs from the oracle in {differences}"
+    );
+    assert_eq!(differences, 0, "the program differs from the oracle, see above");
+}
+
+proptest! {
+    // What disagrees is cut down here, much faster than by drawing it again.
+    #![proptest_config(Config { cases: 16, max_shrink_iters: 0, failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn on_conversations_at_random(conversations in random::conversations()) {
+        on(random::packets(&conversations), "conversations.pcap")?;
+    }
+
+    #[test]
+    fn on_packets_at_random(packets in random::chaos()) {
+        on(packets, "chaos.pcap")?;
+    }
+}
+
+/// Compares the two on these packets. Where they differ, the fewest packets on which they do stay in a file.
+fn on(packets: Vec<Packet>, name: &str) -> Result<(), TestCaseError> {
+    if !oracle::tshark::is_here() {
+        return Ok(());
+    }
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    write(&file, &packets);
+    let facts = oracle::facts(&file);
+    let told: Vec<(Packet, Fact)> = packets.into_iter().zip(facts).collect();
+    let on_all = differences(&file, &told);
+    if on_all.is_empty() {
+        return Ok(());
+    }
+    std::fs::copy(&file, file.with_extension("all.pcap"))?;
+    let least = fewest(told, |told| !differences(&file, told).is_empty());
+    let on_least = differences(&file, &least);
+    let (on_all, on_least, file) = (on_all.join("\n"), on_least.join("\n"), file.display());
+    Err(TestCaseError::fail(format!("on all of it:\n{on_all}\non the fewest packets, {file}:\n{on_least}")))
+}
+
+fn write(file: &Path, packets: &[Packet]) {
+    std::fs::write(file, capture(packets, Link::Sll2, Format::PLAIN, 128)).unwrap();
+}
+
+/// Where the two differ on these packets, of which the oracle has read the facts before.
+fn differences(file: &Path, told: &[(Packet, Fact)]) -> Vec<String> {
+    let (packets, facts): (Vec<Packet>, Vec<Fact>) = told.iter().cloned().unzip();
+    write(file, &packets);
+    oracle::compare(&oracle::judge(&facts, &[]), &oracle::shown(file, IN_TRANSIT)).differences
+}
+
+/// Leaves out what can be left out, first in large pieces, then one by one, while the rest still fails.
+fn fewest<T: Clone>(mut all: Vec<T>, fails: impl Fn(&[T]) -> bool) -> Vec<T> {
+    let mut piece = all.len().div_ceil(2);
+    loop {
+        let before = all.len();
+        let mut start = 0;
+        while start < all.len() {
+            let mut rest = all.clone();
+            rest.drain(start..all.len().min(start + piece));
+            if fails(&rest) {
+                all = rest;
+            } else {
+                start += piece;
+            }
+        }
+        if piece == 1 && all.len() == before {
+            return all;
+        }
+        piece = piece.div_ceil(2);
+    }
+}
+
+/// How far the two agree on a file when nothing is said of its host, and then when that is known.
+fn agreements_on(file: &Path) -> Vec<Agreement> {
+    let facts = oracle::facts(file);
+    let (table, shown) = (oracle::judge(&facts, &[]), oracle::shown(file, ""));
+    let mut agreements = vec![oracle::compare(&oracle::without_reporters(&table), &oracle::by_server(&shown))];
+    let arguments = arguments(file);
+    let local: Vec<IpAddr> = arguments.split_whitespace().filter_map(host).collect();
+    if !local.is_empty() {
+        agreements.push(oracle::compare(&oracle::judge(&facts, &local), &oracle::shown(file, &arguments)));
+    }
+    agreements
+}
+
+/// The address of an argument like `10.0.0.2/32`: in these tests each `--capture.local` is one host.
+fn host(argument: &str) -> Option<IpAddr> {
+    let (address, _) = argument.split_once('/')?;
+    address.parse().ok()
+}
+
+#[test]
+fn the_fewest_that_fail_are_found() {
+    let fails = |numbers: &[u32]| numbers.contains(&7) && numbers.contains(&90);
+    assert_eq!(fewest((0..100).collect(), fails), [7, 90]);
+}

@@ -1,0 +1,117 @@
+//! One connection attempt, with all that was ever met of it.
+
+use std::net::SocketAddr;
+
+use super::copies::{Met, SECOND};
+use super::facts::Segment;
+use super::labels::Set;
+
+/// A four-tuple: who asks whom.
+pub(crate) type Name = (SocketAddr, SocketAddr);
+
+/// One try to open a connection.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    /// The set it counts in, for good.
+    pub set: Set,
+    /// Its four-tuple, and the others that NAT gave it.
+    pub names: Vec<Name>,
+    /// The client's initial sequence number.
+    pub isn: u32,
+    /// When it began.
+    pub began: u64,
+    /// How it stands.
+    pub state: State,
+    /// Whether a SYN of it came into the host and did not go out again yet.
+    pub inside: bool,
+    /// Its SYNs as they came in, copies too.
+    pub entered: Vec<Met>,
+    /// The client's SYNs without their copies, and so on.
+    pub syns: Vec<Met>,
+    /// The server's own SYNs, of a simultaneous open.
+    pub server_syns: Vec<Met>,
+    /// Acceptable SYN/ACKs.
+    pub answers: Vec<Met>,
+}
+
+/// How an attempt stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    Waiting,
+    Answered,
+    Failed,
+    /// Failed, then answered.
+    AnsweredLate,
+}
+
+impl Attempt {
+    pub(crate) fn new(set: Set, name: Name, isn: u32, began: u64) -> Self {
+        Self {
+            set,
+            names: vec![name],
+            isn,
+            began,
+            state: State::Waiting,
+            inside: false,
+            entered: Vec::new(),
+            syns: Vec::new(),
+            server_syns: Vec::new(),
+            answers: Vec::new(),
+        }
+    }
+
+    pub(crate) fn waits(&self) -> bool {
+        self.state == State::Waiting
+    }
+
+    pub(crate) fn was_answered(&self) -> bool {
+        matches!(self.state, State::Answered | State::AnsweredLate)
+    }
+
+    /// Rule 4: one of its SYNs comes into the host, or goes out of it.
+    pub(crate) fn pass(&mut self, syn: &Met) {
+        if syn.is_entering() {
+            self.inside = true;
+            self.entered.push(syn.clone());
+        } else if syn.is_leaving() {
+            self.inside = false;
+        }
+    }
+
+    /// Rule 9: whether a further SYN of it can still be due.
+    ///
+    /// A SYN that comes early, out of schedule, takes nothing back of what those before it promised. Once there is an
+    /// answer, its repetitions are due likewise, each at most twice as long after the first as the one before.
+    pub(crate) fn is_known(&self, now: u64) -> bool {
+        let begin = self.began + grace(0);
+        let syns = self.syns.windows(2).map(|two| two[1].at() + grace(two[1].at().saturating_sub(two[0].at())));
+        let first = self.answers.first().map_or(0, Met::at);
+        let answers = self.answers.iter().map(|answer| answer.at() + grace(answer.at().saturating_sub(first)));
+        let until = syns.chain(answers).fold(begin, u64::max);
+        now < until
+    }
+
+    /// Rule 5: whether this acknowledges the client's SYN: ISN < ack <= ISN + 1 + data in the SYN.
+    pub(crate) fn is_acknowledged_by(&self, segment: &Segment) -> bool {
+        let data = self.syns.iter().map(|syn| syn.segment().data).max().unwrap_or(0);
+        let beyond = segment.acknowledgment.wrapping_sub(self.isn);
+        (1..=1 + data).contains(&beyond)
+    }
+
+    /// Rule 12: whether this SYN of the server's side is no attempt of its own: it comes while this one waits, or came
+    /// then already.
+    pub(crate) fn is_asked_back(&self, syn: &Segment) -> bool {
+        self.waits() || self.server_syns.last().is_some_and(|earlier| earlier.segment().sequence == syn.sequence)
+    }
+
+    /// Rule 12: whether this acknowledges the server's own SYN.
+    pub(crate) fn acknowledges_server(&self, segment: &Segment) -> bool {
+        let isn = self.server_syns.last().map(|syn| syn.segment().sequence);
+        isn.is_some_and(|isn| segment.acknowledgment == isn.wrapping_add(1))
+    }
+}
+
+/// How long after a SYN the next may come that follows at most 2.25 times as late as this one did.
+fn grace(gap: u64) -> u64 {
+    (gap * 9 / 4 + SECOND).clamp(10 * SECOND, 135 * SECOND)
+}

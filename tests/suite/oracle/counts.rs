@@ -1,0 +1,60 @@
+//! The numbers of each set, under the names of the series that show them.
+
+use std::collections::BTreeMap;
+
+use super::labels::Set;
+
+/// All sets.
+pub(crate) type Table = BTreeMap<Set, Counts>;
+
+/// One set.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Counts {
+    /// By the series' name without the common prefix, with the labels that are its own.
+    pub series: BTreeMap<String, u64>,
+    /// First SYN to first SYN/ACK in nanoseconds, one for each attempt that was answered.
+    pub latencies: Vec<u64>,
+}
+
+impl Counts {
+    pub(crate) fn add(&mut self, series: &str) {
+        *self.series.entry(series.to_owned()).or_default() += 1;
+    }
+
+    pub(crate) fn get(&self, series: &str) -> u64 {
+        self.series.get(series).copied().unwrap_or(0)
+    }
+
+    /// Counts an ICMP error: the first four pairs of code and reporter by name, what comes after them as other codes.
+    pub(crate) fn add_icmp_error(&mut self, code: &str, reporter: &str) {
+        let pair = format!("icmp_errors_total{{code=\"{code}\",reporter=\"{reporter}\"}}");
+        let pairs = |name: &&String| name.starts_with("icmp_errors_total{") && !name.contains("code=\"other\"");
+        if self.series.contains_key(&pair) || self.series.keys().filter(pairs).count() < 4 {
+            self.add(&pair);
+        } else {
+            self.add(&format!("icmp_errors_total{{code=\"other\",reporter=\"{reporter}\"}}"));
+        }
+    }
+
+    /// How many latencies are at most `bound` nanoseconds.
+    pub(crate) fn at_most(&self, bound: u64) -> u64 {
+        self.latencies.iter().filter(|latency| **latency <= bound).count() as u64
+    }
+}
+
+/// The series of an ICMP error with its code alone; of any other series the name as it is.
+pub(crate) fn without_reporter(series: &str) -> String {
+    series.split_once(",reporter=").map_or(series.to_owned(), |(code, _)| format!("{code}}}"))
+}
+
+/// The table without saying who reported ICMP errors.
+pub(crate) fn without_reporters(table: &Table) -> Table {
+    let merged = |counts: &Counts| {
+        let mut series = BTreeMap::new();
+        for (name, count) in &counts.series {
+            *series.entry(without_reporter(name)).or_default() += count;
+        }
+        Counts { series, latencies: counts.latencies.clone() }
+    };
+    table.iter().map(|(set, counts)| (set.clone(), merged(counts))).collect()
+}

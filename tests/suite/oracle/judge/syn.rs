@@ -1,0 +1,94 @@
+//! Rules 1 to 4, 10 and 12: SYNs.
+
+use super::Judge;
+use crate::oracle::attempt::Attempt;
+use crate::oracle::copies::{Met, is_answer_copy, is_syn_copy};
+use crate::oracle::labels::Set;
+
+impl Judge {
+    /// Rule 1: it opens nothing. As no attempt has it, its copies are known as those of RSTs are.
+    pub(super) fn odd_syn(&mut self, met: &Met) {
+        let (from, to) = (met.segment().from, met.segment().to);
+        let earlier = self.odd_syns.entry((from, to)).or_default();
+        if is_answer_copy(met, earlier) {
+            return;
+        }
+        earlier.push(met.clone());
+        if let Some(counts) = self.table.get_mut(&Set::of(from, to, &self.local)) {
+            counts.add("syns_total");
+        }
+    }
+
+    pub(super) fn syn(&mut self, met: &Met) {
+        let segment = met.segment();
+        let (name, reverse) = ((segment.from, segment.to), (segment.to, segment.from));
+        let known = self.known(name, met.at()).filter(|number| self.attempts[*number].isn == segment.sequence).last();
+        let asked_back =
+            self.known(reverse, met.at()).filter(|number| self.attempts[*number].is_asked_back(segment)).last();
+        if let Some(number) = known {
+            self.syn_again(number, met);
+        } else if let Some(number) = asked_back {
+            self.simultaneous_open(number, met);
+        } else if let Some(number) = self.other_name(met) {
+            self.attempts[number].names.push(name);
+            self.attempts[number].pass(met);
+            self.by_name.entry(name).or_default().push(number);
+        } else {
+            let number = self.open(name, segment.sequence, met.at());
+            self.attempts[number].pass(met);
+            self.attempts[number].syns.push(met.clone());
+            self.counts(number).add("syns_total");
+        }
+    }
+
+    /// Rules 2 and 10.
+    fn syn_again(&mut self, number: usize, met: &Met) {
+        let attempt = &mut self.attempts[number];
+        attempt.pass(met);
+        if is_syn_copy(met, &attempt.syns) {
+            return;
+        }
+        let repeats = !attempt.syns.is_empty();
+        attempt.syns.push(met.clone());
+        let counts = self.counts(number);
+        counts.add("syns_total");
+        if repeats {
+            counts.add("syn_retransmissions_total");
+        }
+    }
+
+    /// Rule 12: a SYN of the server's own, while the attempt waits.
+    fn simultaneous_open(&mut self, number: usize, met: &Met) {
+        let earlier = &mut self.attempts[number].server_syns;
+        let same: Vec<Met> =
+            earlier.iter().filter(|syn| syn.segment().sequence == met.segment().sequence).cloned().collect();
+        if is_syn_copy(met, &same) {
+            return;
+        }
+        earlier.push(met.clone());
+        self.counts(number).add("syns_total");
+    }
+
+    /// Rule 4: the attempt that this SYN belongs to under another name.
+    fn other_name(&self, met: &Met) -> Option<usize> {
+        let segment = met.segment();
+        let same_packet = |syn: &Met| {
+            let earlier = syn.segment();
+            let v6 = segment.identification.is_none();
+            earlier.timestamp == segment.timestamp
+                && earlier.identification == segment.identification
+                && segment.hop_limit <= earlier.hop_limit
+                && (!v6 || segment.timestamp.is_some())
+        };
+        let same_isn = self.by_isn.get(&segment.sequence).into_iter().flatten().copied();
+        let candidates = same_isn.map(|number| (number, &self.attempts[number])).filter(|(_, attempt)| {
+            let mut entered = attempt.entered.iter().rev().take(4);
+            attempt.waits() && attempt.inside && attempt.names.len() < 3 && entered.any(same_packet)
+        });
+        let shares = |attempt: &Attempt| {
+            attempt.names.iter().any(|(client, server)| *client == segment.from || *server == segment.to)
+        };
+        let best = candidates.max_by_key(|(number, attempt)| (shares(attempt), *number));
+        best.map(|(number, _)| number).filter(|_| met.is_leaving())
+    }
+}

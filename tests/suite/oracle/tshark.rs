@@ -1,0 +1,113 @@
+//! What tshark reads in a capture file, as plain text fields: no reassembly, no state, nothing counted as wrong for its
+//! checksum.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// The fields asked for, by the names that `tshark -G fields` lists.
+const FIELDS: [&str; 25] = [
+    "frame.time_epoch",
+    "frame.protocols",
+    "eth.src",
+    "eth.dst",
+    "sll.pkttype",
+    "sll.hatype",
+    "sll.ifindex",
+    "ip.src",
+    "ip.dst",
+    "ip.id",
+    "ip.ttl",
+    "ipv6.src",
+    "ipv6.dst",
+    "ipv6.hlim",
+    "icmp.type",
+    "icmp.code",
+    "icmpv6.type",
+    "icmpv6.code",
+    "tcp.srcport",
+    "tcp.dstport",
+    "tcp.seq",
+    "tcp.ack",
+    "tcp.flags",
+    "tcp.len",
+    "tcp.options.timestamp.tsval",
+];
+
+/// Preferences under which each packet is read for itself, and its numbers as they stand on the wire.
+const PREFERENCES: [&str; 10] = [
+    "ip.defragment:FALSE",
+    "ipv6.defragment:FALSE",
+    "ip.check_checksum:FALSE",
+    "tcp.check_checksum:FALSE",
+    "tcp.desegment_tcp_streams:FALSE",
+    "tcp.relative_sequence_numbers:FALSE",
+    "tcp.analyze_sequence_numbers:FALSE",
+    "tcp.calculate_timestamps:FALSE",
+    "tcp.dissect_experimental_options_rfc6994:FALSE",
+    "icmp.favor_icmp_mpls:FALSE",
+];
+
+/// One frame: of each field every occurrence, outermost first.
+pub(crate) struct Row(HashMap<&'static str, Vec<String>>);
+
+impl Row {
+    fn from_line(line: &str) -> Self {
+        let values = line.split('\t').map(|value| value.split(',').map(str::to_owned).collect::<Vec<_>>());
+        Self(FIELDS.into_iter().zip(values).filter(|(_, values)| values != &[""]).collect())
+    }
+
+    /// The outermost occurrence of a field.
+    pub(crate) fn first(&self, field: &str) -> Option<&str> {
+        self.nth(field, 0)
+    }
+
+    /// An occurrence of a field; the outermost is number 0.
+    pub(crate) fn nth(&self, field: &str, number: usize) -> Option<&str> {
+        self.0.get(field)?.get(number).map(String::as_str)
+    }
+
+    /// The outermost occurrence of a field as a number, whether tshark writes it in decimal or as 0x.
+    pub(crate) fn number<N: TryFrom<u64>>(&self, field: &str) -> Option<N> {
+        let text = self.first(field)?;
+        let number = match text.strip_prefix("0x") {
+            Some(hexadecimal) => u64::from_str_radix(hexadecimal, 16),
+            None => text.parse(),
+        };
+        N::try_from(number.ok()?).ok()
+    }
+}
+
+/// Whether tshark is here. Where it is not, that is said loudly, and in CI it is a failure.
+pub(crate) fn is_here() -> bool {
+    let here = Command::new("tshark").arg("--version").output().is_ok_and(|output| output.status.success());
+    if !here {
+        let message = "NOT TESTED: this test needs tshark (Debian: apt-get install tshark)";
+        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{message}");
+        eprintln!("{message}");
+    }
+    here
+}
+
+/// Hands every frame of `file` to `each`, in the file's order.
+///
+/// A file that breaks off is read as far as it goes.
+pub(crate) fn read(file: &Path, mut each: impl FnMut(&Row)) {
+    let mut command = Command::new("tshark");
+    command
+        .args(["-n", "-T", "fields", "-E", "separator=/t", "-E", "occurrence=a", "-E", "aggregator=,", "-r"])
+        .arg(file);
+    command.args(PREFERENCES.iter().flat_map(|preference| ["-o", preference]));
+    command.args(FIELDS.iter().flat_map(|field| ["-e", field]));
+    let mut tshark = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("cannot start tshark");
+    let mut frames = 0_u64;
+    for line in BufReader::new(tshark.stdout.take().unwrap()).lines() {
+        each(&Row::from_line(&line.unwrap()));
+        frames += 1;
+    }
+    let mut complaint = String::new();
+    tshark.stderr.take().unwrap().read_to_string(&mut complaint).unwrap();
+    let succeeded = tshark.wait().unwrap().success();
+    assert!(succeeded || frames > 0, "tshark read nothing of {}: {complaint}", file.display());
+}
