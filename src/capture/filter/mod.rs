@@ -96,10 +96,13 @@ impl Filter {
     fn behind_types(&self, types: &[(usize, usize); 3], ip: impl Fn(usize, usize) -> Option<String>) -> String {
         let &[(t0, p0), (t1, p1), (t2, p2)] = types;
         let arms = |t, p, rare| ip(t, p).into_iter().chain([rare]).collect::<Vec<_>>().join(" or ");
+        // Kernels before 6.9 refuse filters of more than some 650 instructions (net.core.optmem_max).
+        let short_of_room = self.acks || self.expression.is_some();
+        let below_one = if short_of_room { is_rare(t1, p1) } else { self.rare(t1, p1) };
         format!(
             "({} and ({} or ({} and ({} or {})))) or {}",
             is_tag(t0),
-            arms(t1, p1, self.rare(t1, p1)),
+            arms(t1, p1, below_one),
             is_tag(t1),
             arms(t2, p2, is_rare(t2, p2)),
             is_tag(t2),

@@ -36,7 +36,9 @@ fn whatever_decoding_uses_passes() {
 fn bulk_data_does_not_pass() {
     for filter in [Filter::default(), acks()] {
         each_program(&filter, |link, program| {
-            for wrap in wraps().iter().filter(|wrap| wrap.link == link && !PASS_AS_A_WHOLE.contains(&wrap.name)) {
+            let looked_into =
+                |name| !PASS_AS_A_WHOLE.contains(&name) && !(filter.acks && PASS_WITH_ACKS.contains(&name));
+            for wrap in wraps().iter().filter(|wrap| wrap.link == link && looked_into(wrap.name)) {
                 for sample in samples().iter().filter(|sample| BULK.contains(&sample.name)) {
                     let passes = program.filter(&wrap.frame(&sample.bytes));
                     assert!(!passes, "{} behind {} passes {filter:?}", sample.name, wrap.name);
@@ -139,6 +141,8 @@ const PASS_AS_A_WHOLE: [&str; 11] = [
     "pppoe in qinq",
     "radiotap with padding",
 ];
+/// The same where the filter would grow too long.
+const PASS_WITH_ACKS: [&str; 4] = ["pppoe in 802.1q", "cooked pppoe in 802.1q", "mpls in 802.1q", "802.3 in 802.1q"];
 /// Where libpcap knows where the IP header is.
 const EXPRESSION_APPLIES: [&str; 8] =
     ["ethernet", "802.1q", "qinq", "old qinq", "cooked", "cooked v2", "null of linux", "raw"];
