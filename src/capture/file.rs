@@ -91,7 +91,7 @@ impl Reader {
         let capture =
             capture.map_err(|error| CaptureError::NoCapture { file: file.to_owned(), reason: words(&error) })?;
         let link = understood(capture.get_datalink(), file)?;
-        let filter = filter.program(&capture, link)?;
+        let filter = filter.program(link, capture.get_datalink().0)?;
         let name = if file == STANDARD_INPUT { "standard input".to_owned() } else { file.to_owned() };
         let interface = Interface { id, number: id.into(), link, hardware_address: None };
         Ok(Self {

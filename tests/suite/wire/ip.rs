@@ -1,7 +1,5 @@
 //! IP, TCP, UDP and ICMP in bytes. Checksums are left zero: a card may fill them in after the capture.
 
-pub(crate) const TCP_HEADER: usize = 20;
-
 /// A TCP header from port 40000 to 443, with whole words of options.
 pub(crate) fn tcp(flags: u8, options: &[u8]) -> Vec<u8> {
     let words = u8::try_from(5 + options.len() / 4).unwrap();
@@ -58,7 +56,16 @@ pub(crate) fn tcp6(flags: u8) -> Vec<u8> {
     v6(&[], 6, &tcp(flags, &[]))
 }
 
-/// An ACK without data.
-pub(crate) fn acknowledgment_only() -> [Vec<u8>; 2] {
-    [tcp4(0x10), tcp6(0x10)]
+/// ACKs without data, with and without options.
+pub(crate) fn acknowledgments() -> Vec<(&'static str, Vec<u8>)> {
+    let timestamped = tcp(0x10, &[1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2]);
+    vec![
+        ("ack", tcp4(0x10)),
+        ("ack v6", tcp6(0x10)),
+        ("ack with options", v4(&[], 0, 6, &timestamped)),
+        ("ack with options v6", v6(&[], 6, &timestamped)),
+        ("ack with options behind options", v4(&[1; 40], 0, 6, &timestamped)),
+        ("ack with the most options", v4(&[1; 40], 0, 6, &tcp(0x10, &[1; 40]))),
+        ("ack behind extensions v6", v6(&[(0, 1), (60, 2)], 6, &timestamped)),
+    ]
 }

@@ -135,7 +135,7 @@ fn others() -> Vec<Wrap> {
         wrap(
             "prism",
             Link::WifiPrism,
-            &[&[0x44, 0, 0, 0, 16, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1], &[0x08, 0x01], STATION, SNAP],
+            &[&[0x44, 0, 0, 0, 144, 0, 0, 0], &[1; 136], &[0x08, 0x01], STATION, SNAP],
             &[T4],
             &[T6],
         ),

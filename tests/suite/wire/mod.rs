@@ -4,9 +4,9 @@ mod ip;
 mod links;
 mod samples;
 
-pub(crate) use ip::{TCP_HEADER, acknowledgment_only, tcp, tcp4, tcp6, udp, v4, v6};
-pub(crate) use links::{Wrap, wraps};
-pub(crate) use samples::{Expected, Sample, samples};
+pub(crate) use ip::{acknowledgments, tcp4, tcp6};
+pub(crate) use links::wraps;
+pub(crate) use samples::{Expected, samples};
 
 use tcp_handshake_exporter::decode::{Skip, decode};
 use tcp_handshake_exporter::frame::{Frame, Interface, Link};

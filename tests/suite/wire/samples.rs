@@ -20,12 +20,6 @@ pub(crate) enum Expected {
     Passed(Skip),
 }
 
-impl Sample {
-    pub(crate) fn is_v4(&self) -> bool {
-        self.bytes[0] >> 4 == 4
-    }
-}
-
 pub(crate) fn samples() -> Vec<Sample> {
     let all = [segments(), icmp_errors(), passed_over(), tunnels()].concat();
     all.into_iter().map(|(name, bytes, expected)| Sample { name, bytes, expected }).collect()
