@@ -11,7 +11,7 @@ mod timeouts;
 use std::collections::BTreeSet;
 
 use crate::forge::{Format, Link, capture, story};
-use crate::oracle::{self, IN_TRANSIT};
+use crate::oracle::{self, ELSEWHERE, IN_TRANSIT};
 
 /// Who is who in these stories: client, server, another server, router, a host that forwards.
 const NAMES: &str = "
@@ -44,7 +44,8 @@ fn judged_in(link: Link, local: &[&str], text: &str, expected: &str) {
     }
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), capture(&story(&format!("{NAMES}{text}")), link, Format::PLAIN, 65_535)).unwrap();
-    let addresses: Vec<_> = local.iter().map(|address| address.parse().unwrap()).collect();
+    let mut addresses: Vec<_> = local.iter().map(|address| address.parse().unwrap()).collect();
+    addresses.push(ELSEWHERE);
     let table = oracle::judge(&oracle::facts(file.path()), &addresses);
     let expected: BTreeSet<String> =
         expected.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();

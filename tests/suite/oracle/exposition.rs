@@ -1,6 +1,7 @@
 //! What the program shows for a capture file, read back from the text format 0.0.4.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::process::Command;
 
@@ -62,8 +63,11 @@ fn label(text: &str) -> Option<(&str, &str)> {
     Some((name, value.strip_prefix('"')?.strip_suffix('"')?))
 }
 
-/// The argument under which a capture shows every attempt in transit, even where its link header hints at more: the
-/// host has one address, which no capture here has.
+/// An address that no capture here has. A host of which only that is known sees every attempt in transit, even where
+/// the link header hints at more.
+pub(crate) const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 255));
+
+/// The argument that says so.
 pub(crate) const IN_TRANSIT: &str = "--capture.local 203.0.113.255/32";
 
 /// The same page by server alone, where nothing was said of local addresses and vantages are a guess: each set counts

@@ -144,7 +144,9 @@ fn packet(row: &Row) -> Option<Packet> {
     }
 }
 
+/// A segment whose header is there to its last field; options and data may be cut off.
 fn segment(row: &Row, version: &str) -> Option<Segment> {
+    row.first("tcp.urgent_pointer")?;
     Some(Segment {
         from: SocketAddr::new(address(row, version, "src", 0)?, row.number("tcp.srcport")?),
         to: SocketAddr::new(address(row, version, "dst", 0)?, row.number("tcp.dstport")?),

@@ -18,7 +18,7 @@ use std::path::Path;
 pub(crate) use compare::{Agreement, compare};
 pub(crate) use counts::{Counts, Table, without_reporters};
 use exposition::parse;
-pub(crate) use exposition::{IN_TRANSIT, Shown, by_server, page};
+pub(crate) use exposition::{ELSEWHERE, IN_TRANSIT, Shown, by_server, page};
 pub(crate) use facts::Fact;
 pub(crate) use labels::Set;
 

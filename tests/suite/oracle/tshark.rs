@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// The fields asked for, by the names that `tshark -G fields` lists.
-const FIELDS: [&str; 25] = [
+const FIELDS: [&str; 26] = [
     "frame.time_epoch",
     "frame.protocols",
     "eth.src",
@@ -32,6 +32,7 @@ const FIELDS: [&str; 25] = [
     "tcp.ack",
     "tcp.flags",
     "tcp.len",
+    "tcp.urgent_pointer",
     "tcp.options.timestamp.tsval",
 ];
 
