@@ -18,6 +18,7 @@ mod live;
 mod packets;
 mod program;
 mod readme;
+mod rules;
 mod stories;
 mod traffic;
 mod wire;
