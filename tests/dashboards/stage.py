@@ -232,7 +232,9 @@ class Stage:
     def run(self, host, name, command):
         log = (self.folder / f"{name}.log").open("w")
         words = ["ip", "netns", "exec", self.prefix + host, *map(str, command)]
-        self.processes[name] = subprocess.Popen(words, stdout=log, stderr=log)
+        # They end with the stage, even where it is killed.
+        self.processes[name] = subprocess.Popen(
+            words, stdout=log, stderr=log, preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
 
     def ip(self, host, lines):
         call(["ip", "-netns", self.prefix + host, "-batch", "-"], lines)
@@ -355,6 +357,7 @@ def move(door):
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
+PR_SET_PDEATHSIG = 1
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 SYN = 0x02
 

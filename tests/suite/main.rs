@@ -11,12 +11,14 @@
 mod accounting;
 mod captures;
 mod conversations;
+mod dashboards;
 mod decoding;
 mod house;
 mod lab;
 mod live;
 mod packets;
 mod program;
+mod promql;
 mod readme;
 mod stories;
 mod traffic;
