@@ -89,8 +89,9 @@ FAULTS = """
 flush chain inet stage forward
 table inet stage {
   chain forward {
-    # The way there: one client's SYNs are dropped.
+    # The way there: one client's SYNs are dropped; and another's to a server that never saw it before.
     iifname "batch-1" tcp dport 3306 tcp flags & (syn | ack) == syn drop
+    iifname "web-2" tcp dport 5432 tcp flags & (syn | ack) == syn drop
     # The way back: SYN/ACKs to one client are dropped.
     oifname "web-2" tcp sport 6379 tcp flags & (syn | ack) == (syn | ack) drop
     # A lossy line.
@@ -321,6 +322,8 @@ class Stage:
         loop.remove_reader(stuck)
         # A machine is taken away: its clients do not know yet.
         self.start(self.connects("web-1", NOBODY, 8500, 1.0, 1, 4))
+        # A new client of a server, which the router does not know of.
+        self.start(self.connects("web-2", HOSTS["db-2"][0], 5432, 1.0, 1, 4))
         # A flood from addresses that do not exist, to a port that the host drops.
         self.nft("cache-1", FLOODED)
         self.start(self.flood("office", 24, 7000))

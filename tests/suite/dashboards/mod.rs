@@ -84,7 +84,7 @@ fn panels_have_units_and_descriptions() {
             let at = format!("{}, panel {} {}", board.name, panel["id"], panel["title"]);
             assert!(ids.insert(panel["id"].to_string()), "{at}: the id is another panel's");
             assert!(!text(panel, "title").is_empty(), "{at}: title");
-            assert!(text(panel, "description").ends_with('.'), "{at}: a description is a sentence");
+            assert!(text(panel, "description").ends_with(['.', '?']), "{at}: a description is a sentence");
             assert!(!text(&panel["fieldConfig"]["defaults"], "unit").is_empty(), "{at}: unit");
             let sources = [panel].into_iter().chain(list(panel, "targets")).map(|owner| &owner["datasource"]["uid"]);
             assert!(

@@ -38,15 +38,43 @@ fn every_panel_shows_data_of_a_real_prometheus() {
 
     ask_on_stage(folder.path());
 
+    let answer = |number: usize| fs::read_to_string(folder.path().join(format!("{number}.answer"))).unwrap();
     let mut silent = vec![];
     for (number, query) in queries.iter().enumerate() {
-        let answer = fs::read_to_string(folder.path().join(format!("{number}.answer"))).unwrap();
+        let answer = answer(number);
         assert!(!answer.contains("query error"), "{}:\n{answer}", query.at);
         if !answer.lines().any(|line| line.contains(" => ") && !line.contains("=> NaN")) {
             silent.push(&query.at);
         }
     }
     assert!(silent.is_empty(), "no data: {silent:#?}");
+    let breaks =
+        queries.iter().position(|query| query.at.starts_with("path") && query.at.contains("\"Where it breaks\""));
+    assert_where_it_breaks(&answer(breaks.unwrap()));
+}
+
+/// The faults of the stage, as the dashboard's codes for them.
+fn assert_where_it_breaks(answer: &str) {
+    const FINE: u8 = 0;
+    const LOST_THERE: u8 = 1;
+    const SILENT: u8 = 2;
+    const LOST_BACK: u8 = 3;
+    const REFUSED: u8 = 4;
+    const REJECTED: u8 = 6;
+    for (client, server, port, code) in [
+        ("web-1", "db-1", 3306, FINE),
+        ("web-1", "cache-1", 6379, FINE),
+        ("batch-1", "db-1", 3306, LOST_THERE),
+        // The server's host never saw this client.
+        ("web-2", "db-2", 5432, LOST_THERE),
+        ("web-1", "api-1", 8080, SILENT),
+        ("web-2", "cache-1", 6379, LOST_BACK),
+        ("batch-1", "api-1", 8443, REFUSED),
+        ("batch-1", "api-1", 9200, REJECTED),
+    ] {
+        let line = format!("{{instance=\"{client}\", port=\"{port}\", server=\"{server}\"}} => {code} ");
+        assert!(answer.contains(&line), "{line}\n{answer}");
+    }
 }
 
 /// Has every query in the folder asked beside the Prometheus; the answers lie beside the queries.
