@@ -1,0 +1,89 @@
+//! The stage: hosts with real faults, exporters that watch them, a Prometheus that scrapes these; and every query of every
+//! panel asked there.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::board::{Board, sent};
+use crate::lab::Laboratory;
+use crate::program::{file, has_tool, printed, said};
+
+/// What a page with everything chosen sends for its variables.
+pub(super) const VALUES: [(&str, &str); 11] = [
+    ("job", ".+"),
+    ("instance", ".+"),
+    ("server", ".+"),
+    ("vantage", "client"),
+    ("port", ".+"),
+    ("peer", ".+"),
+    ("against", "10s"),
+    ("__rate_interval", "12s"),
+    ("__rate_interval_ms", "12000"),
+    ("__range", "30s"),
+    ("__range_ms", "30000"),
+];
+
+#[test]
+fn every_panel_shows_data_of_a_real_prometheus() {
+    let test = "every_panel_shows_data_of_a_real_prometheus";
+    if Laboratory::open(test).is_none() || !["prometheus", "promtool", "python3"].into_iter().all(has_tool) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let queries: Vec<_> = Board::all().iter().flat_map(Board::queries).collect();
+    for (number, query) in queries.iter().enumerate() {
+        fs::write(folder.path().join(number.to_string()), sent(&query.expression, &VALUES)).unwrap();
+    }
+
+    ask_on_stage(folder.path());
+
+    let answer = |number: usize| fs::read_to_string(folder.path().join(format!("{number}.answer"))).unwrap();
+    let mut silent = vec![];
+    for (number, query) in queries.iter().enumerate() {
+        let answer = answer(number);
+        assert!(!answer.contains("query error"), "{}:\n{answer}", query.at);
+        if !answer.lines().any(|line| line.contains(" => ") && !line.contains("=> NaN")) {
+            silent.push(&query.at);
+        }
+    }
+    assert!(silent.is_empty(), "no data: {silent:#?}");
+    let breaks =
+        queries.iter().position(|query| query.at.starts_with("path") && query.at.contains("\"Where it breaks\""));
+    assert_where_it_breaks(&answer(breaks.unwrap()));
+}
+
+/// The faults of the stage, as the dashboard's codes for them.
+fn assert_where_it_breaks(answer: &str) {
+    const FINE: u8 = 0;
+    const LOST_THERE: u8 = 1;
+    const SILENT: u8 = 2;
+    const LOST_BACK: u8 = 3;
+    const REFUSED: u8 = 4;
+    const REJECTED: u8 = 6;
+    for (client, server, port, code) in [
+        ("web-1", "db-1", 3306, FINE),
+        ("web-1", "cache-1", 6379, FINE),
+        ("batch-1", "db-1", 3306, LOST_THERE),
+        // The server's host never saw this client.
+        ("web-2", "db-2", 5432, LOST_THERE),
+        ("web-1", "api-1", 8080, SILENT),
+        ("web-2", "cache-1", 6379, LOST_BACK),
+        ("batch-1", "api-1", 8443, REFUSED),
+        ("batch-1", "api-1", 9200, REJECTED),
+    ] {
+        let line = format!("{{instance=\"{client}\", port=\"{port}\", server=\"{server}\"}} => {code} ");
+        assert!(answer.contains(&line), "{line}\n{answer}");
+    }
+}
+
+/// Has every query in the folder asked beside the Prometheus; the answers lie beside the queries.
+fn ask_on_stage(folder: &Path) {
+    let asking = "cd \"$1\"; for query in *; do \
+                  promtool query instant http://127.0.0.1:9090 \"$(cat \"$query\")\" >\"$query.answer\" 2>&1; done; true";
+    let mut stage = Command::new("python3");
+    stage.arg(file("tests/dashboards/stage.py")).args(["--exporter", env!("CARGO_BIN_EXE_tcp_handshake_exporter")]);
+    stage.args(["--scrape", "1", "--healthy", "16", "--faults", "24", "--", "sh", "-c", asking, "sh"]).arg(folder);
+    let output = stage.output().unwrap();
+    assert!(output.status.success(), "{}{}", printed(&output), said(&output));
+}
