@@ -14,6 +14,7 @@ mod agreement;
 mod captures;
 mod conversations;
 mod decoding;
+mod files;
 mod filtering;
 mod forge;
 mod golden;
