@@ -44,17 +44,17 @@ pub enum CaptureError {
         reason: String,
     },
     /// The file holds something else.
-    #[error("{file} is no capture file: expected pcap or pcapng ({reason})")]
+    #[error("{file} is no capture file: expected pcap or pcapng, as it is or compressed by gzip or zstd ({reason})")]
     NoCapture {
         /// The file.
         file: String,
-        /// In libpcap's words.
+        /// What it is instead.
         reason: String,
     },
     /// The link layer is not understood.
     #[error(
         "{place} has link type {link}, which is not understood (understood are: Ethernet, Linux cooked v1 and v2, \
-         BSD loopback, raw IP)"
+         BSD loopback, raw IP, PPP, Cisco HDLC, IEEE 802.11, LLC, PFLOG, NFLOG, PPI, PKTAP)"
     )]
     Link {
         /// The interface or file.

@@ -7,7 +7,6 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pcap::{Active, Capture, Precision};
 
 use super::error::{CaptureError, words};
-use super::file::{BATCH, frame_of};
 use super::filter::Filter;
 use super::link::{LINUX_SLL2, understood};
 use super::merge::Merger;
@@ -248,6 +247,17 @@ fn open_capture(name: &str, id: u16, options: &LiveOptions) -> Result<(Capture<A
     Ok((capture, Interface { id, number: id.into(), link, hardware_address }))
 }
 
+/// Opened with nanosecond precision, so the microseconds field holds nanoseconds.
+fn frame_of<'a>(packet: &pcap::Packet<'a>, interface: &'a Interface) -> Frame<'a> {
+    let time = packet.header.ts;
+    Frame {
+        at: Timestamp::from_parts(time.tv_sec, time.tv_usec),
+        interface,
+        wire_length: packet.header.len,
+        bytes: packet.data,
+    }
+}
+
 fn explain(name: &str, reason: &str) -> CaptureError {
     let interface = name.to_owned();
     let says = |words: &str| reason.to_lowercase().contains(words);
@@ -281,4 +291,6 @@ const HOLD: Duration = Duration::from_millis(250);
 const REOPEN: Duration = Duration::from_secs(1);
 /// How often it is looked whether interfaces are up.
 const LOOK: Duration = Duration::from_secs(1);
+/// How many frames are handed over in one go: few enough that a scrape never waits long.
+const BATCH: usize = 2048;
 const MAX_HELD: usize = 65_536;

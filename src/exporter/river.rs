@@ -17,6 +17,8 @@ pub(super) struct River {
     tracker: Tracker,
     labels: Labels,
     ports: Vec<PortRange>,
+    /// Whether ACKs are wanted; a file has them anyway.
+    acks: bool,
     idle_timeout: Duration,
     /// When the last packet was met, by its own word.
     met: Timestamp,
@@ -33,6 +35,7 @@ impl River {
             tracker: Tracker::new(counting.limits),
             labels: Labels::new(locality, counting.peers.clone(), Sets::new(counting.max_sets)),
             ports: counting.ports.clone(),
+            acks: counting.filter.acks,
             idle_timeout: counting.idle_timeout,
             met: start,
             next_expiry: start,
@@ -93,6 +96,9 @@ impl River {
 
     /// Whether the packet belongs to attempts to a port that counts; of a RST either end may be the server.
     fn wants(&self, packet: &Packet) -> bool {
+        if matches!(packet, Packet::Segment(segment) if segment.flags == Flags::ACK) && !self.acks {
+            return false;
+        }
         let wanted = |port| self.ports.iter().any(|range| range.contains(port));
         self.ports.is_empty()
             || match packet {

@@ -15,6 +15,7 @@ mod captures;
 mod conversations;
 mod dashboards;
 mod decoding;
+mod files;
 mod filtering;
 mod forge;
 mod golden;

@@ -6,12 +6,14 @@
 
 mod absolute;
 mod plain;
+mod sieve;
 
 use pcap::{Activated, Active, BpfProgram, Capture, Linktype};
 
 use super::error::{CaptureError, words};
 use crate::frame::Link;
 use absolute::{is_rare, is_tag, types};
+pub(super) use sieve::Sieve;
 
 /// What is to pass.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -39,6 +41,13 @@ impl Filter {
         let capture = Capture::dead(Linktype(number)).map_err(dead)?;
         let text = self.checked(&capture, link)?;
         capture.compile(&text, true).map_err(|error| self.complaint(&error, &text))
+    }
+
+    /// Whether the user's expression compiles for anything.
+    pub(super) fn check(&self) -> Result<(), CaptureError> {
+        let Some(expression) = &self.expression else { return Ok(()) };
+        let capture = Capture::dead(Linktype::ETHERNET).map_err(|error| self.complaint(&error, ""))?;
+        capture.compile(expression, true).map(drop).map_err(|error| self.complaint(&error, expression))
     }
 
     /// The whole expression, after a look at the user's part alone: so an error is about what the user wrote.

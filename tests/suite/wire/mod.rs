@@ -1,10 +1,11 @@
 //! Packets in bytes, right and odd ones, and all that can stand before them: what decoding and filtering are held to.
 
+pub(crate) mod files;
 mod ip;
 mod links;
 mod samples;
 
-pub(crate) use ip::{acknowledgments, tcp4, tcp6};
+pub(crate) use ip::{acknowledgments, tcp4, tcp6, udp, v4};
 pub(crate) use links::wraps;
 pub(crate) use samples::{Expected, samples};
 

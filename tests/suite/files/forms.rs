@@ -1,0 +1,132 @@
+//! Files that are whole.
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::{diagnose_bytes, diagnose_input};
+use crate::wire::files::{block, interface, packet, pcap, record, section, words};
+use crate::wire::{tcp4, udp, v4};
+
+#[test]
+fn a_compressed_file_is_read_like_the_file_itself() {
+    let plain = conversation();
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(&plain).unwrap();
+    let gzip = gzip.finish().unwrap();
+    // As `cat a.gz b.gz` makes them: several members, of which the second goes on where the first stopped.
+    let (first, second) = plain.split_at(50);
+    let halves = [first, second].map(|half| {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+        gzip.write_all(half).unwrap();
+        gzip.finish().unwrap()
+    });
+    let zstandard = zstd::encode_all(&plain[..], 3).unwrap();
+    let frames = [first, second].map(|half| zstd::encode_all(half, 1).unwrap());
+    let wanted = diagnose_bytes(&plain, &[]);
+    assert_eq!((wanted.code, wanted.attempts(), wanted.packets()), (0, 1.0, 3.0), "{}", wanted.words);
+    for file in [gzip, halves.concat(), zstandard, frames.concat()] {
+        let found = diagnose_bytes(&file, &[]);
+        assert_eq!((found.code, found.attempts(), found.packets()), (0, 1.0, 3.0), "{}", found.words);
+        let found = diagnose_input(&file);
+        assert_eq!((found.code, found.attempts(), found.packets()), (0, 1.0, 3.0), "{}", found.words);
+    }
+}
+
+#[test]
+fn interfaces_of_one_file_have_link_types_and_clocks_of_their_own() {
+    let ethernet = |packet: Vec<u8>| [&[2; 12][..], &[8, 0], &packet].concat();
+    let file = [
+        section(),
+        interface(1, 6, 0),
+        interface(101, 9, 0),
+        block(5, &[0; 8]),
+        // In units of 1/1024 s, an hour behind the others.
+        interface(228, 0x80 | 10, 3600),
+        packet(0, 1_700_000_000_000_000, &ethernet(tcp4(2))),
+        packet(1, 1_700_000_000_250_000_000, &answer()),
+        packet(2, (1_700_000_000 - 3600) * 1024 + 512, &tcp4(4)),
+        // Another section begins anew.
+        section(),
+        interface(147, 6, 0),
+        packet(0, 1_700_000_001_000_000, &[0; 40]),
+    ]
+    .concat();
+    let said = diagnose_bytes(&file, &[]);
+    assert_eq!((said.code, said.packets(), said.attempts()), (0, 4.0, 1.0), "{}", said.words);
+    assert_eq!(said.sum("tcp_handshake_latency_seconds_sum"), 0.25);
+    assert_eq!(said.sum("tcp_handshake_rsts_total"), 1.0);
+    assert_eq!(said.undecodable("link_type"), 1.0);
+    assert_eq!(said.sum("tcp_handshake_exporter_last_packet_timestamp_seconds"), 1_700_000_001.0);
+}
+
+#[test]
+fn old_kinds_of_blocks_and_files_are_read() {
+    let syn = tcp4(2);
+    let length = u32::try_from(syn.len()).unwrap();
+    let old = [words(&[0, 0x0006_0a24, 0x181e_4000, length, length]), syn.clone()].concat();
+    let simple = [words(&[length]), answer()].concat();
+    let blocks = [section(), interface(101, 6, 0), block(2, &old), block(3, &simple)].concat();
+    // Alexey Kuznetzov's, with eight bytes more before each packet; and one of 1996 with its lengths swapped.
+    let modified =
+        [words(&[0xa1b2_cd34, 0x0004_0002, 0, 0, 65_535, 101, 7, 0, length, length, 2, 0]), syn.clone()].concat();
+    let ancient = [words(&[0xa1b2_c3d4, 0x0002_0002, 0, 0, 68, 101, 7, 0, length + 900, length]), syn].concat();
+    for file in [blocks, modified, ancient] {
+        let said = diagnose_bytes(&file, &[]);
+        assert_eq!((said.code, said.attempts()), (0, 1.0), "{}", said.words);
+    }
+}
+
+#[test]
+fn a_big_machine_s_file_is_read() {
+    let turned = |bytes: &[u8]| bytes.chunks(4).flat_map(|word| word.iter().rev().copied()).collect::<Vec<u8>>();
+    let mut header = turned(&words(&[0xa1b2_3c4d, 0, 0, 0, 65_535, 101, 7, 999_999_999, 40, 40]));
+    header[4..8].copy_from_slice(&[0, 2, 0, 4]);
+    let said = diagnose_bytes(&[header, tcp4(2)].concat(), &[]);
+    assert_eq!((said.code, said.attempts()), (0, 1.0), "{}", said.words);
+    assert_eq!(said.sum("tcp_handshake_exporter_last_packet_timestamp_seconds"), 7.999_999_999);
+}
+
+#[test]
+fn every_packet_of_a_file_is_counted_and_tunnels_by_name() {
+    let frames =
+        [tcp4(2), v4(&[], 0, 47, &[0; 8]), v4(&[], 0, 17, &udp(4789, &[0; 60])), tcp4(2)[..30].to_vec(), tcp4(16)];
+    let said = diagnose_bytes(&pcap(101, &frames), &[]);
+    assert_eq!((said.code, said.packets(), said.attempts()), (0, 5.0, 1.0), "{}", said.words);
+    let reasons = ["gre", "vxlan", "truncated"].map(|reason| said.undecodable(reason));
+    assert_eq!(reasons, [1.0; 3]);
+    assert_eq!(said.sum("tcp_handshake_exporter_undecodable_packets_total"), 3.0);
+}
+
+#[test]
+fn an_expression_keeps_segments_out_of_a_file_s_count_and_nothing_else() {
+    let frames = [tcp4(2), v4(&[], 0, 47, &[0; 8])];
+    let file = pcap(101, &frames);
+    for (expression, attempts) in [("port 443", 1.0), ("port 444", 0.0)] {
+        let said = diagnose_bytes(&file, &["--capture.filter", expression]);
+        assert_eq!((said.code, said.attempts(), said.undecodable("gre")), (0, attempts, 1.0), "{}", said.words);
+    }
+}
+
+#[test]
+fn a_pipe_is_read_as_it_is_written() {
+    let mut file = conversation();
+    file.extend(record(1_700_000_009, &tcp4(2)));
+    let said = diagnose_input(&file);
+    assert_eq!((said.code, said.packets(), said.attempts()), (0, 4.0, 1.0), "{}", said.words);
+}
+
+/// SYN, SYN/ACK, ACK.
+fn conversation() -> Vec<u8> {
+    pcap(101, &[tcp4(2), answer(), tcp4(16)])
+}
+
+/// The SYN/ACK to a SYN.
+fn answer() -> Vec<u8> {
+    let mut answer = tcp4(0x12);
+    answer[12..20].rotate_left(4);
+    answer[20..24].rotate_left(2);
+    answer[28..32].copy_from_slice(&101_u32.to_be_bytes());
+    answer
+}

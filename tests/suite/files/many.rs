@@ -1,0 +1,51 @@
+//! Many files at once.
+
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+
+use super::{command, said};
+use crate::wire::files::{record, words};
+use crate::wire::tcp4;
+
+#[test]
+fn more_files_than_may_be_open_at_once_are_read_in_the_order_of_their_packets() {
+    let folder = tempfile::tempdir().unwrap();
+    let files: Vec<PathBuf> = (0..FILES)
+        .map(|nth| {
+            let path = folder.path().join(format!("{nth}.pcap"));
+            // The first file is the last to end, and each begins before the one before it has ended.
+            let begin = 1_700_000_000 + (FILES - nth) * 5;
+            let mut bytes = words(&[0xa1b2_c3d4, 0x0004_0002, 0, 0, 65_535, 101]);
+            for second in [begin, begin + 8] {
+                bytes.extend(record(second, &syn(nth)));
+            }
+            std::fs::write(&path, bytes).unwrap();
+            path
+        })
+        .collect();
+    let names: Vec<_> = files.iter().map(PathBuf::as_path).collect();
+    let mut command = command(&names, &["--labels.max-sets", "5"]);
+    limit_descriptors(&mut command);
+    let said = said(&command.output().unwrap());
+    assert_eq!((said.code, &said.words[..]), (0, ""), "{}", said.words);
+    assert_eq!(said.attempts(), f64::from(FILES));
+    assert_eq!(said.sum("tcp_handshake_syns_total"), f64::from(2 * FILES));
+    assert_eq!(said.sum("tcp_handshake_exporter_clock_steps_total"), 0.0, "the packets came out of order");
+}
+
+/// A SYN of its own.
+fn syn(nth: u32) -> Vec<u8> {
+    let mut syn = tcp4(2);
+    syn[24..28].copy_from_slice(&nth.to_be_bytes());
+    syn
+}
+
+/// To fewer than there are files.
+fn limit_descriptors(command: &mut std::process::Command) {
+    let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
+    let program = command.get_program().to_owned();
+    *command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""]).arg(program).args(arguments).arg0("sh");
+}
+
+const FILES: u32 = 300;
