@@ -12,6 +12,7 @@ mod accounting;
 mod captures;
 mod conversations;
 mod decoding;
+mod diagnose;
 mod house;
 mod lab;
 mod live;
