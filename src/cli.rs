@@ -1,8 +1,10 @@
 //! The command line: flags, each also an environment variable, made into a typed configuration at once.
 
+mod diagnose;
+mod values;
+
 use std::time::Duration;
 
-use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
@@ -11,13 +13,16 @@ use crate::handshake::Limits;
 use crate::http::ListenAddress;
 use crate::labels::{PeerGroup, Peers, network};
 use crate::metrics::Bounds;
+use diagnose::DiagnoseFlags;
+pub use diagnose::{Diagnose, Output};
+use values::{bounds, buffer_size, idle_timeout, max_attempts, max_sets, port_range, telemetry_path, timeout};
 
 /// What the program is to do.
 #[derive(Debug)]
 pub enum Task {
     /// Sniff, or read captures, and serve /metrics.
     Serve(Box<Serve>),
-    /// Read captures, print what /metrics would show, and end.
+    /// Read captures, or sniff for a while, say what is wrong, and end.
     Diagnose(Box<Diagnose>),
     /// List what can be sniffed.
     Interfaces,
@@ -38,17 +43,6 @@ pub struct Serve {
     pub max_requests: usize,
     /// Whether the exporter's own metrics are left out.
     pub disable_exporter_metrics: bool,
-    /// How to log.
-    pub log: Log,
-}
-
-/// The same from files, once.
-#[derive(Debug)]
-pub struct Diagnose {
-    /// The capture files.
-    pub files: Vec<String>,
-    /// How to judge and name attempts.
-    pub counting: Counting,
     /// How to log.
     pub log: Log,
 }
@@ -154,7 +148,7 @@ struct Flags {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Read capture files, print what /metrics would show after them, and end
+    /// Read capture files, or sniff for a while, say in words what is wrong, and end: with status 3 if something is
     Diagnose(Box<DiagnoseFlags>),
     /// List what can be sniffed: name, addresses, state, link type
     Interfaces,
@@ -276,26 +270,6 @@ struct LogFlags {
     format: LogFormat,
 }
 
-#[derive(Args)]
-struct DiagnoseFlags {
-    /// Capture files (pcap, pcapng, "-" for standard input)
-    #[arg(value_name = "FILE", required = true)]
-    files: Vec<String>,
-    /// What to print
-    #[arg(long, value_name = "FORMAT")]
-    output: OutputFormat,
-    #[command(flatten)]
-    counting: CountingFlags,
-    #[command(flatten)]
-    log: LogFlags,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum OutputFormat {
-    /// What /metrics would show
-    Metrics,
-}
-
 impl From<Flags> for Task {
     fn from(flags: Flags) -> Self {
         match flags.command {
@@ -308,10 +282,7 @@ impl From<Flags> for Task {
                 disable_exporter_metrics: flags.web.disable_exporter_metrics,
                 log: flags.log.into(),
             })),
-            Some(Command::Diagnose(flags)) => {
-                let DiagnoseFlags { files, output: OutputFormat::Metrics, counting, log } = *flags;
-                Self::Diagnose(Box::new(Diagnose { files, counting: counting.into(), log: log.into() }))
-            }
+            Some(Command::Diagnose(flags)) => Self::Diagnose(Box::new((*flags).into())),
             Some(Command::Interfaces) => Self::Interfaces,
         }
     }
@@ -351,56 +322,4 @@ impl From<LogFlags> for Log {
     fn from(flags: LogFlags) -> Self {
         Self { level: flags.level, format: flags.format }
     }
-}
-
-fn port_range(text: &str) -> Result<PortRange, String> {
-    let (first, last) = text.split_once('-').unwrap_or((text, text));
-    let port = |text: &str| text.trim().parse::<u16>();
-    match (port(first), port(last)) {
-        (Ok(first), Ok(last)) if first <= last => Ok(PortRange { first, last }),
-        _ => Err("write a port from 0 to 65535, or a range such as 8000-8099".to_owned()),
-    }
-}
-
-fn buffer_size(text: &str) -> Result<i32, String> {
-    let size: ByteSize = text.parse().map_err(|_| "write a size such as 16MiB".to_owned())?;
-    let bytes = i32::try_from(size.as_u64()).ok().filter(|bytes| *bytes >= 65_536);
-    bytes.ok_or_else(|| "the ring must have at least 64KiB and less than 2GiB".to_owned())
-}
-
-fn timeout(text: &str) -> Result<Duration, String> {
-    let range = Duration::from_millis(100)..=Duration::from_secs(600);
-    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    range.contains(&duration).then_some(duration).ok_or_else(|| "write a duration from 100ms to 10m".to_owned())
-}
-
-fn idle_timeout(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    (duration >= Duration::from_secs(600))
-        .then_some(duration)
-        .ok_or_else(|| "write a duration of at least 10m".to_owned())
-}
-
-fn max_attempts(text: &str) -> Result<usize, String> {
-    in_range(text, 16..=16_777_216)
-}
-
-fn max_sets(text: &str) -> Result<usize, String> {
-    in_range(text, 1..=1_000_000)
-}
-
-fn in_range(text: &str, range: std::ops::RangeInclusive<usize>) -> Result<usize, String> {
-    let number = text.parse().ok().filter(|number| range.contains(number));
-    number.ok_or_else(|| format!("write a number from {} to {}", range.start(), range.end()))
-}
-
-fn bounds(text: &str) -> Result<Bounds, String> {
-    let number = |text: &str| text.trim().parse::<f64>().map_err(|_| format!("`{text}` is no number of seconds"));
-    let seconds = text.split(',').filter(|part| !part.trim().is_empty()).map(number).collect::<Result<_, _>>()?;
-    Bounds::new(seconds)
-}
-
-fn telemetry_path(text: &str) -> Result<String, String> {
-    let fits = text.starts_with('/') && text.len() > 1 && !text.starts_with("/-/");
-    fits.then(|| text.to_owned()).ok_or_else(|| "write a path such as /metrics".to_owned())
 }

@@ -18,6 +18,8 @@ pub mod handshake;
 pub mod labels;
 /// The table of series and the numbers.
 pub mod metrics;
+/// What is wrong, where, and what to do next.
+pub mod diagnosis;
 /// Pages over HTTP.
 pub mod http;
 /// Flags to a typed configuration.

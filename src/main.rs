@@ -7,7 +7,7 @@ use tcp_handshake_exporter::{cli, exporter};
 #[allow(clippy::print_stderr, reason = "the one place where an error leaves the program")]
 fn main() -> ExitCode {
     match exporter::run(cli::task()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             eprintln!("tcp_handshake_exporter: {error:#}");
             ExitCode::FAILURE

@@ -35,6 +35,8 @@ pub struct Segment {
     pub hop_limit: u8,
     /// Bytes of data it says it carries, whether they were captured or not.
     pub payload_length: u16,
+    /// Whether ECE and CWR are both set: of a SYN, that it asks for ECN (RFC 3168 section 6.1.1).
+    pub ecn_setup: bool,
 }
 
 /// An ICMP or ICMPv6 error message, and the TCP segment it is about.
@@ -223,4 +225,35 @@ pub enum IcmpCode {
     ParameterProblem,
     /// Any other code of destination unreachable.
     UnreachableOther,
+}
+
+impl IcmpCode {
+    /// The code by name: a label's value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NetUnreachable => "net_unreachable",
+            Self::HostUnreachable => "host_unreachable",
+            Self::ProtocolUnreachable => "protocol_unreachable",
+            Self::PortUnreachable => "port_unreachable",
+            Self::FragmentationNeeded => "fragmentation_needed",
+            Self::SourceRouteFailed => "source_route_failed",
+            Self::NetUnknown => "net_unknown",
+            Self::HostUnknown => "host_unknown",
+            Self::SourceIsolated => "source_isolated",
+            Self::NetProhibited => "net_prohibited",
+            Self::HostProhibited => "host_prohibited",
+            Self::NetTos => "net_unreachable_for_tos",
+            Self::HostTos => "host_unreachable_for_tos",
+            Self::AdminProhibited => "admin_prohibited",
+            Self::PrecedenceViolation => "precedence_violation",
+            Self::PrecedenceCutoff => "precedence_cutoff",
+            Self::BeyondScope => "beyond_scope",
+            Self::PolicyFailed => "policy_failed",
+            Self::RejectRoute => "reject_route",
+            Self::SourceQuench => "source_quench",
+            Self::TimeExceeded => "time_exceeded",
+            Self::ParameterProblem => "parameter_problem",
+            Self::UnreachableOther => "unreachable_other",
+        }
+    }
 }

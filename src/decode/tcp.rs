@@ -30,6 +30,7 @@ pub(super) fn read(packet: &Internet<'_>, via: Via, bytes: &[u8]) -> Result<Segm
         identification: packet.identification,
         hop_limit: packet.hop_limit,
         payload_length: u16::try_from(packet.length.saturating_sub(length)).unwrap_or(u16::MAX),
+        ecn_setup: flags_byte(bytes) & ECN_SETUP == ECN_SETUP,
     })
 }
 
@@ -75,6 +76,8 @@ fn timestamp(mut options: &[u8]) -> Option<u32> {
 const FIXED: usize = 20;
 const OFFSET_AT: usize = 12;
 const FLAGS_AT: usize = 13;
+/// ECE and CWR.
+const ECN_SETUP: u8 = 0xc0;
 const END: u8 = 0;
 const NO_OPERATION: u8 = 1;
 const TIMESTAMPS: u8 = 8;

@@ -1,50 +1,54 @@
 //! The only room that sees all the others: it wires them together, runs them, and stops them.
 
 mod addresses;
+mod books;
+mod diagnose;
+mod netstat;
 mod pages;
 mod pump;
 mod river;
 
 use std::io::Write;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
-use parking_lot::Mutex;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::capture::{CaptureError, Files, Live, LiveOptions, interfaces};
-use crate::cli::{Counting, Diagnose, Log, LogFormat, Serve, Task, Watch};
+use crate::cli::{Counting, Log, LogFormat, Serve, Task, Watch};
+use crate::diagnosis::Span;
 use crate::http;
 use crate::labels::Locality;
-use crate::metrics::{About, Ledger};
 use addresses::Addresses;
-use pump::{Pump, Shared};
+use books::{Books, Shared};
+use pump::Pump;
 use river::River;
 
-/// Does what the command line asks for.
+/// Does what the command line asks for, and says with which status to end.
 ///
 /// # Errors
 ///
 /// What went wrong, in a sentence that says what to do.
-pub fn run(task: Task) -> anyhow::Result<()> {
+pub fn run(task: Task) -> anyhow::Result<ExitCode> {
     match task {
-        Task::Serve(task) => serve(&task),
-        Task::Diagnose(task) => diagnose(&task),
-        Task::Interfaces => list_interfaces(),
+        Task::Serve(task) => serve(&task).map(|()| ExitCode::SUCCESS),
+        Task::Diagnose(task) => diagnose::diagnose(&task),
+        Task::Interfaces => list_interfaces().map(|()| ExitCode::SUCCESS),
     }
 }
 
 fn serve(task: &Serve) -> anyhow::Result<()> {
     log(task.log);
     // What needs privilege is opened first, what listens to the world last.
-    let ledger = ledger(&task.counting);
-    let pump = pump(task, Arc::clone(&ledger))?;
-    let listeners = task.listen.iter().map(http::ListenAddress::bind).collect::<Result<Vec<_>, _>>()?;
     let live = matches!(task.source, Watch::Interfaces(..));
+    let books = Books::open(&task.counting, if live { Span::Recent } else { Span::Whole });
+    let pump = pump(&task.source, &task.counting, Arc::clone(&books))?;
+    let listeners = task.listen.iter().map(http::ListenAddress::bind).collect::<Result<Vec<_>, _>>()?;
     let ready = Arc::new(AtomicBool::new(live));
-    let exposition = pages::exposition(&ledger, !task.disable_exporter_metrics)?;
+    let exposition = pages::exposition(&books, !task.disable_exporter_metrics)?;
     let routes = pages::routes(task, exposition, Arc::clone(&ready))?;
     for listener in &listeners {
         let address = listener.local_addr()?;
@@ -103,20 +107,6 @@ async fn death(result: oneshot::Receiver<Result<(), CaptureError>>) -> anyhow::E
     }
 }
 
-fn diagnose(task: &Diagnose) -> anyhow::Result<()> {
-    log(task.log);
-    let source = Box::new(Files::open(&task.files, &task.counting.filter)?);
-    let locality = Locality::of_file(task.counting.local.clone());
-    let ledger = ledger(&task.counting);
-    let mut pump = Pump::new(source, River::new(&task.counting, locality, None), Arc::clone(&ledger));
-    let broken = pump.run(&AtomicBool::new(false))?;
-    tell_of_broken(&broken);
-    let text = pages::exposition(&ledger, true)?.text()?;
-    std::io::stdout().write_all(&text).context("cannot write to standard output")?;
-    anyhow::ensure!(broken.is_empty(), "what was whole is counted above; the rest of the broken files is lost");
-    Ok(())
-}
-
 fn list_interfaces() -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let link = |name: &str| interfaces::link_type(name).unwrap_or_else(|| "?".to_owned());
@@ -137,36 +127,21 @@ fn list_interfaces() -> anyhow::Result<()> {
 }
 
 /// Opens the source; with it comes how to tell what is local, now and later.
-fn pump(task: &Serve, ledger: Shared) -> Result<Pump, CaptureError> {
-    let (counting, filter) = (&task.counting, task.counting.filter.clone());
-    match &task.source {
+fn pump(source: &Watch, counting: &Counting, books: Shared) -> Result<Pump, CaptureError> {
+    let filter = counting.filter.clone();
+    match source {
         Watch::Files(files) => {
             let source = Files::open(files, &filter)?;
             let locality = Locality::of_file(counting.local.clone());
-            Ok(Pump::new(Box::new(source), River::new(counting, locality, None), ledger))
+            Ok(Pump::new(Box::new(source), River::new(counting, locality, None), books))
         }
         Watch::Interfaces(names, buffer_size) => {
             let source = Live::open(names, LiveOptions { buffer_size: *buffer_size, filter })?;
             let locality = Locality::host([], counting.local.clone());
             let addresses = Addresses::new(counting.local.clone(), names.clone());
-            Ok(Pump::new(Box::new(source), River::new(counting, locality, Some(addresses)), ledger))
+            Ok(Pump::new(Box::new(source), River::new(counting, locality, Some(addresses)), books).with_netstat())
         }
     }
-}
-
-fn ledger(counting: &Counting) -> Shared {
-    let ports: Vec<String> = counting.ports.iter().map(ToString::to_string).collect();
-    let about = About {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        ports: ports.join(","),
-        filter: counting.filter.expression.clone().unwrap_or_default(),
-        peer_prefix_v4: counting.peer_prefixes.0,
-        peer_prefix_v6: counting.peer_prefixes.1,
-        peer_groups: counting.peer_groups.clone(),
-        max_attempts: counting.limits.max_attempts,
-        acks: counting.filter.acks,
-    };
-    Arc::new(Mutex::new(Ledger::new(about, counting.bounds.clone())))
 }
 
 fn tell_of_broken(broken: &[(String, String)]) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::pump::Shared;
+use super::books::Shared;
 use crate::cli::Serve;
 use crate::http::{Page, RouteError, Routes, StatusCode};
 use crate::metrics::{Exposition, Failure};
@@ -21,9 +21,9 @@ pub(super) fn routes(serve: &Serve, exposition: Exposition, ready: Arc<AtomicBoo
 }
 
 /// A consistent copy of all numbers at each scrape: it is taken in a moment, and made into text without the lock.
-pub(super) fn exposition(ledger: &Shared, own: bool) -> Result<Exposition, Failure> {
-    let ledger = Arc::clone(ledger);
-    Exposition::new(move || ledger.lock().clone(), own)
+pub(super) fn exposition(books: &Shared, own: bool) -> Result<Exposition, Failure> {
+    let books = Arc::clone(books);
+    Exposition::new(move || books.lock().ledger.clone(), own)
 }
 
 fn metrics(exposition: &Exposition) -> Page {

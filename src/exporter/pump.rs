@@ -4,33 +4,39 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::MutexGuard;
 
+use super::books::{Books, Shared};
+use super::netstat::Netstat;
 use super::river::River;
 use crate::capture::{CaptureError, Condition, Progress, Source};
-use crate::metrics::{InterfaceCounts, Ledger};
+use crate::metrics::InterfaceCounts;
 use crate::time::Timestamp;
-
-/// The ledger as the pump and the scrapes share it.
-pub(super) type Shared = Arc<Mutex<Ledger>>;
 
 /// A source, the river, and what has to be looked at now and then.
 pub(super) struct Pump {
     source: Box<dyn Source + Send>,
     river: River,
-    ledger: Shared,
+    books: Shared,
     now: Timestamp,
     next_round: Timestamp,
+    /// None for capture files, which may be from another host.
+    netstat: Option<Netstat>,
 }
 
 impl Pump {
-    pub(super) fn new(source: Box<dyn Source + Send>, river: River, ledger: Shared) -> Self {
+    pub(super) fn new(source: Box<dyn Source + Send>, river: River, books: Shared) -> Self {
         let start = Timestamp::default();
-        let mut pump = Self { source, river, ledger, now: start, next_round: start };
+        let mut pump = Self { source, river, books, now: start, next_round: start, netstat: None };
         let interfaces = pump.source.conditions().into_iter().map(|condition| named(condition.name)).collect();
-        pump.ledger.lock().own.interfaces = interfaces;
+        pump.books.lock().ledger.own.interfaces = interfaces;
         pump.look_around();
         pump
+    }
+
+    /// This host is the one that is captured: what its kernel says counts.
+    pub(super) fn with_netstat(self) -> Self {
+        Self { netstat: Some(Netstat::default()), ..self }
     }
 
     /// Reads until the source ends or `stop` is set. Says where files broke.
@@ -50,18 +56,18 @@ impl Pump {
         Ok(broken.filter_map(|condition| Some((condition.name, condition.broken?))).collect())
     }
 
-    /// One batch. The ledger is taken with the first frame, so that nobody waits for it while nothing comes; it is
-    /// given to whoever waits for it before the next batch.
+    /// One batch. The books are taken with the first frame, so that nobody waits for them while nothing comes; they are
+    /// given to whoever waits for them before the next batch.
     fn read(&mut self) -> Result<Option<Timestamp>, CaptureError> {
-        let (river, shared, now) = (&mut self.river, Arc::clone(&self.ledger), &mut self.now);
-        let mut ledger: Option<MutexGuard<'_, Ledger>> = None;
+        let (river, shared, now) = (&mut self.river, Arc::clone(&self.books), &mut self.now);
+        let mut books: Option<MutexGuard<'_, Books>> = None;
         let progress = self.source.read(&mut |frame| {
             *now = frame.at;
-            river.take(ledger.get_or_insert_with(|| shared.lock()), &frame);
+            river.take(books.get_or_insert_with(|| shared.lock()), &frame);
         });
-        if let Some(mut ledger) = ledger {
-            river.sum_up(&mut ledger);
-            MutexGuard::unlock_fair(ledger);
+        if let Some(mut books) = books {
+            river.sum_up(&mut books);
+            MutexGuard::unlock_fair(books);
         }
         match progress? {
             Progress::Busy => Ok(None),
@@ -75,20 +81,22 @@ impl Pump {
     }
 
     fn pass_time(&mut self, now: Timestamp) {
-        let mut ledger = self.ledger.lock();
-        self.river.pass_time(&mut ledger, now);
-        self.river.sum_up(&mut ledger);
+        let mut books = self.books.lock();
+        self.river.pass_time(&mut books, now);
+        self.river.sum_up(&mut books);
     }
 
     /// How the captures are, and which addresses this host has.
     fn look_around(&mut self) {
         self.next_round = self.now + ROUND;
         let conditions = self.source.conditions();
-        let mut ledger = self.ledger.lock();
-        for (counts, condition) in ledger.own.interfaces.iter_mut().zip(&conditions) {
+        let overflows = self.netstat.as_mut().and_then(|netstat| netstat.listen_overflows(self.now));
+        let mut books = self.books.lock();
+        for (counts, condition) in books.ledger.own.interfaces.iter_mut().zip(&conditions) {
             update(counts, condition);
         }
-        self.river.follow_addresses(&mut ledger, self.now);
+        self.river.follow_addresses(&mut books, self.now);
+        books.note_capture(overflows);
     }
 }
 

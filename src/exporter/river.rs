@@ -1,18 +1,20 @@
-//! The river: frame to packet, packet to events, each event named and counted.
+//! The river: frame to packet, packet to events, each event named, counted, and heard by the diagnosis.
 
 use std::time::Duration;
 
 use super::addresses::{Addresses, Occasion};
+use super::books::Books;
 use crate::cli::{Counting, PortRange};
 use crate::decode::{Skip, decode};
+use crate::diagnosis::Heard;
 use crate::frame::Frame;
 use crate::handshake::{Event, Kind, Opening, Owner, Standing, Tracker};
-use crate::labels::{Labels, Locality, SetId, Sets, Vantage};
-use crate::metrics::{Ledger, SetEvent};
+use crate::labels::{Labels, Locality, Reporter, SetId, Sets, Vantage};
+use crate::metrics::SetEvent;
 use crate::packet::{Direction, Flags, IcmpError, Packet, Via};
 use crate::time::Timestamp;
 
-/// Carries frames to the ledger.
+/// Carries frames to the books.
 pub(super) struct River {
     tracker: Tracker,
     labels: Labels,
@@ -44,8 +46,8 @@ impl River {
     }
 
     /// Takes one frame to its end.
-    pub(super) fn take(&mut self, ledger: &mut Ledger, frame: &Frame<'_>) {
-        if let Some(interface) = ledger.own.interfaces.get_mut(usize::from(frame.interface.id)) {
+    pub(super) fn take(&mut self, books: &mut Books, frame: &Frame<'_>) {
+        if let Some(interface) = books.ledger.own.interfaces.get_mut(usize::from(frame.interface.id)) {
             interface.captured += 1;
             interface.last_packet = frame.at;
         }
@@ -53,44 +55,45 @@ impl River {
             Ok(packet) if self.wants(&packet) => {
                 self.met = frame.at;
                 self.tracker.observe(frame.at, &packet);
-                self.settle(ledger);
+                self.settle(books, Some(&packet));
             }
-            Err(Skip::Undecodable(reason)) => ledger.own.undecodable(reason),
+            Err(Skip::Undecodable(reason)) => books.ledger.own.undecodable(reason),
             Ok(_) | Err(_) => {}
         }
     }
 
     /// Nothing else was met up to then.
-    pub(super) fn pass_time(&mut self, ledger: &mut Ledger, now: Timestamp) {
+    pub(super) fn pass_time(&mut self, books: &mut Books, now: Timestamp) {
         self.tracker.advance(now);
-        self.settle(ledger);
+        self.settle(books, None);
+        books.diagnosis.pass_time(self.tracker.now());
     }
 
     /// Brings the numbers about the tables up to date, and removes sets that are idle for too long.
-    pub(super) fn sum_up(&mut self, ledger: &mut Ledger) {
+    pub(super) fn sum_up(&mut self, books: &mut Books) {
         let now = self.tracker.now();
         if now >= self.next_expiry {
             self.next_expiry = now + EXPIRY_EVERY;
             while let Some(set) = self.labels.sets().expire(self.idle_timeout, now) {
-                ledger.remove(set);
+                books.remove(set);
             }
         }
-        ledger.own.pending = self.tracker.pending();
-        ledger.own.tracked = self.tracker.tracked();
-        ledger.own.sets = self.labels.sets().count();
-        ledger.own.sets_limit = self.labels.sets().limit();
+        books.ledger.own.pending = self.tracker.pending();
+        books.ledger.own.tracked = self.tracker.tracked();
+        books.ledger.own.sets = self.labels.sets().count();
+        books.ledger.own.sets_limit = self.labels.sets().limit();
     }
 
     /// Looks at this host's addresses now and then.
-    pub(super) fn follow_addresses(&mut self, ledger: &mut Ledger, now: Timestamp) {
-        self.look_at_addresses(ledger, now, Occasion::Round);
+    pub(super) fn follow_addresses(&mut self, books: &mut Books, now: Timestamp) {
+        self.look_at_addresses(books, now, Occasion::Round);
     }
 
-    fn look_at_addresses(&mut self, ledger: &mut Ledger, now: Timestamp, occasion: Occasion) {
+    fn look_at_addresses(&mut self, books: &mut Books, now: Timestamp, occasion: Occasion) {
         let found = self.addresses.as_mut().and_then(|addresses| addresses.look(now, occasion));
         if let Some(found) = found {
             self.labels.relocate(found.locality);
-            ledger.own.local_addresses = found.shown;
+            books.ledger.own.local_addresses = found.shown;
         }
     }
 
@@ -111,81 +114,93 @@ impl River {
             }
     }
 
-    fn settle(&mut self, ledger: &mut Ledger) {
+    /// Counts each event, and lets the diagnosis hear it, beside the packet that may have told it.
+    fn settle(&mut self, books: &mut Books, packet: Option<&Packet>) {
         while let Some(event) = self.tracker.poll() {
-            self.count(ledger, event);
+            if let Some((set, reporter)) = self.count(books, event) {
+                let heard = Heard { at: self.tracker.now(), event: &event, packet, reporter };
+                books.diagnosis.hear(set, &heard);
+            } else if let Event::Copy(kind) = event {
+                books.diagnosis.hear_copy(self.tracker.now(), kind, packet);
+            }
         }
     }
 
-    fn count(&mut self, ledger: &mut Ledger, event: Event) {
+    /// Counts an event. If it is about an attempt, that is in this set; an ICMP error comes from this reporter.
+    fn count(&mut self, books: &mut Books, event: Event) -> Option<(SetId, Option<Reporter>)> {
         match event {
-            Event::Opened(opening) => self.open(ledger, &opening),
-            Event::Syn(owner, kind) => self.count_in(ledger, owner, SetEvent::Syn(kind)),
-            Event::SynAck(owner, repeat) => self.count_in(ledger, owner, SetEvent::SynAck(repeat)),
-            Event::Rst(owner, side) => self.count_in(ledger, owner, SetEvent::Rst(side)),
+            Event::Opened(opening) => return Some((self.open(books, &opening), None)),
+            Event::Syn(owner, kind) => return self.count_in(books, owner, SetEvent::Syn(kind)),
+            Event::SynAck(owner, repeat) => return self.count_in(books, owner, SetEvent::SynAck(repeat)),
+            Event::Rst(owner, side) => return self.count_in(books, owner, SetEvent::Rst(side)),
             Event::IcmpError(owner, code, reporter) => {
                 let reporter = self.labels.reporter(set_of(owner), reporter);
-                self.count_in(ledger, owner, SetEvent::IcmpError(code, reporter));
+                let (set, _) = self.count_in(books, owner, SetEvent::IcmpError(code, reporter))?;
+                return Some((set, Some(reporter)));
             }
             Event::Answered(owner, answer) => {
-                self.count_in(ledger, owner, SetEvent::Answered(answer));
                 if !answer.late {
                     self.labels.sets().decided(set_of(owner));
                 }
+                return self.count_in(books, owner, SetEvent::Answered(answer));
             }
             Event::Failed(owner, reason) => {
-                self.count_in(ledger, owner, SetEvent::Failed(reason));
                 self.labels.sets().decided(set_of(owner));
+                return self.count_in(books, owner, SetEvent::Failed(reason));
             }
             Event::Evicted(owner) => {
-                self.count_in(ledger, owner, SetEvent::Evicted);
                 self.labels.sets().decided(set_of(owner));
+                return self.count_in(books, owner, SetEvent::Evicted);
             }
-            Event::Completed(owner, latency) => self.count_in(ledger, owner, SetEvent::Completed(latency)),
-            Event::Copy(kind) => ledger.own.duplicate(kind),
-            Event::Unacceptable(kind) => ledger.own.unacceptable(kind),
+            Event::Completed(owner, latency) => return self.count_in(books, owner, SetEvent::Completed(latency)),
+            Event::Copy(kind) => books.ledger.own.duplicate(kind),
+            Event::Unacceptable(kind) => books.ledger.own.unacceptable(kind),
             Event::OddSyn(syn) => {
                 if let Some(set) = self.labels.set_of_syn(&syn, self.tracker.now()) {
-                    ledger.count(set, SetEvent::OddSyn);
+                    books.ledger.count(set, SetEvent::OddSyn);
                 }
             }
-            Event::UnmatchedSynAck(_) => ledger.own.unmatched(Kind::SynAck),
+            Event::UnmatchedSynAck(_) => books.ledger.own.unmatched(Kind::SynAck),
             Event::UnmatchedRst(rst) => match self.labels.set_of_stray(&rst, self.tracker.now()) {
-                Some((set, side)) => ledger.count(set, SetEvent::Rst(side)),
-                None => ledger.own.unmatched(Kind::Rst),
+                Some((set, side)) => books.ledger.count(set, SetEvent::Rst(side)),
+                None => books.ledger.own.unmatched(Kind::Rst),
             },
             Event::UnmatchedIcmpError(error) if self.is_own_word(&error) => {
                 // It came in over the loopback, but the SYN it is about was on its way out.
                 let via = Via { direction: Direction::Leaving, loopback: false, ..error.via };
                 self.tracker.open_rejected(self.met, &IcmpError { via, ..error });
             }
-            Event::UnmatchedIcmpError(_) => ledger.own.unmatched(Kind::Icmp),
-            Event::ClockStep => ledger.own.clock_steps += 1,
+            Event::UnmatchedIcmpError(_) => books.ledger.own.unmatched(Kind::Icmp),
+            Event::ClockStep => books.ledger.own.clock_steps += 1,
         }
+        None
     }
 
-    fn open(&mut self, ledger: &mut Ledger, opening: &Opening) {
+    fn open(&mut self, books: &mut Books, opening: &Opening) -> SetId {
         let Opening { attempt, at, client, server, via } = *opening;
         if self.labels.vantage(client, server, via) == Vantage::Transit {
-            self.look_at_addresses(ledger, at, Occasion::Stranger);
+            self.look_at_addresses(books, at, Occasion::Stranger);
         }
         let admission = self.labels.admit(client, server, via, self.tracker.now());
         if let Some(gone) = admission.removed {
-            ledger.remove(gone);
+            books.remove(gone);
         }
         if let Some(name) = &admission.created {
-            ledger.create(admission.set, name);
+            books.create(admission.set, name);
         }
-        ledger.own.folded += u64::from(admission.folded);
+        books.ledger.own.folded += u64::from(admission.folded);
         let never_seen = admission.folded || admission.created.is_some();
         let standing = if never_seen { Standing::NeverSeen } else { Standing::Regular };
         self.tracker.claim(attempt, Owner(admission.set.number()), standing);
-        ledger.count(admission.set, SetEvent::Opened);
+        books.ledger.count(admission.set, SetEvent::Opened);
+        admission.set
     }
 
-    fn count_in(&mut self, ledger: &mut Ledger, owner: Owner, event: SetEvent) {
-        self.labels.sets().touch(set_of(owner), self.tracker.now());
-        ledger.count(set_of(owner), event);
+    fn count_in(&mut self, books: &mut Books, owner: Owner, event: SetEvent) -> Option<(SetId, Option<Reporter>)> {
+        let set = set_of(owner);
+        self.labels.sets().touch(set, self.tracker.now());
+        books.ledger.count(set, event);
+        Some((set, None))
     }
 
     /// This host tells itself, over the loopback, that a SYN of its own came to nothing before any capture could see

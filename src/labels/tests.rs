@@ -160,6 +160,7 @@ fn a_rst_belongs_to_a_set_that_has_exactly_one_of_its_ends_as_server() {
         identification: Some(1),
         hop_limit: 64,
         payload_length: 0,
+        ecn_setup: false,
     };
     assert_eq!(labels.set_of_stray(&rst("192.0.2.9:443", "10.0.0.1:50000"), at(1)), Some((set, Side::Server)));
     assert_eq!(labels.set_of_stray(&rst("10.0.0.1:50000", "192.0.2.9:443"), at(1)), Some((set, Side::Client)));

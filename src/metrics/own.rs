@@ -85,6 +85,11 @@ impl Own {
         bump(&mut self.unmatched, kind);
     }
 
+    /// How many packets of that kind fitted no attempt.
+    pub fn unmatched_of(&self, kind: Kind) -> u64 {
+        self.unmatched.iter().zip(KINDS).filter(|(_, of)| of.0 == kind).map(|(count, _)| count).sum()
+    }
+
     /// A SYN/ACK or RST does not fit its attempt.
     pub fn unacceptable(&mut self, kind: Kind) {
         bump(&mut self.unacceptable, kind);

@@ -139,29 +139,7 @@ pub(super) const REASONS: [(Reason, &str); 4] = [
 /// The label value of an ICMP code.
 pub(super) const fn name_of(code: Option<IcmpCode>) -> &'static str {
     match code {
-        Some(IcmpCode::NetUnreachable) => "net_unreachable",
-        Some(IcmpCode::HostUnreachable) => "host_unreachable",
-        Some(IcmpCode::ProtocolUnreachable) => "protocol_unreachable",
-        Some(IcmpCode::PortUnreachable) => "port_unreachable",
-        Some(IcmpCode::FragmentationNeeded) => "fragmentation_needed",
-        Some(IcmpCode::SourceRouteFailed) => "source_route_failed",
-        Some(IcmpCode::NetUnknown) => "net_unknown",
-        Some(IcmpCode::HostUnknown) => "host_unknown",
-        Some(IcmpCode::SourceIsolated) => "source_isolated",
-        Some(IcmpCode::NetProhibited) => "net_prohibited",
-        Some(IcmpCode::HostProhibited) => "host_prohibited",
-        Some(IcmpCode::NetTos) => "net_unreachable_for_tos",
-        Some(IcmpCode::HostTos) => "host_unreachable_for_tos",
-        Some(IcmpCode::AdminProhibited) => "admin_prohibited",
-        Some(IcmpCode::PrecedenceViolation) => "precedence_violation",
-        Some(IcmpCode::PrecedenceCutoff) => "precedence_cutoff",
-        Some(IcmpCode::BeyondScope) => "beyond_scope",
-        Some(IcmpCode::PolicyFailed) => "policy_failed",
-        Some(IcmpCode::RejectRoute) => "reject_route",
-        Some(IcmpCode::SourceQuench) => "source_quench",
-        Some(IcmpCode::TimeExceeded) => "time_exceeded",
-        Some(IcmpCode::ParameterProblem) => "parameter_problem",
-        Some(IcmpCode::UnreachableOther) => "unreachable_other",
+        Some(code) => code.as_str(),
         None => "other",
     }
 }

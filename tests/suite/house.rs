@@ -5,13 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Outside crates that belong to one room (two where the door has to know the neighbour).
-const LODGERS: [(&str, &[&str]); 11] = [
+const LODGERS: [(&str, &[&str]); 13] = [
     ("pcap", &["capture"]),
     ("nix", &["capture"]),
     ("etherparse", &["decode"]),
-    ("hashbrown", &["handshake", "labels"]),
-    ("foldhash", &["handshake", "labels"]),
+    ("hashbrown", &["handshake", "labels", "diagnosis"]),
+    ("foldhash", &["handshake", "labels", "diagnosis"]),
     ("prometheus", &["metrics"]),
+    ("serde", &["diagnosis"]),
+    ("serde_json", &["diagnosis"]),
     ("procfs", &["metrics"]),
     ("hyper", &["http"]),
     ("socket2", &["http"]),

@@ -15,6 +15,7 @@ mod captures;
 mod conversations;
 mod dashboards;
 mod decoding;
+mod diagnose;
 mod files;
 mod filtering;
 mod forge;

@@ -28,7 +28,7 @@ prop_compose! {
         via in via(),
     ) -> Segment {
         let identification = from.address.ip().is_ipv4().then_some(identification);
-        Segment { via, from, to, sequence, acknowledgment, flags, timestamp, identification, hop_limit, payload_length }
+        Segment { via, from, to, sequence, acknowledgment, flags, timestamp, identification, hop_limit, payload_length, ecn_setup: false }
     }
 }
 

@@ -53,6 +53,7 @@ fn segment(from: &str, words: &mut SplitWhitespace<'_>, cast: &mut Cast) -> Resu
         identification: if is_v4 { Some(options.parsed("id")?.unwrap_or(0)) } else { None },
         hop_limit: options.parsed("ttl")?.unwrap_or(64),
         payload_length: options.parsed("len")?.unwrap_or(0),
+        ecn_setup: options.flag("ecn"),
     };
     let standing = if options.flag("regular") { Standing::Regular } else { Standing::NeverSeen };
     options.end()?;

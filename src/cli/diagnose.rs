@@ -1,0 +1,79 @@
+//! The flags of `diagnose`.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::values::{buffer_size, duration};
+use super::{Counting, CountingFlags, Log, LogFlags, Watch};
+
+/// The same once: what is wrong?
+#[derive(Debug)]
+pub struct Diagnose {
+    /// What to read, or to watch.
+    pub source: Watch,
+    /// For how long to watch.
+    pub duration: Duration,
+    /// What to print.
+    pub output: Output,
+    /// How to judge and name attempts.
+    pub counting: Counting,
+    /// How to log.
+    pub log: Log,
+}
+
+/// What is printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Output {
+    /// A report for people, worst first
+    Text,
+    /// The same for programs (docs/diagnosis.md)
+    Json,
+    /// What /metrics would show
+    Metrics,
+}
+
+#[derive(Args)]
+pub(super) struct DiagnoseFlags {
+    /// Capture files (pcap, pcapng, "-" for standard input)
+    #[arg(value_name = "FILE", required_unless_present = "interface")]
+    files: Vec<String>,
+    /// Interface to sniff instead; repeatable
+    #[arg(
+        short = 'i',
+        long = "capture.interface",
+        value_name = "NAME",
+        value_delimiter = ',',
+        conflicts_with = "files"
+    )]
+    interface: Vec<String>,
+    /// How long to sniff
+    #[arg(long = "for", value_name = "DURATION", default_value = "30s", value_parser = duration, conflicts_with = "files")]
+    duration: Duration,
+    /// Size of each interface's ring buffer
+    #[arg(long = "capture.buffer-size", value_name = "SIZE", default_value = "16MiB", value_parser = buffer_size, conflicts_with = "files")]
+    buffer_size: i32,
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    output: Output,
+    #[command(flatten)]
+    counting: CountingFlags,
+    #[command(flatten)]
+    log: LogFlags,
+}
+
+impl From<DiagnoseFlags> for Diagnose {
+    fn from(flags: DiagnoseFlags) -> Self {
+        let source = match flags.interface {
+            none if none.is_empty() => Watch::Files(flags.files),
+            interfaces => Watch::Interfaces(interfaces, flags.buffer_size),
+        };
+        Self {
+            source,
+            duration: flags.duration,
+            output: flags.output,
+            counting: flags.counting.into(),
+            log: flags.log.into(),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! What is kept about one set: counts over a window, a few attempts, ICMP reports, TTLs of refusals.
+
+use std::time::Duration;
+
+use super::exam::Exam;
+use super::trail::{Ecn, Trails};
+use super::window::{Span, Window};
+use crate::handshake::{Event, Kind, Reason};
+use crate::labels::{Reporter, SetName, Vantage};
+use crate::packet::{Address, Direction, IcmpCode, Packet, Segment, Via};
+use crate::time::Timestamp;
+
+/// A fact of a set as it is heard: when, what, and the packet that told, if one did.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard<'a> {
+    /// Packet time.
+    pub at: Timestamp,
+    /// What happened.
+    pub event: &'a Event,
+    /// The packet at hand. Deadlines fire beside it and are not about it.
+    pub packet: Option<&'a Packet>,
+    /// Who reported an ICMP error, seen from this set.
+    pub reporter: Option<Reporter>,
+}
+
+/// One set.
+#[derive(Debug)]
+pub(super) struct Case {
+    name: SetName,
+    window: Window,
+    trails: Trails,
+    reports: Vec<Report>,
+    refusals: Ttls,
+    refused_by: Option<Address>,
+    last_seen: Timestamp,
+    first_seen: Option<Timestamp>,
+}
+
+/// ICMP errors of one code from one address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Report {
+    pub(super) code: IcmpCode,
+    pub(super) by: Address,
+    pub(super) reporter: Reporter,
+    pub(super) count: u32,
+    at: Timestamp,
+}
+
+/// With which TTLs packets came in, the first few different ones.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(super) struct Ttls([Option<(u8, u32)>; 4]);
+
+impl Ttls {
+    pub(super) fn note(&mut self, ttl: u8) {
+        for place in &mut self.0 {
+            match place {
+                Some((known, count)) if *known == ttl => return *count = count.saturating_add(1),
+                Some(_) => {}
+                None => return *place = Some((ttl, 1)),
+            }
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = u8> {
+        self.0.iter().flatten().map(|(ttl, _)| *ttl)
+    }
+
+    /// The one that most had.
+    pub(super) fn most(&self) -> Option<u8> {
+        self.0.iter().flatten().max_by_key(|(_, count)| *count).map(|(ttl, _)| *ttl)
+    }
+}
+
+impl Case {
+    pub(super) fn new(name: SetName, span: Span, timeout: Duration) -> Self {
+        Self {
+            name,
+            window: Window::new(span),
+            trails: Trails::new(timeout),
+            reports: Vec::new(),
+            refusals: Ttls::default(),
+            refused_by: None,
+            last_seen: Timestamp::default(),
+            first_seen: None,
+        }
+    }
+
+    pub(super) fn hear(&mut self, heard: &Heard<'_>) {
+        let Heard { at, event, packet, reporter } = *heard;
+        self.first_seen.get_or_insert(at);
+        self.last_seen = self.last_seen.max(at);
+        let tally = self.window.at(at);
+        tally.count(event);
+        match *event {
+            Event::Opened(ref opening) => {
+                self.trails.begin(opening, at, packet);
+                if let Some(Packet::Segment(syn)) = packet {
+                    tally.ecn += u32::from(syn.ecn_setup);
+                }
+            }
+            Event::IcmpError(_, code, by) => {
+                let reporter = reporter.unwrap_or(Reporter::Router);
+                note(&mut self.reports, Report { code, by, reporter, count: 1, at });
+            }
+            Event::Failed(_, Reason::Unanswered) => return self.trails.time_up(at),
+            Event::Failed(_, Reason::Refused) => {
+                if let Some(Packet::Segment(rst)) = packet {
+                    let forged = self.name.vantage == Vantage::Transit && rst.via.direction == Direction::Leaving;
+                    tally.refused_from_here += u32::from(forged);
+                    self.refusals.note(rst.hop_limit);
+                    self.refused_by = Some(rst.from.address);
+                }
+            }
+            _ => {}
+        }
+        let Some(packet) = packet else { return };
+        if let Packet::Segment(Segment { via: Via { direction: Direction::Entering, .. }, .. }) = packet {
+            tally.syns_in += u32::from(matches!(event, Event::Syn(..)));
+            tally.synacks_in += u32::from(matches!(event, Event::SynAck(..)));
+        }
+        self.trails.note(at, event, packet);
+        match *event {
+            Event::Failed(_, reason) => self.trails.fail(reason, packet),
+            Event::Answered(..) => match self.trails.answer(packet) {
+                Some(Ecn::Answered) => tally.ecn_answered += 1,
+                Some(Ecn::AnsweredWithout) => tally.ecn_answered_plain += 1,
+                Some(Ecn::NeverAsked) => tally.plain_answered += 1,
+                None => {}
+            },
+            _ => {}
+        }
+    }
+
+    /// A packet that came in was met on its way out.
+    pub(super) fn pass_on(&mut self, at: Timestamp, kind: Kind) {
+        let tally = self.window.at(at);
+        tally.syns_on += u32::from(kind == Kind::Syn);
+        tally.synacks_on += u32::from(kind == Kind::SynAck);
+    }
+
+    /// Who sent the RSTs that refused, if any did.
+    pub(super) const fn refused_by(&self) -> Option<Address> {
+        self.refused_by
+    }
+
+    /// Copies what a verdict is made from.
+    pub(super) fn examine(&self, now: Timestamp, answers: Option<&Ttls>) -> Exam {
+        Exam {
+            name: self.name.clone(),
+            sums: self.window.sums(now),
+            trails: self.trails.kept(),
+            reports: self.reports.clone(),
+            refusals: self.refusals,
+            answers: answers.copied().unwrap_or_default(),
+            first_seen: self.first_seen.unwrap_or(now),
+            last_seen: self.last_seen,
+            ports_in_vain: 0,
+            peers_in_vain: 0,
+            half_open_peers: 0,
+            silence_means_nothing: false,
+        }
+    }
+}
+
+/// The longest unheard one makes room.
+fn note(reports: &mut Vec<Report>, report: Report) {
+    let same = |known: &&mut Report| known.code == report.code && known.by == report.by;
+    if let Some(known) = reports.iter_mut().find(same) {
+        *known = Report { count: known.count.saturating_add(1), ..report };
+    } else if reports.len() < REPORTS {
+        reports.push(report);
+    } else if let Some(oldest) = reports.iter_mut().min_by_key(|known| known.at) {
+        *oldest = report;
+    }
+}
+
+const REPORTS: usize = 4;

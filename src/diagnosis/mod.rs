@@ -1,0 +1,174 @@
+//! Diagnosis: the events of each set turned into a sentence, with its numbers, its doubts and the next command to run.
+//!
+//! It hears what the metrics hear and keeps what a verdict rests on: counts over a recent window, the last attempts
+//! that failed, TTLs and ICMP reports. All of it is bounded. The verdicts are a closed set, decided by the one table
+//! in `rules.rs`.
+
+mod capture;
+mod case;
+mod exam;
+mod report;
+mod rules;
+mod step;
+mod tally;
+mod text;
+mod trail;
+mod verdict;
+mod window;
+mod words;
+#[cfg(test)]
+mod tests;
+
+use hashbrown::HashMap;
+
+pub use capture::CaptureFacts;
+pub use case::Heard;
+pub use report::{Report, VERSION};
+pub use rules::rules;
+pub use text::{Colours, text};
+pub use verdict::{Confidence, Verdict};
+pub use window::Span;
+
+use crate::handshake::{Event, Kind};
+use crate::labels::{SetId, SetName};
+use crate::packet::{Address, Direction, Packet};
+use crate::time::Timestamp;
+use capture::CaptureLog;
+use case::{Case, Ttls};
+use exam::Exam;
+
+/// What is known about every set, to judge it by.
+#[derive(Debug)]
+pub struct Diagnosis {
+    span: Span,
+    timeout: std::time::Duration,
+    cases: Vec<Option<(SetId, Case)>>,
+    /// With which TTLs the SYN/ACKs of a server come in.
+    answers_of: HashMap<Address, Ttls, foldhash::fast::RandomState>,
+    /// The first and the latest time it heard of.
+    heard: Option<(Timestamp, Timestamp)>,
+    capture: CaptureLog,
+    /// Which set an ISN was met for last: a packet that passes through is met again under another address.
+    passing: Vec<Option<(u32, SetId)>>,
+}
+
+/// A copy of all that a report is made from, so that it can be made at leisure.
+#[derive(Debug)]
+pub struct Findings {
+    exams: Vec<Exam>,
+    span: Span,
+    heard: Option<(Timestamp, Timestamp)>,
+    capture: CaptureFacts,
+}
+
+impl Diagnosis {
+    /// Nothing was heard yet. Attempts are unanswered after `timeout`; verdicts are about what happened within `span`.
+    pub fn new(span: Span, timeout: std::time::Duration) -> Self {
+        Self {
+            span,
+            timeout,
+            cases: Vec::new(),
+            answers_of: HashMap::default(),
+            heard: None,
+            capture: CaptureLog::default(),
+            passing: vec![None; PASSING],
+        }
+    }
+
+    /// A set begins.
+    pub fn create(&mut self, set: SetId, name: &SetName) {
+        let place = set.place();
+        if self.cases.len() <= place {
+            self.cases.resize_with(place + 1, || None);
+        }
+        if let Some(case) = self.cases.get_mut(place) {
+            *case = Some((set, Case::new(name.clone(), self.span, self.timeout)));
+        }
+    }
+
+    /// A set ends.
+    pub fn remove(&mut self, set: SetId) {
+        if let Some(case) =
+            self.cases.get_mut(set.place()).filter(|case| case.as_ref().is_some_and(|(of, _)| *of == set))
+        {
+            *case = None;
+        }
+    }
+
+    /// Hears a fact of a set.
+    pub fn hear(&mut self, set: SetId, heard: &Heard<'_>) {
+        self.pass_time(heard.at);
+        match (heard.event, heard.packet) {
+            (Event::SynAck(..), Some(Packet::Segment(synack))) => {
+                self.note_answer(synack.from.address, synack.hop_limit);
+            }
+            (Event::Opened(_), Some(Packet::Segment(syn))) => {
+                if let Some(place) = self.passing.get_mut(place_of(syn.sequence)) {
+                    *place = Some((syn.sequence, set));
+                }
+            }
+            _ => {}
+        }
+        if let Some(case) = self.case_of(set) {
+            case.hear(heard);
+        }
+    }
+
+    /// Hears that a packet was met again on its way through this host.
+    pub fn hear_copy(&mut self, at: Timestamp, kind: Kind, packet: Option<&Packet>) {
+        let Some(Packet::Segment(segment)) = packet else { return };
+        let isn = match kind {
+            Kind::Syn => segment.sequence,
+            Kind::SynAck => segment.acknowledgment.wrapping_sub(1),
+            Kind::Rst | Kind::Icmp => return,
+        };
+        let passing = self.passing.get(place_of(isn)).copied().flatten().filter(|(of, _)| *of == isn);
+        let case = passing.and_then(|(_, set)| self.case_of(set));
+        if let (Some(case), Direction::Leaving) = (case, segment.via.direction) {
+            case.pass_on(at, kind);
+        }
+    }
+
+    /// Nothing else happened up to now.
+    pub fn pass_time(&mut self, now: Timestamp) {
+        let (since, latest) = self.heard.unwrap_or((now, now));
+        self.heard = Some((since, latest.max(now)));
+    }
+
+    /// How the capture is, in numbers that only grow.
+    pub fn note_capture(&mut self, facts: CaptureFacts) {
+        let now = self.heard.map(|(_, now)| now).unwrap_or_default();
+        self.capture.note(now, facts, self.span);
+    }
+
+    /// Copies what a report is made from.
+    pub fn examine(&self) -> Findings {
+        let now = self.heard.map(|(_, now)| now).unwrap_or_default();
+        let exam = |(_, case): &(SetId, Case)| {
+            case.examine(now, case.refused_by().and_then(|server| self.answers_of.get(&server)))
+        };
+        let exams = self.cases.iter().flatten().map(exam).collect();
+        Findings { exams, span: self.span, heard: self.heard, capture: self.capture.lately() }
+    }
+
+    /// The case of a set, unless its place was given to another.
+    fn case_of(&mut self, set: SetId) -> Option<&mut Case> {
+        let (of, case) = self.cases.get_mut(set.place())?.as_mut()?;
+        (*of == set).then_some(case)
+    }
+
+    /// The table begins anew where it is full: what matters comes again.
+    fn note_answer(&mut self, server: Address, ttl: u8) {
+        if self.answers_of.len() >= MAX_SERVERS && !self.answers_of.contains_key(&server) {
+            self.answers_of.clear();
+        }
+        self.answers_of.entry(server).or_default().note(ttl);
+    }
+}
+
+const fn place_of(isn: u32) -> usize {
+    isn as usize % PASSING
+}
+
+const MAX_SERVERS: usize = 4096;
+const PASSING: usize = 4096;

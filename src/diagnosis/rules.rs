@@ -1,0 +1,193 @@
+//! The one table of rules: which verdict holds. The first rule that holds decides; docs/diagnosis.md has the same table.
+
+use super::exam::Exam;
+use super::verdict::{Confidence, Verdict};
+use crate::labels::Vantage;
+
+/// When a verdict is given.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rule {
+    pub(super) verdict: Verdict,
+    /// The same in words, as docs/diagnosis.md has it.
+    pub(super) says: &'static str,
+    pub(super) holds: fn(&Exam) -> bool,
+}
+
+/// The verdict on a set.
+pub(super) fn verdict(exam: &Exam) -> Verdict {
+    RULES.iter().find(|rule| (rule.holds)(exam)).map_or(Verdict::Fine, |rule| rule.verdict)
+}
+
+/// Each verdict, in the order they are asked, and when it is given, in words: the table of docs/diagnosis.md.
+pub fn rules() -> impl Iterator<Item = (Verdict, &'static str)> {
+    RULES.iter().map(|rule| (rule.verdict, rule.says))
+}
+
+/// In the order they are asked. Percentages are of decided attempts: answered and failed.
+pub(super) const RULES: [Rule; Verdict::ALL.len()] = [
+    Rule {
+        verdict: Verdict::CaptureUntrusted,
+        says: "more attempts were evicted than decided; or most failures are unanswered and the capture lost 0.1 % of \
+               its packets or sees one direction only",
+        holds: |e| {
+            let t = e.judged();
+            t.evicted > t.decided() || (e.mostly(t.unanswered) && e.silence_means_nothing)
+        },
+    },
+    Rule {
+        verdict: Verdict::Undecided,
+        says: "no attempt was answered or failed yet",
+        holds: |e| e.judged().decided() == 0,
+    },
+    Rule {
+        verdict: Verdict::Scan,
+        says: "a peer asks at least 10 ports of this host, or this host 20 ports of a peer or 20 peers at one port, at \
+               most 3 times each, and none of these is answered",
+        holds: |e| {
+            let (ports, peers) = match e.name.vantage {
+                Vantage::Server => (10, usize::MAX),
+                Vantage::Client => (20, 20),
+                Vantage::Local | Vantage::Transit => return false,
+            };
+            let t = e.judged();
+            t.answered == 0 && t.attempts <= 3 && (e.ports_in_vain >= ports || e.peers_in_vain >= peers)
+        },
+    },
+    Rule {
+        verdict: Verdict::Flood,
+        says: "this host is the server, and at least 50 peers at the same port were answered at most 3 times each and \
+               did not finish: SYN/ACKs had to be repeated, or drew RSTs",
+        holds: |e| {
+            let t = e.judged();
+            let unfinished = t.synack_repeats >= t.answered || t.client_rsts >= t.answered;
+            e.is_asked() && e.half_open_peers >= 50 && unfinished
+        },
+    },
+    Rule {
+        verdict: Verdict::Rejected,
+        says: "at least 1 % failed, most of them by ICMP errors that quote the SYN",
+        holds: |e| e.mostly(e.judged().rejected()),
+    },
+    Rule {
+        verdict: Verdict::RefusedOnTheWay,
+        says: "at least 1 % failed, most of them by a RST, this host is not the server, and no RST has a TTL that a \
+               SYN/ACK from the same address had; or, in transit, the RSTs left this host and never came in",
+        holds: |e| {
+            let from_here = e.judged().refused_from_here > 0 && e.judged().refused_from_here == e.judged().refused;
+            e.mostly(e.judged().refused) && !e.is_asked() && (ttls_disagree(e) || from_here)
+        },
+    },
+    Rule {
+        verdict: Verdict::Refused,
+        says: "at least 1 % failed, most of them by a RST",
+        holds: |e| e.mostly(e.judged().refused),
+    },
+    Rule {
+        verdict: Verdict::DroppedHere,
+        says: "in transit: at least 1 % unanswered or not completed, and the SYNs (or the SYN/ACKs) were seen to come \
+               in and none to go out",
+        holds: |e| e.name.vantage == Vantage::Transit && (swallows_syns(e) || swallows_synacks(e)),
+    },
+    Rule {
+        verdict: Verdict::EcnDropped,
+        says: "at least 3 attempts asked for ECN, no SYN that did was answered, and at least 3 without it were",
+        holds: |e| {
+            let t = e.judged();
+            t.ecn >= 3 && t.ecn_answered == 0 && t.ecn_answered_plain + t.plain_answered >= 3
+        },
+    },
+    Rule {
+        verdict: Verdict::Late,
+        says: "at least 1 % unanswered in time, and at least half of these were answered later",
+        holds: |e| e.mostly(e.judged().unanswered) && e.judged().late.saturating_mul(2) >= e.judged().unanswered,
+    },
+    Rule {
+        verdict: Verdict::HostSilent,
+        says: "this host is the server, and no attempt was answered",
+        holds: |e| e.is_asked() && e.judged().answered == 0,
+    },
+    Rule {
+        verdict: Verdict::HostOverloaded,
+        says: "this host is the server, some attempts were answered, and at least 1 % were not",
+        holds: |e| e.is_asked() && e.mostly(e.judged().unanswered),
+    },
+    Rule { verdict: Verdict::SilentDrop, says: "no attempt was answered", holds: |e| e.judged().answered == 0 },
+    Rule {
+        verdict: Verdict::AckLost,
+        says: "SYN/ACKs were repeated at least as often as attempts were answered, and less than half of these were \
+               seen to be completed",
+        holds: |e| {
+            let t = e.judged();
+            t.answered > 0 && t.synack_repeats >= t.answered && t.completed.saturating_mul(2) < t.answered
+        },
+    },
+    Rule {
+        verdict: Verdict::FarOverloaded,
+        says: "some attempts were answered, at least 1 % were not, and more of these than were answered after a repeated SYN",
+        holds: |e| e.mostly(e.judged().unanswered) && e.judged().unanswered > e.judged().after_a_repeat,
+    },
+    Rule {
+        verdict: Verdict::Loss,
+        says: "at least 1 % were answered only after a repeated SYN",
+        holds: |e| e.matters(e.judged().after_a_repeat),
+    },
+    Rule {
+        verdict: Verdict::Slow,
+        says: "half of the latest answers (at least 20) took 3 times what half of those before took, and 2 ms more",
+        holds: |e| {
+            let (lately, before) = (&e.sums.lately, &e.sums.before);
+            let enough = lately.answered >= 20 && before.answered >= 20;
+            let slower = |(now, then): (std::time::Duration, std::time::Duration)| {
+                now >= then * 3 && now.saturating_sub(then).as_millis() >= 2
+            };
+            enough && lately.quantile(0.5).zip(before.quantile(0.5)).is_some_and(slower)
+        },
+    },
+    Rule { verdict: Verdict::Fine, says: "none of the above", holds: |_| true },
+];
+
+/// How sure that is: what packets say outright is high, what rests on few attempts is low.
+pub(super) fn confidence(verdict: Verdict, exam: &Exam) -> Confidence {
+    let t = exam.judged();
+    let by_count = |count: u32| match count {
+        0..=2 => Confidence::Low,
+        3..=9 => Confidence::Medium,
+        _ => Confidence::High,
+    };
+    match verdict {
+        Verdict::CaptureUntrusted | Verdict::Rejected => Confidence::High,
+        Verdict::Refused if exam.is_asked() || exam.name.vantage == Vantage::Local => Confidence::High,
+        Verdict::Refused if exam.answers.most().is_some() => Confidence::High,
+        Verdict::Refused | Verdict::RefusedOnTheWay | Verdict::DroppedHere | Verdict::Scan | Verdict::Slow => {
+            Confidence::Medium
+        }
+        Verdict::SilentDrop | Verdict::HostSilent if t.unanswered >= 3 => Confidence::High,
+        Verdict::SilentDrop | Verdict::HostSilent => Confidence::Medium,
+        Verdict::HostOverloaded | Verdict::FarOverloaded => by_count(t.unanswered).min(Confidence::Medium),
+        Verdict::EcnDropped => by_count(t.ecn),
+        Verdict::Late => by_count(t.late).max(Confidence::Medium),
+        Verdict::AckLost => by_count(t.synack_repeats),
+        Verdict::Loss => by_count(t.after_a_repeat),
+        Verdict::Flood | Verdict::Undecided => Confidence::Low,
+        Verdict::Fine => by_count(t.answered),
+    }
+}
+
+fn ttls_disagree(exam: &Exam) -> bool {
+    let answers = || exam.answers.iter();
+    answers().next().is_some()
+        && exam.refusals.iter().next().is_some()
+        && !exam.refusals.iter().any(|ttl| answers().any(|known| known == ttl))
+}
+
+/// SYNs come in, and none is seen to go out.
+pub(super) fn swallows_syns(exam: &Exam) -> bool {
+    let t = exam.judged();
+    exam.mostly(t.unanswered) && t.syns_in > 0 && t.syns_on == 0 && t.synacks == 0
+}
+
+/// SYN/ACKs come in, and none is seen to go out.
+pub(super) fn swallows_synacks(exam: &Exam) -> bool {
+    let t = exam.judged();
+    t.synacks_in > 0 && t.synacks_on == 0 && t.syns_on > 0
+}

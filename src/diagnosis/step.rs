@@ -1,0 +1,202 @@
+//! What else it could be, and what to do next.
+
+use super::exam::Exam;
+use super::verdict::Verdict;
+use crate::labels::{Peer, Port, Vantage};
+use crate::packet::IcmpCode;
+
+/// The next step: what to do, and the command for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Next {
+    pub(super) what: String,
+    pub(super) command: String,
+}
+
+/// What the same packets could mean as well.
+pub(super) fn alternatives(verdict: Verdict, exam: &Exam) -> Vec<&'static str> {
+    match verdict {
+        Verdict::Refused if exam.is_asked() || exam.name.vantage == Vantage::Local => {
+            vec!["this host's firewall rejects with a RST", "the listener is bound to another address"]
+        }
+        Verdict::Refused => vec![
+            "something on the way (firewall, load balancer without backends) sends the RST in the server's name",
+            "the server's firewall rejects with a RST",
+            "the service listens on another address of that host",
+        ],
+        Verdict::RefusedOnTheWay => vec![
+            "the port is forwarded to another host, where nothing listens",
+            "the server's kernel and another stack on it use different TTLs",
+        ],
+        Verdict::Rejected => vec!["an ICMP error is not authenticated: its sender may be made up"],
+        Verdict::SilentDrop => vec![
+            "a firewall or security group on the way drops the SYNs",
+            "the server's own firewall drops them, or its accept queue is full",
+            "the server answers, and its SYN/ACKs are lost on the way back",
+            "the host is down, or the address leads elsewhere",
+        ],
+        Verdict::HostSilent => vec![
+            "this host's firewall drops the SYNs",
+            "the accept queue of that port is full all the time",
+            "the kernel drops them: conntrack table full, reverse-path filter",
+            "the answers leave through an interface that is not captured",
+        ],
+        Verdict::HostOverloaded => vec![
+            "the accept queue overflows in bursts",
+            "a firewall here limits the rate of new connections",
+            "the conntrack table is full",
+        ],
+        Verdict::FarOverloaded => vec![
+            "the accept queue of the server overflows in bursts",
+            "a firewall on the way limits new connections, or its state table is full",
+            "one of several servers behind that address, or one of several paths, is dead",
+        ],
+        Verdict::Loss => {
+            vec!["a congested or faulty link, in either direction", "the server drops some SYNs under load"]
+        }
+        Verdict::Late => vec!["a host that just starts", "an accept queue that drains slowly", "heavy loss"],
+        Verdict::AckLost if exam.name.vantage == Vantage::Client => {
+            vec!["the server's accept queue is full, and it ignores the ACK", "the ACKs are lost on the way there"]
+        }
+        Verdict::AckLost => vec![
+            "the SYN/ACKs are lost on the way to the client: another route back, a stateful firewall that saw no SYN",
+            "the client's address is made up: a SYN flood",
+        ],
+        Verdict::EcnDropped => vec!["chance, where few attempts were made"],
+        Verdict::Flood => vec!["clients behind a path that loses the way back"],
+        Verdict::Scan => vec!["a monitoring system", "a service that is down on many ports"],
+        Verdict::DroppedHere => vec!["the packets leave through an interface that is not captured"],
+        Verdict::Slow => vec!["the path got longer", "the server, or a proxy before it, is busy"],
+        Verdict::CaptureUntrusted | Verdict::Undecided | Verdict::Fine => Vec::new(),
+    }
+}
+
+/// What to do next.
+pub(super) fn next(verdict: Verdict, exam: &Exam) -> Option<Next> {
+    let there = |what: &str, command: String| Some(Next { what: what.to_owned(), command });
+    let port = &exam.name.port;
+    let server = exam.server();
+    match verdict {
+        Verdict::Undecided | Verdict::Fine => None,
+        Verdict::CaptureUntrusted => there(
+            "capture again, narrower and with a larger buffer",
+            format!(
+                "tcp_handshake_exporter diagnose -i any --for 1m -p {} --capture.buffer-size 64MiB",
+                if *port == Port::Other { "0-65535".to_owned() } else { port.to_string() }
+            ),
+        ),
+        Verdict::Refused if exam.is_asked() || exam.name.vantage == Vantage::Local => {
+            there("see what listens here", format!("ss -ltnp{}", sport(port)))
+        }
+        Verdict::Refused => there("on the server, see what listens", format!("ss -ltnp{}", sport(port))),
+        Verdict::RefusedOnTheWay if exam.judged().refused_from_here > 0 => {
+            there("find the rule that refuses here", "nft list ruleset | grep -n reject".to_owned())
+        }
+        Verdict::RefusedOnTheWay => {
+            there("find the hop that refuses", format!("traceroute -n -T{} {server}", dport(port)))
+        }
+        Verdict::Rejected => there(&rejection_step(exam), rejection_command(exam)),
+        Verdict::HostSilent => there(
+            "look for the rule that drops them, then at the accept queue (Recv-Q against Send-Q)",
+            format!(
+                "nft list ruleset | grep -n drop; ss -ltn{}; nstat -az TcpExtListenOverflows TcpExtListenDrops",
+                sport(port)
+            ),
+        ),
+        Verdict::HostOverloaded => there(
+            "see whether the accept queue is full (Recv-Q against Send-Q)",
+            format!("ss -ltn{}; nstat -az TcpExtListenOverflows TcpExtListenDrops", sport(port)),
+        ),
+        Verdict::FarOverloaded => there(
+            "on the server, see whether the accept queue is full (Recv-Q against Send-Q)",
+            format!("ss -ltn{}; nstat -az TcpExtListenOverflows TcpExtListenDrops", sport(port)),
+        ),
+        Verdict::Late if exam.is_asked() => {
+            there("see what holds the accept queue up", format!("ss -ltnp{}", sport(port)))
+        }
+        Verdict::Late | Verdict::SilentDrop => there(
+            "on the server, see whether the SYNs arrive (then its host drops them) or not (then the path does)",
+            capture(exam),
+        ),
+        Verdict::AckLost if exam.name.vantage == Vantage::Client => there(
+            "on the server, see whether the accept queue is full (Recv-Q against Send-Q)",
+            format!("ss -ltn{}", sport(port)),
+        ),
+        Verdict::AckLost => there("on the client, see whether the SYN/ACKs arrive", capture(exam)),
+        Verdict::Loss | Verdict::Slow => there("see where on the way", format!("mtr -n -T{} {server}", mtr_port(port))),
+        Verdict::EcnDropped => there("on the client, try without ECN", "sysctl -w net.ipv4.tcp_ecn=0".to_owned()),
+        Verdict::DroppedHere => there(
+            "look for the rule that drops them, then at the route",
+            format!(
+                "nft list ruleset | grep -n drop; ip route get {server}; sysctl net.ipv4.ip_forward net.ipv4.conf.all.rp_filter"
+            ),
+        ),
+        Verdict::Flood => there(
+            "see whether SYN cookies are on and how often they are sent",
+            "sysctl net.ipv4.tcp_syncookies; nstat -az TcpExtSyncookiesSent".to_owned(),
+        ),
+        Verdict::Scan => there("see who it is", capture(exam)),
+    }
+}
+
+/// The tcpdump command that shows the set's handshakes.
+pub(super) fn capture(exam: &Exam) -> String {
+    let mut terms = Vec::new();
+    if let Port::Number(port) = exam.name.port {
+        terms.push(format!("port {port}"));
+    }
+    let ends = [exam.name.local.map(|local| format!("host {local}")), far_end(exam)];
+    // A set in transit names the server only; from this host, both ends are known.
+    terms.extend(ends.into_iter().flatten());
+    let tcp = if terms.is_empty() { "tcp".to_owned() } else { format!("tcp and {}", terms.join(" and ")) };
+    format!("tcpdump -nni any '({tcp}) or icmp or icmp6'")
+}
+
+fn far_end(exam: &Exam) -> Option<String> {
+    match &exam.name.peer {
+        Peer::Network(network) if network.prefix_len() == network.max_prefix_len() => {
+            Some(format!("host {}", network.addr()))
+        }
+        Peer::Network(network) => Some(format!("net {network}")),
+        Peer::Group(_) | Peer::Other => None,
+    }
+}
+
+fn rejection_step(exam: &Exam) -> String {
+    match exam.reports.iter().max_by_key(|report| report.count) {
+        Some(report) if is_prohibition(report.code) => format!("on {}, find the rule that rejects", report.by),
+        Some(report) => format!("on {}, see the route and the neighbour", report.by),
+        None => "see who rejects".to_owned(),
+    }
+}
+
+fn rejection_command(exam: &Exam) -> String {
+    match exam.reports.iter().max_by_key(|report| report.count) {
+        Some(report) if is_prohibition(report.code) => "nft list ruleset | grep -n reject".to_owned(),
+        Some(_) => format!("ip route get {0}; ip neigh show {0}", exam.server()),
+        None => capture(exam),
+    }
+}
+
+const fn is_prohibition(code: IcmpCode) -> bool {
+    matches!(
+        code,
+        IcmpCode::PortUnreachable
+            | IcmpCode::AdminProhibited
+            | IcmpCode::HostProhibited
+            | IcmpCode::NetProhibited
+            | IcmpCode::PolicyFailed
+            | IcmpCode::RejectRoute
+    )
+}
+
+fn sport(port: &Port) -> String {
+    if let Port::Number(port) = port { format!(" 'sport = :{port}'") } else { String::new() }
+}
+
+fn dport(port: &Port) -> String {
+    if let Port::Number(port) = port { format!(" -p {port}") } else { String::new() }
+}
+
+fn mtr_port(port: &Port) -> String {
+    if let Port::Number(port) = port { format!(" -P {port}") } else { String::new() }
+}

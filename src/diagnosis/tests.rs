@@ -1,0 +1,285 @@
+//! Each verdict when it holds and when it must not, from made-up counts; then what is said.
+
+use std::time::Duration;
+
+use super::case::Ttls;
+use super::exam::{Exam, compare};
+use super::rules::{RULES, confidence, verdict};
+use super::tally::Tally;
+use super::window::Sums;
+use super::{CaptureFacts, Colours, Confidence, Findings, Report, Span, Verdict, text};
+use crate::handshake::{Answer, Event, Owner};
+use crate::labels::Vantage::{self, Client, Local, Server, Transit};
+use crate::labels::{Peer, Port, SetName};
+use crate::packet::Address;
+use crate::time::Timestamp;
+
+fn address(text: &str) -> Address {
+    text.parse::<std::net::IpAddr>().unwrap().into()
+}
+
+fn exam(vantage: Vantage, judged: Tally) -> Exam {
+    let peer = Peer::Network("10.0.0.9".parse::<std::net::IpAddr>().unwrap().into());
+    let local = (vantage != Transit).then(|| address("10.0.0.1"));
+    Exam {
+        name: SetName { vantage, local, port: Port::Number(3306), peer },
+        sums: Sums { judged, ..Sums::default() },
+        trails: Vec::new(),
+        reports: Vec::new(),
+        refusals: Ttls::default(),
+        answers: Ttls::default(),
+        first_seen: Timestamp::default(),
+        last_seen: Timestamp::default() + Duration::from_secs(10),
+        ports_in_vain: 0,
+        peers_in_vain: 0,
+        half_open_peers: 0,
+        silence_means_nothing: false,
+    }
+}
+
+fn ttls(all: &[u8]) -> Ttls {
+    let mut ttls = Ttls::default();
+    all.iter().for_each(|ttl| ttls.note(*ttl));
+    ttls
+}
+
+fn none() -> Tally {
+    Tally::default()
+}
+
+#[track_caller]
+fn is(wanted: Verdict, vantage: Vantage, tally: Tally) {
+    assert_eq!(verdict(&exam(vantage, tally)), wanted, "{vantage:?} {tally:?}");
+}
+
+#[test]
+fn every_verdict_has_one_rule() {
+    let mut by_rule: Vec<_> = RULES.iter().map(|rule| rule.verdict).collect();
+    by_rule.sort_unstable();
+    assert_eq!(by_rule, Verdict::ALL.to_vec());
+}
+
+#[test]
+fn fine_and_undecided() {
+    is(Verdict::Fine, Client, Tally { attempts: 10, syns: 10, answered: 10, ..none() });
+    is(Verdict::Fine, Server, Tally { attempts: 1, answered: 1, ..none() });
+    is(Verdict::Undecided, Client, Tally { attempts: 3, syns: 3, ..none() });
+    is(Verdict::Undecided, Client, none());
+    // One failure in a thousand is no fault.
+    is(Verdict::Fine, Client, Tally { attempts: 1000, answered: 995, unanswered: 5, ..none() });
+    is(Verdict::Fine, Client, Tally { attempts: 1000, answered: 995, refused: 5, ..none() });
+}
+
+#[test]
+fn refused_and_by_whom() {
+    let refused = Tally { attempts: 5, refused: 5, ..none() };
+    for vantage in [Client, Server, Local, Transit] {
+        is(Verdict::Refused, vantage, refused);
+    }
+    let with = |vantage, rsts: &[u8], synacks: &[u8]| {
+        let exam = Exam { refusals: ttls(rsts), answers: ttls(synacks), ..exam(vantage, refused) };
+        (verdict(&exam), confidence(verdict(&exam), &exam))
+    };
+    assert_eq!(with(Client, &[64], &[57]), (Verdict::RefusedOnTheWay, Confidence::Medium));
+    assert_eq!(with(Transit, &[64, 63], &[57]), (Verdict::RefusedOnTheWay, Confidence::Medium));
+    assert_eq!(with(Client, &[57], &[57]), (Verdict::Refused, Confidence::High));
+    // Anycast, or several paths: one RST that fits is enough to doubt.
+    assert_eq!(with(Client, &[64, 57], &[57, 58]), (Verdict::Refused, Confidence::High));
+    assert_eq!(with(Client, &[64], &[]), (Verdict::Refused, Confidence::Medium));
+    // This host's own RSTs are its own.
+    assert_eq!(with(Server, &[64], &[57]), (Verdict::Refused, Confidence::High));
+    let forged = Tally { refused_from_here: 5, ..refused };
+    is(Verdict::RefusedOnTheWay, Transit, forged);
+    is(Verdict::Refused, Transit, Tally { refused_from_here: 1, ..refused });
+    is(Verdict::Fine, Client, Tally { attempts: 200, answered: 199, refused: 1, ..none() });
+    is(Verdict::Refused, Client, Tally { attempts: 200, answered: 190, refused: 10, ..none() });
+}
+
+#[test]
+fn rejected_where_icmp_ends_most() {
+    is(Verdict::Rejected, Client, Tally { attempts: 3, unreachable: 2, prohibited: 1, ..none() });
+    is(Verdict::Rejected, Client, Tally { attempts: 9, prohibited: 5, refused: 4, ..none() });
+    is(Verdict::Refused, Client, Tally { attempts: 9, prohibited: 4, refused: 5, ..none() });
+    is(Verdict::SilentDrop, Client, Tally { attempts: 9, prohibited: 1, unanswered: 8, ..none() });
+}
+
+#[test]
+fn silence_by_vantage() {
+    let silent = Tally { attempts: 4, syns: 28, syn_repeats: 24, unanswered: 4, ..none() };
+    is(Verdict::SilentDrop, Client, silent);
+    is(Verdict::SilentDrop, Local, silent);
+    is(Verdict::HostSilent, Server, silent);
+    is(Verdict::SilentDrop, Transit, silent);
+    is(Verdict::SilentDrop, Transit, Tally { syns_in: 28, syns_on: 28, ..silent });
+    is(Verdict::DroppedHere, Transit, Tally { syns_in: 28, ..silent });
+    // Only who stands between can drop on the way through.
+    is(Verdict::HostSilent, Server, Tally { syns_in: 28, ..silent });
+    let lost_back =
+        Tally { attempts: 3, answered: 3, synacks: 24, synack_repeats: 21, syns_in: 21, syns_on: 21, ..none() };
+    is(Verdict::DroppedHere, Transit, Tally { synacks_in: 24, ..lost_back });
+    is(Verdict::AckLost, Transit, Tally { synacks_in: 24, synacks_on: 24, ..lost_back });
+    // Behind a capture of one interface nothing is seen to leave.
+    is(Verdict::Fine, Transit, Tally { attempts: 3, answered: 3, syns_in: 3, synacks: 3, ..none() });
+}
+
+#[test]
+fn some_answered_some_not() {
+    let some = Tally { attempts: 40, answered: 20, unanswered: 20, ..none() };
+    is(Verdict::FarOverloaded, Client, some);
+    is(Verdict::FarOverloaded, Transit, some);
+    is(Verdict::HostOverloaded, Server, some);
+    // Random loss repeats many SYNs before it fells an attempt.
+    is(Verdict::Loss, Client, Tally { attempts: 100, answered: 98, unanswered: 2, after_a_repeat: 30, ..none() });
+    is(
+        Verdict::FarOverloaded,
+        Client,
+        Tally { attempts: 100, answered: 60, unanswered: 40, after_a_repeat: 5, ..none() },
+    );
+    is(Verdict::Loss, Client, Tally { attempts: 100, answered: 100, after_a_repeat: 1, ..none() });
+    is(Verdict::Fine, Client, Tally { attempts: 1000, answered: 1000, after_a_repeat: 9, ..none() });
+}
+
+#[test]
+fn answered_late_is_not_silence() {
+    is(Verdict::Late, Client, Tally { attempts: 2, unanswered: 2, late: 2, ..none() });
+    is(Verdict::Late, Server, Tally { attempts: 4, unanswered: 4, late: 2, ..none() });
+    is(Verdict::SilentDrop, Client, Tally { attempts: 4, unanswered: 4, late: 1, ..none() });
+}
+
+#[test]
+fn the_ack_that_never_comes() {
+    is(Verdict::AckLost, Server, Tally { attempts: 3, answered: 3, synacks: 24, synack_repeats: 21, ..none() });
+    is(Verdict::AckLost, Client, Tally { attempts: 3, answered: 3, synacks: 9, synack_repeats: 6, ..none() });
+    // Where the ACKs are captured and came, a repeated SYN/ACK is just that.
+    is(Verdict::Fine, Server, Tally { attempts: 3, answered: 3, synack_repeats: 3, completed: 3, ..none() });
+    is(Verdict::Fine, Server, Tally { attempts: 30, answered: 30, synack_repeats: 3, ..none() });
+}
+
+#[test]
+fn ecn_only_where_plain_syns_are_answered() {
+    let dropped = Tally { attempts: 5, answered: 5, after_a_repeat: 5, ecn: 5, ecn_answered_plain: 5, ..none() };
+    is(Verdict::EcnDropped, Client, dropped);
+    is(Verdict::Loss, Client, Tally { ecn_answered: 1, ecn_answered_plain: 4, ..dropped });
+    is(Verdict::SilentDrop, Client, Tally { attempts: 5, unanswered: 5, ecn: 5, ..none() });
+    is(Verdict::Loss, Client, Tally { ecn: 2, ecn_answered_plain: 2, attempts: 2, answered: 2, ..dropped });
+}
+
+#[test]
+fn slower_than_before() {
+    let answers = |millis: u64, count: u32| {
+        let mut tally = Tally { attempts: count, ..none() };
+        for _ in 0..count {
+            let latency = Duration::from_millis(millis);
+            tally.count(&Event::Answered(Owner(0), Answer { latency, late: false }));
+        }
+        tally
+    };
+    let change = |before: Tally, lately: Tally| {
+        let mut judged = before;
+        judged.add(&lately);
+        verdict(&Exam { sums: Sums { judged, lately, before }, ..exam(Client, none()) })
+    };
+    assert_eq!(change(answers(10, 50), answers(80, 50)), Verdict::Slow);
+    assert_eq!(change(answers(10, 50), answers(20, 50)), Verdict::Fine);
+    assert_eq!(change(answers(80, 50), answers(10, 50)), Verdict::Fine);
+    assert_eq!(change(answers(10, 5), answers(80, 50)), Verdict::Fine);
+    assert_eq!(change(answers(0, 50), answers(1, 50)), Verdict::Fine);
+}
+
+#[test]
+fn scans_and_floods() {
+    let in_vain = |vantage: Vantage, ports: u16, tally: Tally| {
+        let port = |n: u16| {
+            let set = exam(vantage, tally);
+            Exam { name: SetName { port: Port::Number(n), ..set.name.clone() }, ..set }
+        };
+        let mut exams: Vec<Exam> = (1..=ports).map(port).collect();
+        compare(&mut exams);
+        verdict(&exams[0])
+    };
+    let once = Tally { attempts: 1, refused: 1, ..none() };
+    assert_eq!(in_vain(Server, 10, once), Verdict::Scan);
+    assert_eq!(in_vain(Server, 9, once), Verdict::Refused);
+    assert_eq!(in_vain(Client, 20, once), Verdict::Scan);
+    assert_eq!(in_vain(Client, 19, once), Verdict::Refused);
+    assert_eq!(in_vain(Transit, 99, once), Verdict::Refused);
+    assert_eq!(in_vain(Server, 99, Tally { attempts: 50, refused: 50, ..none() }), Verdict::Refused);
+    assert_eq!(in_vain(Server, 99, Tally { attempts: 1, answered: 1, ..none() }), Verdict::Fine);
+
+    let half_open = Tally { attempts: 1, answered: 1, synacks: 4, synack_repeats: 3, ..none() };
+    let from = |peers: u8, tally: Tally| {
+        let peer = |n: u8| {
+            let set = exam(Server, tally);
+            let peer = Peer::Network(std::net::IpAddr::from([198, 51, 100, n]).into());
+            Exam { name: SetName { peer, ..set.name.clone() }, ..set }
+        };
+        let mut exams: Vec<Exam> = (1..=peers).map(peer).collect();
+        compare(&mut exams);
+        verdict(&exams[0])
+    };
+    assert_eq!(from(50, half_open), Verdict::Flood);
+    assert_eq!(from(49, half_open), Verdict::AckLost);
+    assert_eq!(from(50, Tally { completed: 1, ..half_open }), Verdict::Fine);
+}
+
+fn report(facts: CaptureFacts, exams: Vec<Exam>) -> Report {
+    let heard = Some((Timestamp::default(), Timestamp::default() + Duration::from_secs(10)));
+    Report::of(Findings { exams, span: Span::Whole, heard, capture: facts })
+}
+
+#[test]
+fn a_capture_that_loses_packets_is_said_first() {
+    let silent = exam(Client, Tally { attempts: 4, unanswered: 4, ..none() });
+    let refused = exam(Client, Tally { attempts: 4, refused: 4, server_rsts: 4, ..none() });
+    let facts = CaptureFacts { packets: 990, dropped: 10, ..CaptureFacts::default() };
+    let verdicts = |report: &Report| report.sets.iter().map(|set| set.verdict).collect::<Vec<_>>();
+    let doubtful = report(facts, vec![silent.clone(), refused]);
+    assert_eq!(verdicts(&doubtful), ["capture_untrusted", "refused"]);
+    assert!(text(&doubtful, Colours::Off).starts_with(
+        "CAPTURE The capture lost 10 of 1000 packets: what looks unanswered may have been answered. Raise \
+         --capture.buffer-size, or narrow it with --capture.port.\nDEAD  client "
+    ));
+    // One in ten thousand is said, and changes no verdict.
+    let nearly = report(CaptureFacts { packets: 99_999, dropped: 1, ..CaptureFacts::default() }, vec![silent.clone()]);
+    assert_eq!(verdicts(&nearly), ["silent_drop"]);
+    assert!(!nearly.all_fine());
+    let evicted = exam(Server, Tally { attempts: 9, answered: 2, evicted: 7, ..none() });
+    assert_eq!(verdicts(&report(CaptureFacts::default(), vec![evicted])), ["capture_untrusted"]);
+    let answers_only = CaptureFacts { unmatched_synacks: 10, ..CaptureFacts::default() };
+    assert_eq!(verdicts(&report(answers_only, vec![silent])), ["capture_untrusted"]);
+}
+
+#[test]
+fn syns_to_many_and_nothing_back_is_half_a_capture() {
+    let to = |n: u8| {
+        let set = exam(Client, Tally { attempts: 5, unanswered: 5, ..none() });
+        let peer = Peer::Network(std::net::IpAddr::from([10, 0, 0, n]).into());
+        Exam { name: SetName { peer, ..set.name.clone() }, ..set }
+    };
+    let verdict = |exams: Vec<Exam>| report(CaptureFacts::default(), exams).sets[0].verdict;
+    assert_eq!(verdict(vec![to(1), to(2), to(3)]), "capture_untrusted");
+    assert_eq!(verdict(vec![to(1), to(2)]), "silent_drop");
+    let answered = exam(Client, Tally { attempts: 1, answered: 1, synacks: 1, ..none() });
+    assert_eq!(verdict(vec![to(1), to(2), to(3), answered]), "silent_drop");
+}
+
+#[test]
+fn the_report_for_people() {
+    let fine = exam(Transit, Tally { attempts: 12, answered: 12, synacks: 12, ..none() });
+    let silent = exam(Client, Tally { attempts: 4, syns: 28, unanswered: 4, ..none() });
+    let report = report(CaptureFacts { packets: 52, ..CaptureFacts::default() }, vec![fine, silent]);
+    assert_eq!(
+        text(&report, Colours::Off),
+        "\
+DEAD  client  10.0.0.1 -> 10.0.0.9 port 3306               0 of 4 answered    silent drop
+      None of 4 attempts to port 3306 of 10.0.0.9 was answered: 28 SYNs left, and not one packet came back. (confidence: high)
+      It may also be: a firewall or security group on the way drops the SYNs; the server's own firewall drops them, or its accept queue is full; the server answers, and its SYN/ACKs are lost on the way back; the host is down, or the address leads elsewhere.
+      Next: on the server, see whether the SYNs arrive (then its host drops them) or not (then the path does):
+          tcpdump -nni any '(tcp and port 3306 and host 10.0.0.1 and host 10.0.0.9) or icmp or icmp6'
+ok    transit -> 10.0.0.9 port 3306                        12 of 12 answered  fine
+something is wrong with 1 of 2 sets; 52 packets in 10 s
+"
+    );
+    assert!(text(&report, Colours::On).starts_with("\x1b[1;31mDEAD \x1b[0m client  "));
+    assert!(!report.all_fine());
+}

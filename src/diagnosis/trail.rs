@@ -1,0 +1,177 @@
+//! The packets of a few attempts of each set, so that a verdict can show what it rests on.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::handshake::{Event, Opening, Reason, Side};
+use crate::packet::{Address, Endpoint, IcmpCode, Packet, Segment};
+use crate::time::Timestamp;
+
+/// One attempt and its packets, in the order they were met.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Trail {
+    pub(super) client: Endpoint,
+    pub(super) server: Endpoint,
+    isn: u32,
+    pub(super) began: Timestamp,
+    pub(super) marks: Vec<Mark>,
+    pub(super) end: End,
+}
+
+/// One packet of an attempt: so long after the attempt began.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Mark {
+    pub(super) after: Duration,
+    pub(super) packet: Met,
+}
+
+/// What was met.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Met {
+    Syn { ttl: u8, ecn: bool },
+    SynAck { ttl: u8 },
+    Rst { ttl: u8, by: Side },
+    Icmp { code: IcmpCode, reporter: Address },
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum End {
+    Waiting,
+    Answered,
+    Failed(Reason),
+}
+
+/// How the SYNs of an attempt that was answered stood to ECN.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ecn {
+    Answered,
+    AnsweredWithout,
+    NeverAsked,
+}
+
+/// Attempts that wait, as many as there is room for, and the last ones that failed or took long.
+#[derive(Clone, Debug)]
+pub(super) struct Trails {
+    timeout: Duration,
+    waiting: Vec<Trail>,
+    kept: VecDeque<Trail>,
+}
+
+impl Trails {
+    pub(super) const fn new(timeout: Duration) -> Self {
+        Self { timeout, waiting: Vec::new(), kept: VecDeque::new() }
+    }
+
+    /// The last attempts that failed or took long, newest first.
+    pub(super) fn kept(&self) -> Vec<Trail> {
+        self.kept.iter().rev().cloned().collect()
+    }
+
+    /// An attempt begins. It is followed where there is room; in a flood that is a sample.
+    pub(super) fn begin(&mut self, opening: &Opening, at: Timestamp, packet: Option<&Packet>) {
+        if self.waiting.len() >= WAITING {
+            return;
+        }
+        let isn = match packet {
+            Some(Packet::Segment(segment)) => segment.sequence,
+            Some(Packet::IcmpError(error)) => error.quote.sequence,
+            None => return,
+        };
+        let Opening { client, server, .. } = *opening;
+        self.waiting.push(Trail { client, server, isn, began: at, marks: Vec::new(), end: End::Waiting });
+    }
+
+    /// A packet of an attempt was met.
+    pub(super) fn note(&mut self, at: Timestamp, event: &Event, packet: &Packet) {
+        let Some(met) = met(event, packet) else { return };
+        if let Some(trail) = self.trail_of(packet) {
+            let after = at.since(trail.began);
+            if trail.marks.len() < MARKS {
+                trail.marks.push(Mark { after, packet: met });
+            }
+        }
+    }
+
+    /// An attempt was answered. Says how it stood to ECN, if it was followed.
+    pub(super) fn answer(&mut self, packet: &Packet) -> Option<Ecn> {
+        let place = self.waiting.iter().position(|trail| trail.has(packet))?;
+        let mut trail = self.waiting.swap_remove(place);
+        trail.end = End::Answered;
+        let syns = || {
+            trail.marks.iter().filter_map(|mark| match mark.packet {
+                Met::Syn { ecn, .. } => Some(ecn),
+                _ => None,
+            })
+        };
+        let (asked, last_asked, repeated) = (syns().next()?, syns().next_back()?, syns().count() > 1);
+        if repeated {
+            self.keep(trail);
+        }
+        Some(match (asked, last_asked) {
+            (false, _) => Ecn::NeverAsked,
+            (true, false) => Ecn::AnsweredWithout,
+            (true, true) => Ecn::Answered,
+        })
+    }
+
+    /// An attempt failed by this packet.
+    pub(super) fn fail(&mut self, reason: Reason, packet: &Packet) {
+        if let Some(place) = self.waiting.iter().position(|trail| trail.has(packet)) {
+            let trail = self.waiting.swap_remove(place);
+            self.keep(Trail { end: End::Failed(reason), ..trail });
+        }
+    }
+
+    /// The time of some attempt is up: those whose time that is, are unanswered.
+    pub(super) fn time_up(&mut self, now: Timestamp) {
+        while let Some(place) = self.waiting.iter().position(|trail| now >= trail.began + self.timeout) {
+            let trail = self.waiting.swap_remove(place);
+            self.keep(Trail { end: End::Failed(Reason::Unanswered), ..trail });
+        }
+    }
+
+    fn keep(&mut self, trail: Trail) {
+        if self.kept.len() >= KEPT {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(trail);
+    }
+
+    fn trail_of(&mut self, packet: &Packet) -> Option<&mut Trail> {
+        self.waiting.iter_mut().chain(self.kept.iter_mut().rev()).find(|trail| trail.has(packet))
+    }
+}
+
+impl Trail {
+    /// Whether the packet is about this attempt: by the client's port and sequence number, which NAT mostly leaves.
+    fn has(&self, packet: &Packet) -> bool {
+        let acknowledges = |segment: &Segment| {
+            let beyond = segment.acknowledgment.wrapping_sub(self.isn);
+            (1..=MAX_SYN_DATA).contains(&beyond)
+        };
+        match packet {
+            Packet::IcmpError(error) => error.quote.sequence == self.isn,
+            Packet::Segment(segment) if segment.from == self.client => {
+                segment.sequence == self.isn || segment.sequence == self.isn.wrapping_add(1)
+            }
+            Packet::Segment(segment) => segment.sequence == self.isn || acknowledges(segment),
+        }
+    }
+}
+
+fn met(event: &Event, packet: &Packet) -> Option<Met> {
+    match (*event, packet) {
+        (Event::Syn(..), Packet::Segment(syn)) => Some(Met::Syn { ttl: syn.hop_limit, ecn: syn.ecn_setup }),
+        (Event::SynAck(..), Packet::Segment(synack)) => Some(Met::SynAck { ttl: synack.hop_limit }),
+        (Event::Rst(_, by), Packet::Segment(rst)) => Some(Met::Rst { ttl: rst.hop_limit, by }),
+        (Event::IcmpError(_, code, reporter), _) => Some(Met::Icmp { code, reporter }),
+        _ => None,
+    }
+}
+
+const WAITING: usize = 8;
+const KEPT: usize = 5;
+const MARKS: usize = 16;
+/// The most data that a SYN may carry and still have its answer found here.
+const MAX_SYN_DATA: u32 = 1461;

@@ -1,0 +1,64 @@
+//! The books: the numbers and the diagnosis, which hear the same events and do not know each other.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::cli::Counting;
+use crate::diagnosis::{CaptureFacts, Diagnosis, Span};
+use crate::handshake::Kind;
+use crate::labels::{SetId, SetName};
+use crate::metrics::{About, Ledger};
+
+/// The books as the pump and the pages share them.
+pub(super) type Shared = Arc<Mutex<Books>>;
+
+/// What is written as the river flows.
+pub(super) struct Books {
+    pub(super) ledger: Ledger,
+    pub(super) diagnosis: Diagnosis,
+}
+
+impl Books {
+    /// Nothing is written yet. The diagnosis is about this span.
+    pub(super) fn open(counting: &Counting, span: Span) -> Shared {
+        let ports: Vec<String> = counting.ports.iter().map(ToString::to_string).collect();
+        let about = About {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ports: ports.join(","),
+            filter: counting.filter.expression.clone().unwrap_or_default(),
+            peer_prefix_v4: counting.peer_prefixes.0,
+            peer_prefix_v6: counting.peer_prefixes.1,
+            peer_groups: counting.peer_groups.clone(),
+            max_attempts: counting.limits.max_attempts,
+            acks: counting.filter.acks,
+        };
+        let ledger = Ledger::new(about, counting.bounds.clone());
+        Arc::new(Mutex::new(Self { ledger, diagnosis: Diagnosis::new(span, counting.limits.timeout) }))
+    }
+
+    /// A set begins.
+    pub(super) fn create(&mut self, set: SetId, name: &SetName) {
+        self.ledger.create(set, name);
+        self.diagnosis.create(set, name);
+    }
+
+    /// A set ends.
+    pub(super) fn remove(&mut self, set: SetId) {
+        self.ledger.remove(set);
+        self.diagnosis.remove(set);
+    }
+
+    /// Lets the diagnosis know how the capture is.
+    pub(super) fn note_capture(&mut self, listen_overflows: Option<u64>) {
+        let own = &self.ledger.own;
+        let interfaces = || own.interfaces.iter();
+        self.diagnosis.note_capture(CaptureFacts {
+            packets: interfaces().map(|interface| interface.captured).sum(),
+            dropped: interfaces().map(|counts| counts.dropped_by_kernel + counts.dropped_by_interface).sum(),
+            unmatched_synacks: own.unmatched_of(Kind::SynAck),
+            clock_steps: own.clock_steps,
+            listen_overflows,
+        });
+    }
+}

@@ -1,0 +1,78 @@
+//! `diagnose`: reads captures, or sniffs for a while, says what is wrong, and ends.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::books::{Books, Shared};
+use super::{log, pages, pump, tell_of_broken};
+use crate::cli::{Diagnose, Output, Watch};
+use crate::diagnosis::{Colours, Report, Span, text};
+
+/// Status 3 where something is wrong, so that scripts can tell.
+pub(super) fn diagnose(task: &Diagnose) -> anyhow::Result<ExitCode> {
+    log(task.log);
+    let books = Books::open(&task.counting, Span::Whole);
+    let mut pump = pump(&task.source, &task.counting, Arc::clone(&books))?;
+    let stop = Arc::new(AtomicBool::new(false));
+    if let Watch::Interfaces(..) = task.source {
+        stop_after(task.duration, Arc::clone(&stop))?;
+    }
+    let broken = pump.run(&stop)?;
+    tell_of_broken(&broken);
+    let fine = print(task.output, &books)?;
+    anyhow::ensure!(broken.is_empty(), "what was whole is counted above; the rest of the broken files is lost");
+    Ok(if fine { ExitCode::SUCCESS } else { ExitCode::from(SOMETHING_IS_WRONG) })
+}
+
+/// Prints what was asked for. Says whether all is fine; numbers do not judge.
+fn print(output: Output, books: &Shared) -> anyhow::Result<bool> {
+    let report = || Report::of(books.lock().diagnosis.examine());
+    let (printed, fine) = match output {
+        Output::Metrics => (pages::exposition(books, true)?.text()?, true),
+        Output::Json => {
+            let report = report();
+            (report.json()?, report.all_fine())
+        }
+        Output::Text => {
+            let report = report();
+            (text(&report, colours()).into_bytes(), report.all_fine())
+        }
+    };
+    std::io::stdout().write_all(&printed).context("cannot write to standard output")?;
+    Ok(fine)
+}
+
+/// On a terminal, unless <https://no-color.org> is heeded.
+pub(super) fn colours() -> Colours {
+    let wanted = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    if wanted { Colours::On } else { Colours::Off }
+}
+
+/// Stops the capture when the time is up, or when somebody asks for it: what was met until then is told.
+fn stop_after(duration: Duration, stop: Arc<AtomicBool>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (mut terminated, mut interrupted) = {
+        let _inside = runtime.enter();
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+    };
+    let wait = move || {
+        runtime.block_on(async {
+            tokio::select! {
+                () = tokio::time::sleep(duration) => {}
+                _ = terminated.recv() => {}
+                _ = interrupted.recv() => {}
+            }
+        });
+        stop.store(true, Ordering::Relaxed);
+    };
+    std::thread::Builder::new().name("stop".to_owned()).spawn(wait).context("cannot start a thread")?;
+    Ok(())
+}
+
+pub(super) const SOMETHING_IS_WRONG: u8 = 3;

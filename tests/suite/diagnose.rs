@@ -1,0 +1,169 @@
+//! `diagnose` as people run it: on each golden capture, from where it was recorded, the right verdict.
+
+use serde_json::Value;
+use tcp_handshake_exporter::diagnosis::rules;
+
+use crate::program::{file, printed, run, said};
+use crate::stories::STORIES;
+
+/// Whose addresses are this host's, by where a story was recorded.
+fn local(seen_from: &str) -> &'static str {
+    match seen_from.split(' ').next().unwrap() {
+        "client" => "10.77.1.2,2001:db8:1::2,127.0.0.0/8,::1",
+        "firewall" => "10.77.1.1,10.77.2.1,2001:db8:1::1,2001:db8:2::1",
+        "server" => "10.77.2.2,2001:db8:2::2",
+        "host" => "192.0.2.1,10.88.0.1,2001:db8:9::1,2001:db8:88::1",
+        "near" => "192.0.2.1,2001:db8:9::1",
+        stranger => panic!("who is {stranger}?"),
+    }
+}
+
+fn report(story: &str, seen_from: &str) -> (Value, i32) {
+    let capture = file(&format!("tests/captures/{story}.pcap"));
+    let output = run(&["diagnose", "--output", "json", "--capture.local", local(seen_from), &capture]);
+    assert_eq!(said(&output), "");
+    (serde_json::from_slice(&output.stdout).unwrap(), output.status.code().unwrap())
+}
+
+/// Port and verdict of each set, in the order of ports.
+fn verdicts(report: &Value) -> Vec<(u16, String)> {
+    let sets = report["sets"].as_array().unwrap().iter();
+    let word = |set: &Value, field: &str| set[field].as_str().unwrap().to_owned();
+    let mut all: Vec<_> = sets.map(|set| (word(set, "port").parse().unwrap(), word(set, "verdict"))).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// What each capture must be found to show. A RST that is forged on the way is known by its TTL where the same
+/// address also answers (`demo`), and by the forger itself; alone it is a refusal.
+const SHOWN: [(&str, &[(u16, &str)]); STORIES.len()] = [
+    (
+        "demo",
+        &[
+            (8001, "fine"),
+            (8002, "refused"),
+            (8003, "silent_drop"),
+            (8004, "silent_drop"),
+            (8005, "rejected"),
+            (8006, "refused_on_the_way"),
+            (8007, "silent_drop"),
+            (8009, "rejected"),
+            (8010, "rejected"),
+            (8011, "late"),
+            (8012, "far_overloaded"),
+            (33306, "fine"),
+        ],
+    ),
+    (
+        "demo-server",
+        &[
+            (3306, "fine"),
+            (8001, "fine"),
+            (8002, "refused"),
+            (8004, "host_silent"),
+            (8007, "ack_lost"),
+            (8011, "fine"),
+            (8012, "host_overloaded"),
+        ],
+    ),
+    ("open", &[(8001, "fine")]),
+    ("open-v6", &[(8001, "fine")]),
+    ("open-server", &[(8001, "fine")]),
+    ("closed", &[(8002, "refused")]),
+    ("closed-v6", &[(8002, "refused")]),
+    ("path-drop-client", &[(8003, "silent_drop")]),
+    ("path-drop-client-v6", &[(8003, "silent_drop")]),
+    ("path-drop-firewall", &[(8003, "dropped_here")]),
+    ("path-drop-server", &[]),
+    ("input-drop-client", &[(8004, "silent_drop")]),
+    ("input-drop-server", &[(8004, "host_silent")]),
+    ("prohibited", &[(8005, "rejected")]),
+    ("prohibited-v6", &[(8005, "rejected")]),
+    ("prohibited-firewall", &[(8005, "rejected")]),
+    ("reset", &[(8006, "refused")]),
+    ("reset-firewall", &[(8006, "refused_on_the_way")]),
+    ("reply-lost-client", &[(8007, "silent_drop")]),
+    ("reply-lost-server", &[(8007, "ack_lost")]),
+    ("reply-lost-firewall", &[(8007, "dropped_here")]),
+    ("forward-client", &[(33306, "fine")]),
+    ("forward-firewall", &[(33306, "fine")]),
+    ("forward-firewall-v6", &[(33306, "fine")]),
+    ("nobody-there", &[(8009, "rejected")]),
+    ("nobody-there-v6", &[(8009, "rejected")]),
+    ("nobody-here", &[(8010, "rejected")]),
+    ("nobody-here-v6", &[(8010, "rejected")]),
+    ("late", &[(8011, "late")]),
+    ("late-v6", &[(8011, "late")]),
+    ("full-queue-client", &[(8012, "far_overloaded")]),
+    ("full-queue-server", &[(8012, "host_overloaded")]),
+    ("loopback", &[(8013, "fine"), (8014, "refused")]),
+    ("container-published", &[(80, "fine"), (8080, "fine")]),
+    ("container-egress", &[(9000, "fine"), (9001, "refused")]),
+    ("container-bridged", &[(8000, "fine")]),
+    ("rejected-by-default", &[(8015, "rejected")]),
+    ("rejected-by-server", &[(8016, "rejected")]),
+    ("rejected-by-server-server", &[(8016, "rejected")]),
+    ("hops-used-up", &[(8017, "rejected")]),
+    ("own-reject", &[(8018, "rejected")]),
+    ("ecn", &[(80, "fine")]),
+    ("ecn-v6", &[(80, "fine")]),
+];
+
+#[test]
+fn each_golden_capture_has_its_verdict() {
+    for story in &STORIES {
+        let known = SHOWN.iter().find(|(file, _)| *file == story.file);
+        let (_, shown) = known.unwrap_or_else(|| panic!("{}: which verdict?", story.file));
+        let (report, status) = report(story.file, story.seen_from);
+        let wanted: Vec<(u16, String)> = shown.iter().map(|(port, verdict)| (*port, (*verdict).to_owned())).collect();
+        assert_eq!(verdicts(&report), wanted, "{}", story.file);
+        let all_fine = wanted.iter().all(|(_, verdict)| verdict == "fine");
+        assert_eq!(status, if all_fine { 0 } else { 3 }, "{}", story.file);
+    }
+}
+
+#[test]
+fn the_report_for_programs_shows_what_a_verdict_rests_on() {
+    let (report, _) = report("demo", "client any");
+    assert_eq!(report["version"], 1);
+    let set = |port: &str| report["sets"].as_array().unwrap().iter().find(|set| set["port"] == port).unwrap();
+    assert_eq!(set("8006")["rst_ttls"], serde_json::json!([64]));
+    assert_eq!(set("8006")["synack_ttls"], serde_json::json!([63]));
+    assert_eq!(set("8005")["icmp"][0]["by"], "10.77.1.1");
+    assert_eq!(set("8003")["last_attempts"].as_array().unwrap().len(), 4);
+    assert_eq!(set("8003")["last_attempts"][0]["packets"].as_array().unwrap().len(), 7);
+    assert_eq!(set("8003")["last_attempts"][0]["packets"][1]["what"], "SYN");
+    let severities: Vec<u64> =
+        report["sets"].as_array().unwrap().iter().map(|set| set["severity"].as_u64().unwrap()).collect();
+    assert!(severities.is_sorted_by(|one, other| one >= other), "the worst comes first: {severities:?}");
+}
+
+#[test]
+fn the_manual_has_the_table_of_rules() {
+    let path = file("docs/diagnosis.md");
+    let manual = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = manual.split_once(BEGIN).expect("the manual marks its table of rules");
+    let (table, after) = rest.split_once(END).expect("the manual marks the end of its table of rules");
+    let mut rows = "| verdict | given when | in reports for programs |\n|---|---|---|\n".to_owned();
+    for (verdict, says) in rules() {
+        rows += &format!("| {} | {says} | `{}` |\n", verdict.title(), verdict.as_str());
+    }
+    if std::env::var_os("UPDATE_README").is_some() {
+        return std::fs::write(&path, format!("{before}{BEGIN}{rows}{END}{after}")).unwrap();
+    }
+    assert!(table == rows, "docs/diagnosis.md does not have the code's table of rules: {BEGIN}");
+    for (verdict, _) in rules() {
+        assert!(after.contains(&format!("`{}`", verdict.as_str())), "the manual does not explain {}", verdict.as_str());
+    }
+}
+
+#[test]
+fn colours_are_for_terminals() {
+    let output = run(&["diagnose", &file("tests/captures/demo.pcap")]);
+    assert!(!printed(&output).contains('\x1b'));
+    assert_eq!(output.status.code(), Some(3));
+}
+
+const BEGIN: &str = "<!-- rules: from the table in the code; UPDATE_README=1 cargo test manual rewrites it -->\n";
+const END: &str = "<!-- end of rules -->\n";
