@@ -27,6 +27,7 @@ mod packets;
 mod program;
 mod random;
 mod readme;
+mod rules;
 mod stories;
 mod traffic;
 mod wire;

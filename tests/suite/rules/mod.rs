@@ -1,0 +1,135 @@
+//! Rules, alerts, runbooks and recipes: what is written holds, names only what exists, and wakes one person once.
+
+mod alertmanager;
+mod files;
+mod fleet;
+mod prometheus;
+mod promtool;
+mod query;
+
+use std::collections::BTreeSet;
+
+use files::{Rule, alerts, queries_in, recordings, rule_tests, runbooks};
+use query::Vocabulary;
+
+use crate::program::file;
+
+#[test]
+fn every_alert_has_a_severity_a_subject_a_duration_and_words() {
+    for alert in alerts() {
+        let name = alert.name();
+        assert!(name.starts_with("TCPHandshake"), "{name}");
+        assert!(["critical", "warning", "info"].contains(&alert.label("severity")), "{name}: {}", alert.label("severity"));
+        assert!(["connection", "host", "path", "exporter"].contains(&alert.label("subject")), "{name}");
+        assert!(alert.duration.is_some(), "{name} fires on the first look");
+        assert_eq!(alert.label("server_address").is_empty(), alert.label("subject") == "exporter", "{name}");
+        let summary = alert.annotation("summary");
+        assert!(summary.ends_with('.') && !summary.contains(". "), "{name}: one sentence, please: {summary}");
+        let description = alert.annotation("description");
+        assert!(description.contains("$labels") || description.contains("$value"), "{name}: no facts: {description}");
+    }
+}
+
+#[test]
+fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
+    let named: BTreeSet<_> = alerts().iter().map(|alert| alert.name().to_owned()).collect();
+    assert_eq!(runbooks(), named);
+    let index = std::fs::read_to_string(file("docs/runbooks/README.md")).unwrap();
+    for alert in alerts() {
+        let name = alert.name();
+        let page = format!("docs/runbooks/{name}.md");
+        assert!(alert.annotation("runbook_url").ends_with(&page), "{name}: {}", alert.annotation("runbook_url"));
+        let text = std::fs::read_to_string(file(&page)).unwrap();
+        for heading in ["What it means", "How to confirm", "Usual causes", "What to do"] {
+            assert!(text.contains(&format!("\n## {heading}\n\n")), "{page} has no `{heading}`");
+        }
+        assert!(index.contains(&format!("({name}.md)")), "the index of runbooks leaves out {name}");
+    }
+}
+
+/// Which cases there are is told by the tests' names; that they hold, by promtool.
+#[test]
+fn every_alert_is_tested_for_firing_and_for_silence() {
+    for alert in alerts() {
+        let name = alert.name();
+        let tests = rule_tests(name);
+        for case in ["fires", "is silent", "reset|restart", "never seen|first time|starts|comes back|came up|none"] {
+            let told = tests.iter().any(|test| case.split('|').any(|word| test.name.contains(word)));
+            assert!(told, "tests/rules/{name}.yml has no test that tells: {case}");
+        }
+        let texts = tests.iter().flat_map(|test| &test.alert_rule_test);
+        let fired = texts.filter(|test| test.alertname == name && !test.exp_alerts.is_empty()).count();
+        assert!(fired > 0, "no test holds the words of {name}");
+    }
+}
+
+#[test]
+fn rules_and_alerts_name_only_what_exists() {
+    let known = Vocabulary::new(&recordings());
+    for rule in recordings().iter().chain(&alerts()) {
+        known.check(&rule.expr).unwrap_or_else(|complaint| panic!("{}: {complaint}", rule.name()));
+    }
+}
+
+#[test]
+fn the_words_of_alerts_name_only_what_exists() {
+    let known = Vocabulary::new(&recordings());
+    for alert in alerts() {
+        let words = alert.annotations.iter().filter(|(key, _)| *key != "runbook_url").map(|(_, text)| text);
+        for name in words.flat_map(|text| query::metric_names(text)) {
+            assert!(known.has(name), "{} speaks of {name}, which does not exist", alert.name());
+        }
+    }
+}
+
+#[test]
+fn every_query_in_the_docs_names_only_what_exists() {
+    let known = Vocabulary::new(&recordings());
+    let pages = runbooks().into_iter().map(|name| format!("docs/runbooks/{name}.md"));
+    for page in pages.chain(["docs/promql.md".to_owned()]) {
+        let queries = queries_in(&page);
+        assert!(!queries.is_empty(), "{page} has no query");
+        for query in queries {
+            known.check(&query).unwrap_or_else(|complaint| panic!("{page}: {complaint}\n{query}"));
+        }
+    }
+}
+
+#[test]
+fn every_recipe_is_tested() {
+    let tests = rule_tests("recipes");
+    let tested: BTreeSet<_> = tests.iter().flat_map(|t| &t.promql_expr_test).map(|t| t.expr.trim().to_owned()).collect();
+    let written: BTreeSet<_> = queries_in("docs/promql.md").into_iter().collect();
+    assert_eq!(written, tested);
+}
+
+#[test]
+fn the_vocabulary_notices_what_does_not_exist() {
+    let known = Vocabulary::new(&recordings());
+    for wrong in [
+        "tcp_handshake_sins_total",
+        "tcp_handshake_syns_total{role=\"client\"}",
+        "tcp_handshake_syns_total{vantage=\"clients\"}",
+        "tcp_handshake_failures_total{reason=~\"refused|timeout\"}",
+        "sum by (addres) (tcp_handshake_local_address_info)",
+        "tcp_handshake_syns_total_bucket",
+        "rate(tcp_handshake_syns_total[5m]",
+        "peer:tcp_handshake_syns:ratio5m",
+    ] {
+        assert!(known.check(wrong).is_err(), "{wrong}");
+    }
+}
+
+impl Rule {
+    fn name(&self) -> &str {
+        self.record.as_deref().or(self.alert.as_deref()).expect("a rule records or alerts")
+    }
+
+    fn label(&self, key: &str) -> &str {
+        self.labels.get(key).map_or("", String::as_str)
+    }
+
+    fn annotation(&self, key: &str) -> &str {
+        self.annotations.get(key).map_or("", String::as_str)
+    }
+}

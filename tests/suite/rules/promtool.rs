@@ -1,0 +1,55 @@
+//! promtool's word on the files, and its run of tests/rules.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::process::{Command, Output};
+use std::sync::Mutex;
+use std::thread;
+
+use super::files::{ALERTS, RECORDING};
+use crate::program::{file, has_tool};
+
+#[test]
+fn promtool_finds_rules_and_configuration_sound() {
+    if !has_tool("promtool") {
+        return;
+    }
+    for arguments in [
+        &["check", "rules", "--lint=all", "--lint-fatal", RECORDING, ALERTS][..],
+        &["check", "config", "--lint=all", "--lint-fatal", "deploy/prometheus/prometheus.yml"],
+    ] {
+        let output = promtool(arguments);
+        assert!(output.status.success(), "promtool {arguments:?}: {}", words(&output));
+    }
+}
+
+/// Two files at a time, the longest first.
+#[test]
+fn rules_do_what_their_tests_say() {
+    if !has_tool("promtool") {
+        return;
+    }
+    let mut tests: Vec<_> = fs::read_dir(file("tests/rules")).unwrap().map(|test| test.unwrap().path()).collect();
+    tests.sort_by_key(|test| !test.to_string_lossy().ends_with("_yesterday.yml"));
+    assert!(tests.len() > 17, "{tests:?}");
+    let (queue, failed) = (Mutex::new(VecDeque::from(tests)), Mutex::new(String::new()));
+    let work = || {
+        while let Some(test) = { queue.lock().unwrap().pop_front() } {
+            let output = promtool(&["test", "rules", &test.to_string_lossy()]);
+            if !output.status.success() {
+                *failed.lock().unwrap() += &words(&output);
+            }
+        }
+    };
+    thread::scope(|scope| (0..2).for_each(|_| drop(scope.spawn(work))));
+    let failed = failed.into_inner().unwrap();
+    assert!(failed.is_empty(), "{failed}");
+}
+
+fn promtool(arguments: &[&str]) -> Output {
+    Command::new("promtool").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap()
+}
+
+fn words(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
