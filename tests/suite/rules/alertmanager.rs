@@ -101,14 +101,14 @@ fn alerts_by_name() -> &'static BTreeMap<String, (String, String)> {
 
 /// One notification, as a webhook gets it.
 #[derive(Debug)]
-struct Notice {
+pub(super) struct Notice {
     receiver: String,
     body: serde_json::Value,
 }
 
 impl Notice {
     /// Who is told, and about which group.
-    fn subject(&self) -> String {
+    pub(super) fn subject(&self) -> String {
         let group = self.body["groupLabels"].as_object().unwrap();
         let group: Vec<_> = group.values().map(|value| value.as_str().unwrap()).collect();
         format!("{} {}", self.receiver, group.join(" "))
@@ -124,7 +124,7 @@ impl Notice {
 }
 
 /// A real one with the example's routes, short times, and webhooks that end here.
-struct Alertmanager {
+pub(super) struct Alertmanager {
     process: Child,
     port: u16,
     notices: Receiver<Notice>,
@@ -133,19 +133,25 @@ struct Alertmanager {
 
 impl Alertmanager {
     fn start() -> Self {
-        let (webhook, notices) = webhook();
+        // Nobody else is given this port between here and there, or the test fails loudly.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let program = Command::new("prometheus-alertmanager");
+        Self::start_on(program, port, TcpListener::bind("127.0.0.1:0").unwrap(), "1s")
+    }
+
+    /// Starts `program` on a port of its own host, where also `webhooks` listens. It waits for so long before it tells.
+    pub(super) fn start_on(mut program: Command, port: u16, webhooks: TcpListener, wait: &str) -> Self {
         let storage = tempfile::tempdir().unwrap();
         let mut config = fs::read_to_string(file(CONFIG)).unwrap();
+        let webhook = webhooks.local_addr().unwrap();
         for receiver in ["pager", "tickets", "log"] {
             let example = format!("http://{receiver}.example.net/");
             assert!(config.contains(&example), "{CONFIG} has no {example}");
-            config = config.replace(&example, &format!("http://127.0.0.1:{webhook}/{receiver}"));
+            config = config.replace(&example, &format!("http://{webhook}/{receiver}"));
         }
         let path = storage.path().join("alertmanager.yml");
-        fs::write(&path, config.replace("group_wait: 90s", "group_wait: 1s")).unwrap();
-        // Nobody else is given this port between here and there, or the test fails loudly.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let process = Command::new("prometheus-alertmanager")
+        fs::write(&path, config.replace("group_wait: 90s", &format!("group_wait: {wait}"))).unwrap();
+        let process = program
             .arg(format!("--config.file={}", path.display()))
             .arg(format!("--storage.path={}", storage.path().display()))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
@@ -154,7 +160,7 @@ impl Alertmanager {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        Self { process, port, notices, _storage: storage }
+        Self { process, port, notices: receive(webhooks), _storage: storage }
     }
 
     /// Sends the alerts as soon as it listens.
@@ -176,7 +182,7 @@ impl Alertmanager {
     }
 
     /// What is told until nothing more comes for this long.
-    fn notices_within(&self, quiet: Duration) -> Vec<Notice> {
+    pub(super) fn notices_within(&self, quiet: Duration) -> Vec<Notice> {
         std::iter::from_fn(|| self.notices.recv_timeout(quiet).ok()).collect()
     }
 }
@@ -189,10 +195,8 @@ impl Drop for Alertmanager {
 }
 
 /// A web server that takes whatever is posted to it.
-fn webhook() -> (u16, Receiver<Notice>) {
+fn receive(listener: TcpListener) -> Receiver<Notice> {
     let (sender, notices) = channel();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
         for stream in listener.incoming() {
             if sender.send(take(stream.unwrap())).is_err() {
@@ -200,7 +204,7 @@ fn webhook() -> (u16, Receiver<Notice>) {
             }
         }
     });
-    (port, notices)
+    notices
 }
 
 fn take(mut stream: TcpStream) -> Notice {
