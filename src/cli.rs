@@ -1,5 +1,6 @@
 //! The command line: flags, each also an environment variable, made into a typed configuration at once.
 
+mod compare;
 mod diagnose;
 mod values;
 
@@ -13,6 +14,8 @@ use crate::handshake::Limits;
 use crate::http::ListenAddress;
 use crate::labels::{PeerGroup, Peers, network};
 use crate::metrics::Bounds;
+use compare::CompareFlags;
+pub use compare::{Compare, Form};
 use diagnose::DiagnoseFlags;
 pub use diagnose::{Diagnose, Output};
 use values::{bounds, buffer_size, idle_timeout, max_attempts, max_sets, port_range, telemetry_path, timeout};
@@ -24,6 +27,8 @@ pub enum Task {
     Serve(Box<Serve>),
     /// Read captures, or sniff for a while, say what is wrong, and end.
     Diagnose(Box<Diagnose>),
+    /// Read two captures of the same time, say where each attempt was lost, and end.
+    Compare(Compare),
     /// List what can be sniffed.
     Interfaces,
 }
@@ -150,6 +155,8 @@ struct Flags {
 enum Command {
     /// Read capture files, or sniff for a while, say in words what is wrong, and end: with status 3 if something is
     Diagnose(Box<DiagnoseFlags>),
+    /// Compare two captures of the same time, from the client and from the server: where was each attempt lost?
+    Compare(CompareFlags),
     /// List what can be sniffed: name, addresses, state, link type
     Interfaces,
 }
@@ -283,6 +290,7 @@ impl From<Flags> for Task {
                 log: flags.log.into(),
             })),
             Some(Command::Diagnose(flags)) => Self::Diagnose(Box::new((*flags).into())),
+            Some(Command::Compare(flags)) => Self::Compare(flags.into()),
             Some(Command::Interfaces) => Self::Interfaces,
         }
     }

@@ -20,6 +20,8 @@ pub mod labels;
 pub mod metrics;
 /// What is wrong, where, and what to do next.
 pub mod diagnosis;
+/// The same attempts from both ends.
+pub mod compare;
 /// Pages over HTTP.
 pub mod http;
 /// Flags to a typed configuration.

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod books;
+mod compare;
 mod diagnose;
 mod netstat;
 mod pages;
@@ -36,6 +37,7 @@ pub fn run(task: Task) -> anyhow::Result<ExitCode> {
     match task {
         Task::Serve(task) => serve(&task).map(|()| ExitCode::SUCCESS),
         Task::Diagnose(task) => diagnose::diagnose(&task),
+        Task::Compare(task) => compare::compare(&task),
         Task::Interfaces => list_interfaces().map(|()| ExitCode::SUCCESS),
     }
 }

@@ -52,7 +52,7 @@ impl River {
             interface.last_packet = frame.at;
         }
         match decode(frame) {
-            Ok(packet) if self.wants(&packet) => {
+            Ok(packet) if self.hears(&packet) => {
                 self.met = frame.at;
                 self.tracker.observe(frame.at, &packet);
                 self.settle(books, Some(&packet));
@@ -97,21 +97,10 @@ impl River {
         }
     }
 
-    /// Whether the packet belongs to attempts to a port that counts; of a RST either end may be the server.
-    fn wants(&self, packet: &Packet) -> bool {
-        if matches!(packet, Packet::Segment(segment) if segment.flags == Flags::ACK) && !self.acks {
-            return false;
-        }
-        let wanted = |port| self.ports.iter().any(|range| range.contains(port));
-        self.ports.is_empty()
-            || match packet {
-                Packet::IcmpError(error) => wanted(error.quote.to.port),
-                Packet::Segment(segment) => match (segment.flags.has(Flags::SYN), segment.flags.has(Flags::ACK)) {
-                    (true, false) => wanted(segment.to.port),
-                    (true, true) => wanted(segment.from.port),
-                    (false, _) => wanted(segment.to.port) || wanted(segment.from.port),
-                },
-            }
+    /// Whether the packet counts: pure ACKs only where they are asked for, for a file's filter may let them pass.
+    fn hears(&self, packet: &Packet) -> bool {
+        let is_ack = matches!(packet, Packet::Segment(segment) if segment.flags == Flags::ACK);
+        (self.acks || !is_ack) && wants(&self.ports, packet)
     }
 
     /// Counts each event, and lets the diagnosis hear it, beside the packet that may have told it.
@@ -210,6 +199,20 @@ impl River {
         let ours = [error.reporter, error.recipient, error.quote.from.address];
         error.via.loopback && quotes_a_syn && ours.into_iter().all(|address| self.labels.is_own(address))
     }
+}
+
+/// Whether the packet belongs to attempts to a port that counts; of a RST either end may be the server.
+pub(super) fn wants(ports: &[PortRange], packet: &Packet) -> bool {
+    let wanted = |port| ports.iter().any(|range| range.contains(port));
+    ports.is_empty()
+        || match packet {
+            Packet::IcmpError(error) => wanted(error.quote.to.port),
+            Packet::Segment(segment) => match (segment.flags.has(Flags::SYN), segment.flags.has(Flags::ACK)) {
+                (true, false) => wanted(segment.to.port),
+                (true, true) => wanted(segment.from.port),
+                (false, _) => wanted(segment.to.port) || wanted(segment.from.port),
+            },
+        }
 }
 
 /// Attempts are claimed for the set that counts them.

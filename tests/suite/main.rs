@@ -12,6 +12,7 @@
 mod accounting;
 mod agreement;
 mod captures;
+mod compare;
 mod conversations;
 mod dashboards;
 mod decoding;

@@ -24,7 +24,8 @@ fn the_readme_has_the_table_of_metrics() {
 #[test]
 fn the_readme_names_every_flag() {
     let readme = fs::read_to_string(file("README.md")).unwrap();
-    let help = printed(&run(&["--help"])) + &printed(&run(&["diagnose", "--help"]));
+    let of = |command: &str| printed(&run(&[command, "--help"]));
+    let help = printed(&run(&["--help"])) + &of("diagnose") + &of("compare");
     let flags = help.split_whitespace().filter(|word| word.starts_with("--") && word.len() > 2);
     let flags: std::collections::BTreeSet<_> = flags.map(|flag| flag.trim_end_matches([',', ';', '.'])).collect();
     assert!(flags.len() > 20, "{flags:?}");

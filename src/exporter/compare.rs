@@ -1,0 +1,58 @@
+//! `compare`: reads two captures of the same time, says where each attempt was lost, and ends.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use super::diagnose::SOMETHING_IS_WRONG;
+use super::river::wants;
+use super::{log, tell_of_broken};
+use crate::capture::{Files, Filter, Progress, Source};
+use crate::cli::{Compare, Form, PortRange};
+use crate::compare::{Comparison, End, text};
+use crate::decode::decode;
+
+/// Status 3 where an attempt was lost, as for `diagnose`.
+pub(super) fn compare(task: &Compare) -> anyhow::Result<ExitCode> {
+    log(task.log);
+    let mut comparison = Comparison::default();
+    let mut broken = Vec::new();
+    // A forwarded port has another number at the server: there all are read.
+    for (end, file, ports) in [(End::Client, &task.client, &task.ports[..]), (End::Server, &task.server, &[])] {
+        broken.extend(read(&mut comparison, end, file, ports)?);
+    }
+    tell_of_broken(&broken);
+    let report = comparison.report();
+    let printed = match task.output {
+        Form::Json => report.json()?,
+        Form::Text => text(&report).into_bytes(),
+    };
+    std::io::stdout().write_all(&printed).context("cannot write to standard output")?;
+    anyhow::ensure!(broken.is_empty(), "what was whole is compared above; the rest of the broken files is lost");
+    Ok(if report.all_fine() { ExitCode::SUCCESS } else { ExitCode::from(SOMETHING_IS_WRONG) })
+}
+
+/// Reads one capture to its end. Says where it broke, if it did.
+fn read(
+    comparison: &mut Comparison,
+    end: End,
+    file: &str,
+    ports: &[PortRange],
+) -> anyhow::Result<Vec<(String, String)>> {
+    let mut files = Files::open(&[file.to_owned()], &Filter { expression: None, acks: false })?;
+    loop {
+        let progress = files.read(&mut |frame| {
+            if let Ok(packet) = decode(&frame)
+                && wants(ports, &packet)
+            {
+                comparison.meet(end, frame.at, &packet);
+            }
+        })?;
+        if let Progress::Ended(at) = progress {
+            comparison.end(end, at);
+            let broken = files.conditions().into_iter();
+            return Ok(broken.filter_map(|condition| Some((condition.name, condition.broken?))).collect());
+        }
+    }
+}
