@@ -256,4 +256,9 @@ impl IcmpCode {
             Self::UnreachableOther => "unreachable_other",
         }
     }
+
+    /// Whether it ends a connection attempt; what only concerns size or speed does not (RFC 5461 section 3, RFC 6633).
+    pub const fn ends_an_attempt(self) -> bool {
+        !matches!(self, Self::FragmentationNeeded | Self::SourceQuench)
+    }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Attempt {
     pub state: State,
     /// Whether a SYN of it came into the host and did not go out again yet.
     pub inside: bool,
+    /// The interface through which it left: a bridge may give it one more name at its port.
+    pub left_by: Option<Option<u32>>,
     /// Its SYNs as they came in, copies too.
     pub entered: Vec<Met>,
     /// The client's SYNs without their copies, and so on.
@@ -53,6 +55,7 @@ impl Attempt {
             began,
             state: State::Waiting,
             inside: false,
+            left_by: None,
             entered: Vec::new(),
             syns: Vec::new(),
             server_syns: Vec::new(),
@@ -74,6 +77,9 @@ impl Attempt {
             self.inside = true;
             self.entered.push(syn.clone());
         } else if syn.is_leaving() {
+            if self.inside {
+                self.left_by = Some(syn.interface());
+            }
             self.inside = false;
         }
     }

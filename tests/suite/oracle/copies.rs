@@ -31,6 +31,11 @@ impl Met {
         self.via.way == super::facts::Way::Leaving
     }
 
+    /// Where the capture tells interfaces apart.
+    pub(crate) fn interface(&self) -> Option<u32> {
+        self.via.interface
+    }
+
     fn same_place(&self, other: &Self) -> bool {
         self.via == other.via
     }

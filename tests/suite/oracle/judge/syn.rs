@@ -81,14 +81,19 @@ impl Judge {
                 && (!v6 || segment.timestamp.is_some())
         };
         let same_isn = self.by_isn.get(&segment.sequence).into_iter().flatten().copied();
-        let candidates = same_isn.map(|number| (number, &self.attempts[number])).filter(|(_, attempt)| {
-            let mut entered = attempt.entered.iter().rev().take(4);
-            attempt.waits() && attempt.inside && attempt.names.len() < 3 && entered.any(same_packet)
-        });
         let shares = |attempt: &Attempt| {
             attempt.names.iter().any(|(client, server)| *client == segment.from || *server == segment.to)
         };
-        let best = candidates.max_by_key(|(number, attempt)| (shares(attempt), *number));
+        // Out of a bridge, and now out of its port under one more name: measured where a container asks itself.
+        let left_a_bridge = |attempt: &Attempt| {
+            attempt.left_by.is_some_and(|interface| interface != met.interface()) && shares(attempt)
+        };
+        let candidates = same_isn.map(|number| (number, &self.attempts[number])).filter(|(_, attempt)| {
+            let mut entered = attempt.entered.iter().rev().take(4);
+            let on_its_way = attempt.inside || left_a_bridge(attempt);
+            attempt.waits() && on_its_way && attempt.names.len() < 3 && entered.any(same_packet)
+        });
+        let best = candidates.max_by_key(|(number, attempt)| (attempt.inside, shares(attempt), *number));
         best.map(|(number, _)| number).filter(|_| met.is_leaving())
     }
 }
