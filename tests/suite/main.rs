@@ -29,7 +29,6 @@ mod live;
 mod oracle;
 mod packets;
 mod program;
-mod promql;
 mod random;
 mod readme;
 mod rules;

@@ -5,9 +5,10 @@ mod stage;
 
 use std::collections::BTreeSet;
 
+use promql_parser::label::Matcher;
 use serde_json::{Value, json};
 
-use crate::promql::Vocabulary;
+use crate::rules::query::{Vocabulary, selectors};
 use board::{Board, list, sent, text};
 
 #[test]
@@ -71,7 +72,7 @@ fn dashboards_have_the_same_variables() {
             assert!(variable["multi"] == false || variable["allValue"] == ".+", "{at}: All is one expression");
             let query = text(&variable["query"], "query");
             let metric = query.split(['(', '{', ',']).nth(1).unwrap();
-            assert_eq!(Vocabulary::new().complaints(metric), [""; 0], "{at}");
+            assert_eq!(Vocabulary::new(&[]).check(metric), Ok(()), "{at}");
         }
     }
 }
@@ -97,10 +98,10 @@ fn panels_have_units_and_descriptions() {
 
 #[test]
 fn every_query_parses_and_names_what_exists() {
-    let vocabulary = Vocabulary::new();
+    let vocabulary = Vocabulary::new(&[]);
     for query in Board::all().iter().flat_map(Board::queries) {
         let expression = sent(&query.expression, &stage::VALUES);
-        assert_eq!(vocabulary.complaints(&expression), [""; 0], "{}:\n{expression}", query.at);
+        assert_eq!(vocabulary.check(&expression), Ok(()), "{}:\n{expression}", query.at);
         assert!(!expression.contains("$_") && !expression.contains("${"), "{}: not all replaced", query.at);
     }
 }
@@ -118,10 +119,11 @@ fn every_query_follows_the_page() {
                 ("against", "1d"),
             ],
         );
-        let selectors = Vocabulary::selectors(&marked);
+        let selectors = selectors(&marked).unwrap();
         assert!(!selectors.is_empty(), "{}: it selects nothing", query.at);
-        for (name, matchers) in selectors {
-            assert!(matchers.contains(&"job=~\"chosen\"".to_owned()), "{}: {name} of any job", query.at);
+        for selector in selectors {
+            let chosen = |matcher: &Matcher| matcher.name == "job" && matcher.value == "chosen";
+            assert!(selector.matchers.matchers.iter().any(chosen), "{}: any job of {:?}", query.at, selector.name);
         }
         for (at, _) in query.expression.match_indices('[') {
             let window = query.expression[at..].split(']').next().unwrap();

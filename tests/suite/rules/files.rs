@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::program::file;
 
 #[derive(Deserialize)]
-pub(super) struct Rule {
+pub(crate) struct Rule {
     pub(super) record: Option<String>,
     pub(super) alert: Option<String>,
     pub(super) expr: String,

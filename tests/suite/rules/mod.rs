@@ -5,7 +5,7 @@ mod files;
 mod fleet;
 mod prometheus;
 mod promtool;
-mod query;
+pub(crate) mod query;
 
 use std::collections::BTreeSet;
 

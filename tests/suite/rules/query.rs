@@ -10,7 +10,7 @@ use tcp_handshake_exporter::metrics::rows;
 use super::files::Rule;
 
 /// Every name there is.
-pub(super) struct Vocabulary {
+pub(crate) struct Vocabulary {
     /// Metrics and recording rules, with the labels one may select them by; none where those are not known.
     metrics: BTreeMap<String, Option<BTreeSet<String>>>,
     labels: BTreeSet<String>,
@@ -18,7 +18,7 @@ pub(super) struct Vocabulary {
 
 impl Vocabulary {
     /// The table in the code, what these rules record, and what Prometheus itself knows.
-    pub(super) fn new(recordings: &[Rule]) -> Self {
+    pub(crate) fn new(recordings: &[Rule]) -> Self {
         let mut metrics = BTreeMap::new();
         for row in rows() {
             let own =
@@ -31,7 +31,7 @@ impl Vocabulary {
                 metrics.insert(row.name.to_owned(), own(&[]));
             }
         }
-        metrics.extend(["up", "ALERTS"].map(|name| (name.to_owned(), None)));
+        metrics.extend(PROMETHEUS_OWN.map(|name| (name.to_owned(), None)));
         metrics.extend(recordings.iter().filter_map(|rule| Some((rule.record.clone()?, None))));
         let mut labels: BTreeSet<String> = metrics.values().flatten().flatten().cloned().collect();
         for rule in recordings {
@@ -45,7 +45,7 @@ impl Vocabulary {
     }
 
     /// Says what is wrong with the query, if something is.
-    pub(super) fn check(&self, query: &str) -> Result<(), String> {
+    pub(crate) fn check(&self, query: &str) -> Result<(), String> {
         let query = parse(query)?;
         let mut labels = self.labels.clone();
         labels.extend(made_labels(&query));
@@ -112,14 +112,14 @@ fn check_value(matcher: &Matcher) -> Result<(), String> {
     }
 }
 
-/// Labels that `label_replace` makes.
+/// Labels that `label_replace` and `label_join` make.
 fn made_labels(query: &Expr) -> BTreeSet<String> {
     struct Made(BTreeSet<String>);
     impl ExprVisitor for Made {
         type Error = ();
         fn pre_visit(&mut self, part: &Expr) -> Result<bool, ()> {
             if let Expr::Call(Call { func, args }) = part
-                && func.name == "label_replace"
+                && matches!(func.name, "label_replace" | "label_join")
                 && let Some(Expr::StringLiteral(label)) = args.args.get(1).map(|arg| &**arg)
             {
                 self.0.insert(label.val.clone());
@@ -132,6 +132,25 @@ fn made_labels(query: &Expr) -> BTreeSet<String> {
     made.0
 }
 
+/// All selectors of a query.
+pub(crate) fn selectors(query: &str) -> Result<Vec<VectorSelector>, String> {
+    struct Found(Vec<VectorSelector>);
+    impl ExprVisitor for Found {
+        type Error = String;
+        fn pre_visit(&mut self, part: &Expr) -> Result<bool, String> {
+            match part {
+                Expr::VectorSelector(selector) => self.0.push(selector.clone()),
+                Expr::MatrixSelector(matrix) => self.0.push(matrix.vs.clone()),
+                _ => {}
+            }
+            Ok(true)
+        }
+    }
+    let mut found = Found(vec![]);
+    walk_expr(&mut found, &parse(query)?)?;
+    Ok(found.0)
+}
+
 /// What looks like a metric's name of ours in running text.
 pub(super) fn metric_names(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':');
@@ -140,6 +159,9 @@ pub(super) fn metric_names(text: &str) -> impl Iterator<Item = &str> {
 
 /// Labels that Prometheus puts on what it scrapes.
 const TARGET: &[&str] = &["job", "instance"];
+
+/// What Prometheus itself says of targets and alerts.
+const PROMETHEUS_OWN: [&str; 4] = ["up", "scrape_duration_seconds", "scrape_samples_scraped", "ALERTS"];
 
 const CLOSED: [(&str, &[&str]); 7] = [
     ("vantage", &["client", "server", "local", "transit"]),
@@ -153,3 +175,15 @@ const CLOSED: [(&str, &[&str]); 7] = [
         &["way_there", "way_there_or_translated", "server_host", "server_refuses", "way_back", "unclear", "fine"],
     ),
 ];
+
+#[test]
+fn what_does_not_exist_is_named() {
+    let complaint = |query| Vocabulary::new(&[]).check(query).err().unwrap_or_default();
+    assert_eq!(complaint("sum by (port) (rate(tcp_handshake_syns_total{job=\"a\"}[5m]))"), "");
+    assert_eq!(complaint("rate(tcp_handshake_sins_total[5m])"), "there is no metric tcp_handshake_sins_total");
+    assert_eq!(complaint("tcp_handshake_syns_total{role=\"client\"}"), "tcp_handshake_syns_total has no label role");
+    assert_eq!(complaint("tcp_handshake_syns_total{vantage=\"router\"}"), "vantage is never router");
+    assert_eq!(complaint("sum by (server) (up)"), "there is no label server");
+    assert_eq!(complaint("sum by (server) (label_replace(up, \"server\", \"$1\", \"instance\", \"(.*)\"))"), "");
+    assert_ne!(complaint("sum by (port"), "");
+}
