@@ -60,3 +60,16 @@ fn a_shared_endpoint_wins_over_the_newest() {
          transit 10.0.0.9 port 81: attempts 1, syns 1, latencies []",
     );
 }
+
+#[test]
+fn a_container_that_reaches_itself_through_its_published_port_has_three_names() {
+    judged_on_any(
+        "p = 172.17.0.2:45000
+         g = 172.17.0.1:45000
+         0     p > h S  seq=100 ts=1 id=5 in=3
+         0.01  p > k S  seq=100 ts=1 id=5 out=5
+         0.02  g > k S  seq=100 ts=1 id=5 out=3
+         0.03  k > g SA seq=1 ack=101 in=3",
+        "transit 10.0.0.5 port 8080: answered 1, attempts 1, synacks 1, syns 1, latencies [0.03]",
+    );
+}

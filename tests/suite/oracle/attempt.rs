@@ -28,6 +28,8 @@ pub(crate) struct Attempt {
     pub left_by: Option<Option<u32>>,
     /// Its SYNs as they came in, copies too.
     pub entered: Vec<Met>,
+    /// Those that left after that.
+    pub left: Vec<Met>,
     /// The client's SYNs without their copies, and so on.
     pub syns: Vec<Met>,
     /// The server's own SYNs, of a simultaneous open.
@@ -57,6 +59,7 @@ impl Attempt {
             inside: false,
             left_by: None,
             entered: Vec::new(),
+            left: Vec::new(),
             syns: Vec::new(),
             server_syns: Vec::new(),
             answers: Vec::new(),
@@ -74,14 +77,33 @@ impl Attempt {
     /// Rule 4: one of its SYNs comes into the host, or goes out of it.
     pub(crate) fn pass(&mut self, syn: &Met) {
         if syn.is_entering() {
-            self.inside = true;
             self.entered.push(syn.clone());
+            self.inside = true;
         } else if syn.is_leaving() {
             if self.inside {
-                self.left_by = Some(syn.interface());
+                self.left.push(syn.clone());
             }
             self.inside = false;
         }
+    }
+
+    /// Rule 4: whether this SYN, which leaves, can be one of its own under another name: it came in and has not left. Or
+    /// it left, through a bridge, and now leaves through the bridge's port, where it may be given one more name; one end
+    /// must then be the same. (A container that reaches itself through its published port: measured.)
+    pub(crate) fn may_leave_as(&self, syn: &Met) -> bool {
+        let on_its_way = if self.inside {
+            self.entered.iter().rev().take(4).any(|entered| syn.is_readdressed(entered))
+        } else {
+            let elsewhere = |left: &&Met| !left.same_interface(syn);
+            let mut left = self.left.iter().rev().take(4).filter(elsewhere);
+            self.shares_an_end(syn.segment()) && left.any(|left| syn.is_readdressed(left))
+        };
+        self.waits() && self.names.len() < 3 && on_its_way
+    }
+
+    /// Whether a whole endpoint of this SYN is the same in one of its names.
+    pub(crate) fn shares_an_end(&self, syn: &Segment) -> bool {
+        self.names.iter().any(|(client, server)| *client == syn.from || *server == syn.to)
     }
 
     /// Rule 9: whether a further SYN of it can still be due.

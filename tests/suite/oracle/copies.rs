@@ -31,9 +31,19 @@ impl Met {
         self.via.way == super::facts::Way::Leaving
     }
 
-    /// Where the capture tells interfaces apart.
-    pub(crate) fn interface(&self) -> Option<u32> {
-        self.via.interface
+    pub(crate) fn same_interface(&self, other: &Self) -> bool {
+        self.via.interface == other.via.interface
+    }
+
+    /// Rule 4: whether nothing but addresses and hops tells this SYN from an earlier one of the same ISN. IPv6 has no
+    /// identification, so that a timestamp must be there.
+    pub(crate) fn is_readdressed(&self, earlier: &Self) -> bool {
+        let (this, that) = (&self.segment, &earlier.segment);
+        let telling = this.identification.is_some() || this.timestamp.is_some();
+        this.timestamp == that.timestamp
+            && this.identification == that.identification
+            && this.hop_limit <= that.hop_limit
+            && telling
     }
 
     fn same_place(&self, other: &Self) -> bool {

@@ -1,7 +1,6 @@
 //! Rules 1 to 4, 10 and 12: SYNs.
 
 use super::Judge;
-use crate::oracle::attempt::Attempt;
 use crate::oracle::copies::{Met, is_answer_copy, is_syn_copy};
 use crate::oracle::labels::Set;
 
@@ -69,31 +68,13 @@ impl Judge {
         self.counts(number).add("syns_total");
     }
 
-    /// Rule 4: the attempt that this SYN belongs to under another name.
+    /// Rule 4: the attempt that this SYN belongs to under another name: one that shares an end, else the newest.
     fn other_name(&self, met: &Met) -> Option<usize> {
-        let segment = met.segment();
-        let same_packet = |syn: &Met| {
-            let earlier = syn.segment();
-            let v6 = segment.identification.is_none();
-            earlier.timestamp == segment.timestamp
-                && earlier.identification == segment.identification
-                && segment.hop_limit <= earlier.hop_limit
-                && (!v6 || segment.timestamp.is_some())
-        };
-        let same_isn = self.by_isn.get(&segment.sequence).into_iter().flatten().copied();
-        let shares = |attempt: &Attempt| {
-            attempt.names.iter().any(|(client, server)| *client == segment.from || *server == segment.to)
-        };
-        // Out of a bridge, and now out of its port under one more name: measured where a container asks itself.
-        let left_a_bridge = |attempt: &Attempt| {
-            attempt.left_by.is_some_and(|interface| interface != met.interface()) && shares(attempt)
-        };
-        let candidates = same_isn.map(|number| (number, &self.attempts[number])).filter(|(_, attempt)| {
-            let mut entered = attempt.entered.iter().rev().take(4);
-            let on_its_way = attempt.inside || left_a_bridge(attempt);
-            attempt.waits() && on_its_way && attempt.names.len() < 3 && entered.any(same_packet)
-        });
-        let best = candidates.max_by_key(|(number, attempt)| (attempt.inside, shares(attempt), *number));
-        best.map(|(number, _)| number).filter(|_| met.is_leaving())
+        if !met.is_leaving() {
+            return None;
+        }
+        let same_isn = self.by_isn.get(&met.segment().sequence).into_iter().flatten().copied();
+        let candidates = same_isn.filter(|number| self.attempts[*number].may_leave_as(met));
+        candidates.max_by_key(|number| (self.attempts[*number].shares_an_end(met.segment()), *number))
     }
 }
