@@ -19,7 +19,11 @@ fn every_alert_has_a_severity_a_subject_a_duration_and_words() {
     for alert in alerts() {
         let name = alert.name();
         assert!(name.starts_with("TCPHandshake"), "{name}");
-        assert!(["critical", "warning", "info"].contains(&alert.label("severity")), "{name}: {}", alert.label("severity"));
+        assert!(
+            ["critical", "warning", "info"].contains(&alert.label("severity")),
+            "{name}: {}",
+            alert.label("severity")
+        );
         assert!(["connection", "host", "path", "exporter"].contains(&alert.label("subject")), "{name}");
         assert!(alert.duration.is_some(), "{name} fires on the first look");
         assert_eq!(alert.label("server_address").is_empty(), alert.label("subject") == "exporter", "{name}");
@@ -98,7 +102,8 @@ fn every_query_in_the_docs_names_only_what_exists() {
 #[test]
 fn every_recipe_is_tested() {
     let tests = rule_tests("recipes");
-    let tested: BTreeSet<_> = tests.iter().flat_map(|t| &t.promql_expr_test).map(|t| t.expr.trim().to_owned()).collect();
+    let tested: BTreeSet<_> =
+        tests.iter().flat_map(|t| &t.promql_expr_test).map(|t| t.expr.trim().to_owned()).collect();
     let written: BTreeSet<_> = queries_in("docs/promql.md").into_iter().collect();
     assert_eq!(written, tested);
 }

@@ -21,7 +21,8 @@ impl Vocabulary {
     pub(super) fn new(recordings: &[Rule]) -> Self {
         let mut metrics = BTreeMap::new();
         for row in rows() {
-            let own = |more: &[&str]| Some(row.labels.iter().chain(TARGET).chain(more).map(|&l| l.to_owned()).collect());
+            let own =
+                |more: &[&str]| Some(row.labels.iter().chain(TARGET).chain(more).map(|&l| l.to_owned()).collect());
             if row.kind == "histogram" {
                 metrics.insert(format!("{}_bucket", row.name), own(&["le"]));
                 metrics.insert(format!("{}_sum", row.name), own(&[]));
