@@ -83,6 +83,7 @@ fn in_seconds(rules: &str) -> String {
     for (long, short) in [
         ("[5m]", "[20s]"),
         ("offset 5m", "offset 20s"),
+        ("offset 1m", "offset 3s"),
         ("< bool 300", "< bool 20"),
         (">= 300", ">= 20"),
         ("/ 300", "/ 20"),
@@ -93,7 +94,7 @@ fn in_seconds(rules: &str) -> String {
     ] {
         text = text.replace(long, short);
     }
-    let left: Vec<_> = ["5m]", " 5m", ": 1m", "300"].into_iter().filter(|long| text.contains(long)).collect();
+    let left: Vec<_> = ["5m]", " 5m", " 1m", "300"].into_iter().filter(|long| text.contains(long)).collect();
     assert!(left.is_empty(), "{rules}: these times are not made short: {left:?}");
     text
 }
