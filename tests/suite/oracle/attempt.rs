@@ -24,8 +24,6 @@ pub(crate) struct Attempt {
     pub state: State,
     /// Whether a SYN of it came into the host and did not go out again yet.
     pub inside: bool,
-    /// The interface through which it left: a bridge may give it one more name at its port.
-    pub left_by: Option<Option<u32>>,
     /// Its SYNs as they came in, copies too.
     pub entered: Vec<Met>,
     /// Those that left after that.
@@ -57,7 +55,6 @@ impl Attempt {
             began,
             state: State::Waiting,
             inside: false,
-            left_by: None,
             entered: Vec::new(),
             left: Vec::new(),
             syns: Vec::new(),
