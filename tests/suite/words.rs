@@ -76,7 +76,10 @@ fn a_file_that_is_no_capture() {
     fails(
         &["diagnose", "--output", "metrics", &path],
         1,
-        &format!("tcp_handshake_exporter: {path} is no capture file: expected pcap or pcapng (unknown file format)\n"),
+        &format!(
+            "tcp_handshake_exporter: {path} is no capture file: expected pcap or pcapng, as it is or compressed by gzip or zstd \
+             (it begins with 5b 70 61 63)\n"
+        ),
     );
 }
 
@@ -88,7 +91,10 @@ fn a_file_that_ends_in_the_middle_of_a_packet_counts_what_was_whole() {
     let warning = words.lines().next().unwrap();
     assert!(warning.starts_with("ts="), "{warning}");
     assert!(
-        warning.contains("level=warn message=\"capture file is broken: what was whole is counted\" file=\"standard input\" reason=\"truncated dump file; tried to read "),
+        warning.ends_with(
+            " level=warn message=\"capture file is broken: what was whole is counted\" file=\"standard input\" \
+             reason=\"packet 30 is cut short: 7 bytes are missing\""
+        ),
         "{warning}"
     );
     assert_eq!(
