@@ -37,7 +37,7 @@ packages:
 
 .PHONY: test-packages
 test-packages:
-	@scripts/packages libpcap-dev prometheus prometheus-alertmanager nftables iproute2 tcpdump tshark curl procps python3
+	@scripts/packages libpcap-dev prometheus prometheus-alertmanager nftables iproute2 tcpdump tshark curl procps python3 chromium
 
 .PHONY: test
 test: test-packages ## format, lints, all tests, promtool

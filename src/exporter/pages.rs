@@ -5,18 +5,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::books::Shared;
 use crate::cli::Serve;
-use crate::http::{Page, RouteError, Routes, StatusCode};
+use crate::diagnosis::Report;
+use crate::http::{Page, Render, RouteError, Routes, StatusCode};
 use crate::metrics::{Exposition, Failure};
 
-/// The metrics, a page that leads to them, and whether all files were read.
-pub(super) fn routes(serve: &Serve, exposition: Exposition, ready: Arc<AtomicBool>) -> Result<Routes, RouteError> {
-    let landing = landing(&serve.telemetry_path);
+/// The metrics, the diagnosis as a page and as JSON, and whether all files were read.
+pub(super) fn routes(
+    serve: &Serve,
+    books: &Shared,
+    exposition: Exposition,
+    ready: Arc<AtomicBool>,
+) -> Result<Routes, RouteError> {
+    let page = page(&serve.telemetry_path);
+    let books = Arc::clone(books);
     let is_ready = move || match ready.load(Ordering::Acquire) {
         true => Ok(()),
         false => Err("capture files are still being read".to_owned()),
     };
     Routes::new(is_ready)
-        .with_page("/", Arc::new(move || Page::html(landing.as_str())))?
+        .with_page("/", Arc::new(move || Page::html(page.as_str()).with_header("content-security-policy", POLICY)))?
+        .with_page("/assets/page.css", fixed("text/css; charset=utf-8", include_str!("page/page.css")))?
+        .with_page("/assets/page.js", fixed("text/javascript; charset=utf-8", include_str!("page/page.js")))?
+        .with_page("/api/v1/diagnosis", Arc::new(move || diagnosis(&books)))?
         .with_page(&serve.telemetry_path, Arc::new(move || metrics(&exposition)))
 }
 
@@ -33,11 +43,29 @@ fn metrics(exposition: &Exposition) -> Page {
     }
 }
 
-fn landing(telemetry_path: &str) -> String {
-    let path = escaped(telemetry_path);
-    include_str!("landing.html").replace("{version}", env!("CARGO_PKG_VERSION")).replace("{metrics}", &path)
+/// What is found is copied in a moment, and judged without the lock.
+fn diagnosis(books: &Shared) -> Page {
+    let findings = books.lock().diagnosis.examine();
+    match Report::of(findings).json() {
+        Ok(json) => Page::new("application/json", json).with_header("cache-control", "no-store"),
+        Err(error) => Page::text(format!("{error}\n")).with_status(StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}
+
+fn fixed(content_type: &'static str, text: &'static str) -> Render {
+    Arc::new(move || Page::new(content_type, text))
+}
+
+/// Links are relative, so that the page works behind a proxy that adds a prefix.
+fn page(telemetry_path: &str) -> String {
+    let path = escaped(telemetry_path.trim_start_matches('/'));
+    include_str!("page/index.html").replace("{version}", env!("CARGO_PKG_VERSION")).replace("{metrics}", &path)
 }
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
+
+/// The page's own script, styles and data, and nothing from anywhere else.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

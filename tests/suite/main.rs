@@ -28,6 +28,7 @@ mod links;
 mod live;
 mod oracle;
 mod packets;
+mod page;
 mod program;
 mod random;
 mod readme;
