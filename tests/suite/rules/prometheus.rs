@@ -90,7 +90,7 @@ fn in_seconds(rules: &str) -> String {
         ("[15m]", "[60s]"),
         ("interval: 1m", "interval: 1s"),
         ("for: 2m", "for: 2s"),
-        ("for: 5m", "for: 4s"),
+        ("for: 5m", "for: 12s"),
     ] {
         text = text.replace(long, short);
     }
