@@ -75,7 +75,8 @@ fn conversation() -> impl Strategy<Value = Conversation> {
             client: client.parse().unwrap(),
             server: server.parse().unwrap(),
             isn: 0,
-            timestamps,
+            // Without a timestamp the names of an IPv6 attempt cannot be told to be one attempt's.
+            timestamps: timestamps || path == Path::Translated,
             identified,
             schedule: times.iter().take(syns).copied().collect(),
             end,
