@@ -34,6 +34,7 @@ fn exam(vantage: Vantage, judged: Tally) -> Exam {
         peers_in_vain: 0,
         half_open_peers: 0,
         silence_means_nothing: false,
+        one_interface: false,
     }
 }
 
@@ -91,6 +92,7 @@ fn refused_and_by_whom() {
     let forged = Tally { refused_from_here: 5, ..refused };
     is(Verdict::RefusedOnTheWay, Transit, forged);
     is(Verdict::Refused, Transit, Tally { refused_from_here: 1, ..refused });
+    assert_eq!(verdict(&Exam { one_interface: true, ..exam(Transit, forged) }), Verdict::Refused);
     is(Verdict::Fine, Client, Tally { attempts: 200, answered: 199, refused: 1, ..none() });
     is(Verdict::Refused, Client, Tally { attempts: 200, answered: 190, refused: 10, ..none() });
 }
@@ -112,6 +114,8 @@ fn silence_by_vantage() {
     is(Verdict::SilentDrop, Transit, silent);
     is(Verdict::SilentDrop, Transit, Tally { syns_in: 28, syns_on: 28, ..silent });
     is(Verdict::DroppedHere, Transit, Tally { syns_in: 28, ..silent });
+    let one_interface = Exam { one_interface: true, ..exam(Transit, Tally { syns_in: 28, ..silent }) };
+    assert_eq!(verdict(&one_interface), Verdict::SilentDrop);
     // Only who stands between can drop on the way through.
     is(Verdict::HostSilent, Server, Tally { syns_in: 28, ..silent });
     let lost_back =

@@ -197,7 +197,10 @@ impl River {
     fn is_own_word(&self, error: &IcmpError) -> bool {
         let quotes_a_syn = error.quote.flags.is_some_and(|flags| flags.has(Flags::SYN) && !flags.has(Flags::ACK));
         let ours = [error.reporter, error.recipient, error.quote.from.address];
-        error.via.loopback && error.code.ends_an_attempt() && quotes_a_syn && ours.into_iter().all(|address| self.labels.is_own(address))
+        error.via.loopback
+            && error.code.ends_an_attempt()
+            && quotes_a_syn
+            && ours.into_iter().all(|address| self.labels.is_own(address))
     }
 }
 
