@@ -20,6 +20,8 @@ pub struct CaptureFacts {
     pub clock_steps: u64,
     /// Connections that this host's kernel turned away for a full accept queue, where it says so.
     pub listen_overflows: Option<u64>,
+    /// Whether one interface of a host is watched, so that what passes through may come or go unseen.
+    pub one_interface: bool,
 }
 
 /// What makes a capture doubtful.
@@ -70,6 +72,7 @@ impl CaptureLog {
             unmatched_synacks: self.now.unmatched_synacks.saturating_sub(then.unmatched_synacks),
             clock_steps: self.now.clock_steps.saturating_sub(then.clock_steps),
             listen_overflows: self.now.listen_overflows.map(overflows),
+            one_interface: self.now.one_interface,
         }
     }
 }

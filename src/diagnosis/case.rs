@@ -158,6 +158,7 @@ impl Case {
             peers_in_vain: 0,
             half_open_peers: 0,
             silence_means_nothing: false,
+            one_interface: false,
         }
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Exam {
     pub(super) half_open_peers: usize,
     /// Whether the capture is too doubtful for silence to mean something.
     pub(super) silence_means_nothing: bool,
+    /// Whether packets may pass through this host unseen.
+    pub(super) one_interface: bool,
 }
 
 impl Exam {

@@ -144,6 +144,7 @@ impl Report {
         let silence_means_nothing = doubts.iter().any(Doubt::forbids_silence);
         for exam in &mut exams {
             exam.silence_means_nothing = silence_means_nothing;
+            exam.one_interface = capture.one_interface;
         }
         let mut sets: Vec<Set> = exams.iter().map(|exam| Set::of(exam, span.length(), &capture)).collect();
         sets.sort_by(|one, other| {

@@ -71,9 +71,10 @@ pub(super) const RULES: [Rule; Verdict::ALL.len()] = [
     Rule {
         verdict: Verdict::RefusedOnTheWay,
         says: "at least 1 % failed, most of them by a RST, this host is not the server, and no RST has a TTL that a \
-               SYN/ACK from the same address had; or, in transit, the RSTs left this host and never came in",
+               SYN/ACK from the same address had; or, in transit, more than one interface \
+               watched, the RSTs left this host and never came in",
         holds: |e| {
-            let from_here = e.judged().refused_from_here > 0 && e.judged().refused_from_here == e.judged().refused;
+            let from_here = e.judged().refused_from_here == e.judged().refused && !e.one_interface;
             e.mostly(e.judged().refused) && !e.is_asked() && (ttls_disagree(e) || from_here)
         },
     },
@@ -84,9 +85,9 @@ pub(super) const RULES: [Rule; Verdict::ALL.len()] = [
     },
     Rule {
         verdict: Verdict::DroppedHere,
-        says: "in transit: at least 1 % unanswered or not completed, and the SYNs (or the SYN/ACKs) were seen to come \
+        says: "in transit, more than one interface watched: at least 1 % unanswered or not completed, and the SYNs (or the SYN/ACKs) were seen to come \
                in and none to go out",
-        holds: |e| e.name.vantage == Vantage::Transit && (swallows_syns(e) || swallows_synacks(e)),
+        holds: |e| e.name.vantage == Vantage::Transit && !e.one_interface && (swallows_syns(e) || swallows_synacks(e)),
     },
     Rule {
         verdict: Verdict::EcnDropped,

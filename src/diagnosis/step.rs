@@ -88,7 +88,7 @@ pub(super) fn next(verdict: Verdict, exam: &Exam) -> Option<Next> {
             there("see what listens here", format!("ss -ltnp{}", sport(port)))
         }
         Verdict::Refused => there("on the server, see what listens", format!("ss -ltnp{}", sport(port))),
-        Verdict::RefusedOnTheWay if exam.judged().refused_from_here > 0 => {
+        Verdict::RefusedOnTheWay if exam.judged().refused_from_here == exam.judged().refused && !exam.one_interface => {
             there("find the rule that refuses here", "nft list ruleset | grep -n reject".to_owned())
         }
         Verdict::RefusedOnTheWay => {

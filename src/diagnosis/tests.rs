@@ -7,11 +7,11 @@ use super::exam::{Exam, compare};
 use super::rules::{RULES, confidence, verdict};
 use super::tally::Tally;
 use super::window::Sums;
-use super::{CaptureFacts, Colours, Confidence, Findings, Report, Span, Verdict, text};
-use crate::handshake::{Answer, Event, Owner};
+use super::{CaptureFacts, Colours, Confidence, Diagnosis, Findings, Report, Span, Verdict, text};
+use crate::handshake::{Answer, Event, Limits, Owner, Tracker};
 use crate::labels::Vantage::{self, Client, Local, Server, Transit};
-use crate::labels::{Peer, Port, SetName};
-use crate::packet::Address;
+use crate::labels::{Peer, Port, SetId, SetName};
+use crate::packet::{Address, Direction, Endpoint, Flags, Packet, Segment, Via};
 use crate::time::Timestamp;
 
 fn address(text: &str) -> Address {
@@ -34,6 +34,7 @@ fn exam(vantage: Vantage, judged: Tally) -> Exam {
         peers_in_vain: 0,
         half_open_peers: 0,
         silence_means_nothing: false,
+        one_interface: false,
     }
 }
 
@@ -91,6 +92,7 @@ fn refused_and_by_whom() {
     let forged = Tally { refused_from_here: 5, ..refused };
     is(Verdict::RefusedOnTheWay, Transit, forged);
     is(Verdict::Refused, Transit, Tally { refused_from_here: 1, ..refused });
+    assert_eq!(verdict(&Exam { one_interface: true, ..exam(Transit, forged) }), Verdict::Refused);
     is(Verdict::Fine, Client, Tally { attempts: 200, answered: 199, refused: 1, ..none() });
     is(Verdict::Refused, Client, Tally { attempts: 200, answered: 190, refused: 10, ..none() });
 }
@@ -112,6 +114,8 @@ fn silence_by_vantage() {
     is(Verdict::SilentDrop, Transit, silent);
     is(Verdict::SilentDrop, Transit, Tally { syns_in: 28, syns_on: 28, ..silent });
     is(Verdict::DroppedHere, Transit, Tally { syns_in: 28, ..silent });
+    let one_interface = Exam { one_interface: true, ..exam(Transit, Tally { syns_in: 28, ..silent }) };
+    assert_eq!(verdict(&one_interface), Verdict::SilentDrop);
     // Only who stands between can drop on the way through.
     is(Verdict::HostSilent, Server, Tally { syns_in: 28, ..silent });
     let lost_back =
@@ -282,4 +286,123 @@ something is wrong with 1 of 2 sets; 52 packets in 10 s
     );
     assert!(text(&report, Colours::On).starts_with("\x1b[1;31mDEAD \x1b[0m client  "));
     assert!(!report.all_fine());
+}
+
+/// Packets from the client's tracker to the diagnosis of one set, as the river carries them.
+struct Heard {
+    tracker: Tracker,
+    diagnosis: Diagnosis,
+    now: Timestamp,
+}
+
+impl Heard {
+    fn new() -> Self {
+        let timeout = Duration::from_secs(5);
+        let mut diagnosis = Diagnosis::new(Span::Whole, timeout);
+        diagnosis.create(SET, &exam(Client, none()).name);
+        Self { tracker: Tracker::new(Limits { timeout, max_attempts: 64 }), diagnosis, now: Timestamp::default() }
+    }
+
+    /// A segment, so many milliseconds after the last: from the client with this port, or to it.
+    fn meets(&mut self, after: u64, flags: Flags, (port, ecn): (u16, bool)) {
+        self.now = self.now + Duration::from_millis(after);
+        let [client, server] =
+            [("10.0.0.1", port), ("10.0.0.9", 3306)].map(|(host, port)| Endpoint { address: address(host), port });
+        let to_client = flags.has(Flags::ACK);
+        let (from, to) = if to_client { (server, client) } else { (client, server) };
+        let isn = u32::from(port) * 1000;
+        let packet = Packet::Segment(Segment {
+            via: Via { interface: 0, direction: Direction::Unknown, loopback: false },
+            from,
+            to,
+            sequence: if to_client { 7 } else { isn },
+            acknowledgment: if to_client { isn + 1 } else { 0 },
+            flags,
+            timestamp: Some(u32::try_from(self.now.as_nanos() / 1_000_000).unwrap()),
+            identification: None,
+            hop_limit: 60,
+            payload_length: 0,
+            ecn_setup: ecn,
+        });
+        self.tracker.observe(self.now, &packet);
+        self.settle(Some(&packet));
+    }
+
+    fn quiet(&mut self, millis: u64) {
+        self.now = self.now + Duration::from_millis(millis);
+        self.tracker.advance(self.now);
+        self.settle(None);
+    }
+
+    fn settle(&mut self, packet: Option<&Packet>) {
+        while let Some(event) = self.tracker.poll() {
+            let heard = super::Heard { at: self.tracker.now(), event: &event, packet, reporter: None };
+            self.diagnosis.hear(SET, &heard);
+        }
+    }
+
+    fn report(&self) -> Report {
+        Report::of(self.diagnosis.examine())
+    }
+}
+
+const SET: SetId = SetId::from_number(0);
+const SYNACK: Flags = Flags::SYN.with(Flags::ACK);
+const RST: Flags = Flags::RST.with(Flags::ACK);
+
+#[test]
+fn a_path_that_drops_ecn_is_found_from_its_packets() {
+    let mut heard = Heard::new();
+    for port in 1..=4 {
+        heard.meets(100, Flags::SYN, (port, true));
+        heard.meets(1000, Flags::SYN, (port, false));
+        heard.meets(10, SYNACK, (port, false));
+    }
+    let report = heard.report();
+    assert_eq!(report.sets[0].verdict, "ecn_dropped");
+    assert_eq!(
+        report.sets[0].sentence,
+        "None of 4 SYNs to port 3306 of 10.0.0.9 with ECN was answered, 4 without it were."
+    );
+    // One that is answered with ECN, and it is loss.
+    heard.meets(100, Flags::SYN, (9, true));
+    heard.meets(10, SYNACK, (9, true));
+    assert_eq!(heard.report().sets[0].verdict, "loss");
+}
+
+#[test]
+fn the_last_attempts_that_failed_are_shown_packet_by_packet() {
+    let mut heard = Heard::new();
+    for port in 1..=9 {
+        heard.meets(10, Flags::SYN, (port, false));
+        heard.meets(10, RST, (port, false));
+    }
+    heard.meets(10, Flags::SYN, (50, false));
+    heard.meets(1000, Flags::SYN, (50, false));
+    heard.quiet(6000);
+    let report = heard.report();
+    let shown = serde_json::to_value(&report.sets[0].last_attempts).unwrap();
+    assert_eq!(shown.as_array().unwrap().len(), 5);
+    assert_eq!(shown[0]["outcome"], "unanswered");
+    assert_eq!(
+        shown[0]["packets"],
+        serde_json::json!([
+            { "after_seconds": 0.0, "what": "SYN", "ttl": 60 },
+            { "after_seconds": 1.0, "what": "SYN", "ttl": 60 },
+        ])
+    );
+    assert_eq!(shown[1]["client"], "10.0.0.1:9");
+    assert_eq!(shown[1]["packets"][1]["what"], "RST from the server");
+}
+
+#[test]
+fn a_flood_takes_no_more_room_than_its_sample() {
+    let mut heard = Heard::new();
+    for port in 1..=60_000 {
+        heard.meets(1, Flags::SYN, (port, false));
+    }
+    heard.quiet(10_000);
+    let report = heard.report();
+    assert_eq!(report.sets[0].verdict, "capture_untrusted", "64 attempts are all it has room for");
+    assert_eq!(report.sets[0].last_attempts.len(), 5);
 }

@@ -41,7 +41,7 @@ pub(super) fn sentence(verdict: Verdict, exam: &Exam) -> String {
             exam.half_open_peers
         ),
         Verdict::Rejected => rejected(exam),
-        Verdict::RefusedOnTheWay if t.refused_from_here > 0 => of_all(
+        Verdict::RefusedOnTheWay if t.refused_from_here == t.refused && !exam.one_interface => of_all(
             t.refused,
             "were refused by a RST that left this host and never came in: this host refuses in the server's name.",
         ),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::cli::Counting;
+use crate::capture::ANY;
+use crate::cli::{Counting, Watch};
 use crate::diagnosis::{CaptureFacts, Diagnosis, Span};
 use crate::handshake::Kind;
 use crate::labels::{SetId, SetName};
@@ -17,11 +18,12 @@ pub(super) type Shared = Arc<Mutex<Books>>;
 pub(super) struct Books {
     pub(super) ledger: Ledger,
     pub(super) diagnosis: Diagnosis,
+    one_interface: bool,
 }
 
 impl Books {
     /// Nothing is written yet. The diagnosis is about this span.
-    pub(super) fn open(counting: &Counting, span: Span) -> Shared {
+    pub(super) fn open(source: &Watch, counting: &Counting, span: Span) -> Shared {
         let ports: Vec<String> = counting.ports.iter().map(ToString::to_string).collect();
         let about = About {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -34,7 +36,10 @@ impl Books {
             acks: counting.filter.acks,
         };
         let ledger = Ledger::new(about, counting.bounds.clone());
-        Arc::new(Mutex::new(Self { ledger, diagnosis: Diagnosis::new(span, counting.limits.timeout) }))
+        let diagnosis = Diagnosis::new(span, counting.limits.timeout);
+        let one_interface =
+            matches!(source, Watch::Interfaces(names, ..) if names.len() == 1 && !names.iter().any(|name| name == ANY));
+        Arc::new(Mutex::new(Self { ledger, diagnosis, one_interface }))
     }
 
     /// A set begins.
@@ -59,6 +64,7 @@ impl Books {
             unmatched_synacks: own.unmatched_of(Kind::SynAck),
             clock_steps: own.clock_steps,
             listen_overflows,
+            one_interface: self.one_interface,
         });
     }
 }

@@ -17,7 +17,7 @@ use crate::diagnosis::{Colours, Report, Span, text};
 /// Status 3 where something is wrong, so that scripts can tell.
 pub(super) fn diagnose(task: &Diagnose) -> anyhow::Result<ExitCode> {
     log(task.log);
-    let books = Books::open(&task.counting, Span::Whole);
+    let books = Books::open(&task.source, &task.counting, Span::Whole);
     let mut pump = pump(&task.source, &task.counting, Arc::clone(&books))?;
     let stop = Arc::new(AtomicBool::new(false));
     if let Watch::Interfaces(..) = task.source {

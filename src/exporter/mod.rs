@@ -46,7 +46,7 @@ fn serve(task: &Serve) -> anyhow::Result<()> {
     log(task.log);
     // What needs privilege is opened first, what listens to the world last.
     let live = matches!(task.source, Watch::Interfaces(..));
-    let books = Books::open(&task.counting, if live { Span::Recent } else { Span::Whole });
+    let books = Books::open(&task.source, &task.counting, if live { Span::Recent } else { Span::Whole });
     let pump = pump(&task.source, &task.counting, Arc::clone(&books))?;
     let listeners = task.listen.iter().map(http::ListenAddress::bind).collect::<Result<Vec<_>, _>>()?;
     let ready = Arc::new(AtomicBool::new(live));
