@@ -66,6 +66,9 @@ pub(super) fn alternatives(verdict: Verdict, exam: &Exam) -> Vec<&'static str> {
         Verdict::Scan => vec!["a monitoring system", "a service that is down on many ports"],
         Verdict::DroppedHere => vec!["the packets leave through an interface that is not captured"],
         Verdict::Slow => vec!["the path got longer", "the server, or a proxy before it, is busy"],
+        Verdict::CaptureUntrusted if exam.judged().evicted > exam.judged().decided() => {
+            vec!["a flood of SYNs, or a scan: then most of them are nobody's attempts"]
+        }
         Verdict::CaptureUntrusted | Verdict::Undecided | Verdict::Fine => Vec::new(),
     }
 }
@@ -77,6 +80,10 @@ pub(super) fn next(verdict: Verdict, exam: &Exam) -> Option<Next> {
     let server = exam.server();
     match verdict {
         Verdict::Undecided | Verdict::Fine => None,
+        Verdict::CaptureUntrusted if exam.judged().evicted > exam.judged().decided() => there(
+            "judge again with room for more",
+            "tcp_handshake_exporter diagnose -i any --for 1m --handshake.max-attempts 1048576".to_owned(),
+        ),
         Verdict::CaptureUntrusted => there(
             "capture again, narrower and with a larger buffer",
             format!(
