@@ -9,7 +9,7 @@ use super::packet::Packet;
 pub(crate) enum Format {
     /// The classic one.
     Pcap { order: Order, precision: Precision },
-    /// The newer one, with one section and one interface.
+    /// The newer one, with one section, and an interface for each that the packets came through.
     Pcapng { order: Order, precision: Precision },
 }
 
@@ -38,6 +38,9 @@ impl Format {
     /// What most tests need.
     pub(crate) const PLAIN: Self = Self::Pcap { order: Order::Little, precision: Precision::Nano };
 
+    /// What tells interfaces apart even where link headers do not.
+    pub(crate) const SEVERAL: Self = Self::Pcapng { order: Order::Little, precision: Precision::Nano };
+
     /// Each of them.
     pub(crate) const ALL: [Self; 8] = {
         use {Format::*, Order::*, Precision::*};
@@ -59,7 +62,8 @@ pub(crate) fn capture(story: &[Packet], link: Link, format: Format, snaplen: u32
     let (Format::Pcap { order, .. } | Format::Pcapng { order, .. }) = format;
     let frames = story.iter().map(|packet| {
         let ip = ip_packet(packet);
-        (START + packet.at, [link.header(packet, ip.len(), order), ip].concat())
+        let bytes = [link.header(packet, ip.len(), order), ip].concat();
+        Frame { at: START + packet.at, interface: packet.via.interface, bytes }
     });
     match format {
         Format::Pcap { order, precision } => pcap(frames, link, Writer::new(order), precision, snaplen),
@@ -67,9 +71,15 @@ pub(crate) fn capture(story: &[Packet], link: Link, format: Format, snaplen: u32
     }
 }
 
+struct Frame {
+    at: u64,
+    interface: u32,
+    bytes: Vec<u8>,
+}
+
 /// See draft-ietf-opsawg-pcap.
 fn pcap(
-    frames: impl Iterator<Item = (u64, Vec<u8>)>,
+    frames: impl Iterator<Item = Frame>,
     link: Link,
     mut file: Writer,
     precision: Precision,
@@ -77,7 +87,7 @@ fn pcap(
 ) -> Vec<u8> {
     file.u32(if precision == Precision::Nano { 0xa1b2_3c4d } else { 0xa1b2_c3d4 });
     file.u16(2).u16(4).u32(0).u32(0).u32(snaplen.into()).u32(link.number().into());
-    for (at, frame) in frames {
+    for Frame { at, bytes: frame, .. } in frames {
         let fraction = at % SECOND / if precision == Precision::Nano { 1 } else { 1000 };
         let captured = &frame[..frame.len().min(usize::try_from(snaplen).unwrap())];
         file.u32(at / SECOND).u32(fraction).u32(captured.len() as u64).u32(frame.len() as u64).bytes(captured);
@@ -87,7 +97,7 @@ fn pcap(
 
 /// See draft-ietf-opsawg-pcapng.
 fn pcapng(
-    frames: impl Iterator<Item = (u64, Vec<u8>)>,
+    frames: impl Iterator<Item = Frame>,
     link: Link,
     mut file: Writer,
     precision: Precision,
@@ -96,15 +106,28 @@ fn pcapng(
     let mut section = file.empty();
     section.u32(0x1a2b_3c4d).u16(1).u16(0).u32(0xffff_ffff).u32(0xffff_ffff);
     file.block(0x0a0d_0d0a, &section);
-    let mut interface = file.empty();
     let resolution = if precision == Precision::Nano { 9 } else { 6 };
-    interface.u16(link.number()).u16(0).u32(snaplen.into()).u16(9).u16(1).bytes(&[resolution, 0, 0, 0]).u16(0).u16(0);
-    file.block(1, &interface);
-    for (at, frame) in frames {
+    let mut interfaces = Vec::new();
+    for Frame { at, interface, bytes: frame } in frames {
+        if !interfaces.contains(&interface) {
+            interfaces.push(interface);
+            let mut block = file.empty();
+            block
+                .u16(link.number())
+                .u16(0)
+                .u32(snaplen.into())
+                .u16(9)
+                .u16(1)
+                .bytes(&[resolution, 0, 0, 0])
+                .u16(0)
+                .u16(0);
+            file.block(1, &block);
+        }
+        let number = interfaces.iter().position(|known| *known == interface).unwrap() as u64;
         let at = at / if precision == Precision::Nano { 1 } else { 1000 };
         let captured = &frame[..frame.len().min(usize::try_from(snaplen).unwrap())];
         let mut packet = file.empty();
-        packet.u32(0).u32(at >> 32).u32(at & 0xffff_ffff).u32(captured.len() as u64).u32(frame.len() as u64);
+        packet.u32(number).u32(at >> 32).u32(at & 0xffff_ffff).u32(captured.len() as u64).u32(frame.len() as u64);
         packet.bytes(captured).bytes(&vec![0; captured.len().next_multiple_of(4) - captured.len()]);
         file.block(6, &packet);
     }

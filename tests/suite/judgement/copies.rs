@@ -1,6 +1,6 @@
 //! Rule 2: copies and retransmissions.
 
-use super::{judged, judged_on_any};
+use super::{judged, judged_on_any, judged_on_several};
 
 #[test]
 fn the_same_syn_is_a_copy_at_once_and_a_retransmission_later() {
@@ -65,5 +65,19 @@ fn ten_equal_resets_are_ten_and_their_copies_are_none() {
          30   s > c R  seq=3 id=7 in=3
          30.1 s > c R  seq=3 id=7 in=3",
         "transit 10.0.0.9 port 443: answered 1, attempts 1, rsts{sender=server} 3, synacks 1, syns 1, latencies [10.0]",
+    );
+}
+
+#[test]
+fn interfaces_of_a_file_are_places_of_their_own() {
+    let text = "0   c > s S  seq=100 ts=1 in=2
+                100 c > s S  seq=100 ts=1 in=3
+                200 s > c SA seq=1 ack=101 ts=7 in=3
+                201 s > c SA seq=1 ack=101 ts=7 in=2";
+    judged_on_several(text, "transit 10.0.0.9 port 443: answered 1, attempts 1, synacks 1, syns 1, latencies [200.0]");
+    judged(
+        text,
+        "transit 10.0.0.9 port 443: answered 1, attempts 1, syn_retransmissions 1, synack_retransmissions 1, synacks 2, \
+         syns 2, latencies [200.0]",
     );
 }

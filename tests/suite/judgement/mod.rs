@@ -37,13 +37,22 @@ fn judged_on_any(text: &str, expected: &str) {
     judged_in(Link::Sll2, &[], text, expected);
 }
 
+/// What is to come of a story that was captured on several interfaces at once, which only the file tells apart.
+fn judged_on_several(text: &str, expected: &str) {
+    judged_as((Link::Ethernet, Format::SEVERAL), &[], text, expected);
+}
+
 /// What is to come of a story: a line for each set, with its name, its counts and its latencies in milliseconds.
 fn judged_in(link: Link, local: &[&str], text: &str, expected: &str) {
+    judged_as((link, Format::PLAIN), local, text, expected);
+}
+
+fn judged_as((link, format): (Link, Format), local: &[&str], text: &str, expected: &str) {
     if !oracle::tshark::is_here() {
         return;
     }
     let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), capture(&story(&format!("{NAMES}{text}")), link, Format::PLAIN, 65_535)).unwrap();
+    std::fs::write(file.path(), capture(&story(&format!("{NAMES}{text}")), link, format, 65_535)).unwrap();
     let mut addresses: Vec<_> = local.iter().map(|address| address.parse().unwrap()).collect();
     addresses.push(ELSEWHERE);
     let table = oracle::judge(&oracle::facts(file.path()), &addresses);

@@ -18,7 +18,7 @@ pub(crate) struct Fact {
 /// Where a packet was met, as far as the link header tells.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Via {
-    /// The interface's index, of the cooked header version 2.
+    /// The interface's index, of the cooked header version 2; else its number in a pcapng file.
     pub interface: Option<u32>,
     /// Which way it went.
     pub way: Way,
@@ -128,7 +128,8 @@ impl Via {
         let loopback = row.first("frame.protocols").is_some_and(|layers| layers.starts_with("null"))
             || row.number("sll.hatype") == Some(LOOPBACK_HARDWARE)
             || (row.first("eth.src") == nobody && row.first("eth.dst") == nobody);
-        Self { interface: row.number("sll.ifindex"), way, loopback }
+        let interface = row.number("sll.ifindex").or_else(|| row.number("frame.interface_id"));
+        Self { interface, way, loopback }
     }
 }
 

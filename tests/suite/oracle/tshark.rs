@@ -7,9 +7,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// The fields asked for, by the names that `tshark -G fields` lists.
-const FIELDS: [&str; 26] = [
+const FIELDS: [&str; 27] = [
     "frame.time_epoch",
     "frame.protocols",
+    "frame.interface_id",
     "eth.src",
     "eth.dst",
     "sll.pkttype",
