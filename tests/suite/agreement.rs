@@ -13,7 +13,7 @@ use crate::random;
 
 /// On each file of `ORACLE_CAPTURES`, or of tests/captures, a line for each difference; at the end how far they agree.
 #[test]
-fn on_every_capture_file() {
+fn with_the_oracle_on_every_capture_file() {
     if !oracle::tshark::is_here() {
         return;
     }
