@@ -246,6 +246,7 @@ impl Attempt {
             .first()
             .map_or(0, |last| print.at.wrapping_sub(last.at).min(last.at.wrapping_sub(print.at)));
         self.keep_known(at, Duration::from_micros(gap.into()));
+        self.syn_data = self.syn_data.max(syn.payload_length);
         self.syns.rotate_right(1);
         if let Some(newest) = self.syns.first_mut() {
             *newest = print;
@@ -349,7 +350,7 @@ pub(super) const COPY_OTHER_PLACE: Duration = Duration::from_secs(5);
 /// How long after a packet its copy may come through the same interface.
 pub(super) const COPY_SAME_PLACE: Duration = Duration::from_millis(50);
 /// The same where nothing in the packet tells it from a retransmission.
-const COPY_UNMARKED: Duration = Duration::from_millis(5);
+pub(super) const COPY_UNMARKED: Duration = Duration::from_millis(5);
 
 const REMEMBERED_SYNS: u8 = 4;
 const KNOWN_AT_LEAST: Duration = Duration::from_secs(10);

@@ -2,6 +2,7 @@
 
 use super::attempt::State;
 use super::event::{Event, Kind, Reason, Side};
+use super::recent::Marks;
 use super::store::Match;
 use super::tracker::Tracker;
 use crate::packet::{Address, IcmpCode, IcmpError};
@@ -21,7 +22,7 @@ impl Tracker {
             None => (super::attempt::Name { client: quote.from, server: quote.to }, error.reporter),
         };
         let print = (Kind::Icmp, about, quote.sequence, reporter, error.code);
-        if self.recent.has_met(print, at, error.via, false) {
+        if self.recent.has_met(print, at, error.via, Marks::Few) {
             self.events.push_back(Event::Copy(Kind::Icmp));
         } else if let Some(known) = known {
             self.reject(known.slot, error.code, reporter);

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hash};
 
 use foldhash::fast::RandomState;
 
-use super::attempt::{COPY_OTHER_PLACE, COPY_SAME_PLACE, PackedVia};
+use super::attempt::{COPY_OTHER_PLACE, COPY_SAME_PLACE, COPY_UNMARKED, PackedVia};
 use crate::packet::Via;
 use crate::time::Timestamp;
 
@@ -21,6 +21,17 @@ struct Sighting {
     via: PackedVia,
 }
 
+/// What in a packet tells it from the next one of its kind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Marks {
+    /// It is the only one that looks like this.
+    Own,
+    /// Another may look the same, but not soon, and not through another interface.
+    Few,
+    /// Nothing: only what comes at once is the same packet.
+    Nothing,
+}
+
 impl Default for Recent {
     fn default() -> Self {
         Self { buckets: vec![[Sighting::default(); WAYS]; BUCKETS], hasher: RandomState::default() }
@@ -31,9 +42,9 @@ impl Recent {
     /// Whether the packet with this print is a copy of one that was counted. If not, it is remembered as counted.
     ///
     /// The same print through another interface or in the other direction is the same packet on its way. Through the
-    /// same one only `marked` packets can be copies (an IPv4 identification that is not zero): a host may well send
-    /// two that are equal in every bit, as the kernel does with RSTs.
-    pub(super) fn has_met(&mut self, print: impl Hash, at: Timestamp, via: Via, marked: bool) -> bool {
+    /// same one only packets with a mark of their own can be copies: a host may well send two that are equal in every bit,
+    /// as the kernel does with RSTs.
+    pub(super) fn has_met(&mut self, print: impl Hash, at: Timestamp, via: Via, marks: Marks) -> bool {
         let hash = self.hasher.hash_one(print);
         let tag = (hash >> 32) as u32 | 1;
         let via = PackedVia::new(via, false);
@@ -43,7 +54,8 @@ impl Recent {
         if let Some(known) = &known {
             let apart = at.since(known.at).max(known.at.since(at));
             let copy = match known.via.same_place(via) {
-                true => marked && apart <= COPY_SAME_PLACE,
+                true => marks == Marks::Own && apart <= COPY_SAME_PLACE,
+                false if marks == Marks::Nothing => apart <= COPY_UNMARKED,
                 false => apart <= COPY_OTHER_PLACE,
             };
             if copy {

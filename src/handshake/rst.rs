@@ -3,7 +3,7 @@
 use super::attempt::State;
 use super::event::{Event, Kind, Reason, Side};
 use super::store::{Match, Matches};
-use super::tracker::{Tracker, is_marked};
+use super::tracker::{Tracker, marks_of};
 use crate::packet::{Flags, Segment};
 use crate::time::Timestamp;
 
@@ -13,8 +13,8 @@ impl Tracker {
         let known = self.refused_by(&matches, rst).or_else(|| matches.iter().next()).copied();
         let name = known.map(|known| (self.store.get(known.slot).name, known.side));
         let stray = name.is_none().then_some((rst.from, rst.to));
-        let numbers = (rst.sequence, rst.acknowledgment, rst.flags, rst.identification);
-        if self.recent.has_met((Kind::Rst, name, stray, numbers), at, rst.via, is_marked(rst)) {
+        let numbers = (rst.sequence, rst.acknowledgment, rst.flags, rst.timestamp, rst.identification);
+        if self.recent.has_met((Kind::Rst, name, stray, numbers), at, rst.via, marks_of(rst)) {
             self.events.push_back(Event::Copy(Kind::Rst));
         } else if let Some(known) = known {
             self.reset(known, rst);

@@ -3,8 +3,9 @@
 use super::attempt::{Attempt, NOBODY, Name, State};
 use super::event::{Event, Kind, Side, SynKind};
 use super::inside::{Hint, Passed};
+use super::recent::Marks;
 use super::store::{Match, Matches};
-use super::tracker::{Moment, Tracker, is_marked};
+use super::tracker::{Moment, Tracker, marks_of};
 use crate::packet::{Direction, Segment};
 use crate::time::Timestamp;
 
@@ -59,7 +60,9 @@ impl Tracker {
     fn simultaneous_syn(&mut self, at: Timestamp, syn: &Segment, slot: u32) {
         let attempt = self.store.get_mut(slot);
         let print = (Kind::Syn, attempt.name, syn.sequence, syn.timestamp, syn.identification);
-        if self.recent.has_met(print, at, syn.via, is_marked(syn)) {
+        // A SYN that is sent again has another timestamp.
+        let marks = if syn.timestamp.is_some() { Marks::Own } else { marks_of(syn) };
+        if self.recent.has_met(print, at, syn.via, marks) {
             self.events.push_back(Event::Copy(Kind::Syn));
         } else {
             attempt.note_asked_back(syn.sequence);

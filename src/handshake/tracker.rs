@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::attempt::{Attempt, Name};
 use super::event::{AttemptId, Event, Kind, Opening, Owner, Reason};
 use super::inside::Inside;
-use super::recent::Recent;
+use super::recent::{Marks, Recent};
 use super::store::Store;
 use super::timeline::Timeline;
 use crate::packet::{Flags, IcmpError, Packet, Segment, Via};
@@ -182,8 +182,9 @@ impl Tracker {
 
     /// Opens nothing, and is not counted twice.
     fn on_odd_syn(&mut self, at: Timestamp, segment: &Segment) {
-        let print = (Kind::Syn, segment.from, segment.to, segment.sequence, segment.timestamp, segment.identification);
-        let copy = self.recent.has_met(print, at, segment.via, is_marked(segment));
+        let ends = (segment.from, segment.to, segment.flags);
+        let print = (Kind::Syn, ends, segment.sequence, segment.timestamp, segment.identification);
+        let copy = self.recent.has_met(print, at, segment.via, marks_of(segment));
         self.events.push_back(if copy { Event::Copy(Kind::Syn) } else { Event::OddSyn(*segment) });
     }
 
@@ -196,9 +197,9 @@ impl Tracker {
     }
 }
 
-/// Whether its identification can tell a copy through the same interface from a packet that is merely equal.
-pub(super) fn is_marked(segment: &Segment) -> bool {
-    segment.identification.is_some_and(|identification| identification != 0)
+/// An identification is a host's own for each packet, unless it is zero.
+pub(super) fn marks_of(segment: &Segment) -> Marks {
+    if segment.identification.is_some_and(|identification| identification != 0) { Marks::Own } else { Marks::Few }
 }
 
 const TIDY_WITH_A_PACKET: usize = 2;
