@@ -5,6 +5,7 @@ mod answers;
 mod copies;
 mod icmp;
 mod names;
+mod open;
 mod refusals;
 mod timeouts;
 
