@@ -2,7 +2,6 @@
 
 use super::attempt::State;
 use super::event::{Answer, Event, Kind, Repeat, Side};
-use super::recent::Marks;
 use super::store::Match;
 use super::tracker::{Tracker, marks_of};
 use crate::packet::Segment;
@@ -16,11 +15,7 @@ impl Tracker {
         let name = answered.map(|known| (self.store.get(known.slot).name, known.side));
         let numbers = (synack.sequence, synack.acknowledgment, synack.timestamp, synack.identification);
         let stray = name.is_none().then_some((synack.from, synack.to));
-        let marks = match marks_of(synack) {
-            Marks::Few if synack.timestamp.is_none() => Marks::Nothing,
-            marks => marks,
-        };
-        if self.recent.has_met((Kind::SynAck, name, stray, numbers), at, synack.via, marks) {
+        if self.recent.has_met((Kind::SynAck, name, stray, numbers), at, synack.via, marks_of(synack)) {
             self.events.push_back(Event::Copy(Kind::SynAck));
             return;
         }

@@ -197,9 +197,15 @@ impl Tracker {
     }
 }
 
-/// An identification is a host's own for each packet, unless it is zero.
+/// An identification is a host's own for each packet, unless it is zero; a timestamp goes on with time.
 pub(super) fn marks_of(segment: &Segment) -> Marks {
-    if segment.identification.is_some_and(|identification| identification != 0) { Marks::Own } else { Marks::Few }
+    if segment.identification.is_some_and(|identification| identification != 0) {
+        Marks::Own
+    } else if segment.timestamp.is_some() {
+        Marks::Few
+    } else {
+        Marks::Nothing
+    }
 }
 
 const TIDY_WITH_A_PACKET: usize = 2;

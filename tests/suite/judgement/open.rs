@@ -1,4 +1,4 @@
-//! Stories on which the rules' text and the program still differ.
+//! Stories on which the rules' text and the program once differed.
 
 use super::{judged, judged_on_any};
 
