@@ -54,6 +54,17 @@ oracle: test-packages ## compare with tshark's reading: make oracle CAPTURES=dir
 bench: packages ## measure the whole program against others: ratios in one run (ROUNDS=5)
 	cargo bench --locked --bench whole
 
+.PHONY: fuzz
+fuzz: packages ## fuzz every target for a minute each (SECONDS_EACH=60)
+	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
+	cargo test --locked --test suite -- --ignored write_the_seeds_of_fuzzing
+	for target in decode quote tracker file; do \
+		mkdir -p fuzz/corpus/$$target; \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none $$target fuzz/corpus/$$target \
+			$$([ $$target = file ] && echo tests/captures) -- \
+			-max_total_time=$(or $(SECONDS_EACH),60) -max_len=4096 -len_control=0 -print_final_stats=1; \
+	done
+
 .PHONY: golden
 golden: ## rewrite the golden expositions after a change that is meant
 	UPDATE_GOLDEN=1 cargo test --locked --test suite -- golden

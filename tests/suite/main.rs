@@ -33,6 +33,7 @@ mod program;
 mod random;
 mod readme;
 mod rules;
+mod seeds;
 mod stories;
 mod traffic;
 mod wire;

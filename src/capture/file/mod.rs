@@ -1,7 +1,7 @@
 //! Capture files, read in the order of their packets' time.
 //!
 //! They are not read by libpcap: it refuses files of blocks whose interfaces have different link types or snapshot
-//! lengths, knows no compression, tells no position, and takes twice as long.
+//! lengths, knows no compression, does not tell where a file broke, and is no faster (60 ns a packet against 50).
 
 mod blocks;
 mod classic;

@@ -5,9 +5,12 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use tcp_handshake_exporter::decode::{Skip, Undecodable};
+use tcp_handshake_exporter::frame::Link;
+
 use super::{diagnose_bytes, diagnose_input};
 use crate::wire::files::{block, interface, packet, pcap, record, section, words};
-use crate::wire::{tcp4, udp, v4};
+use crate::wire::{Expected, samples, tcp4, udp, v4, wraps};
 
 #[test]
 fn a_compressed_file_is_read_like_the_file_itself() {
@@ -97,6 +100,23 @@ fn every_packet_of_a_file_is_counted_and_tunnels_by_name() {
     let reasons = ["gre", "vxlan", "truncated"].map(|reason| said.undecodable(reason));
     assert_eq!(reasons, [1.0; 3]);
     assert_eq!(said.sum("tcp_handshake_exporter_undecodable_packets_total"), 3.0);
+}
+
+#[test]
+fn every_packet_is_decoded_or_skipped_by_name_or_none_of_our_business() {
+    for wrap in wraps() {
+        let samples = samples();
+        let frames: Vec<Vec<u8>> = samples.iter().map(|sample| wrap.frame(&sample.bytes)).collect();
+        let number = (0..300).find(|number| Link::of_number(*number) == wrap.link).unwrap();
+        let said = diagnose_bytes(&pcap(number, &frames), &[]);
+        assert_eq!((said.code, said.packets()), (0, f64::from(u32::try_from(frames.len()).unwrap())), "{}", said.words);
+        for reason in Undecodable::ALL {
+            let expected = Expected::Passed(Skip::Undecodable(reason));
+            let wanted = samples.iter().filter(|sample| sample.expected == expected).count();
+            let counted = said.undecodable(reason.as_str());
+            assert_eq!(counted, f64::from(u32::try_from(wanted).unwrap()), "{reason:?} behind {}", wrap.name);
+        }
+    }
 }
 
 #[test]
