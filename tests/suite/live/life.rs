@@ -68,7 +68,9 @@ fn without_the_privilege_it_says_how_to_get_it() {
     let Some(laboratory) = Laboratory::open("without_the_privilege_it_says_how_to_get_it") else { return };
     let pair = Pair::build(&laboratory);
     let output = fails(&pair.near, &["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"], &["-i", "eth0"]);
-    assert!(output.contains("capture on eth0 needs CAP_NET_RAW: run as root, or `setcap cap_net_raw=ep "), "{output}");
+    let binary = env!("CARGO_BIN_EXE_tcp_handshake_exporter");
+    let words = "tcp_handshake_exporter: capture on eth0 needs CAP_NET_RAW: run as root, or `setcap cap_net_raw=ep";
+    assert_eq!(output.trim_end(), format!("{words} {binary}`"));
 }
 
 /// Runs the program, which must fail with status 1; what it says.
