@@ -1,7 +1,7 @@
 //! Live interfaces: opened, drained, and opened again when they come back. The only place where a clock is read.
 
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pcap::{Active, Capture, Precision};
@@ -21,7 +21,8 @@ pub struct Live {
     merger: Merger,
     /// Whether the last read left nothing behind, so that it is worth waiting.
     drained: bool,
-    next_look: Timestamp,
+    /// By the clock that nobody sets.
+    next_look: Instant,
 }
 
 /// How to capture.
@@ -38,7 +39,8 @@ struct Tap {
     interface: Interface,
     capture: Option<Capture<Active>>,
     link_up: bool,
-    reopen_at: Timestamp,
+    /// By the clock that nobody sets.
+    reopen_at: Instant,
     drops: Drops,
     /// Frames up to then were read: later reads give later ones.
     read_up_to: Timestamp,
@@ -61,7 +63,7 @@ impl Live {
     pub fn open(names: &[String], options: LiveOptions) -> Result<Self, CaptureError> {
         let ids = 0u16..;
         let taps = ids.zip(names).map(|(id, name)| Tap::open(name, id, &options)).collect::<Result<_, _>>()?;
-        Ok(Self { taps, options, merger: Merger::default(), drained: false, next_look: Timestamp::default() })
+        Ok(Self { taps, options, merger: Merger::default(), drained: false, next_look: Instant::now() })
     }
 
     /// Reads what each ring holds, some of it where it holds much. Says whether all of them were empty.
@@ -93,7 +95,7 @@ impl Live {
 
     /// A capture on an interface that is taken down goes on without a word, and wakes up with it.
     fn look_at_links(&mut self) {
-        let now = now();
+        let now = Instant::now();
         if now < self.next_look {
             return;
         }
@@ -138,7 +140,7 @@ impl Tap {
             interface,
             capture: Some(capture),
             link_up: true,
-            reopen_at: Timestamp::default(),
+            reopen_at: Instant::now(),
             drops: Drops::default(),
             read_up_to: Timestamp::default(),
         })
@@ -153,7 +155,7 @@ impl Tap {
     ) -> Result<usize, CaptureError> {
         let Some(capture) = &mut self.capture else {
             self.read_up_to = now.before(HOLD);
-            return if now >= self.reopen_at { self.reopen(now, options).map(|()| 0) } else { Ok(0) };
+            return if Instant::now() >= self.reopen_at { self.reopen(options).map(|()| 0) } else { Ok(0) };
         };
         let (interface, mut last) = (&self.interface, None);
         let read = capture.dispatch(Some(BATCH), |packet| {
@@ -167,15 +169,15 @@ impl Tap {
             Err(error) => {
                 tracing::warn!(interface = self.name, reason = words(&error), "capture stopped, trying again");
                 self.capture = None;
-                self.reopen_at = now + REOPEN;
+                self.reopen_at = Instant::now() + REOPEN;
                 self.drops.last = (0, 0);
                 Ok(0)
             }
         }
     }
 
-    fn reopen(&mut self, now: Timestamp, options: &LiveOptions) -> Result<(), CaptureError> {
-        self.reopen_at = now + REOPEN;
+    fn reopen(&mut self, options: &LiveOptions) -> Result<(), CaptureError> {
+        self.reopen_at = Instant::now() + REOPEN;
         match open_capture(&self.name, self.interface.id, options) {
             Ok((capture, interface)) => {
                 tracing::info!(interface = self.name, "capture goes on");

@@ -19,7 +19,7 @@ pub(super) struct Pump {
     river: River,
     books: Shared,
     now: Timestamp,
-    next_round: Timestamp,
+    last_round: Timestamp,
     /// None for capture files, which may be from another host.
     netstat: Option<Netstat>,
 }
@@ -27,7 +27,7 @@ pub(super) struct Pump {
 impl Pump {
     pub(super) fn new(source: Box<dyn Source + Send>, river: River, books: Shared) -> Self {
         let start = Timestamp::default();
-        let mut pump = Self { source, river, books, now: start, next_round: start, netstat: None };
+        let mut pump = Self { source, river, books, now: start, last_round: start, netstat: None };
         let interfaces = pump.source.conditions().into_iter().map(|condition| named(condition.name)).collect();
         pump.books.lock().ledger.own.interfaces = interfaces;
         pump.look_around();
@@ -48,7 +48,7 @@ impl Pump {
                 self.look_around();
                 break;
             }
-            if self.now >= self.next_round {
+            if is_due(self.last_round, self.now) {
                 self.look_around();
             }
         }
@@ -88,7 +88,7 @@ impl Pump {
 
     /// How the captures are, and which addresses this host has.
     fn look_around(&mut self) {
-        self.next_round = self.now + ROUND;
+        self.last_round = self.now;
         let conditions = self.source.conditions();
         let overflows = self.netstat.as_mut().and_then(|netstat| netstat.listen_overflows(self.now));
         let mut books = self.books.lock();
@@ -98,6 +98,11 @@ impl Pump {
         self.river.follow_addresses(&mut books, self.now);
         books.note_capture(overflows);
     }
+}
+
+/// Whether it is time for another round. A clock that was set back must not put it off until it is that late again.
+fn is_due(last: Timestamp, now: Timestamp) -> bool {
+    now >= last + ROUND || now + ROUND < last
 }
 
 fn named(name: String) -> InterfaceCounts {
@@ -112,3 +117,17 @@ fn update(counts: &mut InterfaceCounts, condition: &Condition) {
 
 /// How often drop counts are read.
 const ROUND: Duration = Duration::from_millis(250);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_go_on_after_the_clock_was_set_back() {
+        let at = |millis| Timestamp::default() + Duration::from_millis(millis);
+        assert!(!is_due(at(3_600_000), at(3_600_249)));
+        assert!(is_due(at(3_600_000), at(3_600_250)));
+        assert!(!is_due(at(3_600_000), at(3_599_999)), "reordering");
+        assert!(is_due(at(3_600_000), at(0)), "an hour back");
+    }
+}
