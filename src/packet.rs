@@ -12,6 +12,24 @@ pub enum Packet {
     IcmpError(IcmpError),
 }
 
+impl Packet {
+    /// Who asks and who is asked, if it is a SYN or quotes one.
+    pub const fn ends(&self) -> (Endpoint, Endpoint) {
+        match self {
+            Self::Segment(segment) => (segment.from, segment.to),
+            Self::IcmpError(error) => (error.quote.from, error.quote.to),
+        }
+    }
+
+    /// Where it was met.
+    pub const fn via(&self) -> Via {
+        match self {
+            Self::Segment(segment) => segment.via,
+            Self::IcmpError(error) => error.via,
+        }
+    }
+}
+
 /// A TCP segment (RFC 9293 section 3.1), with what its IP header adds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Segment {

@@ -92,8 +92,8 @@ impl Case {
         let tally = self.window.at(at);
         tally.count(event);
         match *event {
-            Event::Opened(ref opening) => {
-                self.trails.begin(opening, at, packet);
+            Event::Opened(_) => {
+                self.trails.begin(at, packet);
                 if let Some(Packet::Segment(syn)) = packet {
                     tally.ecn += u32::from(syn.ecn_setup);
                 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::handshake::{Event, Opening, Reason, Side};
+use crate::handshake::{Event, Reason, Side};
 use crate::packet::{Address, Endpoint, IcmpCode, Packet, Segment};
 use crate::time::Timestamp;
 
@@ -69,16 +69,16 @@ impl Trails {
     }
 
     /// An attempt begins. It is followed where there is room; in a flood that is a sample.
-    pub(super) fn begin(&mut self, opening: &Opening, at: Timestamp, packet: Option<&Packet>) {
+    pub(super) fn begin(&mut self, at: Timestamp, packet: Option<&Packet>) {
         if self.waiting.len() >= WAITING {
             return;
         }
+        let Some(packet) = packet else { return };
         let isn = match packet {
-            Some(Packet::Segment(segment)) => segment.sequence,
-            Some(Packet::IcmpError(error)) => error.quote.sequence,
-            None => return,
+            Packet::Segment(segment) => segment.sequence,
+            Packet::IcmpError(error) => error.quote.sequence,
         };
-        let Opening { client, server, .. } = *opening;
+        let (client, server) = packet.ends();
         self.waiting.push(Trail { client, server, isn, began: at, marks: Vec::new(), end: End::Waiting });
     }
 

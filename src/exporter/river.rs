@@ -8,7 +8,7 @@ use crate::cli::{Counting, PortRange};
 use crate::decode::{Skip, decode};
 use crate::diagnosis::Heard;
 use crate::frame::Frame;
-use crate::handshake::{Event, Kind, Opening, Owner, Standing, Tracker};
+use crate::handshake::{AttemptId, Event, Kind, Owner, Standing, Tracker};
 use crate::labels::{Labels, Locality, Reporter, SetId, Sets, Vantage};
 use crate::metrics::SetEvent;
 use crate::packet::{Direction, Flags, IcmpError, Packet, Via};
@@ -106,7 +106,7 @@ impl River {
     /// Counts each event, and lets the diagnosis hear it, beside the packet that may have told it.
     fn settle(&mut self, books: &mut Books, packet: Option<&Packet>) {
         while let Some(event) = self.tracker.poll() {
-            if let Some((set, reporter)) = self.count(books, event) {
+            if let Some((set, reporter)) = self.count(books, event, packet) {
                 let heard = Heard { at: self.tracker.now(), event: &event, packet, reporter };
                 books.diagnosis.hear(set, &heard);
             } else if let Event::Copy(kind) = event {
@@ -116,9 +116,9 @@ impl River {
     }
 
     /// Counts an event. If it is about an attempt, that is in this set; an ICMP error comes from this reporter.
-    fn count(&mut self, books: &mut Books, event: Event) -> Option<(SetId, Option<Reporter>)> {
+    fn count(&mut self, books: &mut Books, event: Event, packet: Option<&Packet>) -> Option<(SetId, Option<Reporter>)> {
         match event {
-            Event::Opened(opening) => return Some((self.open(books, &opening), None)),
+            Event::Opened(attempt) => return Some((self.open(books, attempt, packet?), None)),
             Event::Syn(owner, kind) => return self.count_in(books, owner, SetEvent::Syn(kind)),
             Event::SynAck(owner, repeat) => return self.count_in(books, owner, SetEvent::SynAck(repeat)),
             Event::Rst(owner, side) => return self.count_in(books, owner, SetEvent::Rst(side)),
@@ -144,31 +144,46 @@ impl River {
             Event::Completed(owner, latency) => return self.count_in(books, owner, SetEvent::Completed(latency)),
             Event::Copy(kind) => books.ledger.own.duplicate(kind),
             Event::Unacceptable(kind) => books.ledger.own.unacceptable(kind),
-            Event::OddSyn(syn) => {
-                if let Some(set) = self.labels.set_of_syn(&syn, self.tracker.now()) {
-                    books.ledger.count(set, SetEvent::OddSyn);
-                }
-            }
-            Event::UnmatchedSynAck(_) => books.ledger.own.unmatched(Kind::SynAck),
-            Event::UnmatchedRst(rst) => match self.labels.set_of_stray(&rst, self.tracker.now()) {
-                Some((set, side)) => books.ledger.count(set, SetEvent::Rst(side)),
-                None => books.ledger.own.unmatched(Kind::Rst),
-            },
-            Event::UnmatchedIcmpError(error) if self.is_own_word(&error) => {
-                // It came in over the loopback, but the SYN it is about was on its way out.
-                let via = Via { direction: Direction::Leaving, loopback: false, ..error.via };
-                self.tracker.open_rejected(self.met, &IcmpError { via, ..error });
-            }
-            Event::UnmatchedIcmpError(_) => books.ledger.own.unmatched(Kind::Icmp),
+            Event::OddSyn => self.count_odd_syn(books, packet?),
+            Event::Unmatched(kind) => self.count_unmatched(books, kind, packet?),
             Event::ClockStep => books.ledger.own.clock_steps += 1,
         }
         None
     }
 
-    fn open(&mut self, books: &mut Books, opening: &Opening) -> SetId {
-        let Opening { attempt, at, client, server, via } = *opening;
+    /// A SYN that opens nothing counts where its set exists.
+    fn count_odd_syn(&mut self, books: &mut Books, packet: &Packet) {
+        if let Packet::Segment(syn) = packet
+            && let Some(set) = self.labels.set_of_syn(syn, self.tracker.now())
+        {
+            books.ledger.count(set, SetEvent::OddSyn);
+        }
+    }
+
+    /// What fits no attempt may still belong to a set, or be this host's own word.
+    fn count_unmatched(&mut self, books: &mut Books, kind: Kind, packet: &Packet) {
+        match packet {
+            Packet::IcmpError(error) if self.is_own_word(error) => {
+                return self.tracker.open_rejected(self.met, error);
+            }
+            Packet::Segment(rst) if kind == Kind::Rst => {
+                if let Some((set, side)) = self.labels.set_of_stray(rst, self.tracker.now()) {
+                    return books.ledger.count(set, SetEvent::Rst(side));
+                }
+            }
+            Packet::Segment(_) | Packet::IcmpError(_) => {}
+        }
+        books.ledger.own.unmatched(kind);
+    }
+
+    fn open(&mut self, books: &mut Books, attempt: AttemptId, packet: &Packet) -> SetId {
+        let ((client, server), mut via) = (packet.ends(), packet.via());
+        if let Packet::IcmpError(_) = packet {
+            // It came in over the loopback, but the SYN it is about was on its way out.
+            via = Via { direction: Direction::Leaving, loopback: false, ..via };
+        }
         if self.labels.vantage(client, server, via) == Vantage::Transit {
-            self.look_at_addresses(books, at, Occasion::Stranger);
+            self.look_at_addresses(books, self.met, Occasion::Stranger);
         }
         let admission = self.labels.admit(client, server, via, self.tracker.now());
         if let Some(gone) = admission.removed {

@@ -3,32 +3,38 @@
 use std::time::Duration;
 
 use super::event::{Owner, Side};
+use super::index::Tag;
+use super::print::SynPrint;
 use super::sequence::acknowledges;
-use crate::packet::{Direction, Endpoint, Segment, Via};
+use crate::packet::{Direction, Endpoint, Segment};
 use crate::time::Timestamp;
 
 /// A try to open a connection, from its first SYN until no further SYN of it can be due.
+///
+/// Two cache lines: the first is what most packets ask for, the second what a repeat or an answer needs.
 #[derive(Clone, Copy)]
+#[repr(C, align(64))]
 pub(super) struct Attempt {
     /// The name that counts: the four-tuple of its first SYN.
     pub(super) name: Name,
-    pub(super) first_syn: Timestamp,
-    /// When the first acceptable SYN/ACK was met; meaningful once `is_answered`.
-    answered: Timestamp,
-    /// The last four different SYNs, newest first.
-    syns: [SynPrint; REMEMBERED_SYNS as usize],
     pub(super) isn: u32,
-    /// The server's initial sequence number; meaningful once `SERVER_ISN` is marked.
-    server_isn: u32,
+    pub(super) first_syn: Timestamp,
     pub(super) owner: Owner,
+    /// Tells it from other attempts in the same slot.
+    pub(super) serial: u32,
     /// Milliseconds after `first_syn`.
     known_until: u32,
-    /// Links of the one list that the attempt is in.
-    pub(super) older: u32,
-    pub(super) newer: u32,
     pub(super) syn_data: u16,
     syn_count: u8,
     marks: u8,
+    /// The last four different SYNs, newest first.
+    syns: [SynPrint; REMEMBERED_SYNS as usize],
+    /// When the first acceptable SYN/ACK was met; meaningful once `is_answered`.
+    answered: Timestamp,
+    /// The server's initial sequence number; meaningful once `SERVER_ISN` is marked.
+    server_isn: u32,
+    /// Under which its name is in the index.
+    pub(super) tag: Tag,
 }
 
 /// A four-tuple with its roles.
@@ -67,50 +73,24 @@ pub(super) enum State {
     Failed,
 }
 
-/// Where the store keeps an attempt.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Shelf {
-    Waiting,
-    Answered,
-    Failed,
-    /// Answered, and known for longer than attempts mostly are.
-    AnsweredLong,
-    /// Failed, and known for longer than attempts mostly are.
-    FailedLong,
-}
-
-impl Shelf {
-    pub(super) const COUNT: usize = 5;
-
-    /// Where an attempt from here goes when it is still known after the usual time.
-    pub(super) const fn for_long(self) -> Self {
-        match self {
-            Self::Waiting => Self::Waiting,
-            Self::Answered | Self::AnsweredLong => Self::AnsweredLong,
-            Self::Failed | Self::FailedLong => Self::FailedLong,
-        }
-    }
-}
-
 impl Attempt {
     /// An attempt that begins with this SYN, or with the rejection of a SYN that was never seen (`first` is none).
-    pub(super) fn new(name: Name, at: Timestamp, isn: u32, first: Option<&Segment>) -> Self {
+    pub(super) fn new(name: Name, tag: Tag, at: Timestamp, isn: u32, first: Option<&Segment>) -> Self {
         let mut attempt = Self {
             name,
-            first_syn: at,
-            answered: at,
-            syns: [SynPrint::default(); REMEMBERED_SYNS as usize],
             isn,
-            server_isn: 0,
+            first_syn: at,
             owner: Owner::default(),
-            known_until: 0,
-            older: NOBODY,
-            newer: NOBODY,
+            serial: 0,
+            known_until: AT_LEAST_KNOWN_FOR,
             syn_data: first.map_or(0, |syn| syn.payload_length),
             syn_count: 0,
             marks: 0,
+            syns: [SynPrint::default(); REMEMBERED_SYNS as usize],
+            answered: at,
+            server_isn: 0,
+            tag,
         };
-        attempt.keep_known(at, Duration::ZERO);
         if let Some(syn) = first {
             attempt.remember_syn(at, syn);
         }
@@ -187,22 +167,6 @@ impl Attempt {
         self.marks |= REGULAR;
     }
 
-    /// It is known for longer than attempts mostly are.
-    pub(super) const fn keep_long(&mut self) {
-        self.marks |= LONG;
-    }
-
-    /// Where the store keeps it.
-    pub(super) const fn shelf(&self) -> Shelf {
-        match (self.state(), self.marks & LONG != 0) {
-            (State::Waiting, _) => Shelf::Waiting,
-            (State::Answered, false) => Shelf::Answered,
-            (State::Failed, false) => Shelf::Failed,
-            (State::Answered, true) => Shelf::AnsweredLong,
-            (State::Failed, true) => Shelf::FailedLong,
-        }
-    }
-
     /// Whether its last SYN was met on its way in and not yet on its way out again.
     pub(super) const fn is_inside(&self) -> bool {
         self.marks & INSIDE != 0
@@ -229,7 +193,7 @@ impl Attempt {
     /// Whether this repeat of its SYN is a packet that was met before, and not one more that the client sent.
     pub(super) fn has_met(&self, at: Timestamp, syn: &Segment) -> bool {
         let print = SynPrint::of(syn, self.offset(at));
-        self.known_syns().iter().any(|known| known.same_packet(&print, syn))
+        self.known_syns().iter().any(|known| known.same_packet(&print))
     }
 
     /// Whether one of its SYNs carries what `syn` carries, however it is addressed: NAT changes none of it.
@@ -238,14 +202,13 @@ impl Attempt {
         self.isn == syn.sequence && self.known_syns().iter().any(|known| known.same_marks(&print))
     }
 
-    /// One more SYN of it: later by `gap` than the one before.
+    /// One more SYN of it. The next one is due after a pause of at most twice the last.
     pub(super) fn remember_syn(&mut self, at: Timestamp, syn: &Segment) {
         let print = SynPrint::of(syn, self.offset(at));
-        let gap = self
-            .known_syns()
-            .first()
-            .map_or(0, |last| print.at.wrapping_sub(last.at).min(last.at.wrapping_sub(print.at)));
-        self.keep_known(at, Duration::from_micros(gap.into()));
+        if at != self.first_syn {
+            let gap = self.known_syns().first().map_or(0, |last| print.apart(last));
+            self.keep_known(at, Duration::from_micros(gap.into()));
+        }
         self.syn_data = self.syn_data.max(syn.payload_length);
         self.syns.rotate_right(1);
         if let Some(newest) = self.syns.first_mut() {
@@ -280,89 +243,18 @@ impl Attempt {
     }
 }
 
-/// What tells one SYN from the next that the client sends with the same ISN, in 12 bytes.
-#[derive(Clone, Copy, Default)]
-struct SynPrint {
-    timestamp: u32,
-    at: u32,
-    identification: u16,
-    via: PackedVia,
-}
-
-impl SynPrint {
-    fn of(syn: &Segment, at: u32) -> Self {
-        Self {
-            timestamp: syn.timestamp.unwrap_or(0),
-            at,
-            identification: syn.identification.unwrap_or(0),
-            via: PackedVia::new(syn.via, syn.timestamp.is_some()),
-        }
-    }
-
-    fn same_marks(&self, other: &Self) -> bool {
-        self.timestamp == other.timestamp
-            && self.identification == other.identification
-            && self.via.has_timestamp() == other.via.has_timestamp()
-    }
-
-    /// The same packet has the same marks, and comes soon: through another interface or in the other direction it may
-    /// have been held in a neighbour queue, through the same one a mirror port sent it twice. Without a timestamp an
-    /// identification of zero says nothing, and only a very short time does.
-    fn same_packet(&self, other: &Self, syn: &Segment) -> bool {
-        let window = if self.via.same_place(other.via) { COPY_SAME_PLACE } else { COPY_OTHER_PLACE };
-        let window = if syn.timestamp.is_none() && self.identification == 0 { COPY_UNMARKED } else { window };
-        let apart = self.at.wrapping_sub(other.at).min(other.at.wrapping_sub(self.at));
-        let apart = Duration::from_micros(u64::from(apart));
-        self.same_marks(other) && apart <= window
-    }
-}
-
-/// Interface and direction of a sighting in 15 bits, and whether the SYN had a timestamp. Interface numbers that agree
-/// in their low 12 bits are taken for one: it would need two such interfaces on the path of one packet.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct PackedVia(u16);
-
-impl PackedVia {
-    pub(super) fn new(via: Via, has_timestamp: bool) -> Self {
-        let direction = match via.direction {
-            Direction::Unknown => 0,
-            Direction::Entering => 1,
-            Direction::Leaving => 2,
-        };
-        let interface = (via.interface & 0x0fff) as u16;
-        Self(interface << 3 | direction << 1 | u16::from(has_timestamp))
-    }
-
-    pub(super) const fn same_place(self, other: Self) -> bool {
-        self.0 >> 1 == other.0 >> 1
-    }
-
-    const fn has_timestamp(self) -> bool {
-        self.0 & 1 != 0
-    }
-}
-
-/// Stands for "no attempt" in links.
-pub(super) const NOBODY: u32 = u32::MAX;
-
-/// How long after a packet its copy may come through another interface, or in the other direction.
-pub(super) const COPY_OTHER_PLACE: Duration = Duration::from_secs(5);
-/// How long after a packet its copy may come through the same interface.
-pub(super) const COPY_SAME_PLACE: Duration = Duration::from_millis(50);
-/// The same where nothing in the packet tells it from a retransmission.
-pub(super) const COPY_UNMARKED: Duration = Duration::from_millis(5);
-
 const REMEMBERED_SYNS: u8 = 4;
 const KNOWN_AT_LEAST: Duration = Duration::from_secs(10);
 const KNOWN_AT_MOST: Duration = Duration::from_secs(135);
+/// The least, in milliseconds.
+const AT_LEAST_KNOWN_FOR: u32 = 10_000;
 
 const ANSWERED: u8 = 1;
 const FAILED: u8 = 1 << 1;
 const REGULAR: u8 = 1 << 2;
 const INSIDE: u8 = 1 << 3;
-const LONG: u8 = 1 << 4;
-const COMPLETED: u8 = 1 << 5;
-const SERVER_ISN: u8 = 1 << 6;
-const ASKED_BACK: u8 = 1 << 7;
+const COMPLETED: u8 = 1 << 4;
+const SERVER_ISN: u8 = 1 << 5;
+const ASKED_BACK: u8 = 1 << 6;
 
-const _: () = assert!(size_of::<Attempt>() <= 128, "an attempt takes at most 128 bytes");
+const _: () = assert!(size_of::<Attempt>() == 128, "an attempt takes two cache lines");

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::packet::{Address, Endpoint, IcmpCode, IcmpError, Segment, Via};
-use crate::time::Timestamp;
+use crate::packet::{Address, IcmpCode};
 
 /// Whose an attempt is: a number that the caller gives with [`claim`](super::Tracker::claim) and gets back with every
 /// event of that attempt. It means nothing here.
@@ -14,11 +13,12 @@ pub struct Owner(pub u32);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct AttemptId(pub(super) u32);
 
-/// One fact. Facts about a known attempt carry its owner.
+/// One fact. Facts about a known attempt carry its owner; what the packet at hand says is not said again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Event {
-    /// An attempt begins. Claim it before polling on: the events that follow carry the owner.
-    Opened(Opening),
+    /// An attempt begins, with the SYN at hand or, after [`open_rejected`](super::Tracker::open_rejected), with the
+    /// one that was quoted. Claim it before polling on: the events that follow carry the owner.
+    Opened(AttemptId),
     /// A SYN of a known attempt.
     Syn(Owner, SynKind),
     /// An acceptable SYN/ACK of a known attempt.
@@ -40,30 +40,11 @@ pub enum Event {
     /// A SYN/ACK or RST for an attempt that waits, which its client's kernel ignores.
     Unacceptable(Kind),
     /// A SYN that also has RST or FIN: it opens nothing.
-    OddSyn(Segment),
-    /// A SYN/ACK that fits no attempt.
-    UnmatchedSynAck(Segment),
-    /// A RST that fits no attempt.
-    UnmatchedRst(Segment),
-    /// An ICMP error that fits no attempt.
-    UnmatchedIcmpError(IcmpError),
+    OddSyn,
+    /// A SYN/ACK, RST or ICMP error that fits no attempt.
+    Unmatched(Kind),
     /// Packet time stepped back by a second or more.
     ClockStep,
-}
-
-/// The beginning of an attempt.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Opening {
-    /// The attempt, to claim it by.
-    pub attempt: AttemptId,
-    /// When its first SYN (or the rejection of a SYN that was never seen) was met.
-    pub at: Timestamp,
-    /// Who asks.
-    pub client: Endpoint,
-    /// Who is asked.
-    pub server: Endpoint,
-    /// Where its first SYN was met, or was on its way to: out of this host, if a rejection opened it.
-    pub via: Via,
 }
 
 /// What a SYN is to its attempt.

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 impl Tracker {
     pub(super) fn on_icmp_error(&mut self, at: Timestamp, error: &IcmpError) {
         let quote = error.quote;
-        let matches = self.store.between(quote.from, quote.to, self.timeline.now());
+        let matches = self.between(quote.from, quote.to);
         let quoted = |known: &&Match| known.side == Side::Client && self.store.get(known.slot).isn == quote.sequence;
         let known = matches.iter().find(quoted).copied();
         // NAT on the way back changes the quote's addresses, and the reporter's where it is the server itself.
@@ -27,7 +27,7 @@ impl Tracker {
         } else if let Some(known) = known {
             self.reject(known.slot, error.code, reporter);
         } else {
-            self.events.push_back(Event::UnmatchedIcmpError(*error));
+            self.events.push_back(Event::Unmatched(Kind::Icmp));
         }
     }
 

@@ -1,115 +1,181 @@
-//! Which attempts have a name with these two ends: a hash table of 64-bit words, a tag and a slot each.
+//! Which attempts have a name with these two ends: an open-addressed hash table of 64-bit words, a tag and a slot each.
+//!
+//! Eight words stand in a cache line, and a lookup mostly reads one: the attempts themselves are read only where the tag
+//! says that they may be meant. Linear probing with backward-shift deletion (Knuth, *The Art of Computer Programming*,
+//! volume 3, section 6.4, algorithm R), so that nothing is left behind by what was removed.
 
 use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 
-use super::attempt::Name;
 use crate::packet::Endpoint;
 
 /// From the two ends of a packet, in either order, to the slots that may hold its attempts.
-#[derive(Default)]
 pub(super) struct Index {
-    table: HashTable<Entry>,
+    /// A power of two of them, at most half in use; zero is free.
+    words: Vec<u64>,
+    used: usize,
     hasher: RandomState,
 }
 
-#[derive(Clone, Copy)]
-struct Entry {
-    tag: u32,
-    slot: u32,
-}
+/// What two ends hash to. Ends with the same tag are mostly the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Tag(u32);
 
-impl Entry {
-    /// The hash that placed it, made again from its tag alone when the table grows.
-    const fn hash(self) -> u64 {
-        spread(self.tag)
+impl Default for Index {
+    fn default() -> Self {
+        Self { words: vec![0; SMALLEST], used: 0, hasher: RandomState::default() }
     }
 }
 
 impl Index {
-    /// Adds a name of the attempt in `slot`. Where a four-tuple holds too many attempts already (a flood that reuses
-    /// it), the oldest one is no longer found by packets: it goes on by its own clock.
-    pub(super) fn insert(&mut self, name: &Name, slot: u32, oldest: impl FnOnce(&Slots) -> u32) {
-        let tag = self.tag(name.client, name.server);
-        let same = self.slots(name.client, name.server);
-        if same.is_full() {
-            let oldest = oldest(&same);
-            if let Some(entry) = self.table.find_mut(spread(tag), |entry| entry.slot == oldest && entry.tag == tag) {
-                entry.slot = slot;
-                return;
+    /// The tag of two ends, in either order.
+    pub(super) fn tag(&self, one: Endpoint, other: Endpoint) -> Tag {
+        let (one, other) = (number(one), number(other));
+        let ((low, low_port), (high, high_port)) = if one <= other { (one, other) } else { (other, one) };
+        let ports = u32::from(low_port) << 16 | u32::from(high_port);
+        Tag((self.hasher.hash_one((low, high, ports)) >> 32) as u32)
+    }
+
+    /// The slots under this tag. The caller looks whether their attempts have these ends.
+    pub(super) fn slots(&self, tag: Tag) -> impl Iterator<Item = u32> {
+        let from = self.home(tag);
+        let probed = (0..self.words.len()).map(move |step| self.word((from + step) & (self.words.len() - 1)));
+        probed.take_while(|word| *word != FREE).filter(move |word| tag_of(*word) == tag).map(slot_of)
+    }
+
+    /// Adds a slot under this tag.
+    pub(super) fn insert(&mut self, tag: Tag, slot: u32) {
+        if (self.used + 1) * 2 > self.words.len() {
+            self.grow();
+        }
+        self.place(word_of(tag, slot));
+        self.used += 1;
+    }
+
+    /// Takes a slot away from under this tag.
+    pub(super) fn remove(&mut self, tag: Tag, slot: u32) {
+        let wanted = word_of(tag, slot);
+        let mut hole = self.home(tag);
+        loop {
+            match self.word(hole) {
+                FREE => return,
+                word if word == wanted => break,
+                _ => hole = self.after(hole),
             }
         }
-        self.table.insert_unique(spread(tag), Entry { tag, slot }, |entry| entry.hash());
-    }
-
-    /// Takes a name of the attempt in `slot` away.
-    pub(super) fn remove(&mut self, name: &Name, slot: u32) {
-        let tag = self.tag(name.client, name.server);
-        if let Ok(entry) = self.table.find_entry(spread(tag), |entry| entry.slot == slot && entry.tag == tag) {
-            entry.remove();
-        }
-    }
-
-    /// The slots whose tags say that these may be their ends. The caller looks at the attempts themselves.
-    pub(super) fn slots(&self, one: Endpoint, other: Endpoint) -> Slots {
-        let tag = self.tag(one, other);
-        let mut slots = Slots::default();
-        for entry in self.table.iter_hash(spread(tag)).filter(|entry| entry.tag == tag) {
-            if !slots.push(entry.slot) {
+        // What stands behind the hole and was pushed past it moves up.
+        let mut next = self.after(hole);
+        loop {
+            let word = self.word(next);
+            if word == FREE {
                 break;
             }
-        }
-        slots
-    }
-
-    fn tag(&self, one: Endpoint, other: Endpoint) -> u32 {
-        let (low, high) = if one <= other { (one, other) } else { (other, one) };
-        let ports = u32::from(low.port) << 16 | u32::from(high.port);
-        let key = (u128::from_ne_bytes(low.address.octets()), u128::from_ne_bytes(high.address.octets()), ports);
-        (self.hasher.hash_one(key) >> 32) as u32
-    }
-}
-
-/// hashbrown takes the bucket from the low bits and its own tag from the high ones.
-const fn spread(tag: u32) -> u64 {
-    (tag as u64) << 32 | tag as u64
-}
-
-/// A few slots, on the stack.
-#[derive(Clone, Copy)]
-pub(super) struct Slots {
-    slots: [u32; MAX_SAME_ENDS],
-    count: usize,
-}
-
-impl Default for Slots {
-    fn default() -> Self {
-        Self { slots: [0; MAX_SAME_ENDS], count: 0 }
-    }
-}
-
-impl Slots {
-    pub(super) fn as_slice(&self) -> &[u32] {
-        self.slots.get(..self.count).unwrap_or_default()
-    }
-
-    fn push(&mut self, slot: u32) -> bool {
-        match self.slots.get_mut(self.count) {
-            Some(place) => {
-                *place = slot;
-                self.count += 1;
-                true
+            let pushed_by = next.wrapping_sub(self.home(tag_of(word))) & (self.words.len() - 1);
+            let behind_by = next.wrapping_sub(hole) & (self.words.len() - 1);
+            if pushed_by >= behind_by {
+                self.set(hole, word);
+                hole = next;
             }
-            None => false,
+            next = self.after(next);
+        }
+        self.set(hole, FREE);
+        self.used -= 1;
+    }
+
+    /// The first one free at or behind its home. There is always one.
+    fn place(&mut self, word: u64) {
+        let mut place = self.home(tag_of(word));
+        while self.word(place) != FREE {
+            place = self.after(place);
+        }
+        self.set(place, word);
+    }
+
+    fn grow(&mut self) {
+        let larger = vec![FREE; self.words.len() * 2];
+        for word in std::mem::replace(&mut self.words, larger).into_iter().filter(|word| *word != FREE) {
+            self.place(word);
         }
     }
 
-    const fn is_full(&self) -> bool {
-        self.count == MAX_SAME_ENDS
+    /// By the high bits of the tag, whatever the size.
+    fn home(&self, Tag(tag): Tag) -> usize {
+        ((u64::from(tag) * self.words.len() as u64) >> 32) as usize
+    }
+
+    const fn after(&self, place: usize) -> usize {
+        (place + 1) & (self.words.len() - 1)
+    }
+
+    fn word(&self, place: usize) -> u64 {
+        self.words.get(place).copied().unwrap_or(FREE)
+    }
+
+    fn set(&mut self, place: usize, word: u64) {
+        if let Some(known) = self.words.get_mut(place) {
+            *known = word;
+        }
     }
 }
 
-/// How many attempts with the same two ends (another ISN each) are found by packets.
-const MAX_SAME_ENDS: usize = 16;
+/// Slots are counted from one, so that no word is zero.
+const fn word_of(Tag(tag): Tag, slot: u32) -> u64 {
+    (tag as u64) << 32 | (slot as u64 + 1)
+}
+
+const fn tag_of(word: u64) -> Tag {
+    Tag((word >> 32) as u32)
+}
+
+const fn slot_of(word: u64) -> u32 {
+    (word as u32).wrapping_sub(1)
+}
+
+fn number(end: Endpoint) -> (u128, u16) {
+    (u128::from_ne_bytes(end.address.octets()), end.port)
+}
+
+const FREE: u64 = 0;
+const SMALLEST: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn found(index: &Index, tag: Tag) -> HashSet<u32> {
+        index.slots(tag).collect()
+    }
+
+    proptest! {
+        /// Few tags that crowd at the end of the table, so that runs are long and wrap around.
+        #[test]
+        fn it_holds_what_was_put_in_and_not_taken_out(
+            steps in prop::collection::vec((any::<bool>(), 0..24_u32, 0..64_u32), 0..2000)
+        ) {
+            let mut index = Index::default();
+            let mut model: HashSet<(u32, u32)> = HashSet::new();
+            for (put, crowd, slot) in steps {
+                let tag = Tag(u32::MAX - crowd * 0x0010_0000);
+                if put {
+                    if model.insert((tag.0, slot)) {
+                        index.insert(tag, slot);
+                    }
+                } else {
+                    model.remove(&(tag.0, slot));
+                    index.remove(tag, slot);
+                }
+            }
+            prop_assert_eq!(index.used, model.len());
+            for crowd in 0..24_u32 {
+                let tag = Tag(u32::MAX - crowd * 0x0010_0000);
+                let known: HashSet<u32> = model.iter().filter(|(of, _)| *of == tag.0).map(|(_, slot)| *slot).collect();
+                prop_assert_eq!(found(&index, tag), known);
+            }
+        }
+    }
+}

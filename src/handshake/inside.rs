@@ -4,10 +4,8 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 
-use super::attempt::NOBODY;
 use super::event::Side;
 use crate::packet::{Endpoint, Segment};
-use crate::time::Timestamp;
 
 /// Small tables of hints, written over when full: every hint is checked against its attempt before it is believed.
 pub(super) struct Inside {
@@ -16,14 +14,14 @@ pub(super) struct Inside {
     hasher: RandomState,
 }
 
-type Bucket = [Hint; WAYS];
+type Bucket = [Option<Hint>; WAYS];
 
 /// An attempt that may be inside, and the TTL its SYN came in with.
 #[derive(Clone, Copy)]
 pub(super) struct Hint {
     pub(super) slot: u32,
     /// Tells it from a later attempt in the same slot.
-    pub(super) first_syn: Timestamp,
+    pub(super) serial: u32,
     pub(super) hop_limit: u8,
     pub(super) passed: Passed,
     /// Which end must be the same under both names: NAT mostly changes one of them.
@@ -42,22 +40,20 @@ pub(super) enum Passed {
 
 impl Default for Inside {
     fn default() -> Self {
-        let first_syn = Timestamp::default();
-        let nobody = Hint { slot: NOBODY, first_syn, hop_limit: 0, passed: Passed::In, shares: None };
-        let table = || vec![[nobody; WAYS]; BUCKETS];
+        let table = || vec![[None; WAYS]; BUCKETS];
         Self { tables: [table(), table(), table()], hasher: RandomState::default() }
     }
 }
 
 impl Inside {
     /// The SYN of this attempt came in, or after that left.
-    pub(super) fn note(&mut self, syn: &Segment, slot: u32, first_syn: Timestamp, passed: Passed) {
+    pub(super) fn note(&mut self, syn: &Segment, slot: u32, serial: u32, passed: Passed) {
         let places = ways_to_look(syn).map(|(shares, end)| (shares, self.place(syn, end)));
         for (table, (shares, place)) in self.tables.iter_mut().zip(places) {
             if let Some(bucket) = table.get_mut(place) {
                 bucket.rotate_right(1);
                 if let Some(newest) = bucket.first_mut() {
-                    *newest = Hint { slot, first_syn, hop_limit: syn.hop_limit, passed, shares };
+                    *newest = Some(Hint { slot, serial, hop_limit: syn.hop_limit, passed, shares });
                 }
             }
         }
@@ -67,7 +63,7 @@ impl Inside {
     /// with it, then the others, newest first.
     pub(super) fn who_passed_as(&self, syn: &Segment) -> impl Iterator<Item = &Hint> {
         let ways = self.tables.iter().zip(ways_to_look(syn));
-        ways.flat_map(|(table, (_, end))| table.get(self.place(syn, end)).into_iter().flatten())
+        ways.flat_map(|(table, (_, end))| table.get(self.place(syn, end)).into_iter().flatten().flatten())
     }
 
     fn place(&self, syn: &Segment, end: Option<Endpoint>) -> usize {

@@ -9,6 +9,8 @@ mod event;
 mod icmp;
 mod index;
 mod inside;
+mod print;
+mod queues;
 mod recent;
 mod rst;
 mod sequence;
@@ -18,5 +20,5 @@ mod synack;
 mod timeline;
 mod tracker;
 
-pub use event::{Answer, AttemptId, Event, Kind, Opening, Owner, Reason, Repeat, Side, SynKind};
+pub use event::{Answer, AttemptId, Event, Kind, Owner, Reason, Repeat, Side, SynKind};
 pub use tracker::{Limits, Standing, Tracker};

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hash};
 
 use foldhash::fast::RandomState;
 
-use super::attempt::{COPY_OTHER_PLACE, COPY_SAME_PLACE, COPY_UNMARKED, PackedVia};
+use super::print::{COPY_OTHER_PLACE, COPY_SAME_PLACE, COPY_UNMARKED, PackedVia};
 use crate::packet::Via;
 use crate::time::Timestamp;
 

@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 
 impl Tracker {
     pub(super) fn on_rst(&mut self, at: Timestamp, rst: &Segment) {
-        let matches = self.store.between(rst.from, rst.to, self.timeline.now());
+        let matches = self.between(rst.from, rst.to);
         let known = self.refused_by(&matches, rst).or_else(|| matches.iter().next()).copied();
         let name = known.map(|known| (self.store.get(known.slot).name, known.side));
         let stray = name.is_none().then_some((rst.from, rst.to));
@@ -19,7 +19,7 @@ impl Tracker {
         } else if let Some(known) = known {
             self.reset(known, rst);
         } else {
-            self.events.push_back(Event::UnmatchedRst(*rst));
+            self.events.push_back(Event::Unmatched(Kind::Rst));
         }
     }
 

@@ -1,28 +1,31 @@
-//! The attempts that are known: a slab of bounded size, found by their ends, listed by where they stand.
+//! The attempts that are known: a slab of bounded size, found by their ends, in queues by where they stand.
 
 use std::time::Duration;
 
+use arrayvec::ArrayVec;
 use hashbrown::HashMap;
 
-use super::attempt::{Attempt, NOBODY, Name, Shelf};
+use super::attempt::{Attempt, Name, State};
 use super::event::{Owner, Side};
-use super::index::Index;
+use super::index::{Index, Tag};
+use super::queues::{Decided, Waiting};
 use crate::packet::Endpoint;
 use crate::time::Timestamp;
 
-/// Holds at most a fixed number of attempts. Each is on one shelf: those that wait in the order they began (which is the
-/// order of their deadlines), the decided ones in the order they were decided, and apart from these, in no order, the
-/// decided ones that are known for longer than usual.
+/// Holds at most a fixed number of attempts. Those that wait stand in the order they began, which is the order of their
+/// deadlines; the decided ones in the order they were decided, and apart from these the decided ones that are known for
+/// longer than usual. So each change is an entry at the end of a queue, and touches no other attempt.
 pub(super) struct Store {
     slab: Vec<Attempt>,
     capacity: usize,
-    known: usize,
-    free: u32,
+    free: Vec<u32>,
     index: Index,
     more_names: HashMap<u32, Vec<Name>, foldhash::fast::RandomState>,
-    shelves: [List; Shelf::COUNT],
-    /// Every waiting attempt older than this one has repeated its SYN or belongs to a regular peer.
-    oldest_stranger: u32,
+    /// How many were taken in so far, wrapping.
+    serial: u32,
+    waiting: Waiting,
+    answered: Decided,
+    failed: Decided,
 }
 
 /// An attempt that a packet belongs to, and which side of it the sender is.
@@ -32,33 +35,30 @@ pub(super) struct Match {
     pub(super) side: Side,
 }
 
-#[derive(Clone, Copy)]
-struct List {
-    oldest: u32,
-    newest: u32,
-    count: usize,
-}
+/// A few of them, newest attempt first.
+pub(super) type Matches = ArrayVec<Match, MAX_SAME_ENDS>;
 
 impl Store {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             slab: Vec::new(),
-            capacity: capacity.clamp(1, NOBODY as usize),
-            known: 0,
-            free: NOBODY,
+            capacity: capacity.clamp(1, u32::MAX as usize - 1),
+            free: Vec::new(),
             index: Index::default(),
             more_names: HashMap::default(),
-            shelves: [EMPTY; Shelf::COUNT],
-            oldest_stranger: NOBODY,
+            serial: 0,
+            waiting: Waiting::default(),
+            answered: Decided::default(),
+            failed: Decided::default(),
         }
     }
 
-    pub(super) fn waiting(&self) -> usize {
-        self.list(Shelf::Waiting).count
+    pub(super) const fn waiting(&self) -> usize {
+        self.waiting.count()
     }
 
     pub(super) const fn known(&self) -> usize {
-        self.known
+        self.slab.len() - self.free.len()
     }
 
     /// The attempt in a slot that this store handed out.
@@ -73,40 +73,47 @@ impl Store {
         &mut self.slab[slot as usize]
     }
 
+    /// What these two ends are looked up by.
+    pub(super) fn tag(&self, from: Endpoint, to: Endpoint) -> Tag {
+        self.index.tag(from, to)
+    }
+
     /// The attempts still known between these two ends, by any of their names, newest first.
-    pub(super) fn between(&self, from: Endpoint, to: Endpoint, now: Timestamp) -> Matches {
-        let mut matches = Matches::default();
-        for &slot in self.index.slots(from, to).as_slice() {
+    pub(super) fn between(&self, tag: Tag, from: Endpoint, to: Endpoint, now: Timestamp) -> Matches {
+        let mut matches = Matches::new();
+        for slot in self.index.slots(tag) {
             let attempt = self.get(slot);
             let side = attempt.name.side_of(from, to).or_else(|| self.side_by_another_name(slot, from, to));
             if let Some(side) = side
                 && attempt.is_known_at(now)
+                && !matches.is_full()
             {
-                matches.push(Match { slot, side }, |other| self.get(other).first_syn > attempt.first_syn);
+                let newer = |known: &&Match| self.get(known.slot).first_syn > attempt.first_syn;
+                let place = matches.iter().take_while(newer).count();
+                matches.insert(place, Match { slot, side });
             }
         }
         matches
     }
 
     /// Takes a new attempt in, forgetting another one where there is no room. Tells whose that was if it still waited.
-    pub(super) fn insert(&mut self, attempt: Attempt) -> (u32, Option<Owner>) {
+    pub(super) fn insert(&mut self, mut attempt: Attempt) -> (u32, Option<Owner>) {
         let evicted = if self.known() >= self.capacity { self.make_room(attempt.first_syn) } else { None };
-        let name = attempt.name;
-        let slot = match self.free {
-            NOBODY => {
-                let slot = u32::try_from(self.slab.len()).unwrap_or(NOBODY);
-                self.slab.push(attempt);
-                slot
-            }
-            slot => {
-                self.free = self.get(slot).newer;
+        self.serial = self.serial.wrapping_add(1);
+        attempt.serial = self.serial;
+        let slot = match self.free.pop() {
+            Some(slot) => {
                 *self.get_mut(slot) = attempt;
                 slot
             }
+            None => {
+                let slot = u32::try_from(self.slab.len()).unwrap_or(u32::MAX);
+                self.slab.push(attempt);
+                slot
+            }
         };
-        let slab = &self.slab;
-        self.index.insert(&name, slot, |same| oldest_of(slab, same.as_slice()));
-        self.list_as_waiting(slot);
+        self.list(attempt.tag, slot);
+        self.waiting.push(slot, &attempt, &self.slab);
         (slot, evicted)
     }
 
@@ -124,39 +131,39 @@ impl Store {
     /// Gives an attempt one more name.
     pub(super) fn add_name(&mut self, slot: u32, name: Name) {
         self.more_names.entry(slot).or_default().push(name);
-        let slab = &self.slab;
-        self.index.insert(&name, slot, |same| oldest_of(slab, same.as_slice()));
+        self.list(self.tag(name.client, name.server), slot);
     }
 
-    /// Moves an attempt that was just decided to the shelf where it now belongs.
-    pub(super) fn decided(&mut self, slot: u32) {
-        self.unlink(slot, Shelf::Waiting);
-        let shelf = self.get(slot).shelf();
-        self.push_newest(slot, shelf);
+    /// An attempt was decided just now: it waits no more.
+    pub(super) fn decided(&mut self, slot: u32, now: Timestamp) {
+        self.waiting.leave();
+        let (state, until) = (self.get(slot).state(), self.get(slot).known_until());
+        self.decided_as(state).push(now, slot, until);
     }
 
     /// The attempt that has waited longest, if it has waited for so long by now.
-    pub(super) fn overdue(&self, timeout: Duration, now: Timestamp) -> Option<u32> {
-        let slot = self.list(Shelf::Waiting).oldest;
-        (slot != NOBODY && self.get(slot).first_syn + timeout <= now).then_some(slot)
+    pub(super) fn overdue(&mut self, timeout: Duration, now: Timestamp) -> Option<u32> {
+        self.waiting.overdue(timeout, now, &self.slab)
     }
 
     /// Forgets decided attempts that no packet can matter to any more: at most so many a call, so that no call is slow.
     pub(super) fn tidy(&mut self, now: Timestamp, at_most: usize) {
-        for shelf in [Shelf::Answered, Shelf::Failed, Shelf::AnsweredLong, Shelf::FailedLong] {
-            for _ in 0..at_most.min(self.list(shelf).count) {
-                let slot = self.list(shelf).oldest;
-                if now.since(self.get(slot).first_syn) < TIDY_AFTER {
-                    break;
-                }
-                self.unlink(slot, shelf);
-                if self.get(slot).is_known_at(now) {
-                    self.get_mut(slot).keep_long();
-                    self.push_newest(slot, shelf.for_long());
-                } else {
-                    self.release(slot);
-                }
+        for _ in 0..at_most {
+            let Some(slot) = self.answered.pop_done(now).or_else(|| self.failed.pop_done(now)) else { break };
+            let attempt = self.get(slot);
+            if attempt.is_known_at(now) {
+                let (state, until) = (attempt.state(), attempt.known_until());
+                self.decided_as(state).keep_longer(slot, until);
+            } else {
+                self.release(slot);
             }
+        }
+    }
+
+    const fn decided_as(&mut self, state: State) -> &mut Decided {
+        match state {
+            State::Answered => &mut self.answered,
+            State::Failed | State::Waiting => &mut self.failed,
         }
     }
 
@@ -164,157 +171,60 @@ impl Store {
         self.more_names.get(&slot)?.iter().find_map(|name| name.side_of(from, to))
     }
 
+    /// Puts a name of an attempt into the index. Where a four-tuple holds too many attempts already (a flood that
+    /// reuses it), the oldest one is no longer found by packets: it goes on by its own clock.
+    fn list(&mut self, tag: Tag, slot: u32) {
+        if self.index.slots(tag).count() >= MAX_SAME_ENDS
+            && let Some(oldest) = self.index.slots(tag).min_by_key(|slot| self.get(*slot).first_syn)
+        {
+            self.index.remove(tag, oldest);
+        }
+        self.index.insert(tag, slot);
+    }
+
     /// Who must go when the store is full: answered a while ago; else a stranger that sent one SYN, oldest first;
     /// else failed; else answered just now; else whoever has waited longest.
     fn make_room(&mut self, now: Timestamp) -> Option<Owner> {
-        let oldest = |shelf| Some(self.list(shelf).oldest).filter(|&slot| slot != NOBODY);
-        let answered = oldest(Shelf::Answered);
-        let a_while_ago = |&slot: &u32| now.since(self.get(slot).answered_at()) > JUST_NOW;
-        let surely = oldest(Shelf::AnsweredLong).or_else(|| answered.filter(a_while_ago));
-        let failed = oldest(Shelf::FailedLong).or_else(|| oldest(Shelf::Failed));
-        let rest = failed.or(answered).or_else(|| oldest(Shelf::Waiting));
-        let slot = surely.or_else(|| self.stranger()).or(rest)?;
-        self.forget(slot)
-    }
-
-    /// The oldest waiting attempt with one SYN from a peer that was never seen. None goes back to being one, so each
-    /// attempt is passed over once.
-    fn stranger(&mut self) -> Option<u32> {
-        while self.oldest_stranger != NOBODY {
-            let slot = self.oldest_stranger;
-            let attempt = self.get(slot);
-            if !attempt.is_regular() && attempt.syn_count() < 2 {
-                return Some(slot);
-            }
-            self.oldest_stranger = attempt.newer;
+        if let Some(slot) = self.answered.pop_older(JUST_NOW, now) {
+            self.release(slot);
+            return None;
         }
-        None
+        if let Some(slot) = self.waiting.take_stranger(&self.slab) {
+            return self.evict(slot);
+        }
+        if let Some(slot) = self.failed.pop().or_else(|| self.answered.pop()) {
+            self.release(slot);
+            return None;
+        }
+        let slot = self.waiting.take_oldest(&self.slab)?;
+        self.evict(slot)
     }
 
-    fn forget(&mut self, slot: u32) -> Option<Owner> {
-        let (shelf, owner) = (self.get(slot).shelf(), self.get(slot).owner);
-        self.unlink(slot, shelf);
+    /// Forgets an attempt that waits.
+    fn evict(&mut self, slot: u32) -> Option<Owner> {
+        let attempt = self.get_mut(slot);
+        // So that what is left of it in the queue is known for what it is.
+        attempt.fail();
+        let owner = attempt.owner;
+        self.waiting.leave();
         self.release(slot);
-        (shelf == Shelf::Waiting).then_some(owner)
+        Some(owner)
     }
 
     fn release(&mut self, slot: u32) {
-        let name = self.get(slot).name;
-        self.index.remove(&name, slot);
+        self.index.remove(self.get(slot).tag, slot);
         if !self.more_names.is_empty() {
             for name in self.more_names.remove(&slot).unwrap_or_default() {
-                self.index.remove(&name, slot);
+                self.index.remove(self.tag(name.client, name.server), slot);
             }
         }
-        self.get_mut(slot).newer = self.free;
-        self.free = slot;
-    }
-
-    /// Keeps the waiting list in the order of deadlines though packets may come a little out of order.
-    fn list_as_waiting(&mut self, slot: u32) {
-        let began = self.get(slot).first_syn;
-        let mut after = self.list(Shelf::Waiting).newest;
-        for _ in 0..MAX_REORDERING {
-            if after == NOBODY || self.get(after).first_syn <= began {
-                break;
-            }
-            if after == self.oldest_stranger {
-                self.oldest_stranger = slot;
-            }
-            after = self.get(after).older;
-        }
-        self.link_after(slot, after, Shelf::Waiting);
-        if self.oldest_stranger == NOBODY {
-            self.oldest_stranger = slot;
-        }
-    }
-
-    fn push_newest(&mut self, slot: u32, shelf: Shelf) {
-        let newest = self.list(shelf).newest;
-        self.link_after(slot, newest, shelf);
-    }
-
-    fn link_after(&mut self, slot: u32, older: u32, shelf: Shelf) {
-        let newer = if older == NOBODY { self.list(shelf).oldest } else { self.get(older).newer };
-        let attempt = self.get_mut(slot);
-        attempt.older = older;
-        attempt.newer = newer;
-        self.set_newer_of(older, slot, shelf);
-        self.set_older_of(newer, slot, shelf);
-        self.list_mut(shelf).count += 1;
-        self.known += 1;
-    }
-
-    fn unlink(&mut self, slot: u32, shelf: Shelf) {
-        let Attempt { older, newer, .. } = *self.get(slot);
-        if slot == self.oldest_stranger {
-            self.oldest_stranger = newer;
-        }
-        self.set_newer_of(older, newer, shelf);
-        self.set_older_of(newer, older, shelf);
-        self.list_mut(shelf).count -= 1;
-        self.known -= 1;
-    }
-
-    fn set_newer_of(&mut self, slot: u32, newer: u32, shelf: Shelf) {
-        match slot {
-            NOBODY => self.list_mut(shelf).oldest = newer,
-            slot => self.get_mut(slot).newer = newer,
-        }
-    }
-
-    fn set_older_of(&mut self, slot: u32, older: u32, shelf: Shelf) {
-        match slot {
-            NOBODY => self.list_mut(shelf).newest = older,
-            slot => self.get_mut(slot).older = older,
-        }
-    }
-
-    #[allow(clippy::indexing_slicing, reason = "there is a list for each shelf")]
-    fn list(&self, shelf: Shelf) -> &List {
-        &self.shelves[shelf as usize]
-    }
-
-    #[allow(clippy::indexing_slicing, reason = "there is a list for each shelf")]
-    fn list_mut(&mut self, shelf: Shelf) -> &mut List {
-        &mut self.shelves[shelf as usize]
+        self.free.push(slot);
     }
 }
 
-/// A few matches on the stack, newest attempt first.
-#[derive(Default)]
-pub(super) struct Matches {
-    matches: [Option<Match>; 16],
-}
-
-impl Matches {
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Match> {
-        self.matches.iter().flatten()
-    }
-
-    /// Inserts behind all that are `newer`.
-    fn push(&mut self, new: Match, newer: impl Fn(u32) -> bool) {
-        let place = self.iter().take_while(|known| newer(known.slot)).count();
-        if let Some(behind) = self.matches.get_mut(place..) {
-            behind.rotate_right(1);
-            if let Some(first) = behind.first_mut() {
-                *first = Some(new);
-            }
-        }
-    }
-}
-
-#[allow(clippy::indexing_slicing, reason = "slots are made by the store, and only live ones are in its index")]
-fn oldest_of(slab: &[Attempt], slots: &[u32]) -> u32 {
-    slots.iter().copied().min_by_key(|&slot| slab[slot as usize].first_syn).unwrap_or(NOBODY)
-}
-
-const EMPTY: List = List { oldest: NOBODY, newest: NOBODY, count: 0 };
 /// Names beside the first one.
 const MAX_MORE_NAMES: usize = 2;
+/// How many attempts with the same two ends (another ISN each) are found by packets.
+const MAX_SAME_ENDS: usize = 16;
 /// How long an answered attempt is kept for its retransmissions even when room is wanted.
 const JUST_NOW: Duration = Duration::from_secs(1);
-/// How far back in the waiting list a late packet's attempt is put in order.
-const MAX_REORDERING: usize = 1024;
-/// No attempt is done with sooner than this.
-const TIDY_AFTER: Duration = Duration::from_secs(10);

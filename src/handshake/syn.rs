@@ -1,18 +1,18 @@
 //! A SYN: one more of an attempt, the same one met again, the same one under another name, or a new attempt.
 
-use super::attempt::{Attempt, NOBODY, Name, State};
+use super::attempt::{Attempt, Name, State};
 use super::event::{Event, Kind, Side, SynKind};
 use super::inside::{Hint, Passed};
 use super::recent::Marks;
 use super::store::{Match, Matches};
-use super::tracker::{Moment, Tracker, marks_of};
+use super::tracker::{Tracker, marks_of};
 use crate::packet::{Direction, Segment};
 use crate::time::Timestamp;
 
 impl Tracker {
-    pub(super) fn on_syn(&mut self, moment: Moment, syn: &Segment) {
-        let at = moment.placed;
-        let matches = self.store.between(syn.from, syn.to, self.timeline.now());
+    pub(super) fn on_syn(&mut self, at: Timestamp, syn: &Segment) {
+        let tag = self.store.tag(syn.from, syn.to);
+        let matches = self.store.between(tag, syn.from, syn.to, self.timeline.now());
         if let Some(slot) = self.attempt_of(&matches, syn) {
             self.syn_again(at, syn, slot);
         } else if let Some(slot) = self.asked_at_the_same_time(&matches, syn) {
@@ -21,7 +21,7 @@ impl Tracker {
             self.leaves_under_another_name(syn, slot);
         } else {
             let name = Name { client: syn.from, server: syn.to };
-            let slot = self.open(Attempt::new(name, at, syn.sequence, Some(syn)), moment, syn.via);
+            let slot = self.open(Attempt::new(name, tag, at, syn.sequence, Some(syn)));
             self.events.push_back(Event::Syn(self.store.get(slot).owner, SynKind::First));
             self.pass(syn, slot);
         }
@@ -82,14 +82,14 @@ impl Tracker {
     }
 
     fn fits(&self, hint: &Hint, syn: &Segment, name: &Name) -> bool {
-        hint.slot != NOBODY && syn.hop_limit <= hint.hop_limit && {
+        syn.hop_limit <= hint.hop_limit && {
             let attempt = self.store.get(hint.slot);
             let on_its_way = match hint.passed {
                 Passed::In => attempt.is_inside(),
                 Passed::Out(through) => !attempt.is_inside() && through != syn.via.interface && hint.shares.is_some(),
             };
             on_its_way
-                && attempt.first_syn == hint.first_syn
+                && attempt.serial == hint.serial
                 && attempt.state() == State::Waiting
                 && attempt.looks_like(syn)
                 && hint.shares.is_none_or(|side| self.store.shares_an_end(hint.slot, side, name))
@@ -114,7 +114,7 @@ impl Tracker {
             (false, false) => return,
         };
         if attempt.state() == State::Waiting {
-            self.inside.note(syn, slot, attempt.first_syn, passed);
+            self.inside.note(syn, slot, attempt.serial, passed);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 
 impl Tracker {
     pub(super) fn on_synack(&mut self, at: Timestamp, synack: &Segment) {
-        let matches = self.store.between(synack.from, synack.to, self.timeline.now());
+        let matches = self.between(synack.from, synack.to);
         let answered = matches.iter().find(|known| self.answers(known, synack)).copied();
         // NAT changes the addresses of one SYN/ACK on its way, so a copy is known by the first name of its attempt.
         let name = answered.map(|known| (self.store.get(known.slot).name, known.side));
@@ -24,7 +24,7 @@ impl Tracker {
             None if matches.iter().any(|known| self.awaits(known)) => {
                 self.events.push_back(Event::Unacceptable(Kind::SynAck));
             }
-            None => self.events.push_back(Event::UnmatchedSynAck(*synack)),
+            None => self.events.push_back(Event::Unmatched(Kind::SynAck)),
         }
     }
 
@@ -63,7 +63,7 @@ impl Tracker {
             attempt.note_server_isn(synack.sequence);
         }
         if !late {
-            self.store.decided(known.slot);
+            self.store.decided(known.slot, self.timeline.now());
         }
         self.events.push_back(Event::SynAck(owner, Repeat::First));
         self.events.push_back(Event::Answered(owner, Answer { latency, late }));
@@ -71,7 +71,7 @@ impl Tracker {
 
     /// The third leg: the client acknowledges the server's SYN.
     pub(super) fn on_ack(&mut self, at: Timestamp, ack: &Segment) {
-        let matches = self.store.between(ack.from, ack.to, self.timeline.now());
+        let matches = self.between(ack.from, ack.to);
         let completes = |known: &&Match| {
             let attempt = self.store.get(known.slot);
             known.side == Side::Client

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::attempt::{Attempt, Name};
-use super::event::{AttemptId, Event, Kind, Opening, Owner, Reason};
+use super::event::{AttemptId, Event, Kind, Owner, Reason};
 use super::inside::Inside;
 use super::recent::{Marks, Recent};
-use super::store::Store;
+use super::store::{Matches, Store};
 use super::timeline::Timeline;
-use crate::packet::{Flags, IcmpError, Packet, Segment, Via};
+use crate::packet::{Endpoint, Flags, IcmpError, Packet, Segment};
 use crate::time::Timestamp;
 
 /// Follows every attempt to its end.
@@ -30,16 +30,7 @@ pub struct Tracker {
 /// A packet that deadlines may come before.
 struct Incoming {
     packet: Packet,
-    at: Moment,
-}
-
-/// When a packet was met.
-#[derive(Clone, Copy)]
-pub(super) struct Moment {
-    /// By its own word.
-    pub(super) said: Timestamp,
-    /// On the line of time that never steps back.
-    pub(super) placed: Timestamp,
+    at: Timestamp,
 }
 
 /// What bounds an attempt, and how many of them.
@@ -101,10 +92,14 @@ impl Tracker {
                 self.store.tidy(self.timeline.now(), std::mem::replace(&mut self.tidy_at_most, TIDY_WITH_A_PACKET));
                 return None;
             };
-            match packet {
-                Packet::Segment(segment) => self.on_segment(at, &segment),
-                Packet::IcmpError(error) => self.on_icmp_error(at.placed, &error),
-            }
+            self.judge(at, &packet);
+        }
+    }
+
+    fn judge(&mut self, at: Timestamp, packet: &Packet) {
+        match packet {
+            Packet::Segment(segment) => self.on_segment(at, segment),
+            Packet::IcmpError(error) => self.on_icmp_error(at, error),
         }
     }
 
@@ -127,7 +122,8 @@ impl Tracker {
     pub fn open_rejected(&mut self, at: Timestamp, error: &IcmpError) {
         let at = self.place(at);
         let name = Name { client: error.quote.from, server: error.quote.to };
-        let slot = self.open(Attempt::new(name, at.placed, error.quote.sequence, None), at, error.via);
+        let tag = self.store.tag(name.client, name.server);
+        let slot = self.open(Attempt::new(name, tag, at, error.quote.sequence, None));
         self.reject(slot, error.code, error.reporter);
     }
 
@@ -147,12 +143,16 @@ impl Tracker {
     }
 
     /// Takes an attempt in, telling of the one that had to go and of the one that came.
-    pub(super) fn open(&mut self, attempt: Attempt, at: Moment, via: Via) -> u32 {
-        let Name { client, server } = attempt.name;
+    pub(super) fn open(&mut self, attempt: Attempt) -> u32 {
         let (slot, evicted) = self.store.insert(attempt);
         self.events.extend(evicted.map(Event::Evicted));
-        self.events.push_back(Event::Opened(Opening { attempt: AttemptId(slot), at: at.said, client, server, via }));
+        self.events.push_back(Event::Opened(AttemptId(slot)));
         slot
+    }
+
+    /// The attempts still known between these two ends, newest first.
+    pub(super) fn between(&self, from: Endpoint, to: Endpoint) -> Matches {
+        self.store.between(self.store.tag(from, to), from, to, self.timeline.now())
     }
 
     /// The attempt failed: its one failure.
@@ -160,19 +160,18 @@ impl Tracker {
         let attempt = self.store.get_mut(slot);
         attempt.fail();
         let owner = attempt.owner;
-        self.store.decided(slot);
+        self.store.decided(slot, self.timeline.now());
         Event::Failed(owner, reason)
     }
 
     /// What kind of segment it is, by masks: other control bits may stand beside these.
-    fn on_segment(&mut self, moment: Moment, segment: &Segment) {
-        let at = moment.placed;
+    fn on_segment(&mut self, at: Timestamp, segment: &Segment) {
         let flags = segment.flags;
         let (syn, ack, rst) = (flags.has(Flags::SYN), flags.has(Flags::ACK), flags.has(Flags::RST));
         match (syn, ack, rst) {
             (true, false, false) if flags.has(Flags::FIN) => self.on_odd_syn(at, segment),
             (true, false, true) => self.on_odd_syn(at, segment),
-            (true, false, false) => self.on_syn(moment, segment),
+            (true, false, false) => self.on_syn(at, segment),
             (true, true, false) => self.on_synack(at, segment),
             (_, _, true) => self.on_rst(at, segment),
             (false, true, false) => self.on_ack(at, segment),
@@ -185,15 +184,15 @@ impl Tracker {
         let ends = (segment.from, segment.to, segment.flags);
         let print = (Kind::Syn, ends, segment.sequence, segment.timestamp, segment.identification);
         let copy = self.recent.has_met(print, at, segment.via, marks_of(segment));
-        self.events.push_back(if copy { Event::Copy(Kind::Syn) } else { Event::OddSyn(*segment) });
+        self.events.push_back(if copy { Event::Copy(Kind::Syn) } else { Event::OddSyn });
     }
 
-    fn place(&mut self, said: Timestamp) -> Moment {
+    fn place(&mut self, said: Timestamp) -> Timestamp {
         let (placed, stepped) = self.timeline.place(said);
         if stepped {
             self.events.push_back(Event::ClockStep);
         }
-        Moment { said, placed }
+        placed
     }
 }
 

@@ -1,6 +1,6 @@
 //! Hears all that a tracker tells and keeps the books: what must hold for every story and for any traffic.
 
-use tcp_handshake_exporter::handshake::{Answer, Event, Limits, Owner, Repeat, Standing, Tracker};
+use tcp_handshake_exporter::handshake::{Answer, Event, Kind, Limits, Owner, Repeat, Standing, Tracker};
 use tcp_handshake_exporter::packet::Packet;
 use tcp_handshake_exporter::time::Timestamp;
 
@@ -40,13 +40,13 @@ impl Witness {
     /// Everything that is told at this packet, or what is wrong with it.
     pub(crate) fn observe(&mut self, at: Timestamp, packet: &Packet, caller: Caller) -> Result<Vec<Event>, String> {
         self.tracker.observe(at, packet);
-        self.listen(at, caller)
+        self.listen(at, Some(packet), caller)
     }
 
     /// Everything that is told when nothing arrived up to `now`.
     pub(crate) fn advance(&mut self, now: Timestamp) -> Result<Vec<Event>, String> {
         self.tracker.advance(now);
-        self.listen(now, Caller::PLAIN)
+        self.listen(now, None, Caller::PLAIN)
     }
 
     pub(crate) fn pending(&self) -> usize {
@@ -57,23 +57,23 @@ impl Witness {
         self.tracker.tracked()
     }
 
-    fn listen(&mut self, at: Timestamp, caller: Caller) -> Result<Vec<Event>, String> {
+    fn listen(&mut self, at: Timestamp, packet: Option<&Packet>, caller: Caller) -> Result<Vec<Event>, String> {
         let mut told = Vec::new();
         while let Some(event) = self.tracker.poll() {
-            self.hear(at, &event, caller).map_err(|wrong| format!("{wrong}: {event:?} after {told:?}"))?;
+            self.hear(at, &event, packet, caller).map_err(|wrong| format!("{wrong}: {event:?} after {told:?}"))?;
             told.push(event);
         }
         self.balance(&told).map_err(|wrong| format!("{wrong}, after {told:?}"))?;
         Ok(told)
     }
 
-    fn hear(&mut self, at: Timestamp, event: &Event, caller: Caller) -> Result<(), String> {
+    fn hear(&mut self, at: Timestamp, event: &Event, packet: Option<&Packet>, caller: Caller) -> Result<(), String> {
         match *event {
-            Event::Opened(opening) => {
+            Event::Opened(attempt) => {
                 let owner = Owner(u32::try_from(self.fates.len()).map_err(|error| error.to_string())?);
                 self.fates.push(Fate::Waiting);
                 self.waiting += 1;
-                self.tracker.claim(opening.attempt, owner, caller.standing);
+                self.tracker.claim(attempt, owner, caller.standing);
                 Ok(())
             }
             Event::Answered(owner, Answer { late: false, .. }) => self.turn(owner, Fate::Waiting, Fate::Answered),
@@ -85,18 +85,13 @@ impl Witness {
             | Event::Rst(owner, _)
             | Event::IcmpError(owner, ..)
             | Event::Completed(owner, _) => self.known(owner),
-            Event::UnmatchedIcmpError(ref error) => {
-                if caller.own_word {
+            Event::Unmatched(Kind::Icmp) => {
+                if let (true, Some(Packet::IcmpError(error))) = (caller.own_word, packet) {
                     self.tracker.open_rejected(at, error);
                 }
                 Ok(())
             }
-            Event::Copy(_)
-            | Event::Unacceptable(_)
-            | Event::OddSyn(_)
-            | Event::UnmatchedSynAck(_)
-            | Event::UnmatchedRst(_)
-            | Event::ClockStep => Ok(()),
+            Event::Copy(_) | Event::Unacceptable(_) | Event::OddSyn | Event::Unmatched(_) | Event::ClockStep => Ok(()),
         }
     }
 

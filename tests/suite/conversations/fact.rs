@@ -4,8 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use tcp_handshake_exporter::handshake::{Answer, Event, Kind, Owner, Reason, Repeat, Side, SynKind};
-use tcp_handshake_exporter::packet::{Address, IcmpCode, Packet};
-use tcp_handshake_exporter::time::Timestamp;
+use tcp_handshake_exporter::packet::{Address, IcmpCode};
 
 use super::icmp;
 
@@ -33,22 +32,13 @@ pub(super) enum What {
     OddSyn,
     Unmatched(Kind),
     ClockStep,
-    /// No story can expect this: the event does not speak of the packet that was met.
-    Astray(String),
 }
 
 impl What {
-    /// Puts an event into words, with the attempt it is about; `met` is the packet that brought it, and when.
-    pub(super) fn of(event: &Event, met: Option<&Packet>, at: Timestamp) -> (Option<Owner>, Self) {
+    /// Puts an event into words, with the attempt it is about.
+    pub(super) fn of(event: &Event) -> (Option<Owner>, Self) {
         match *event {
-            Event::Opened(opening) => {
-                let said = (opening.at, opening.client, opening.server, opening.via);
-                let seen = met.map(|packet| match packet {
-                    Packet::Segment(segment) => (at, segment.from, segment.to, segment.via),
-                    Packet::IcmpError(error) => (at, error.quote.from, error.quote.to, error.via),
-                });
-                (None, if seen == Some(said) { Self::Open } else { Self::Astray(format!("{opening:?}")) })
-            }
+            Event::Opened(_) => (None, Self::Open),
             Event::Syn(owner, kind) => (Some(owner), Self::Syn(kind)),
             Event::SynAck(owner, repeat) => (Some(owner), Self::SynAck(repeat)),
             Event::Rst(owner, side) => (Some(owner), Self::Rst(side)),
@@ -60,21 +50,9 @@ impl What {
             Event::Copy(kind) => (None, Self::Copy(kind)),
             Event::Unacceptable(kind) => (None, Self::Unacceptable(kind)),
             Event::ClockStep => (None, Self::ClockStep),
-            Event::OddSyn(segment) => (None, Self::about(Packet::Segment(segment), met, Self::OddSyn)),
-            Event::UnmatchedSynAck(segment) => {
-                (None, Self::about(Packet::Segment(segment), met, Self::Unmatched(Kind::SynAck)))
-            }
-            Event::UnmatchedRst(segment) => {
-                (None, Self::about(Packet::Segment(segment), met, Self::Unmatched(Kind::Rst)))
-            }
-            Event::UnmatchedIcmpError(error) => {
-                (None, Self::about(Packet::IcmpError(error), met, Self::Unmatched(Kind::Icmp)))
-            }
+            Event::OddSyn => (None, Self::OddSyn),
+            Event::Unmatched(kind) => (None, Self::Unmatched(kind)),
         }
-    }
-
-    fn about(said: Packet, met: Option<&Packet>, what: Self) -> Self {
-        if met == Some(&said) { what } else { Self::Astray(format!("{said:?}")) }
     }
 
     /// Whether it is about an attempt, and so goes by a name where there are several.
@@ -99,7 +77,6 @@ impl fmt::Display for What {
             Self::Answered(Answer { latency, late: true }) => write!(f, "answered late {}", millis(*latency)),
             Self::Completed(after) => write!(f, "completed {}", millis(*after)),
             Self::Icmp(code, reporter) => write!(f, "icmp {} by {reporter}", icmp::name(*code)),
-            Self::Astray(wrong) => f.write_str(wrong),
             fixed => match PHRASES.iter().find(|(_, what)| what == fixed) {
                 Some((phrase, _)) => f.write_str(phrase),
                 None => write!(f, "{fixed:?}"),

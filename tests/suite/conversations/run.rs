@@ -43,10 +43,6 @@ struct Names {
 
 impl Names {
     fn told(&mut self, line: &Line, events: &[Event]) -> Vec<Fact> {
-        let met = match &line.act {
-            Act::Met(packet, _) => Some(packet),
-            Act::Quiet => None,
-        };
         let mut openings = line.expected.facts.iter().filter(|fact| fact.what == What::Open);
         let mut facts = Vec::new();
         for event in events {
@@ -54,7 +50,7 @@ impl Names {
                 let unexpected = Some(format!("unexpected{}", self.opened.len() + 1));
                 self.opened.push(openings.next().map_or(unexpected, |fact| fact.attempt.clone()));
             }
-            let (owner, what) = What::of(event, met, line.at);
+            let (owner, what) = What::of(event);
             let attempt = match (owner, &what) {
                 (Some(owner), _) => self.name(owner),
                 (None, What::Open) => self.opened.last().cloned().flatten(),

@@ -1,0 +1,183 @@
+//! The orders that attempts stand in. An entry says who and since when, so that attempts are read only when their turn
+//! has come.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::time::Duration;
+
+use super::attempt::{Attempt, State};
+use crate::time::Timestamp;
+
+/// Who waits, in the order they began. Who is decided meanwhile stays in the queue until its turn comes, and is passed
+/// over then.
+#[derive(Default)]
+pub(super) struct Waiting {
+    queue: VecDeque<Entry>,
+    /// How many of the queue do wait.
+    count: usize,
+    /// So many at the front have repeated their SYN, or belong to regular peers, or wait no more.
+    no_strangers: usize,
+}
+
+/// Who was decided, in that order; who leaves is the first. Apart from them are those that are known for longer than was
+/// to be expected then.
+#[derive(Default)]
+pub(super) struct Decided {
+    queue: VecDeque<Decision>,
+    longer: BinaryHeap<Reverse<(Timestamp, u32)>>,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    since: Timestamp,
+    slot: u32,
+    serial: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Decision {
+    at: Timestamp,
+    slot: u32,
+    /// How long after that the attempt is known, in milliseconds.
+    known_for: u32,
+}
+
+impl Waiting {
+    pub(super) const fn count(&self) -> usize {
+        self.count
+    }
+
+    /// An attempt began. Packets may come a little out of order, deadlines do not.
+    pub(super) fn push(&mut self, slot: u32, attempt: &Attempt, slab: &[Attempt]) {
+        let (since, serial) = (attempt.first_syn, attempt.serial);
+        if self.queue.len() >= (slab.len() * 2).max(FEW) {
+            self.sweep(slab);
+        }
+        let later = self.queue.iter().rev().take(MAX_REORDERING).take_while(|entry| entry.since > since).count();
+        let place = self.queue.len() - later;
+        self.queue.insert(place, Entry { since, slot, serial });
+        self.no_strangers = self.no_strangers.min(place);
+        self.count += 1;
+    }
+
+    /// One that waited was decided, or forgotten.
+    pub(super) const fn leave(&mut self) {
+        self.count -= 1;
+    }
+
+    /// Who has waited for so long by now.
+    pub(super) fn overdue(&mut self, timeout: Duration, now: Timestamp, slab: &[Attempt]) -> Option<u32> {
+        while let Some(first) = self.queue.front()
+            && first.since + timeout <= now
+        {
+            let first = *first;
+            self.drop_first();
+            if first.waits(slab) {
+                return Some(first.slot);
+            }
+        }
+        None
+    }
+
+    /// Who has waited longest.
+    pub(super) fn take_oldest(&mut self, slab: &[Attempt]) -> Option<u32> {
+        while let Some(first) = self.queue.front().copied() {
+            self.drop_first();
+            if first.waits(slab) {
+                return Some(first.slot);
+            }
+        }
+        None
+    }
+
+    /// The one that has waited longest of those with one SYN from a peer that was never seen. None goes back to being
+    /// one, so each is passed over once.
+    pub(super) fn take_stranger(&mut self, slab: &[Attempt]) -> Option<u32> {
+        while let Some(entry) = self.queue.get(self.no_strangers).copied() {
+            let waits = entry.waits(slab);
+            let found = waits && entry.is_stranger(slab);
+            if self.no_strangers == 0 && (found || !waits) {
+                self.queue.pop_front();
+            } else {
+                self.no_strangers += 1;
+            }
+            if found {
+                return Some(entry.slot);
+            }
+        }
+        None
+    }
+
+    fn drop_first(&mut self) {
+        self.queue.pop_front();
+        self.no_strangers = self.no_strangers.saturating_sub(1);
+    }
+
+    /// Drops who waits no more.
+    fn sweep(&mut self, slab: &[Attempt]) {
+        let mut place = 0;
+        let (mut passed, until) = (0, self.no_strangers);
+        self.queue.retain(|entry| {
+            let waits = entry.waits(slab);
+            passed += usize::from(waits && place < until);
+            place += 1;
+            waits
+        });
+        self.no_strangers = passed;
+    }
+}
+
+impl Entry {
+    /// Whether the attempt still waits that this is about.
+    fn waits(&self, slab: &[Attempt]) -> bool {
+        let attempt = slab.get(self.slot as usize);
+        attempt.is_some_and(|attempt| attempt.serial == self.serial && attempt.state() == State::Waiting)
+    }
+
+    fn is_stranger(&self, slab: &[Attempt]) -> bool {
+        slab.get(self.slot as usize).is_some_and(|attempt| !attempt.is_regular() && attempt.syn_count() < 2)
+    }
+}
+
+impl Decided {
+    /// An attempt was decided, and is known until then.
+    pub(super) fn push(&mut self, at: Timestamp, slot: u32, until: Timestamp) {
+        let known_for = u32::try_from(until.since(at).as_millis()).unwrap_or(u32::MAX);
+        self.queue.push_back(Decision { at, slot, known_for });
+    }
+
+    /// One that was to be forgotten is known until then after all.
+    pub(super) fn keep_longer(&mut self, slot: u32, until: Timestamp) {
+        self.longer.push(Reverse((until, slot)));
+    }
+
+    /// One that is to be forgotten by now.
+    pub(super) fn pop_done(&mut self, now: Timestamp) -> Option<u32> {
+        let done = |first: &Decision| first.at + Duration::from_millis(first.known_for.into()) <= now;
+        if self.queue.front().is_some_and(done) {
+            return self.queue.pop_front().map(|first| first.slot);
+        }
+        self.longer.peek().filter(|Reverse((until, _))| *until <= now)?;
+        self.longer.pop().map(|Reverse((_, slot))| slot)
+    }
+
+    /// One that was decided longer ago than that.
+    pub(super) fn pop_older(&mut self, than: Duration, now: Timestamp) -> Option<u32> {
+        if let Some(Reverse((_, slot))) = self.longer.pop() {
+            return Some(slot);
+        }
+        self.queue.front().filter(|first| now.since(first.at) > than)?;
+        self.queue.pop_front().map(|first| first.slot)
+    }
+
+    /// Any one, those that were decided first before the others.
+    pub(super) fn pop(&mut self) -> Option<u32> {
+        let longer = self.longer.pop().map(|Reverse((_, slot))| slot);
+        longer.or_else(|| self.queue.pop_front().map(|first| first.slot))
+    }
+}
+
+/// How far back in the queue a late packet's attempt is put in order.
+const MAX_REORDERING: usize = 1024;
+/// A queue this short is not worth sweeping.
+const FEW: usize = 1024;
