@@ -13,7 +13,7 @@ pub enum Packet {
 }
 
 impl Packet {
-    /// Who asks and who is asked, if it is a SYN or quotes one.
+    /// The two ends it is about: who sent it, or what it quotes, and to whom.
     pub const fn ends(&self) -> (Endpoint, Endpoint) {
         match self {
             Self::Segment(segment) => (segment.from, segment.to),

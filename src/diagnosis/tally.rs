@@ -1,5 +1,6 @@
 //! What happened to the attempts of one set in a while, as counts.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::handshake::{Answer, Event, Reason, Repeat, Side, SynKind};
@@ -151,9 +152,16 @@ impl Tally {
 }
 
 fn bin_of(micros: u32) -> usize {
-    let seconds = f64::from(micros) / 1e6;
-    (0..BINS - 1).find(|&bin| seconds <= FIRST_BIN * FACTOR.powi(i32::try_from(bin).unwrap_or(0))).unwrap_or(BINS - 1)
+    TOPS.partition_point(|top| *top < micros)
 }
+
+/// The bounds of all bins but the last, in microseconds.
+static TOPS: LazyLock<[u32; BINS - 1]> = LazyLock::new(|| {
+    std::array::from_fn(|bin| {
+        let top = Duration::from_secs_f64(FIRST_BIN * FACTOR.powi(i32::try_from(bin).unwrap_or(0)));
+        u32::try_from(top.as_micros()).unwrap_or(u32::MAX)
+    })
+});
 
 /// An answer that took so long came after the SYN was due again, for clients repeat it after a second (RFC 6298).
 const REPEATED: Duration = Duration::from_millis(950);

@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use arrayvec::ArrayVec;
+
 use crate::handshake::{Event, Reason, Side};
-use crate::packet::{Address, Endpoint, IcmpCode, Packet, Segment};
+use crate::packet::{Address, Endpoint, IcmpCode, Packet};
 use crate::time::Timestamp;
 
 /// One attempt and its packets, in the order they were met.
@@ -56,11 +58,13 @@ pub(super) struct Trails {
     timeout: Duration,
     waiting: Vec<Trail>,
     kept: VecDeque<Trail>,
+    /// The ISNs of both, close together: nearly all packets are about other attempts.
+    isns: ArrayVec<u32, { WAITING + KEPT }>,
 }
 
 impl Trails {
-    pub(super) const fn new(timeout: Duration) -> Self {
-        Self { timeout, waiting: Vec::new(), kept: VecDeque::new() }
+    pub(super) fn new(timeout: Duration) -> Self {
+        Self { timeout, waiting: Vec::new(), kept: VecDeque::new(), isns: ArrayVec::new() }
     }
 
     /// The last attempts that failed or took long, newest first.
@@ -79,11 +83,15 @@ impl Trails {
             Packet::IcmpError(error) => error.quote.sequence,
         };
         let (client, server) = packet.ends();
+        self.isns.push(isn);
         self.waiting.push(Trail { client, server, isn, began: at, marks: Vec::new(), end: End::Waiting });
     }
 
     /// A packet of an attempt was met.
     pub(super) fn note(&mut self, at: Timestamp, event: &Event, packet: &Packet) {
+        if !self.may_follow(packet) {
+            return;
+        }
         let Some(met) = met(event, packet) else { return };
         if let Some(trail) = self.trail_of(packet) {
             let after = at.since(trail.began);
@@ -95,8 +103,7 @@ impl Trails {
 
     /// An attempt was answered. Says how it stood to ECN, if it was followed.
     pub(super) fn answer(&mut self, packet: &Packet) -> Option<Ecn> {
-        let place = self.waiting.iter().position(|trail| trail.has(packet))?;
-        let mut trail = self.waiting.swap_remove(place);
+        let mut trail = self.take(packet)?;
         trail.end = End::Answered;
         let syns = || {
             trail.marks.iter().filter_map(|mark| match mark.packet {
@@ -104,11 +111,13 @@ impl Trails {
                 _ => None,
             })
         };
-        let (asked, last_asked, repeated) = (syns().next()?, syns().next_back()?, syns().count() > 1);
+        let (asked, last_asked, repeated) = (syns().next(), syns().next_back(), syns().count() > 1);
         if repeated {
             self.keep(trail);
+        } else {
+            self.drop_isn(trail.isn);
         }
-        Some(match (asked, last_asked) {
+        Some(match (asked?, last_asked?) {
             (false, _) => Ecn::NeverAsked,
             (true, false) => Ecn::AnsweredWithout,
             (true, true) => Ecn::Answered,
@@ -117,8 +126,7 @@ impl Trails {
 
     /// An attempt failed by this packet.
     pub(super) fn fail(&mut self, reason: Reason, packet: &Packet) {
-        if let Some(place) = self.waiting.iter().position(|trail| trail.has(packet)) {
-            let trail = self.waiting.swap_remove(place);
+        if let Some(trail) = self.take(packet) {
             self.keep(Trail { end: End::Failed(reason), ..trail });
         }
     }
@@ -132,10 +140,32 @@ impl Trails {
     }
 
     fn keep(&mut self, trail: Trail) {
-        if self.kept.len() >= KEPT {
-            self.kept.pop_front();
+        if self.kept.len() >= KEPT
+            && let Some(oldest) = self.kept.pop_front()
+        {
+            self.drop_isn(oldest.isn);
         }
         self.kept.push_back(trail);
+    }
+
+    /// The attempt that waits and that the packet is about, which waits no more.
+    fn take(&mut self, packet: &Packet) -> Option<Trail> {
+        if !self.may_follow(packet) {
+            return None;
+        }
+        let place = self.waiting.iter().position(|trail| trail.has(packet))?;
+        Some(self.waiting.swap_remove(place))
+    }
+
+    fn drop_isn(&mut self, isn: u32) {
+        if let Some(place) = self.isns.iter().position(|known| *known == isn) {
+            self.isns.swap_remove(place);
+        }
+    }
+
+    /// Whether the packet's numbers are those of an attempt that is followed.
+    fn may_follow(&self, packet: &Packet) -> bool {
+        self.isns.iter().any(|isn| fits(*isn, packet))
     }
 
     fn trail_of(&mut self, packet: &Packet) -> Option<&mut Trail> {
@@ -146,16 +176,22 @@ impl Trails {
 impl Trail {
     /// Whether the packet is about this attempt: by the client's port and sequence number, which NAT mostly leaves.
     fn has(&self, packet: &Packet) -> bool {
-        let acknowledges = |segment: &Segment| {
-            let beyond = segment.acknowledgment.wrapping_sub(self.isn);
-            (1..=MAX_SYN_DATA).contains(&beyond)
-        };
         match packet {
-            Packet::IcmpError(error) => error.quote.sequence == self.isn,
             Packet::Segment(segment) if segment.from == self.client => {
                 segment.sequence == self.isn || segment.sequence == self.isn.wrapping_add(1)
             }
-            Packet::Segment(segment) => segment.sequence == self.isn || acknowledges(segment),
+            Packet::Segment(_) | Packet::IcmpError(_) => fits(self.isn, packet),
+        }
+    }
+}
+
+/// Whether the packet's numbers are those of an attempt with this ISN, whoever sent it.
+fn fits(isn: u32, packet: &Packet) -> bool {
+    match packet {
+        Packet::IcmpError(error) => error.quote.sequence == isn,
+        Packet::Segment(segment) => {
+            let beyond = segment.acknowledgment.wrapping_sub(isn);
+            segment.sequence.wrapping_sub(isn) <= 1 || (1..=MAX_SYN_DATA).contains(&beyond)
         }
     }
 }

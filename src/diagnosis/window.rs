@@ -32,6 +32,8 @@ pub(super) struct Window {
     width: Duration,
     past: VecDeque<(Timestamp, Tally)>,
     open: Option<(Timestamp, Tally)>,
+    /// When the open slice is over.
+    until: Timestamp,
 }
 
 impl Window {
@@ -40,16 +42,19 @@ impl Window {
             Span::Whole => Duration::from_secs(1),
             Span::Recent => SLICE,
         };
-        Self { span, width, past: VecDeque::new(), open: None }
+        Self { span, width, past: VecDeque::new(), open: None, until: Timestamp::from_nanos(0) }
     }
 
     /// The counts of the slice that this moment falls into.
     pub(super) fn at(&mut self, now: Timestamp) -> &mut Tally {
-        if self.open.is_some_and(|(start, _)| now >= start + self.width) {
+        if self.open.is_none() {
+            self.until = now + self.width;
+        } else if now >= self.until {
             if self.past.len() >= SLICES {
                 self.make_room();
             }
             self.past.extend(self.open.take());
+            self.until = now + self.width;
         }
         &mut self.open.get_or_insert_with(|| (now, Tally::default())).1
     }

@@ -66,6 +66,7 @@ impl Pump {
             river.take(books.get_or_insert_with(|| shared.lock()), &frame);
         });
         if let Some(mut books) = books {
+            river.flow(&mut books);
             river.sum_up(&mut books);
             MutexGuard::unlock_fair(books);
         }

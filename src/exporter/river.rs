@@ -8,7 +8,7 @@ use crate::cli::{Counting, PortRange};
 use crate::decode::{Skip, decode};
 use crate::diagnosis::Heard;
 use crate::frame::Frame;
-use crate::handshake::{AttemptId, Event, Kind, Owner, Standing, Tracker};
+use crate::handshake::{AttemptId, Event, Kind, LOOK_AHEAD, Owner, Standing, Tracker};
 use crate::labels::{Labels, Locality, Reporter, SetId, Sets, Vantage};
 use crate::metrics::SetEvent;
 use crate::packet::{Direction, Flags, IcmpError, Packet, Via};
@@ -22,6 +22,8 @@ pub(super) struct River {
     /// Whether ACKs are wanted; a file has them anyway.
     acks: bool,
     idle_timeout: Duration,
+    /// Packets that were met and are not judged yet: they are judged together.
+    batch: Vec<(Timestamp, Packet)>,
     /// When the last packet was met, by its own word.
     met: Timestamp,
     next_expiry: Timestamp,
@@ -39,13 +41,14 @@ impl River {
             ports: counting.ports.clone(),
             acks: counting.filter.acks,
             idle_timeout: counting.idle_timeout,
+            batch: Vec::with_capacity(LOOK_AHEAD),
             met: start,
             next_expiry: start,
             addresses,
         }
     }
 
-    /// Takes one frame to its end.
+    /// Takes one frame in. It may stay for a while: [`flow`](Self::flow) brings all to their end.
     pub(super) fn take(&mut self, books: &mut Books, frame: &Frame<'_>) {
         if let Some(interface) = books.ledger.own.interfaces.get_mut(usize::from(frame.interface.id)) {
             interface.captured += 1;
@@ -53,13 +56,29 @@ impl River {
         }
         match decode(frame) {
             Ok(packet) if self.hears(&packet) => {
-                self.met = frame.at;
-                self.tracker.observe(frame.at, &packet);
-                self.settle(books, Some(&packet));
+                self.batch.push((frame.at, packet));
+                if self.batch.len() >= LOOK_AHEAD {
+                    self.flow(books);
+                }
             }
             Err(Skip::Undecodable(reason)) => books.ledger.own.undecodable(reason),
             Ok(_) | Err(_) => {}
         }
+    }
+
+    /// Brings every packet that was taken in to its end.
+    pub(super) fn flow(&mut self, books: &mut Books) {
+        let mut batch = std::mem::take(&mut self.batch);
+        if let Some((latest, _)) = batch.last() {
+            self.tracker.look_ahead(batch.iter().map(|(_, packet)| packet), *latest);
+        }
+        for (at, packet) in &batch {
+            self.met = *at;
+            self.tracker.observe(*at, packet);
+            self.settle(books, Some(packet));
+        }
+        batch.clear();
+        self.batch = batch;
     }
 
     /// Nothing else was met up to then.

@@ -44,6 +44,11 @@ impl Index {
         probed.take_while(|word| *word != FREE).filter(move |word| tag_of(*word) == tag).map(slot_of)
     }
 
+    /// Reads where the slots of this tag stand, if any do. What it gives means nothing.
+    pub(super) fn touch(&self, tag: Tag) -> u64 {
+        self.word(self.home(tag))
+    }
+
     /// Adds a slot under this tag.
     pub(super) fn insert(&mut self, tag: Tag, slot: u32) {
         if (self.used + 1) * 2 > self.words.len() {
@@ -129,7 +134,7 @@ const fn tag_of(word: u64) -> Tag {
 }
 
 const fn slot_of(word: u64) -> u32 {
-    (word as u32).wrapping_sub(1)
+    (word & 0xffff_ffff).wrapping_sub(1) as u32
 }
 
 fn number(end: Endpoint) -> (u128, u16) {

@@ -21,4 +21,5 @@ mod timeline;
 mod tracker;
 
 pub use event::{Answer, AttemptId, Event, Kind, Owner, Reason, Repeat, Side, SynKind};
+pub use store::LOOK_AHEAD;
 pub use tracker::{Limits, Standing, Tracker};

@@ -108,6 +108,21 @@ impl Waiting {
         None
     }
 
+    /// Whose time is up next.
+    pub(super) fn next_overdue(&self, timeout: Duration, now: Timestamp) -> impl Iterator<Item = u32> {
+        self.queue.iter().take_while(move |entry| entry.since + timeout <= now).map(|entry| entry.slot)
+    }
+
+    /// Who has waited longest, and who comes next.
+    pub(super) fn next(&self) -> impl Iterator<Item = u32> {
+        self.queue.iter().map(|entry| entry.slot)
+    }
+
+    /// Who may be the next strangers to go.
+    pub(super) fn next_strangers(&self) -> impl Iterator<Item = u32> {
+        self.queue.range(self.no_strangers.min(self.queue.len())..).map(|entry| entry.slot)
+    }
+
     fn drop_first(&mut self) {
         self.queue.pop_front();
         self.no_strangers = self.no_strangers.saturating_sub(1);
@@ -159,6 +174,16 @@ impl Decided {
         }
         self.longer.peek().filter(|Reverse((until, _))| *until <= now)?;
         self.longer.pop().map(|Reverse((_, slot))| slot)
+    }
+
+    /// Who was decided first, and who comes next.
+    pub(super) fn next(&self) -> impl Iterator<Item = u32> {
+        self.queue.iter().map(|first| first.slot)
+    }
+
+    /// Who comes next of those that were decided longer ago than that.
+    pub(super) fn next_older(&self, than: Duration, now: Timestamp) -> impl Iterator<Item = u32> {
+        self.queue.iter().take_while(move |first| now.since(first.at) > than).map(|first| first.slot)
     }
 
     /// One that was decided longer ago than that.

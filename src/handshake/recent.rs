@@ -11,6 +11,7 @@ use crate::time::Timestamp;
 /// A table of fixed size, written over where it is full: what falls out early costs one copy counted as a packet.
 pub(super) struct Recent {
     buckets: Vec<[Sighting; WAYS]>,
+    written: usize,
     hasher: RandomState,
 }
 
@@ -34,36 +35,44 @@ pub(super) enum Marks {
 
 impl Default for Recent {
     fn default() -> Self {
-        Self { buckets: vec![[Sighting::default(); WAYS]; BUCKETS], hasher: RandomState::default() }
+        Self { buckets: vec![[Sighting::default(); WAYS]; BUCKETS], written: 0, hasher: RandomState::default() }
     }
 }
 
 impl Recent {
+    /// The packet with this print is surely no copy: it is remembered as counted. Nothing is read, so that nobody waits
+    /// for memory that is far away.
+    pub(super) fn note(&mut self, print: impl Hash, at: Timestamp, via: Via) {
+        let (place, tag) = self.place(print);
+        self.written = self.written.wrapping_add(1);
+        let way = self.written % WAYS;
+        if let Some(sighting) = self.buckets.get_mut(place).and_then(|bucket| bucket.get_mut(way)) {
+            *sighting = Sighting { at, tag, via: PackedVia::new(via, false) };
+        }
+    }
+
     /// Whether the packet with this print is a copy of one that was counted. If not, it is remembered as counted.
     ///
     /// The same print through another interface or in the other direction is the same packet on its way. Through the
     /// same one only packets with a mark of their own can be copies: a host may well send two that are equal in every bit,
     /// as the kernel does with RSTs.
     pub(super) fn has_met(&mut self, print: impl Hash, at: Timestamp, via: Via, marks: Marks) -> bool {
-        let hash = self.hasher.hash_one(print);
-        let tag = (hash >> 32) as u32 | 1;
+        let (place, tag) = self.place(print);
         let via = PackedVia::new(via, false);
-        let place = usize::try_from(hash % BUCKETS as u64).unwrap_or(0);
         let Some(bucket) = self.buckets.get_mut(place) else { return false };
-        let known = bucket.iter_mut().find(|sighting| sighting.tag == tag);
-        if let Some(known) = &known {
+        let is_copy = |known: &Sighting| {
             let apart = at.since(known.at).max(known.at.since(at));
-            let copy = match known.via.same_place(via) {
+            match known.via.same_place(via) {
                 true => marks == Marks::Own && apart <= COPY_SAME_PLACE,
                 false if marks == Marks::Nothing => apart <= COPY_UNMARKED,
                 false => apart <= COPY_OTHER_PLACE,
-            };
-            if copy {
-                return true;
             }
+        };
+        if bucket.iter().any(|known| known.tag == tag && is_copy(known)) {
+            return true;
         }
         let sighting = Sighting { at, tag, via };
-        match known {
+        match bucket.iter_mut().find(|known| known.tag == tag) {
             Some(known) => *known = sighting,
             None => {
                 bucket.rotate_right(1);
@@ -73,6 +82,11 @@ impl Recent {
             }
         }
         false
+    }
+
+    fn place(&self, print: impl Hash) -> (usize, u32) {
+        let hash = self.hasher.hash_one(print);
+        (usize::try_from(hash % BUCKETS as u64).unwrap_or(0), (hash >> 32) as u32 | 1)
     }
 }
 

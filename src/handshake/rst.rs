@@ -14,7 +14,11 @@ impl Tracker {
         let name = known.map(|known| (self.store.get(known.slot).name, known.side));
         let stray = name.is_none().then_some((rst.from, rst.to));
         let numbers = (rst.sequence, rst.acknowledgment, rst.flags, rst.timestamp, rst.identification);
-        if self.recent.has_met((Kind::Rst, name, stray, numbers), at, rst.via, marks_of(rst)) {
+        let print = (Kind::Rst, name, stray, numbers);
+        if let Some(known) = known.filter(|known| self.ends(known, rst)) {
+            self.recent.note(print, at, rst.via);
+            self.reset(known, rst);
+        } else if self.recent.has_met(print, at, rst.via, marks_of(rst)) {
             self.events.push_back(Event::Copy(Kind::Rst));
         } else if let Some(known) = known {
             self.reset(known, rst);
@@ -28,6 +32,12 @@ impl Tracker {
         matches.iter().find(|known| known.side == Side::Server && self.refuses(known.slot, rst))
     }
 
+    /// Whether it ends an attempt that waits. A copy of it would have been met too late for that.
+    fn ends(&self, known: &Match, rst: &Segment) -> bool {
+        let waits = self.store.get(known.slot).state() == State::Waiting;
+        waits && known.side == Side::Server && self.refuses(known.slot, rst)
+    }
+
     /// A client in SYN-SENT ignores a RST that does not acknowledge its SYN (RFC 9293 section 3.10.7.3).
     fn refuses(&self, slot: u32, rst: &Segment) -> bool {
         rst.flags.has(Flags::ACK) && self.store.get(slot).accepts(rst.acknowledgment)
@@ -37,7 +47,7 @@ impl Tracker {
         let attempt = self.store.get(known.slot);
         self.events.push_back(Event::Rst(attempt.owner, known.side));
         match (attempt.state(), known.side) {
-            (State::Waiting, Side::Server) if self.refuses(known.slot, rst) => {
+            (State::Waiting, Side::Server) if self.ends(&known, rst) => {
                 let failed = self.fail(known.slot, Reason::Refused);
                 self.events.push_back(failed);
             }

@@ -96,6 +96,26 @@ impl Store {
         matches
     }
 
+    /// Has the memory that packets with these tags will need read all at once, for it is mostly far away: waiting for one
+    /// piece after the other is where the time goes. Nothing changes.
+    pub(super) fn fetch(&self, tags: &[Tag], timeout: Duration, now: Timestamp) {
+        let mut read = tags.iter().fold(0, |read, tag| read ^ self.index.touch(*tag));
+        for tag in tags {
+            read = self.index.slots(*tag).fold(read, |read, slot| read ^ self.get(slot).touch());
+        }
+        read = self
+            .waiting
+            .next_overdue(timeout, now)
+            .take(tags.len())
+            .fold(read, |read, slot| read ^ self.get(slot).touch());
+        if self.known() + tags.len() > self.capacity {
+            let leaving: ArrayVec<u32, LOOK_AHEAD> = self.next_to_leave(now).take(tags.len().min(LOOK_AHEAD)).collect();
+            read = leaving.iter().fold(read, |read, slot| read ^ self.get(*slot).touch());
+            read = leaving.iter().fold(read, |read, slot| read ^ self.index.touch(self.get(*slot).tag));
+        }
+        std::hint::black_box(read);
+    }
+
     /// Takes a new attempt in, forgetting another one where there is no room. Tells whose that was if it still waited.
     pub(super) fn insert(&mut self, mut attempt: Attempt) -> (u32, Option<Owner>) {
         let evicted = if self.known() >= self.capacity { self.make_room(attempt.first_syn) } else { None };
@@ -200,6 +220,13 @@ impl Store {
         self.evict(slot)
     }
 
+    /// About who goes next when room is wanted.
+    fn next_to_leave(&self, now: Timestamp) -> impl Iterator<Item = u32> {
+        let answered = self.answered.next_older(JUST_NOW, now);
+        let rest = self.failed.next().chain(self.answered.next()).chain(self.waiting.next());
+        answered.chain(self.waiting.next_strangers()).chain(rest)
+    }
+
     /// Forgets an attempt that waits.
     fn evict(&mut self, slot: u32) -> Option<Owner> {
         let attempt = self.get_mut(slot);
@@ -222,6 +249,8 @@ impl Store {
     }
 }
 
+/// For how many packets it is worth looking ahead.
+pub const LOOK_AHEAD: usize = 64;
 /// Names beside the first one.
 const MAX_MORE_NAMES: usize = 2;
 /// How many attempts with the same two ends (another ISN each) are found by packets.

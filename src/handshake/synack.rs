@@ -15,7 +15,10 @@ impl Tracker {
         let name = answered.map(|known| (self.store.get(known.slot).name, known.side));
         let numbers = (synack.sequence, synack.acknowledgment, synack.timestamp, synack.identification);
         let stray = name.is_none().then_some((synack.from, synack.to));
-        if self.recent.has_met((Kind::SynAck, name, stray, numbers), at, synack.via, marks_of(synack)) {
+        let print = (Kind::SynAck, name, stray, numbers);
+        if answered.is_some_and(|known| !self.store.get(known.slot).is_answered()) {
+            self.recent.note(print, at, synack.via);
+        } else if self.recent.has_met(print, at, synack.via, marks_of(synack)) {
             self.events.push_back(Event::Copy(Kind::SynAck));
             return;
         }

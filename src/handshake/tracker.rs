@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use arrayvec::ArrayVec;
+
 use super::attempt::{Attempt, Name};
 use super::event::{AttemptId, Event, Kind, Owner, Reason};
 use super::inside::Inside;
 use super::recent::{Marks, Recent};
-use super::store::{Matches, Store};
+use super::store::{LOOK_AHEAD, Matches, Store};
 use super::timeline::Timeline;
 use crate::packet::{Endpoint, Flags, IcmpError, Packet, Segment};
 use crate::time::Timestamp;
@@ -64,6 +66,16 @@ impl Tracker {
             incoming: None,
             tidy_at_most: TIDY_WITH_A_PACKET,
         }
+    }
+
+    /// These packets come next, up to [`LOOK_AHEAD`] of them: their memory is fetched, and nothing changes.
+    pub fn look_ahead<'a>(&self, packets: impl Iterator<Item = &'a Packet>, now: Timestamp) {
+        let tag = |packet: &Packet| {
+            let (from, to) = packet.ends();
+            self.store.tag(from, to)
+        };
+        let tags: ArrayVec<_, LOOK_AHEAD> = packets.map(tag).take(LOOK_AHEAD).collect();
+        self.store.fetch(&tags, self.limits.timeout, now);
     }
 
     /// A packet was met at this time. Poll until nothing is left before the next one.
