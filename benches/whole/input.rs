@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use super::sender::{Random, frame};
+
 /// A kind of traffic.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Traffic {
@@ -35,7 +37,7 @@ impl Traffic {
             return path;
         }
         let mut writer = Writer::create(&path.with_extension("part"));
-        let mut random = Random(0x5eed);
+        let mut random = Random::new(0x5eed);
         match self {
             Self::Mix => mix(&mut writer, &mut random),
             Self::Flood => flood(&mut writer, &mut random),
@@ -168,23 +170,7 @@ impl Writer {
     }
 
     fn packet(&mut self, due: &Due) {
-        let mut frame = [0_u8; 66];
-        let mut put = |at: usize, bytes: &[u8]| {
-            for (place, byte) in frame.iter_mut().skip(at).zip(bytes) {
-                *place = *byte;
-            }
-        };
-        put(0, &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0, 0, 52]);
-        put(18, &[(due.sequence >> 8).to_le_bytes()[0], 7, 0x40, 0, 64, 6]);
-        put(26, &due.from.0.to_be_bytes());
-        put(30, &due.to.0.to_be_bytes());
-        put(34, &due.from.1.to_be_bytes());
-        put(36, &due.to.1.to_be_bytes());
-        put(38, &due.sequence.to_be_bytes());
-        put(42, &due.acknowledgment.to_be_bytes());
-        put(46, &[0x80, due.flags, 0xff, 0xff]);
-        put(54, &[1, 1, 8, 10]);
-        put(58, &due.timestamp.to_be_bytes());
+        let frame = frame(due.from, due.to, [due.sequence, due.acknowledgment], due.flags, due.timestamp);
         let at = 1_700_000_000_000_000_000 + due.at;
         let part = |number: u64| u32::try_from(number).unwrap_or(0).to_le_bytes();
         let header = [part(at / 1_000_000_000), part(at % 1_000_000_000), part(66), part(66)].concat();
@@ -194,22 +180,6 @@ impl Writer {
 
     fn finish(mut self) {
         self.out.flush().expect("there is room");
-    }
-}
-
-/// xorshift64* (Vigna 2014): small, and the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u32 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32
-    }
-
-    fn below(&mut self, bound: u32) -> u32 {
-        self.next() % bound
     }
 }
 

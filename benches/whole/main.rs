@@ -6,12 +6,16 @@
 #![allow(clippy::print_stdout, reason = "this is a program that prints")]
 
 mod input;
+mod live;
 mod measure;
+mod sender;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use input::Traffic;
 use measure::{Sample, Spread, run};
+use sender::{Load, send};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -20,6 +24,12 @@ fn main() {
     {
         return bare_loop(filter, file);
     }
+    if let [_, command, load, interface, seconds] = arguments.as_slice()
+        && command == "send"
+        && let (Some(load), Ok(seconds)) = (Load::named(load), seconds.parse())
+    {
+        return println!("{}", send(load, interface, Duration::from_secs(seconds), u64::MAX));
+    }
     // `cargo test` runs benchmarks with this: nothing is measured then.
     if arguments.iter().any(|argument| argument == "--test") {
         return;
@@ -27,10 +37,17 @@ fn main() {
     let rounds = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     println!("{rounds} rounds; time is CPU time, user and system; ratio is to the bare libpcap loop\n");
-    for traffic in Traffic::ALL {
+    // One kind alone, for whoever works on it.
+    let only = std::env::var("ONLY").unwrap_or_default();
+    for traffic in Traffic::ALL.into_iter().filter(|_| only != "live") {
         let file = traffic.write(&folder);
         compare(traffic, &file, rounds);
     }
+    if only == "files" {
+        return;
+    }
+    let this = std::env::current_exe().expect("the benchmark knows where it is").display().to_string();
+    live::measure(&this, &filter(), rounds);
 }
 
 /// What every program here must do at the least: let libpcap read and filter the file.
@@ -42,8 +59,13 @@ fn bare_loop(filter: &str, file: &str) {
     println!("{packets}");
 }
 
+/// What this program asks the kernel for on an Ethernet.
+fn filter() -> String {
+    tcp_handshake_exporter::capture::Filter::default().text(tcp_handshake_exporter::frame::Link::Ethernet)
+}
+
 fn compare(traffic: Traffic, file: &Path, rounds: usize) {
-    let filter = tcp_handshake_exporter::capture::Filter::default().text(tcp_handshake_exporter::frame::Link::Ethernet);
+    let filter = filter();
     let file = file.display().to_string();
     let this = std::env::current_exe().expect("the benchmark knows where it is").display().to_string();
     let others: [(&str, Vec<&str>); 5] = [

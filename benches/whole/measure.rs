@@ -52,3 +52,20 @@ fn wait(pid: u32) -> Option<(i32, libc::rusage)> {
     };
     (waited > 0).then_some((status, usage))
 }
+
+/// User and system time of a process that runs.
+pub(crate) fn cpu_of(pid: u32) -> Duration {
+    let stat = process(pid).and_then(|process| process.stat().ok());
+    let ticks = stat.map_or(0, |stat| stat.utime + stat.stime);
+    Duration::from_secs_f64(ticks as f64 / procfs::ticks_per_second() as f64)
+}
+
+/// Bytes of memory that a process that runs has resident, at the most so far.
+pub(crate) fn resident_of(pid: u32) -> u64 {
+    let status = process(pid).and_then(|process| process.status().ok());
+    status.and_then(|status| status.vmhwm).unwrap_or(0) * 1024
+}
+
+fn process(pid: u32) -> Option<procfs::process::Process> {
+    procfs::process::Process::new(i32::try_from(pid).ok()?).ok()
+}

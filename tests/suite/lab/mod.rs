@@ -11,6 +11,9 @@ pub(crate) mod oracle;
 pub(crate) mod pair;
 pub(crate) mod recording;
 pub(crate) mod road;
+#[allow(dead_code, reason = "the benchmark uses all of it")]
+#[path = "../../../benches/whole/sender.rs"]
+pub(crate) mod sender;
 
 use std::env;
 use std::io::{self, Write};

@@ -2,6 +2,7 @@
 
 mod cable;
 mod container_host;
+mod flood;
 mod life;
 mod road;
 
