@@ -222,7 +222,7 @@ impl Set {
             severity: severity(verdict, exam),
             confidence: confidence(verdict, exam).as_str(),
             sentence: words::sentence(verdict, exam) + &words::overflows(verdict, capture),
-            alternatives: step::alternatives(verdict, exam),
+            alternatives: step::alternatives(verdict, exam, capture),
             next: step::next(verdict, exam).map(|next| Step { what: next.what, command: next.command }),
             capture_command: step::capture(exam),
             attempts_per_second: if heard_for > 0.0 { f64::from(t.attempts) / heard_for.max(1.0) } else { 0.0 },

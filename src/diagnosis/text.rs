@@ -20,8 +20,15 @@ pub fn text(report: &Report, colours: Colours) -> String {
     for doubt in &report.capture.doubts {
         push(&mut text, &format!("{} {}", paint("CAPTURE", YELLOW, colours), doubt.sentence));
     }
-    for set in &report.sets {
+    let mut left = report.sets.as_slice();
+    while let Some((set, rest)) = left.split_first() {
         describe(&mut text, set, colours);
+        // A scan or flood is said once.
+        let alike = rest.iter().take_while(|other| set.wrong && other.sentence == set.sentence).count();
+        if alike > 0 {
+            push(&mut text, &format!("      And {alike} more like it (--output json lists them)."));
+        }
+        left = rest.get(alike..).unwrap_or_default();
     }
     let wrong = match (report.sets_total, report.sets_wrong) {
         (0, _) => "no attempt was seen".to_owned(),

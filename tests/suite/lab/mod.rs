@@ -11,6 +11,7 @@ pub(crate) mod oracle;
 pub(crate) mod pair;
 pub(crate) mod recording;
 pub(crate) mod road;
+pub(crate) mod weather;
 
 use std::env;
 use std::io::{self, Write};
@@ -46,7 +47,8 @@ impl Laboratory {
     }
 }
 
-fn signal(child: &Child, signal: Signal) {
+/// Sends a signal to a program of ours that runs.
+pub(crate) fn signal(child: &Child, signal: Signal) {
     let pid = i32::try_from(child.id()).expect("a process number");
     kill(Pid::from_raw(pid), signal).expect("it runs");
 }

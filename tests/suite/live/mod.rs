@@ -4,6 +4,8 @@ mod cable;
 mod container_host;
 mod life;
 mod road;
+mod verdicts;
+mod weather;
 
 use std::path::Path;
 
