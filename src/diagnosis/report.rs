@@ -223,7 +223,7 @@ impl Set {
             confidence: confidence(verdict, exam).as_str(),
             sentence: words::sentence(verdict, exam) + &words::overflows(verdict, capture),
             alternatives: step::alternatives(verdict, exam, capture),
-            next: step::next(verdict, exam).map(|next| Step { what: next.what, command: next.command }),
+            next: step::next(verdict, exam, capture).map(|next| Step { what: next.what, command: next.command }),
             capture_command: step::capture(exam),
             attempts_per_second: if heard_for > 0.0 { f64::from(t.attempts) / heard_for.max(1.0) } else { 0.0 },
             counts: Counts::of(exam),
@@ -306,7 +306,7 @@ fn severity(verdict: Verdict, exam: &Exam) -> u8 {
     match verdict {
         Verdict::Fine | Verdict::Undecided => 0,
         Verdict::Slow | Verdict::Scan | Verdict::EcnDropped => 1,
-        Verdict::AckLost => 3,
+        Verdict::AckLost | Verdict::DroppedHere => 3,
         _ if exam.judged().answered == 0 => 3,
         Verdict::Loss => 1,
         _ => 2,

@@ -76,10 +76,7 @@ pub(super) const RULES: [Rule; Verdict::ALL.len()] = [
         says: "at least 1 % failed, most of them by a RST, this host is not the server, and no RST has a TTL that a \
                SYN/ACK from the same address had; or, in transit, more than one interface \
                watched, the RSTs left this host and never came in",
-        holds: |e| {
-            let from_here = e.judged().refused_from_here == e.judged().refused && !e.one_interface;
-            e.mostly(e.judged().refused) && !e.is_asked() && (ttls_disagree(e) || from_here)
-        },
+        holds: |e| e.mostly(e.judged().refused) && !e.is_asked() && (ttls_disagree(e) || refuses_here(e)),
     },
     Rule {
         verdict: Verdict::Refused,
@@ -184,6 +181,11 @@ pub(super) fn confidence(verdict: Verdict, exam: &Exam) -> Confidence {
         Verdict::Flood | Verdict::Undecided => Confidence::Low,
         Verdict::Fine => by_count(t.answered),
     }
+}
+
+/// The RSTs were first met on their way out.
+pub(super) const fn refuses_here(exam: &Exam) -> bool {
+    exam.judged().refused_from_here == exam.judged().refused && !exam.one_interface
 }
 
 fn ttls_disagree(exam: &Exam) -> bool {

@@ -3,7 +3,7 @@
 use super::CaptureFacts;
 use super::case::Report;
 use super::exam::Exam;
-use super::rules::{clients_give_up, forwards};
+use super::rules::{clients_give_up, forwards, refuses_here};
 use super::verdict::Verdict;
 use crate::labels::{Peer, Port, Reporter, Vantage};
 use crate::packet::IcmpCode;
@@ -22,7 +22,7 @@ pub(super) fn alternatives(verdict: Verdict, exam: &Exam, capture: &CaptureFacts
         // The kernel says so itself: its word is in the sentence.
         (Verdict::HostSilent | Verdict::HostOverloaded, Some(0)) => all.retain(|other| !other.contains("accept queue")),
         (Verdict::HostSilent | Verdict::HostOverloaded, Some(_)) => {
-            all.sort_by_key(|other| !other.contains("accept queue"))
+            all.sort_by_key(|other| !other.contains("accept queue"));
         }
         _ => {}
     }
@@ -39,10 +39,14 @@ fn fitting(verdict: Verdict, exam: &Exam) -> Vec<&'static str> {
             "the server's firewall rejects with a RST",
             "the service listens on another address of that host",
         ],
+        Verdict::RefusedOnTheWay if refuses_here(exam) => {
+            vec!["the RSTs came in through an interface that is not captured"]
+        }
         Verdict::RefusedOnTheWay => vec![
             "the port is forwarded to another host, where nothing listens",
             "the server's kernel and another stack on it use different TTLs",
         ],
+        Verdict::Rejected if exam.reports.iter().all(|report| report.reporter == Reporter::Own) => Vec::new(),
         Verdict::Rejected => vec!["an ICMP error is not authenticated: its sender may be made up"],
         Verdict::SilentDrop => vec![
             "a firewall or security group on the way drops the SYNs",
@@ -96,12 +100,13 @@ fn fitting(verdict: Verdict, exam: &Exam) -> Vec<&'static str> {
         Verdict::CaptureUntrusted if exam.judged().evicted > exam.judged().decided() => {
             vec!["a flood of SYNs, or a scan: then most of them are nobody's attempts"]
         }
-        Verdict::CaptureUntrusted | Verdict::Undecided | Verdict::Fine => Vec::new(),
+        Verdict::CaptureUntrusted => vec!["it missed none, and nothing came back"],
+        Verdict::Undecided | Verdict::Fine => Vec::new(),
     }
 }
 
 /// What to do next.
-pub(super) fn next(verdict: Verdict, exam: &Exam) -> Option<Next> {
+pub(super) fn next(verdict: Verdict, exam: &Exam, facts: &CaptureFacts) -> Option<Next> {
     let there = |what: &str, command: String| Some(Next { what: what.to_owned(), command });
     let port = &exam.name.port;
     let server = exam.server();
@@ -111,6 +116,9 @@ pub(super) fn next(verdict: Verdict, exam: &Exam) -> Option<Next> {
             "judge again with room for more",
             "tcp_handshake_exporter diagnose -i any --for 1m --handshake.max-attempts 1048576".to_owned(),
         ),
+        Verdict::CaptureUntrusted if facts.dropped == 0 => {
+            there("capture where both directions pass, best on the host itself", capture(exam))
+        }
         Verdict::CaptureUntrusted => there(
             "capture again, narrower and with a larger buffer",
             format!(
@@ -125,7 +133,7 @@ pub(super) fn next(verdict: Verdict, exam: &Exam) -> Option<Next> {
             there("see what listens here", format!("ss -ltnp{}", sport(port)))
         }
         Verdict::Refused => there("on the server, see what listens", format!("ss -ltnp{}", sport(port))),
-        Verdict::RefusedOnTheWay if exam.judged().refused_from_here == exam.judged().refused && !exam.one_interface => {
+        Verdict::RefusedOnTheWay if refuses_here(exam) => {
             there("find the rule that refuses here", "nft list ruleset | grep -n reject".to_owned())
         }
         Verdict::RefusedOnTheWay => {
@@ -175,7 +183,10 @@ pub(super) fn next(verdict: Verdict, exam: &Exam) -> Option<Next> {
             "see whether SYN cookies are on and how often they are sent",
             "sysctl net.ipv4.tcp_syncookies; nstat -az TcpExtSyncookiesSent".to_owned(),
         ),
-        Verdict::Scan => there("see who it is", capture(exam)),
+        Verdict::Scan if exam.is_asked() => {
+            there("see what it asks for", format!("tcpdump -nni any 'tcp and src host {}'", exam.name.peer))
+        }
+        Verdict::Scan => there("see which program it is", "ss -tnp state syn-sent".to_owned()),
     }
 }
 
@@ -205,6 +216,7 @@ fn far_end(exam: &Exam) -> Option<String> {
 fn rejection_step(exam: &Exam) -> String {
     match exam.reports.iter().max_by_key(|report| report.count) {
         Some(report) if is_prohibition(report.code) => format!("{}, find the rule that rejects", place(report)),
+        Some(report) if report.code == IcmpCode::TimeExceeded => "see where it goes in circles".to_owned(),
         Some(report) => format!("{}, see the route and the neighbour", place(report)),
         None => "see who rejects".to_owned(),
     }
@@ -217,6 +229,9 @@ fn place(report: &Report) -> String {
 fn rejection_command(exam: &Exam) -> String {
     match exam.reports.iter().max_by_key(|report| report.count) {
         Some(report) if is_prohibition(report.code) => "nft list ruleset | grep -n reject".to_owned(),
+        Some(report) if report.code == IcmpCode::TimeExceeded => {
+            format!("traceroute -n -T{} {}", dport(&exam.name.port), exam.server())
+        }
         Some(_) => format!("ip route get {0}; ip neigh show {0}", exam.server()),
         None => capture(exam),
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::report::{Report, Set};
+use super::verdict::Verdict;
 use super::words::seconds;
 
 /// Whether the text may have colours: on a terminal only.
@@ -35,6 +36,8 @@ pub fn text(report: &Report, colours: Colours) -> String {
         (total, 0) => format!("nothing is wrong with {}", sets(total)),
         (total, wrong) => format!("something is wrong with {wrong} of {}", sets(total)),
     };
+    let waiting = report.sets.iter().filter(|set| set.verdict == Verdict::Undecided.as_str()).count();
+    let wrong = if waiting > 0 { format!("{wrong}, {waiting} undecided") } else { wrong };
     push(&mut text, &format!("{wrong}; {} packets in {}", report.capture.packets, seconds(report.reach())));
     text
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::CaptureFacts;
 use super::case::Report;
 use super::exam::Exam;
-use super::rules::{clients_give_up, forwards, repeats_synacks, swallows_synacks, takes_long};
+use super::rules::{clients_give_up, forwards, refuses_here, repeats_synacks, swallows_synacks, takes_long};
 use super::verdict::Verdict;
 use crate::labels::{Peer, Port, Reporter, Vantage};
 use crate::packet::IcmpCode;
@@ -45,7 +45,7 @@ pub(super) fn sentence(verdict: Verdict, exam: &Exam) -> String {
             exam.half_open_peers
         ),
         Verdict::Rejected => rejected(exam),
-        Verdict::RefusedOnTheWay if t.refused_from_here == t.refused && !exam.one_interface => of_all(
+        Verdict::RefusedOnTheWay if refuses_here(exam) => of_all(
             t.refused,
             "were refused by a RST that left this host and never came in: this host refuses in the server's name.",
         ),
@@ -64,11 +64,11 @@ pub(super) fn sentence(verdict: Verdict, exam: &Exam) -> String {
         Verdict::Refused if exam.is_asked() => of_all(t.refused, "were refused by this host: nothing listens there."),
         Verdict::Refused => of_all(t.refused, &format!("were refused by a RST{}.", ttl_evidence(exam))),
         Verdict::DroppedHere if swallows_synacks(exam) => format!(
-            "{} from {asked} came in here and none left: this host drops the way back.",
+            "{} from {asked} came in and none left: this host drops the way back.",
             count(t.synacks_in, "SYN/ACK")
         ),
         Verdict::DroppedHere => {
-            format!("{} to {asked} came in here and none left: this host drops them.", count(t.syns_in, "SYN"))
+            format!("{} to {asked} came in and none left: this host drops them.", count(t.syns_in, "SYN"))
         }
         Verdict::HostSilent => format!(
             "None of {} from {} to {asked} was answered, though their SYNs arrive here.",

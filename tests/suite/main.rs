@@ -30,6 +30,7 @@ mod oracle;
 mod packets;
 mod page;
 mod program;
+mod progress;
 mod random;
 mod readme;
 mod rules;

@@ -71,16 +71,19 @@ pub(super) fn assert_are(whose: &str, report: &Value, verdicts: &Verdicts, expec
 
 /// The sentence on a port.
 pub(super) fn sentence(report: &Value, port: u16) -> String {
-    let sets = report["sets"].as_array().expect("a list").iter();
-    let set =
-        sets.clone().find(|set| set["port"] == port.to_string()).unwrap_or_else(|| panic!("port {port}: {report:#}"));
+    let port = port.to_string();
+    let sets = report["sets"].as_array().expect("a list");
+    let set = sets.iter().find(|set| set["port"] == port.as_str()).unwrap_or_else(|| panic!("port {port}: {report:#}"));
     set["sentence"].as_str().expect("a sentence").to_owned()
 }
+
+/// A port, and what is to be said at the client, at the firewall, at the server, and from both ends.
+type Said = (u16, Option<&'static str>, Option<&'static str>, Option<&'static str>, Option<&'static str>);
 
 /// By port, what is to be said of the cases of the road: at the client, at the firewall, at the server, and from both
 /// ends. None where nothing of it is there, or, of both ends, where it is not on the cable.
 #[rustfmt::skip]
-const OF_THE_ROAD: [(u16, Option<&str>, Option<&str>, Option<&str>, Option<&str>); 18] = [
+const OF_THE_ROAD: [Said; 18] = [
     (8001, Some("fine"), Some("fine"), Some("fine"), Some("fine")),
     (8002, Some("refused"), Some("refused"), Some("refused"), Some("refused_by_server")),
     (8003, Some("silent_drop"), Some("dropped_here"), None, Some("lost_there")),
