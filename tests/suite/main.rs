@@ -11,6 +11,7 @@
 
 mod accounting;
 mod agreement;
+mod browser;
 mod captures;
 mod compare;
 mod conversations;
