@@ -43,12 +43,12 @@ impl Browser {
         let to = OpenOptions::new().write(true).open(&pipes[0]).unwrap();
         let from = messages(&pipes[1]);
         let mut browser = Self { child, to, from, session: None, calls: 0, complaints: Vec::new(), _home: home };
-        let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
+        let target = browser.call("Target.createTarget", &json!({ "url": "about:blank" }));
         let attached =
-            browser.call("Target.attachToTarget", json!({ "targetId": target["targetId"], "flatten": true }));
+            browser.call("Target.attachToTarget", &json!({ "targetId": target["targetId"], "flatten": true }));
         browser.session = Some(attached["sessionId"].as_str().unwrap().to_owned());
         for domain in ["Page", "Runtime", "Log"] {
-            browser.call(&format!("{domain}.enable"), json!({}));
+            browser.call(&format!("{domain}.enable"), &json!({}));
         }
         browser.go(url);
         browser
@@ -56,22 +56,22 @@ impl Browser {
 
     /// Goes to another page.
     pub(crate) fn go(&mut self, url: &str) {
-        self.call("Page.navigate", json!({ "url": url }));
+        self.call("Page.navigate", &json!({ "url": url }));
         self.until("document.readyState === 'complete'");
     }
 
     /// Of this size, in the dark or in daylight.
     pub(crate) fn looks(&mut self, width: u32, height: u32, dark: bool) {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
-        self.call("Emulation.setDeviceMetricsOverride", size);
+        self.call("Emulation.setDeviceMetricsOverride", &size);
         let scheme = json!({ "name": "prefers-color-scheme", "value": if dark { "dark" } else { "light" } });
-        self.call("Emulation.setEmulatedMedia", json!({ "features": [scheme] }));
+        self.call("Emulation.setEmulatedMedia", &json!({ "features": [scheme] }));
     }
 
     /// What an expression of JavaScript comes to.
     pub(crate) fn value(&mut self, expression: &str) -> Value {
         let asked = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
-        let answer = self.call("Runtime.evaluate", asked);
+        let answer = self.call("Runtime.evaluate", &asked);
         assert!(answer.get("exceptionDetails").is_none(), "{expression}: {answer:#}");
         answer["result"]["value"].clone()
     }
@@ -98,26 +98,26 @@ impl Browser {
         if !text.is_empty() {
             down["text"] = json!(text);
         }
-        self.call("Input.dispatchKeyEvent", down);
-        self.call("Input.dispatchKeyEvent", event("keyUp"));
+        self.call("Input.dispatchKeyEvent", &down);
+        self.call("Input.dispatchKeyEvent", &event("keyUp"));
     }
 
     /// Types into whatever has the focus.
     pub(crate) fn types(&mut self, text: &str) {
-        self.call("Input.insertText", json!({ "text": text }));
+        self.call("Input.insertText", &json!({ "text": text }));
     }
 
     /// Takes a picture where `PAGE_PICTURES` names a folder for it.
     pub(crate) fn picture(&mut self, name: &str) {
         let Some(folder) = std::env::var_os("PAGE_PICTURES") else { return };
-        let picture = self.call("Page.captureScreenshot", json!({ "captureBeyondViewport": false }));
+        let picture = self.call("Page.captureScreenshot", &json!({ "captureBeyondViewport": false }));
         let file = File::create(Path::new(&folder).join(name).with_extension("png")).unwrap();
         let mut decoder = Command::new("base64").arg("-d").stdin(Stdio::piped()).stdout(file).spawn().unwrap();
         decoder.stdin.take().unwrap().write_all(picture["data"].as_str().unwrap().as_bytes()).unwrap();
         assert!(decoder.wait().unwrap().success());
     }
 
-    fn call(&mut self, method: &str, parameters: Value) -> Value {
+    fn call(&mut self, method: &str, parameters: &Value) -> Value {
         self.calls += 1;
         let mut call = json!({ "id": self.calls, "method": method, "params": parameters });
         if let Some(session) = &self.session {

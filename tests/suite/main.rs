@@ -34,6 +34,7 @@ mod program;
 mod progress;
 mod random;
 mod readme;
+mod reports;
 mod rules;
 mod seeds;
 mod stories;
