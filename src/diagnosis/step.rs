@@ -162,7 +162,7 @@ pub(super) fn next(verdict: Verdict, exam: &Exam, facts: &CaptureFacts) -> Optio
             there("see what holds the accept queue up", format!("ss -ltnp{}", sport(port)))
         }
         Verdict::Late | Verdict::SilentDrop => there(
-            "on the server, see whether the SYNs arrive (then its host drops them) or not (then the path does)",
+            "on the server, see whether the SYNs arrive (then its host drops them) or not (then the path does), or capture at both ends and `compare`",
             capture(exam),
         ),
         Verdict::AckLost if exam.name.vantage == Vantage::Client => there(

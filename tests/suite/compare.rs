@@ -113,9 +113,13 @@ fn the_words_for_people() {
     assert!(lines[0].starts_with("The server's clock is "), "{words}");
     assert!(lines[0].ends_with(", by 3 attempts seen at both ends)."), "{words}");
     assert_eq!(lines[1], "WRONG 10.77.1.2 -> 10.77.2.2 port 8002             3 of 3 attempts: refused by the server");
-    assert_eq!(lines[2], "      SYNs 3 left, 3 arrived; SYN/ACKs 0 left, 0 arrived; RSTs 3 left, 3 arrived");
-    assert!(lines[4].starts_with("      10.77.1.2:34388 at "), "{words}");
-    assert!(lines[4].ends_with(": SYN left 0.000, arrived 0.000; RST left 0.000, arrived 0.000"), "{words}");
+    assert_eq!(
+        lines[2],
+        "      nothing listens there, or the server's own firewall rejects: look at the server (ss -ltnp)"
+    );
+    assert_eq!(lines[3], "      SYNs 3 left, 3 arrived; SYN/ACKs 0 left, 0 arrived; RSTs 3 left, 3 arrived");
+    assert!(lines[5].starts_with("      10.77.1.2:34388 at "), "{words}");
+    assert!(lines[5].ends_with(": SYN left 0.000, arrived 0.000; RST left 0.000, arrived 0.000"), "{words}");
 }
 
 /// Moves every packet of a little-endian pcap file.

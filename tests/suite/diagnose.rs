@@ -219,6 +219,19 @@ fn the_manual_has_the_table_of_rules() {
     }
 }
 
+/// `make demo` says nothing of whose capture it is.
+#[test]
+fn the_demo_comes_to_the_same_conclusions_without_a_flag() {
+    let demo = file("tests/captures/demo.pcap");
+    let output = run(&["diagnose", "--output", "json", &demo]);
+    let (told, _) = report("demo", "client any");
+    assert_eq!(verdicts(&serde_json::from_slice(&output.stdout).unwrap()), verdicts(&told));
+    let quick_start = std::fs::read_to_string(file("README.md")).unwrap();
+    for (port, _) in verdicts(&told) {
+        assert!(quick_start.contains(&port.to_string()), "the README does not say what {port} is");
+    }
+}
+
 #[test]
 fn colours_are_for_terminals() {
     let output = run(&["diagnose", &file("tests/captures/demo.pcap")]);
