@@ -9,7 +9,7 @@ mod live;
 mod merge;
 
 pub use error::CaptureError;
-pub use file::Files;
+pub use file::{Files, Meter};
 pub use filter::Filter;
 pub use live::{ANY, Live, LiveOptions};
 

@@ -71,6 +71,26 @@ impl Outcome {
         }
     }
 
+    /// Where to look.
+    pub const fn means(self) -> &'static str {
+        match self {
+            Self::Fine | Self::Undecided | Self::Elsewhere => "",
+            Self::LossThere => "single SYNs are lost between the two",
+            Self::LossBack => "single SYN/ACKs are lost between the two",
+            Self::RefusedByServer => {
+                "nothing listens there, or the server's own firewall rejects: look at the server (ss -ltnp)"
+            }
+            Self::AnsweredBetween => {
+                "a firewall, router or proxy between the two speaks for the server: look for who sent it (traceroute -T)"
+            }
+            Self::LostBack => "the way back drops the SYN/ACKs: routes, firewalls and NAT between the two",
+            Self::NeverAnswered => {
+                "the server's host drops the SYNs: its firewall, or a full accept queue (ss -ltn, ListenOverflows)"
+            }
+            Self::LostThere => "the way there drops the SYNs: routes, firewalls and port forwarding between the two",
+        }
+    }
+
     /// Whether somebody should do something.
     pub const fn is_wrong(self) -> bool {
         !matches!(self, Self::Fine | Self::Undecided | Self::Elsewhere)

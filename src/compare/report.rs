@@ -45,6 +45,8 @@ pub(super) struct Path {
     pub(super) arrives_as: Option<String>,
     pub(super) verdict: &'static str,
     pub(super) title: &'static str,
+    /// Where to look; empty where nothing is wrong.
+    pub(super) means: &'static str,
     pub(super) wrong: bool,
     pub(super) attempts: usize,
     /// How many of the attempts had this verdict.
@@ -178,6 +180,7 @@ impl Path {
             arrives_as: arrives_as(&pairs),
             verdict: verdict.as_str(),
             title: verdict.title(),
+            means: verdict.means(),
             wrong: verdict.is_wrong(),
             attempts: pairs.len(),
             affected,

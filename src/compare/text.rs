@@ -46,6 +46,9 @@ fn describe(text: &mut String, path: &Path) {
     let mark = if path.wrong { "WRONG" } else { "ok   " };
     let ends = format!("{} -> {} port {}", path.client, path.server, path.port);
     push(text, &format!("{mark} {ends:44} {} of {}: {}", path.affected, attempts(path.attempts), path.title));
+    if path.wrong {
+        push(text, &format!("      {}", path.means));
+    }
     if let Some(name) = &path.arrives_as {
         push(text, &format!("      arrives as {name}"));
     }

@@ -138,6 +138,11 @@ impl Case {
         tally.synacks_on += u32::from(kind == Kind::SynAck);
     }
 
+    /// The client of an attempt that was answered had given up.
+    pub(super) fn give_up(&mut self, at: Timestamp) {
+        self.window.at(at).given_up += 1;
+    }
+
     /// Who sent the RSTs that refused, if any did.
     pub(super) const fn refused_by(&self) -> Option<Address> {
         self.refused_by
@@ -156,6 +161,7 @@ impl Case {
             last_seen: self.last_seen,
             ports_in_vain: 0,
             peers_in_vain: 0,
+            some_peer_said_no: false,
             half_open_peers: 0,
             silence_means_nothing: false,
             one_interface: false,

@@ -1,6 +1,6 @@
 //! One set as the rules see it: plain facts, and what they have in common with other sets.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::case::{Report, Ttls};
@@ -25,6 +25,8 @@ pub(super) struct Exam {
     /// Ports that the same peer asks a few times and gets nothing from; likewise peers at the same port.
     pub(super) ports_in_vain: usize,
     pub(super) peers_in_vain: usize,
+    /// Whether one of these peers, or somebody on the way to it, said no.
+    pub(super) some_peer_said_no: bool,
     /// Peers at the same port of whom each opened a few times and did not finish.
     pub(super) half_open_peers: usize,
     /// Whether the capture is too doubtful for silence to mean something.
@@ -84,9 +86,13 @@ pub(super) fn compare(exams: &mut [Exam]) {
     let by_peer = |exam: &Exam| (exam.name.vantage, exam.name.local, exam.name.peer.clone());
     let by_port = |exam: &Exam| (exam.name.vantage, exam.name.local, exam.name.port);
     let (mut ports, mut peers, mut half_open) = (HashMap::new(), HashMap::new(), HashMap::new());
+    let mut denied = HashSet::new();
     for exam in exams.iter().filter(in_vain) {
         *ports.entry(by_peer(exam)).or_insert(0) += 1;
         *peers.entry(by_port(exam)).or_insert(0) += 1;
+        if exam.judged().unanswered < exam.judged().failed() {
+            denied.insert(by_port(exam));
+        }
     }
     for exam in exams.iter().filter(few).filter(|exam| exam.is_half_open()) {
         *half_open.entry(by_port(exam)).or_insert(0) += 1;
@@ -94,6 +100,7 @@ pub(super) fn compare(exams: &mut [Exam]) {
     for exam in exams {
         exam.ports_in_vain = ports.get(&by_peer(exam)).copied().unwrap_or(0);
         exam.peers_in_vain = peers.get(&by_port(exam)).copied().unwrap_or(0);
+        exam.some_peer_said_no = denied.contains(&by_port(exam));
         exam.half_open_peers = half_open.get(&by_port(exam)).copied().unwrap_or(0);
     }
 }

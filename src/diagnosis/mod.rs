@@ -19,6 +19,8 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use hashbrown::HashMap;
 
 pub use capture::CaptureFacts;
@@ -29,9 +31,9 @@ pub use text::{Colours, text};
 pub use verdict::{Confidence, Verdict};
 pub use window::Span;
 
-use crate::handshake::{Event, Kind};
+use crate::handshake::{Event, Kind, Side};
 use crate::labels::{SetId, SetName};
-use crate::packet::{Address, Direction, Packet};
+use crate::packet::{Address, Direction, Flags, Packet, Segment};
 use crate::time::Timestamp;
 use capture::CaptureLog;
 use case::{Case, Ttls};
@@ -41,7 +43,7 @@ use exam::Exam;
 #[derive(Debug)]
 pub struct Diagnosis {
     span: Span,
-    timeout: std::time::Duration,
+    timeout: Duration,
     cases: Vec<Option<(SetId, Case)>>,
     /// With which TTLs the SYN/ACKs of a server come in.
     answers_of: HashMap<Address, Ttls, foldhash::fast::RandomState>,
@@ -49,7 +51,16 @@ pub struct Diagnosis {
     heard: Option<(Timestamp, Timestamp)>,
     capture: CaptureLog,
     /// Which set an ISN was met for last: a packet that passes through is met again under another address.
-    passing: Vec<Option<(u32, SetId)>>,
+    passing: Vec<Option<Passing>>,
+}
+
+/// An attempt by its ISN.
+#[derive(Clone, Copy, Debug)]
+struct Passing {
+    isn: u32,
+    set: SetId,
+    began: Timestamp,
+    given_up: bool,
 }
 
 /// A copy of all that a report is made from, so that it can be made at leisure.
@@ -63,7 +74,7 @@ pub struct Findings {
 
 impl Diagnosis {
     /// Nothing was heard yet. Attempts are unanswered after `timeout`; verdicts are about what happened within `span`.
-    pub fn new(span: Span, timeout: std::time::Duration) -> Self {
+    pub fn new(span: Span, timeout: Duration) -> Self {
         Self {
             span,
             timeout,
@@ -104,9 +115,10 @@ impl Diagnosis {
             }
             (Event::Opened(_), Some(Packet::Segment(syn))) => {
                 if let Some(place) = self.passing.get_mut(place_of(syn.sequence)) {
-                    *place = Some((syn.sequence, set));
+                    *place = Some(Passing { isn: syn.sequence, set, began: heard.at, given_up: false });
                 }
             }
+            (Event::Rst(_, Side::Client), Some(Packet::Segment(rst))) => self.note_given_up(set, heard.at, rst),
             _ => {}
         }
         if let Some(case) = self.case_of(set) {
@@ -122,8 +134,8 @@ impl Diagnosis {
             Kind::SynAck => segment.acknowledgment.wrapping_sub(1),
             Kind::Rst | Kind::Icmp => return,
         };
-        let passing = self.passing.get(place_of(isn)).copied().flatten().filter(|(of, _)| *of == isn);
-        let case = passing.and_then(|(_, set)| self.case_of(set));
+        let passing = self.passing.get(place_of(isn)).copied().flatten().filter(|known| known.isn == isn);
+        let case = passing.and_then(|known| self.case_of(known.set));
         if let (Some(case), Direction::Leaving) = (case, segment.via.direction) {
             case.pass_on(at, kind);
         }
@@ -157,6 +169,20 @@ impl Diagnosis {
         (*of == set).then_some(case)
     }
 
+    /// A RST that takes its number from a SYN/ACK and acknowledges nothing is the word of a kernel that knows of no such
+    /// connection (RFC 9293 3.10.7.1): the client closed its socket before the answer came, or never had one.
+    fn note_given_up(&mut self, set: SetId, at: Timestamp, rst: &Segment) {
+        let isn = rst.sequence.wrapping_sub(1);
+        let known = self.passing.get_mut(place_of(isn)).and_then(Option::as_mut);
+        let Some(known) = known.filter(|known| known.isn == isn && known.set == set && !known.given_up) else { return };
+        if !rst.flags.has(Flags::ACK) && at.since(known.began) >= GIVES_UP {
+            known.given_up = true;
+            if let Some(case) = self.case_of(set) {
+                case.give_up(at);
+            }
+        }
+    }
+
     /// The table begins anew where it is full: what matters comes again.
     fn note_answer(&mut self, server: Address, ttl: u8) {
         if self.answers_of.len() >= MAX_SERVERS && !self.answers_of.contains_key(&server) {
@@ -172,3 +198,5 @@ const fn place_of(isn: u32) -> usize {
 
 const MAX_SERVERS: usize = 4096;
 const PASSING: usize = 4096;
+/// No client gives up sooner; a RST that comes sooner is that of a scanner or a health check, which wants no more.
+const GIVES_UP: Duration = Duration::from_millis(200);

@@ -38,6 +38,8 @@ pub(super) struct Tally {
     pub(super) synacks_on: u32,
     /// In transit: refusals that were first met on their way out.
     pub(super) refused_from_here: u32,
+    /// Answers that met a client which had given up: it sent a RST and no ACK.
+    pub(super) given_up: u32,
     pub(super) latency: [u32; BINS],
     pub(super) longest_micros: u32,
 }
@@ -110,6 +112,7 @@ impl Tally {
             (&mut self.synacks_in, other.synacks_in),
             (&mut self.synacks_on, other.synacks_on),
             (&mut self.refused_from_here, other.refused_from_here),
+            (&mut self.given_up, other.given_up),
         ];
         for (own, others) in pairs.into_iter().chain(self.latency.iter_mut().zip(other.latency)) {
             *own = own.saturating_add(others);

@@ -32,6 +32,7 @@ fn exam(vantage: Vantage, judged: Tally) -> Exam {
         last_seen: Timestamp::default() + Duration::from_secs(10),
         ports_in_vain: 0,
         peers_in_vain: 0,
+        some_peer_said_no: false,
         half_open_peers: 0,
         silence_means_nothing: false,
         one_interface: false,
@@ -118,9 +119,14 @@ fn silence_by_vantage() {
     assert_eq!(verdict(&one_interface), Verdict::SilentDrop);
     // Only who stands between can drop on the way through.
     is(Verdict::HostSilent, Server, Tally { syns_in: 28, ..silent });
+    // A forwarded port: the silence is that of the host behind.
+    is(Verdict::SilentDrop, Server, Tally { syns_in: 28, syns_on: 28, ..silent });
     let lost_back =
         Tally { attempts: 3, answered: 3, synacks: 24, synack_repeats: 21, syns_in: 21, syns_on: 21, ..none() };
     is(Verdict::DroppedHere, Transit, Tally { synacks_in: 24, ..lost_back });
+    is(Verdict::DroppedHere, Server, Tally { synacks_in: 24, ..lost_back });
+    // Nobody saw them leave, but nobody asked again: they arrived.
+    is(Verdict::Fine, Transit, Tally { synacks: 3, synack_repeats: 0, synacks_in: 3, ..lost_back });
     is(Verdict::AckLost, Transit, Tally { synacks_in: 24, synacks_on: 24, ..lost_back });
     // Behind a capture of one interface nothing is seen to leave.
     is(Verdict::Fine, Transit, Tally { attempts: 3, answered: 3, syns_in: 3, synacks: 3, ..none() });
@@ -151,17 +157,42 @@ fn answered_late_is_not_silence() {
 }
 
 #[test]
+fn clients_that_gave_up_before_the_answer() {
+    is(Verdict::Late, Client, Tally { attempts: 4, answered: 4, given_up: 4, after_a_repeat: 4, ..none() });
+    is(Verdict::Late, Server, Tally { attempts: 4, answered: 4, given_up: 1, ..none() });
+    is(Verdict::Fine, Client, Tally { attempts: 1000, answered: 1000, given_up: 9, ..none() });
+    // Where more were lost than given up, it is loss.
+    is(Verdict::Loss, Client, Tally { attempts: 40, answered: 40, given_up: 4, after_a_repeat: 9, ..none() });
+}
+
+#[test]
+fn a_long_way_is_not_loss() {
+    let far = Tally { attempts: 5, answered: 5, after_a_repeat: 5, syns: 10, syn_repeats: 5, ..none() };
+    is(Verdict::Slow, Client, Tally { synacks: 10, synack_repeats: 5, ..far });
+    is(Verdict::Slow, Client, Tally { synacks: 15, synack_repeats: 10, ..far });
+    is(Verdict::Loss, Client, Tally { synacks: 5, ..far });
+    is(Verdict::Loss, Client, Tally { attempts: 6, answered: 6, synacks: 11, synack_repeats: 5, ..far });
+    is(Verdict::Loss, Client, Tally { attempts: 1, answered: 1, after_a_repeat: 1, synack_repeats: 1, ..far });
+}
+
+#[test]
 fn the_ack_that_never_comes() {
     is(Verdict::AckLost, Server, Tally { attempts: 3, answered: 3, synacks: 24, synack_repeats: 21, ..none() });
     is(Verdict::AckLost, Client, Tally { attempts: 3, answered: 3, synacks: 9, synack_repeats: 6, ..none() });
     // Where the ACKs are captured and came, a repeated SYN/ACK is just that.
     is(Verdict::Fine, Server, Tally { attempts: 3, answered: 3, synack_repeats: 3, completed: 3, ..none() });
-    is(Verdict::Fine, Server, Tally { attempts: 30, answered: 30, synack_repeats: 3, ..none() });
+    // Once is loss, not the end of the way back.
+    is(Verdict::Loss, Server, Tally { attempts: 3, answered: 3, synack_repeats: 3, ..none() });
+    is(Verdict::Loss, Server, Tally { attempts: 30, answered: 30, synack_repeats: 3, ..none() });
+    is(Verdict::Fine, Server, Tally { attempts: 100, answered: 100, synack_repeats: 4, ..none() });
+    is(Verdict::Fine, Server, Tally { attempts: 1, answered: 1, synack_repeats: 1, ..none() });
+    is(Verdict::Fine, Client, Tally { attempts: 30, answered: 30, synack_repeats: 3, ..none() });
 }
 
 #[test]
 fn ecn_only_where_plain_syns_are_answered() {
-    let dropped = Tally { attempts: 5, answered: 5, after_a_repeat: 5, ecn: 5, ecn_answered_plain: 5, ..none() };
+    let repeats = Tally { attempts: 5, answered: 5, syns: 10, syn_repeats: 5, after_a_repeat: 5, ..none() };
+    let dropped = Tally { ecn: 5, ecn_answered_plain: 5, ..repeats };
     is(Verdict::EcnDropped, Client, dropped);
     is(Verdict::Loss, Client, Tally { ecn_answered: 1, ecn_answered_plain: 4, ..dropped });
     is(Verdict::SilentDrop, Client, Tally { attempts: 5, unanswered: 5, ecn: 5, ..none() });
@@ -207,6 +238,17 @@ fn scans_and_floods() {
     assert_eq!(in_vain(Client, 20, once), Verdict::Scan);
     assert_eq!(in_vain(Client, 19, once), Verdict::Refused);
     assert_eq!(in_vain(Transit, 99, once), Verdict::Refused);
+    let of_peers = |said_no: bool| {
+        let exam = Exam {
+            peers_in_vain: 20,
+            some_peer_said_no: said_no,
+            ..exam(Client, Tally { attempts: 1, unanswered: 1, ..none() })
+        };
+        verdict(&exam)
+    };
+    assert_eq!(of_peers(true), Verdict::Scan);
+    // Twenty peers that all fell silent are no scan: the way out is cut.
+    assert_eq!(of_peers(false), Verdict::SilentDrop);
     assert_eq!(in_vain(Server, 99, Tally { attempts: 50, refused: 50, ..none() }), Verdict::Refused);
     assert_eq!(in_vain(Server, 99, Tally { attempts: 1, answered: 1, ..none() }), Verdict::Fine);
 
@@ -223,6 +265,7 @@ fn scans_and_floods() {
     };
     assert_eq!(from(50, half_open), Verdict::Flood);
     assert_eq!(from(49, half_open), Verdict::AckLost);
+    assert_eq!(from(49, Tally { synack_repeats: 1, ..half_open }), Verdict::Fine);
     assert_eq!(from(50, Tally { completed: 1, ..half_open }), Verdict::Fine);
 }
 
@@ -278,7 +321,7 @@ fn the_report_for_people() {
 DEAD  client  10.0.0.1 -> 10.0.0.9 port 3306               0 of 4 answered    silent drop
       None of 4 attempts to port 3306 of 10.0.0.9 was answered: 28 SYNs left, and not one packet came back. (confidence: high)
       It may also be: a firewall or security group on the way drops the SYNs; the server's own firewall drops them, or its accept queue is full; the server answers, and its SYN/ACKs are lost on the way back; the host is down, or the address leads elsewhere.
-      Next: on the server, see whether the SYNs arrive (then its host drops them) or not (then the path does):
+      Next: on the server, see whether the SYNs arrive (then its host drops them) or not (then the path does), or capture at both ends and `compare`:
           tcpdump -nni any '(tcp and port 3306 and host 10.0.0.1 and host 10.0.0.9) or icmp or icmp6'
 ok    transit -> 10.0.0.9 port 3306                        12 of 12 answered  fine
 something is wrong with 1 of 2 sets; 52 packets in 10 s
@@ -315,7 +358,7 @@ impl Heard {
             via: Via { interface: 0, direction: Direction::Unknown, loopback: false },
             from,
             to,
-            sequence: if to_client { 7 } else { isn },
+            sequence: if to_client { 7 } else { isn + u32::from(flags.has(Flags::RST)) },
             acknowledgment: if to_client { isn + 1 } else { 0 },
             flags,
             timestamp: Some(u32::try_from(self.now.as_nanos() / 1_000_000).unwrap()),
@@ -368,6 +411,26 @@ fn a_path_that_drops_ecn_is_found_from_its_packets() {
     heard.meets(100, Flags::SYN, (9, true));
     heard.meets(10, SYNACK, (9, true));
     assert_eq!(heard.report().sets[0].verdict, "loss");
+}
+
+#[test]
+fn a_client_that_gave_up_is_known_by_its_rst() {
+    let after = |millis: u64| {
+        let mut heard = Heard::new();
+        for port in 1..=4 {
+            heard.meets(100, Flags::SYN, (port, false));
+            heard.meets(millis, SYNACK, (port, false));
+            heard.meets(0, Flags::RST, (port, false));
+            heard.meets(0, Flags::RST, (port, false));
+        }
+        let set = heard.report().sets.remove(0);
+        (set.verdict, set.sentence)
+    };
+    let words = "All 4 answers from port 3306 of 10.0.0.9 found that the client had given up, and met a RST instead of an \
+                 ACK: the slowest took 600 ms.";
+    assert_eq!(after(600), ("late", words.to_owned()));
+    // A health check with half a handshake.
+    assert_eq!(after(10).0, "fine");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::report::{Report, Set};
+use super::verdict::Verdict;
 use super::words::seconds;
 
 /// Whether the text may have colours: on a terminal only.
@@ -20,14 +21,23 @@ pub fn text(report: &Report, colours: Colours) -> String {
     for doubt in &report.capture.doubts {
         push(&mut text, &format!("{} {}", paint("CAPTURE", YELLOW, colours), doubt.sentence));
     }
-    for set in &report.sets {
+    let mut left = report.sets.as_slice();
+    while let Some((set, rest)) = left.split_first() {
         describe(&mut text, set, colours);
+        // A scan or flood is said once.
+        let alike = rest.iter().take_while(|other| set.wrong && other.sentence == set.sentence).count();
+        if alike > 0 {
+            push(&mut text, &format!("      And {alike} more like it (--output json lists them)."));
+        }
+        left = rest.get(alike..).unwrap_or_default();
     }
     let wrong = match (report.sets_total, report.sets_wrong) {
         (0, _) => "no attempt was seen".to_owned(),
         (total, 0) => format!("nothing is wrong with {}", sets(total)),
         (total, wrong) => format!("something is wrong with {wrong} of {}", sets(total)),
     };
+    let waiting = report.sets.iter().filter(|set| set.verdict == Verdict::Undecided.as_str()).count();
+    let wrong = if waiting > 0 { format!("{wrong}, {waiting} undecided") } else { wrong };
     push(&mut text, &format!("{wrong}; {} packets in {}", report.capture.packets, seconds(report.reach())));
     text
 }

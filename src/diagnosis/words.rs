@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::CaptureFacts;
 use super::case::Report;
 use super::exam::Exam;
-use super::rules::swallows_synacks;
+use super::rules::{clients_give_up, forwards, refuses_here, repeats_synacks, swallows_synacks, takes_long};
 use super::verdict::Verdict;
 use crate::labels::{Peer, Port, Reporter, Vantage};
 use crate::packet::IcmpCode;
@@ -14,7 +14,8 @@ use crate::packet::IcmpCode;
 pub(super) fn sentence(verdict: Verdict, exam: &Exam) -> String {
     let t = exam.judged();
     let (asked, decided) = (asked(exam), t.decided());
-    let of_all = |count: u32, what: &str| format!("{} to {asked} {what}", of(count, decided, "attempt"));
+    let of_all =
+        |count: u32, what: &str| format!("{} to {asked} {}", of(count, decided, "attempt"), agree(count, what));
     match verdict {
         Verdict::CaptureUntrusted if t.evicted > decided => format!(
             "{} of {} attempts to {asked} were forgotten before they were decided: there was no room to follow them.",
@@ -30,18 +31,21 @@ pub(super) fn sentence(verdict: Verdict, exam: &Exam) -> String {
             peer(exam),
             exam.ports_in_vain
         ),
+        Verdict::Scan if exam.ports_in_vain >= exam.peers_in_vain => format!(
+            "This host asks {} ports of {}, at most 3 times each, and gets nothing: it scans.",
+            exam.ports_in_vain,
+            peer(exam)
+        ),
         Verdict::Scan => format!(
-            "This host asks {} ports of {} and {} peers at this port, at most 3 times each, and gets nothing: it scans.",
-            exam.ports_in_vain.max(1),
-            peer(exam),
-            exam.peers_in_vain.max(1)
+            "This host asks {} peers at this port, at most 3 times each, and gets nothing: it scans.",
+            exam.peers_in_vain
         ),
         Verdict::Flood => format!(
             "{} peers open connections to {asked} and do not finish them: a SYN flood, mostly from made-up addresses.",
             exam.half_open_peers
         ),
         Verdict::Rejected => rejected(exam),
-        Verdict::RefusedOnTheWay if t.refused_from_here == t.refused && !exam.one_interface => of_all(
+        Verdict::RefusedOnTheWay if refuses_here(exam) => of_all(
             t.refused,
             "were refused by a RST that left this host and never came in: this host refuses in the server's name.",
         ),
@@ -54,14 +58,17 @@ pub(super) fn sentence(verdict: Verdict, exam: &Exam) -> String {
                 list(exam.answers.iter())
             ),
         ),
+        Verdict::Refused if forwards(exam) => {
+            of_all(t.refused, "were refused: this host passes their SYNs on to another, and nothing listens there.")
+        }
         Verdict::Refused if exam.is_asked() => of_all(t.refused, "were refused by this host: nothing listens there."),
         Verdict::Refused => of_all(t.refused, &format!("were refused by a RST{}.", ttl_evidence(exam))),
         Verdict::DroppedHere if swallows_synacks(exam) => format!(
-            "{} from {asked} came in here and none left: this host drops the way back.",
+            "{} from {asked} came in and none left: this host drops the way back.",
             count(t.synacks_in, "SYN/ACK")
         ),
         Verdict::DroppedHere => {
-            format!("{} to {asked} came in here and none left: this host drops them.", count(t.syns_in, "SYN"))
+            format!("{} to {asked} came in and none left: this host drops them.", count(t.syns_in, "SYN"))
         }
         Verdict::HostSilent => format!(
             "None of {} from {} to {asked} was answered, though their SYNs arrive here.",
@@ -79,6 +86,11 @@ pub(super) fn sentence(verdict: Verdict, exam: &Exam) -> String {
             count(t.ecn, "SYN"),
             t.ecn_answered_plain + t.plain_answered
         ),
+        Verdict::Late if clients_give_up(exam) => format!(
+            "{} from {asked} found that the client had given up, and met a RST instead of an ACK{}.",
+            of(t.given_up, t.answered.saturating_add(t.late), "answer"),
+            if exam.is_asked() { String::new() } else { format!(": the slowest took {}", seconds(t.longest())) }
+        ),
         Verdict::Late => of_all(
             t.late,
             &format!(
@@ -88,8 +100,8 @@ pub(super) fn sentence(verdict: Verdict, exam: &Exam) -> String {
             ),
         ),
         Verdict::AckLost => format!(
-            "{} answered, and the SYN/ACK repeated {} times: {}.",
-            of_all(t.answered, "were"),
+            "{}, and the SYN/ACK repeated {} times: {}.",
+            of_all(t.answered, "were answered"),
             t.synack_repeats,
             if exam.name.vantage == Vantage::Client {
                 "the server does not get, or does not take, the last ACK"
@@ -102,10 +114,19 @@ pub(super) fn sentence(verdict: Verdict, exam: &Exam) -> String {
             t.unanswered,
             if t.after_a_repeat == 0 { ", at their first SYN" } else { "" }
         ),
+        Verdict::Loss if repeats_synacks(exam) && t.synack_repeats > t.after_a_repeat => format!(
+            "{} had to be repeated for {} of {asked}: they are lost on the way back, or the ACKs to them.",
+            count(t.synack_repeats, "SYN/ACK"),
+            count(t.answered, "answered attempt")
+        ),
         Verdict::Loss => format!(
-            "{} of {} answers from {asked} came only after the SYN was sent again, after 1, 2, 3 or more seconds: \
+            "{} of {} answers from {asked} came only after the SYN was sent again, so after 1, 2, 3 or more seconds: \
              {} of {} SYNs were repeats.",
             t.after_a_repeat, t.answered, t.syn_repeats, t.syns
+        ),
+        Verdict::SilentDrop if exam.is_asked() => format!(
+            "None of {} to {asked} was answered: this host passes their SYNs on to another, and nothing comes back from it.",
+            count(decided, "attempt")
         ),
         Verdict::SilentDrop if exam.name.vantage == Vantage::Transit => format!(
             "None of {} to {asked} that passed here was answered: {}, and not one packet came back.",
@@ -117,14 +138,20 @@ pub(super) fn sentence(verdict: Verdict, exam: &Exam) -> String {
             count(decided, "attempt"),
             count(t.syns, "SYN")
         ),
+        Verdict::Slow if takes_long(exam) => format!(
+            "All {} answers from {asked} took longer than a client waits before it asks again, half of them {}{}.",
+            t.answered,
+            t.quantile(0.5).map(seconds).unwrap_or_default(),
+            if t.syn_repeats > 0 { "; what was asked again was answered, too, so nothing was lost" } else { "" }
+        ),
         Verdict::Slow => format!(
             "Half of the latest answers from {asked} took {}, before it was {}.",
             exam.sums.lately.quantile(0.5).map(seconds).unwrap_or_default(),
             exam.sums.before.quantile(0.5).map(seconds).unwrap_or_default()
         ),
         Verdict::Fine => format!(
-            "{} to {asked} were answered{}.",
-            of(t.answered, decided, "attempt"),
+            "{}{}.",
+            of_all(t.answered, "were answered"),
             t.quantile(0.5).map(|half| format!(", half within {}", seconds(half))).unwrap_or_default()
         ),
     }
@@ -152,9 +179,10 @@ fn rejected(exam: &Exam) -> String {
     let t = exam.judged();
     let by: Vec<String> = exam.reports.iter().map(told_by).collect();
     format!(
-        "{} to {} were rejected by ICMP: {}.",
+        "{} to {} {}: {}.",
         of(t.rejected(), t.decided(), "attempt"),
         asked(exam),
+        agree(t.rejected(), "were rejected by ICMP"),
         if by.is_empty() { "who said so is not known any more".to_owned() } else { by.join("; ") }
     )
 }
@@ -200,7 +228,17 @@ fn ttl_evidence(exam: &Exam) -> String {
 }
 
 fn of(count: u32, of: u32, what: &str) -> String {
-    if count == of && of > 1 { format!("All {of} {what}s") } else { format!("{count} of {of} {what}s") }
+    match (count, of) {
+        (1, 1) => format!("The only {what}"),
+        (2, 2) => format!("Both {what}s"),
+        _ if count == of => format!("All {of} {what}s"),
+        _ => format!("{count} of {of} {what}s"),
+    }
+}
+
+/// One of them is, several are.
+fn agree(count: u32, what: &str) -> String {
+    if count == 1 { what.replacen("were ", "was ", 1) } else { what.to_owned() }
 }
 
 fn count(count: u32, what: &str) -> String {
@@ -218,7 +256,10 @@ pub(super) fn overflows(verdict: Verdict, capture: &CaptureFacts) -> String {
             " No accept queue of this host overflowed meanwhile (ListenOverflows): look at its firewall.".to_owned()
         }
         (Verdict::HostSilent | Verdict::HostOverloaded, Some(overflows)) => {
-            format!(" Accept queues of this host overflowed {overflows} times meanwhile (ListenOverflows).")
+            format!(
+                " Accept queues of this host overflowed {overflows} times meanwhile (ListenOverflows; of which port, the \
+                 kernel does not say)."
+            )
         }
         _ => String::new(),
     }

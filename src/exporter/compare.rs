@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use super::diagnose::SOMETHING_IS_WRONG;
+use super::progress::Bar;
 use super::river::wants;
 use super::{log, tell_of_broken};
 use crate::capture::{Files, Filter, Progress, Source};
@@ -40,15 +41,20 @@ fn read(
     file: &str,
     ports: &[PortRange],
 ) -> anyhow::Result<Vec<(String, String)>> {
-    let mut files = Files::open(&[file.to_owned()], &Filter { expression: None, acks: false })?;
+    let names = [file.to_owned()];
+    let mut files = Files::open(&names, &Filter { expression: None, acks: false })?;
+    let mut bar = Bar::over(&names, files.meter());
     loop {
+        let mut read = 0;
         let progress = files.read(&mut |frame| {
+            read += 1;
             if let Ok(packet) = decode(&frame)
                 && wants(ports, &packet)
             {
                 comparison.meet(end, frame.at, &packet);
             }
         })?;
+        bar.advance(read);
         if let Progress::Ended(at) = progress {
             comparison.end(end, at);
             let broken = files.conditions().into_iter();

@@ -10,7 +10,7 @@ use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::books::{Books, Shared};
-use super::{log, pages, pump, tell_of_broken};
+use super::{Watched, log, pages, pump, tell_of_broken};
 use crate::cli::{Diagnose, Output, Watch};
 use crate::diagnosis::{Colours, Report, Span, text};
 
@@ -18,7 +18,7 @@ use crate::diagnosis::{Colours, Report, Span, text};
 pub(super) fn diagnose(task: &Diagnose) -> anyhow::Result<ExitCode> {
     log(task.log);
     let books = Books::open(&task.source, &task.counting, Span::Whole);
-    let mut pump = pump(&task.source, &task.counting, Arc::clone(&books))?;
+    let mut pump = pump(&task.source, &task.counting, Arc::clone(&books), Watched::Yes)?;
     let stop = Arc::new(AtomicBool::new(false));
     if let Watch::Interfaces(..) = task.source {
         stop_after(task.duration, Arc::clone(&stop))?;

@@ -6,6 +6,7 @@ mod compare;
 mod diagnose;
 mod netstat;
 mod pages;
+mod progress;
 mod pump;
 mod river;
 
@@ -25,6 +26,7 @@ use crate::http;
 use crate::labels::Locality;
 use addresses::Addresses;
 use books::{Books, Shared};
+use progress::Bar;
 use pump::Pump;
 use river::River;
 
@@ -47,7 +49,7 @@ fn serve(task: &Serve) -> anyhow::Result<()> {
     // What needs privilege is opened first, what listens to the world last.
     let live = matches!(task.source, Watch::Interfaces(..));
     let books = Books::open(&task.source, &task.counting, if live { Span::Recent } else { Span::Whole });
-    let pump = pump(&task.source, &task.counting, Arc::clone(&books))?;
+    let pump = pump(&task.source, &task.counting, Arc::clone(&books), Watched::No)?;
     let listeners = task.listen.iter().map(http::ListenAddress::bind).collect::<Result<Vec<_>, _>>()?;
     let ready = Arc::new(AtomicBool::new(live));
     let exposition = pages::exposition(&books, !task.disable_exporter_metrics)?;
@@ -128,14 +130,23 @@ fn list_interfaces() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whether somebody waits for files to be read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Watched {
+    Yes,
+    No,
+}
+
 /// Opens the source; with it comes how to tell what is local, now and later.
-fn pump(source: &Watch, counting: &Counting, books: Shared) -> Result<Pump, CaptureError> {
+fn pump(source: &Watch, counting: &Counting, books: Shared, watched: Watched) -> Result<Pump, CaptureError> {
     let filter = counting.filter.clone();
     match source {
         Watch::Files(files) => {
             let source = Files::open(files, &filter)?;
+            let bar = Bar::over(files, source.meter());
             let locality = Locality::of_file(counting.local.clone());
-            Ok(Pump::new(Box::new(source), River::new(counting, locality, None), books))
+            let pump = Pump::new(Box::new(source), River::new(counting, locality, None), books);
+            Ok(if watched == Watched::Yes { pump.with_bar(bar) } else { pump })
         }
         Watch::Interfaces(names, buffer_size) => {
             let source = Live::open(names, LiveOptions { buffer_size: *buffer_size, filter })?;

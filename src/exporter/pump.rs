@@ -8,6 +8,7 @@ use parking_lot::MutexGuard;
 
 use super::books::{Books, Shared};
 use super::netstat::Netstat;
+use super::progress::Bar;
 use super::river::River;
 use crate::capture::{CaptureError, Condition, Progress, Source};
 use crate::metrics::InterfaceCounts;
@@ -22,12 +23,14 @@ pub(super) struct Pump {
     last_round: Timestamp,
     /// None for capture files, which may be from another host.
     netstat: Option<Netstat>,
+    /// Where somebody watches.
+    bar: Option<Bar>,
 }
 
 impl Pump {
     pub(super) fn new(source: Box<dyn Source + Send>, river: River, books: Shared) -> Self {
         let start = Timestamp::default();
-        let mut pump = Self { source, river, books, now: start, last_round: start, netstat: None };
+        let mut pump = Self { source, river, books, now: start, last_round: start, netstat: None, bar: None };
         let interfaces = pump.source.conditions().into_iter().map(|condition| named(condition.name)).collect();
         pump.books.lock().ledger.own.interfaces = interfaces;
         pump.look_around();
@@ -37,6 +40,11 @@ impl Pump {
     /// This host is the one that is captured: what its kernel says counts.
     pub(super) fn with_netstat(self) -> Self {
         Self { netstat: Some(Netstat::default()), ..self }
+    }
+
+    /// Somebody waits for the end.
+    pub(super) fn with_bar(self, bar: Bar) -> Self {
+        Self { bar: Some(bar), ..self }
     }
 
     /// Reads until the source ends or `stop` is set. Says where files broke.
@@ -52,6 +60,7 @@ impl Pump {
                 self.look_around();
             }
         }
+        self.bar = None;
         let broken = self.source.conditions().into_iter();
         Ok(broken.filter_map(|condition| Some((condition.name, condition.broken?))).collect())
     }
@@ -61,14 +70,19 @@ impl Pump {
     fn read(&mut self) -> Result<Option<Timestamp>, CaptureError> {
         let (river, shared, now) = (&mut self.river, Arc::clone(&self.books), &mut self.now);
         let mut books: Option<MutexGuard<'_, Books>> = None;
+        let mut read = 0;
         let progress = self.source.read(&mut |frame| {
             *now = frame.at;
+            read += 1;
             river.take(books.get_or_insert_with(|| shared.lock()), &frame);
         });
         if let Some(mut books) = books {
             river.flow(&mut books);
             river.sum_up(&mut books);
             MutexGuard::unlock_fair(books);
+        }
+        if let Some(bar) = &mut self.bar {
+            bar.advance(read);
         }
         match progress? {
             Progress::Busy => Ok(None),

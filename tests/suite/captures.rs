@@ -13,6 +13,7 @@ use crate::lab::container_host::{self, ContainerHost};
 use crate::lab::pair::{self, Pair};
 use crate::lab::recording::Tapes;
 use crate::lab::road::{self, Family, Road};
+use crate::lab::weather::Weather;
 use crate::stories::{STORIES, Story};
 
 /// Not a test: the recorder. See `tests/captures/record.sh`.
@@ -24,6 +25,7 @@ fn record_the_golden_captures() {
     on_the_road(&laboratory, &mut tapes);
     on_the_container_host(&laboratory, &mut tapes);
     on_one_cable(&laboratory, &mut tapes);
+    in_bad_weather(&laboratory, &mut tapes);
     let wanted = env::var("STORIES").unwrap_or_default();
     for story in STORIES.iter().filter(|story| wanted.is_empty() || wanted.split(' ').any(|file| file == story.file)) {
         story.cut_from(&tapes.of(story.seen_from));
@@ -60,6 +62,17 @@ fn on_one_cable(laboratory: &Laboratory, tapes: &mut Tapes) {
     tapes.finish("ip6[53] = 16");
 }
 
+fn in_bad_weather(laboratory: &Laboratory, tapes: &mut Tapes) {
+    let weather = Weather::build(laboratory);
+    let Road { client, firewall, server, .. } = &weather.road;
+    for (host, interface) in [(client, "eth0"), (firewall, "any"), (server, "eth0")] {
+        tapes.start_as(host, interface, &format!("{} {interface}, bad weather", host.role()));
+    }
+    let _open = weather.happen();
+    let _last = client.inside(|| connects(road::marker(), 1, PATIENCE));
+    tapes.finish(&format!("tcp src port {MARKER}"));
+}
+
 impl Story {
     fn cut_from(&self, recording: &Path) {
         let cut = Command::new("tcpdump")
@@ -67,6 +80,7 @@ impl Story {
             .arg(recording)
             .arg("-w")
             .arg(captures().join(self.file).with_extension("pcap"))
+            .args(self.first.map(|packets| format!("-c{packets}")))
             .arg(self.filter())
             .output()
             .expect("tcpdump runs");
@@ -99,7 +113,7 @@ Addresses are from 10.0.0.0/8, 192.0.2.0/24 and 2001:db8::/32; packets are cut t
 `any` is LINUX_SLL2, `eth0` Ethernet.
 
 The road: client 10.77.1.2, 2001:db8:1::2; firewall 10.77.1.1 and 10.77.2.1, 2001:db8:1::1 and 2001:db8:2::1; server 10.77.2.2,
-2001:db8:2::2. The container host: 192.0.2.1 and 10.88.0.1, 2001:db8:9::1 and 2001:db8:88::1; containers 10.88.0.2 and
+2001:db8:2::2, in bad weather 10.77.2.3, too. The container host: 192.0.2.1 and 10.88.0.1, 2001:db8:9::1 and 2001:db8:88::1; containers 10.88.0.2 and
 10.88.0.3; outside 192.0.2.2. One cable: near 192.0.2.1, far 192.0.2.2. A client's SYNs are due at 0, 1, 2, 3, 4, 5, 6 s; it gives up at 8 s.
 
 | file | recorded on | attempts | what happens |

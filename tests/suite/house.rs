@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Outside crates that belong to one room (two where the door has to know the neighbour).
-const LODGERS: [(&str, &[&str]); 13] = [
+const LODGERS: [(&str, &[&str]); 14] = [
     ("pcap", &["capture"]),
     ("nix", &["capture"]),
     ("etherparse", &["decode"]),
@@ -19,6 +19,7 @@ const LODGERS: [(&str, &[&str]); 13] = [
     ("socket2", &["http"]),
     ("tokio", &["http", "exporter"]),
     ("clap", &["cli"]),
+    ("indicatif", &["exporter"]),
 ];
 
 #[test]

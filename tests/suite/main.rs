@@ -11,6 +11,7 @@
 
 mod accounting;
 mod agreement;
+mod browser;
 mod captures;
 mod compare;
 mod conversations;
@@ -30,8 +31,10 @@ mod oracle;
 mod packets;
 mod page;
 mod program;
+mod progress;
 mod random;
 mod readme;
+mod reports;
 mod rules;
 mod seeds;
 mod stories;

@@ -11,6 +11,10 @@ pub(crate) struct Story {
     family: Family,
     /// The servers' ports in it, by any name.
     ports: &'static [u16],
+    /// Of these packets, which; all if empty.
+    only: &'static str,
+    /// Of these, how many; all if none.
+    pub(crate) first: Option<u32>,
     /// How many attempts are in it.
     pub(crate) attempts: u32,
     /// What happens.
@@ -25,7 +29,18 @@ impl Story {
             V6 => ("ip6", "icmp6 and ip6[90:2]"),
         };
         let ports = self.ports.iter().map(|port| format!("tcp port {port} or ({icmp} = {port})")).collect::<Vec<_>>();
-        format!("{family} and ({})", ports.join(" or "))
+        let all = format!("{family} and ({})", ports.join(" or "));
+        if self.only.is_empty() { all } else { format!("{all} and ({})", self.only) }
+    }
+
+    /// Those of its packets that pass this, too.
+    const fn only(self, only: &'static str) -> Self {
+        Self { only, ..self }
+    }
+
+    /// So many of its packets.
+    const fn first(self, packets: u32) -> Self {
+        Self { first: Some(packets), ..self }
     }
 }
 
@@ -36,13 +51,18 @@ const fn story(
     attempts: u32,
     tells: &'static str,
 ) -> Story {
-    Story { file, seen_from, family, ports, attempts, tells }
+    Story { file, seen_from, family, ports, only: "", first: None, attempts, tells }
 }
 
 const ROAD: &[u16] = &[8001, 8002, 8003, 8004, 8005, 8006, 8007, 33306, 8009, 8010, 8011, 8012];
 
+const SCANNED: &[u16] = &[
+    8100, 8101, 8102, 8103, 8104, 8105, 8106, 8107, 8108, 8109, 8110, 8111, 8112, 8113, 8114, 8115, 8116, 8117, 8118,
+    8119, 8120, 8121, 8122, 8123, 8124,
+];
+
 #[rustfmt::skip]
-pub(crate) const STORIES: [Story; 43] = [
+pub(crate) const STORIES: [Story; 57] = [
     story(("demo", "client any"), V4, ROAD, 53,
           "every outcome at once, a port each, as a client sees it: 8001 open, 8002 closed, 8003 dropped on the path, 8004 dropped by \
            the server's input chain, 8005 prohibited, 8006 reset by the firewall, 8007 its SYN/ACKs lost, 33306 forwarded, 8009 and 8010 \
@@ -94,4 +114,20 @@ pub(crate) const STORIES: [Story; 43] = [
     story(("own-reject", "client any"), V4, &[8018], 2, "the client's own output chain rejects: no SYN ever, an ICMP 3/3 from the host to itself"),
     story(("ecn", "near eth0"), V4, &[80], 3, "`net.ipv4.tcp_ecn=1`: SYN with ECE and CWR, SYN/ACK with ECE"),
     story(("ecn-v6", "near eth0"), V6, &[80], 3, "the same over IPv6"),
+    story(("too-short", "client eth0"), V4, &[8003], 4, "the beginning of `path-drop-client`: all attempts still wait").first(4),
+    story(("one-way", "client eth0"), V4, ROAD, 49, "of the client's SYNs only what left: half a mirror port").only("src host 10.77.1.2 and tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn"),
+    story(("loss-client", "client eth0, bad weather"), V4, &[8020], 12, "every third SYN is lost on the way"),
+    story(("loss-server", "server eth0, bad weather"), V4, &[8020], 12, "the same at the server, which cannot know"),
+    story(("loss-back-client", "client eth0, bad weather"), V4, &[8021], 12, "every third SYN/ACK is lost on the way"),
+    story(("loss-back-server", "server eth0, bad weather"), V4, &[8021], 12, "the same at the server, which repeats SYN/ACKs"),
+    story(("ecn-drop", "client eth0, bad weather"), V4, &[8022], 6, "the firewall drops SYNs with ECE and CWR; those that follow have neither"),
+    story(("hurry-client", "client eth0, bad weather"), V4, &[8025], 5, "the first SYN/ACKs are lost, and the clients close their sockets after half a second: the second ones meet a RST"),
+    story(("hurry-server", "server eth0, bad weather"), V4, &[8025], 5, "the same at the server"),
+    story(("slow", "client eth0, bad weather"), V4, &[8026], 80, "forty handshakes, and after 8 s, over a link of 32 kbit/s, forty more").only("tcp[tcpflags] & tcp-syn != 0"),
+    story(("scan-client", "client eth0, bad weather"), V4, SCANNED, 25, "the client tries 25 closed ports"),
+    story(("scan-server", "server eth0, bad weather"), V4, SCANNED, 25, "the same at the server"),
+    story(("flood", "server eth0, bad weather"), V4, &[8024], 60, "SYNs from sixty made-up addresses"),
+    story(("forward-faults", "firewall any, bad weather"), V4, &[33302, 33303, 33304, 33307, 8002, 8003, 8004, 8007], 12,
+          "faults behind forwarded ports: 33302 closed at the server, 33303 dropped by the firewall, 33304 by the server, 33307 loses \
+           its replies at the firewall").only("host 10.77.1.1 or host 10.77.2.1"),
 ];

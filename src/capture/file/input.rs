@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::super::error::CaptureError;
 
@@ -18,10 +20,11 @@ pub(super) struct Input {
 }
 
 impl Input {
-    /// Opens a file by its name; `-` is standard input. What it is, it says by its first bytes.
-    pub(super) fn open(name: &str) -> Result<Self, CaptureError> {
+    /// Opens a file by its name; `-` is standard input. What it is, it says by its first bytes. The meter hears of all that
+    /// is read.
+    pub(super) fn open(name: &str, meter: &Meter) -> Result<Self, CaptureError> {
         let unreadable = |error: &io::Error| unreadable(name, &words(error));
-        let (mut source, is_pipe): (Box<dyn Read + Send>, bool) = if name == STANDARD_INPUT {
+        let (source, is_pipe): (Box<dyn Read + Send>, bool) = if name == STANDARD_INPUT {
             (Box::new(io::stdin()), true)
         } else {
             let file = File::open(name).map_err(|error| unreadable(&error))?;
@@ -31,6 +34,7 @@ impl Input {
             }
             (Box::new(file), !kind.is_file())
         };
+        let mut source = Metered { source, meter: meter.clone() };
         let mut magic = Vec::new();
         source.by_ref().take(MAGIC).read_to_end(&mut magic).map_err(|error| unreadable(&error))?;
         let source =
@@ -95,6 +99,30 @@ impl Input {
             }
         }
         Ok(())
+    }
+}
+
+/// How many bytes were read of all files, as they lie there: compressed ones are counted compressed.
+#[derive(Clone, Default, Debug)]
+pub struct Meter(Arc<AtomicU64>);
+
+impl Meter {
+    /// So many up to now.
+    pub fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+struct Metered<R> {
+    source: R,
+    meter: Meter,
+}
+
+impl<R: Read> Read for Metered<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(buffer)?;
+        self.meter.0.fetch_add(u64::try_from(read).unwrap_or(u64::MAX), Ordering::Relaxed);
+        Ok(read)
     }
 }
 

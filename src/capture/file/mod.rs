@@ -20,6 +20,7 @@ use super::filter::Filter;
 use super::{Condition, Progress, Source};
 use crate::frame::Frame;
 use crate::time::Timestamp;
+pub use input::Meter;
 use reader::Reader;
 
 /// One or more capture files (pcap and pcapng, as they are or compressed), merged by time.
@@ -27,6 +28,7 @@ pub struct Files {
     readers: Vec<Reader>,
     /// Those that have not ended: not before when their next packet was met.
     queue: BinaryHeap<Reverse<(Timestamp, usize)>>,
+    meter: Meter,
 }
 
 impl Files {
@@ -44,10 +46,11 @@ impl Files {
             raise_descriptor_limit();
         }
         let mut readers = Vec::with_capacity(files.len());
+        let meter = Meter::default();
         let mut complaint = None;
         let mut good = false;
         for (id, file) in (0_u16..).zip(files) {
-            let mut reader = Reader::new(file, id, filter);
+            let mut reader = Reader::new(file, id, filter, &meter);
             match reader.begin(among_many) {
                 Ok(()) => good = true,
                 Err(error @ (CaptureError::NoCapture { .. } | CaptureError::Link { .. })) => {
@@ -62,7 +65,12 @@ impl Files {
             return Err(error);
         }
         let queue = readers.iter().enumerate().map(|(nth, reader)| Reverse((reader.last, nth))).collect();
-        Ok(Self { readers, queue })
+        Ok(Self { readers, queue, meter })
+    }
+
+    /// Tells how much of them was read, while they are.
+    pub fn meter(&self) -> Meter {
+        self.meter.clone()
     }
 
     /// Reads on in the file whose turn it is, as long as it is. Says how many packets that were, and whether more of

@@ -4,7 +4,7 @@ use super::super::Condition;
 use super::super::error::CaptureError;
 use super::super::filter::Filter;
 use super::head::Broken;
-use super::input::STANDARD_INPUT;
+use super::input::{Meter, STANDARD_INPUT};
 use super::stream::Stream;
 use crate::frame::Frame;
 use crate::time::Timestamp;
@@ -14,6 +14,7 @@ pub(super) struct Reader {
     file: String,
     id: u16,
     filter: Filter,
+    meter: Meter,
     state: State,
     /// The time of the last packet that was read.
     pub(super) last: Timestamp,
@@ -29,9 +30,9 @@ enum State {
 
 impl Reader {
     /// The file has not been opened yet.
-    pub(super) fn new(file: &str, id: u16, filter: &Filter) -> Self {
-        let (file, filter) = (file.to_owned(), filter.clone());
-        Self { file, id, filter, state: State::Closed, last: Timestamp::default(), broken: None }
+    pub(super) fn new(file: &str, id: u16, filter: &Filter, meter: &Meter) -> Self {
+        let (file, filter, meter) = (file.to_owned(), filter.clone(), meter.clone());
+        Self { file, id, filter, meter, state: State::Closed, last: Timestamp::default(), broken: None }
     }
 
     /// Opens the file as far as its first packet, and closes it again where it can be opened anew: `among_many` files
@@ -41,7 +42,7 @@ impl Reader {
     ///
     /// The file cannot be opened; or its contents make no capture that is understood.
     pub(super) fn begin(&mut self, among_many: bool) -> Result<(), CaptureError> {
-        let mut stream = Box::new(Stream::open(&self.file, self.id, &self.filter)?);
+        let mut stream = Box::new(Stream::open(&self.file, self.id, &self.filter, &self.meter)?);
         let first = stream.head();
         let unknown = stream.unknown_link();
         let may_close = !stream.is_pipe();
@@ -71,7 +72,7 @@ impl Reader {
     /// When the next packet was met.
     pub(super) fn next(&mut self) -> Option<Timestamp> {
         if matches!(self.state, State::Closed) {
-            match Stream::open(&self.file, self.id, &self.filter) {
+            match Stream::open(&self.file, self.id, &self.filter, &self.meter) {
                 Ok(stream) => self.state = State::Open(Box::new(stream)),
                 Err(error) => self.complain(&error),
             }

@@ -6,7 +6,7 @@ use super::super::link::named;
 use super::blocks::Blocks;
 use super::classic::Classic;
 use super::head::{Broken, Described, Head};
-use super::input::{Input, unreadable, words};
+use super::input::{Input, Meter, unreadable, words};
 use crate::frame::{Frame, Link};
 
 /// An open file.
@@ -27,8 +27,8 @@ enum Format {
 
 impl Stream {
     /// Opens a file up to its first packet.
-    pub(super) fn open(file: &str, id: u16, filter: &Filter) -> Result<Self, CaptureError> {
-        let mut input = Input::open(file)?;
+    pub(super) fn open(file: &str, id: u16, filter: &Filter, meter: &Meter) -> Result<Self, CaptureError> {
+        let mut input = Input::open(file, meter)?;
         let no_capture = |reason: String| CaptureError::NoCapture { file: file.to_owned(), reason };
         let format = match Classic::open(&mut input, id) {
             Ok(Some(Ok((classic, described)))) => Ok(Some(Format::Classic(classic, described))),

@@ -47,7 +47,21 @@ function number(name, text) {
   return element("td", text, { class: "number", "data-name": name });
 }
 
-function row(set, at) {
+// The shares of the outcomes; the same stands in words and numbers beside it.
+function bar(counts) {
+  const shares = element("div", undefined, { class: "bar", "aria-hidden": "true" });
+  const late = Math.min(counts.late, counts.unanswered);
+  const parts = { answered: counts.answered, late: late, unanswered: counts.unanswered - late, refused: counts.refused, rejected: counts.unreachable + counts.prohibited };
+  for (const [outcome, count] of Object.entries(parts)) {
+    if (count === 0) continue;
+    const part = element("span", undefined, { class: outcome, title: outcome + ": " + count });
+    part.style.flexGrow = count;
+    shares.append(part);
+  }
+  return shares;
+}
+
+function row(set, at, before) {
   const rows = [element("tr", undefined, { class: "set level" + Number(set.severity), "data-verdict": set.verdict })];
   const heading = element("th", undefined, { scope: "row" });
   const shown = open.has(key(set));
@@ -59,11 +73,13 @@ function row(set, at) {
   heading.append(button);
   const decided = set.counts.answered + failed(set.counts);
   const latency = set.latency_seconds || {};
+  const who = element("td", set.vantage + ": " + ends(set));
+  who.append(bar(set.counts));
   const live = report.window_seconds !== null && set.attempts_per_second >= 0.05;
   const rate = live ? " (" + set.attempts_per_second.toFixed(1) + "/s)" : "";
   rows[0].append(
     heading,
-    element("td", set.vantage + ": " + ends(set)),
+    who,
     number("attempts", set.counts.attempts + rate),
     number("answered", share(set.counts.answered, decided)),
     number("failed", share(failed(set.counts), decided)),
@@ -72,7 +88,12 @@ function row(set, at) {
   );
   const says = element("tr", undefined, { class: "says" });
   const cell = element("td", undefined, { colspan: 7 });
-  if (set.wrong) cell.append(element("p", set.sentence + " (confidence: " + set.confidence + ")"));
+  // A scan or a flood is described once.
+  if (set.wrong && !(before && before.sentence === set.sentence)) {
+    const words = element("p", set.sentence + " ");
+    words.append(element("span", "(confidence: " + set.confidence + ")", { class: "sure" }));
+    cell.append(words);
+  }
   const more = element("div", undefined, { class: "more", id: "more" + at });
   more.hidden = !shown;
   if (shown) fill(more, set);
@@ -92,15 +113,17 @@ function fill(more, set) {
   if (set.next) more.append(element("h2", "Next: " + set.next.what), element("pre", set.next.command));
   if (set.last_attempts.length > 0) {
     more.append(element("h2", "The last attempts that failed or took long"));
-    for (const attempt of set.last_attempts) more.append(element("pre", trail(attempt)));
+    const trails = element("div", undefined, { class: "trails" });
+    for (const attempt of set.last_attempts) trails.append(element("pre", trail(attempt)));
+    more.append(trails);
   }
   more.append(element("h2", "To see the same packets"), element("pre", set.capture_command));
 }
 
 function trail(attempt) {
-  const lines = [time(attempt.began) + "  " + attempt.client + " → " + attempt.server + "  " + attempt.outcome];
+  const lines = [time(attempt.began) + "  " + attempt.outcome, attempt.client + " → " + attempt.server];
   for (const packet of attempt.packets) {
-    let line = "  " + packet.after_seconds.toFixed(3).padStart(8) + "  " + packet.what;
+    let line = packet.after_seconds.toFixed(3).padStart(7) + "  " + packet.what;
     if (packet.icmp) line += " " + packet.icmp + " from " + packet.by;
     if (packet.ttl !== undefined) line += "  ttl " + packet.ttl;
     lines.push(line);
@@ -124,7 +147,7 @@ function render() {
   const shown = report.sets.filter(wanted);
   const rows = [];
   shown.slice(0, 500).forEach((set, at) => {
-    const made = row(set, at);
+    const made = row(set, at, shown[at - 1]);
     made[0].dataset.key = key(set);
     rows.push(...made);
   });

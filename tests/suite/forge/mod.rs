@@ -8,5 +8,6 @@ mod story;
 
 pub(crate) use file::{Format, capture};
 pub(crate) use link::Link;
+pub(crate) use network::ip_packet;
 pub(crate) use packet::{ACK, Body, FIN, Packet, RST, SYN, TcpOption};
 pub(crate) use story::story;

@@ -14,6 +14,7 @@ pub(crate) mod road;
 #[allow(dead_code, reason = "the benchmark uses all of it")]
 #[path = "../../../benches/whole/sender.rs"]
 pub(crate) mod sender;
+pub(crate) mod weather;
 
 use std::env;
 use std::io::{self, Write};
@@ -49,7 +50,8 @@ impl Laboratory {
     }
 }
 
-fn signal(child: &Child, signal: Signal) {
+/// Sends a signal to a program of ours that runs.
+pub(crate) fn signal(child: &Child, signal: Signal) {
     let pid = i32::try_from(child.id()).expect("a process number");
     kill(Pid::from_raw(pid), signal).expect("it runs");
 }

@@ -60,6 +60,11 @@ impl Namespace {
         run(Command::new("ip").args(["-netns", &self.name, "-batch", "-"]), lines);
     }
 
+    /// A line for `tc -batch`: how an interface sends.
+    pub(crate) fn tc(&self, lines: &str) {
+        run(self.command("tc").args(["-batch", "-"]), lines);
+    }
+
     /// A ruleset, or a change to it, for `nft`.
     pub(crate) fn nft(&self, rules: &str) {
         run(self.command("nft").args(["-f", "-"]), rules);

@@ -36,9 +36,13 @@ impl Tapes {
 
     /// Starts one.
     pub(crate) fn start(&mut self, host: &Namespace, interface: &str) {
-        let name = format!("{} {interface}", host.role());
-        let recording = Recording::start(host, interface, &self.of(&name));
-        self.running.push((name, recording));
+        self.start_as(host, interface, &format!("{} {interface}", host.role()));
+    }
+
+    /// Starts one under a name of its own.
+    pub(crate) fn start_as(&mut self, host: &Namespace, interface: &str, name: &str) {
+        let recording = Recording::start(host, interface, &self.of(name));
+        self.running.push((name.to_owned(), recording));
     }
 
     /// Ends them all, each when it holds a packet that passes the filter.

@@ -5,6 +5,8 @@ mod container_host;
 mod flood;
 mod life;
 mod road;
+mod verdicts;
+mod weather;
 
 use std::path::Path;
 

@@ -1,8 +1,9 @@
 //! Client, firewall, server: every outcome there is, in one run, for IPv4 and IPv6.
 
 use super::View;
+use super::verdicts::{assert_are, compared, live, of_paths, of_sets, of_the_road, recorded, sentence};
 use crate::lab::Laboratory;
-use crate::lab::cases::{CASES, Case, Target, answered, happen_all};
+use crate::lab::cases::{CASES, Case, FULL_QUEUE, Target, answered, happen_all};
 use crate::lab::connect::{MARKER, PATIENCE, connects, told};
 use crate::lab::expect::Expectation;
 use crate::lab::recording::Tapes;
@@ -43,6 +44,28 @@ fn every_outcome_is_counted_exactly_on_every_host() {
     for (tape, view) in &views {
         view.assert_right(&tapes.of(tape), &aside);
     }
+    assert_said(&views, &tapes);
+}
+
+/// The same in words, on each host that sees everything, live and of its recording, and from both ends.
+fn assert_said(views: &[(&str, View<'_>)], tapes: &Tapes) {
+    for (tape, view) in views.iter().filter(|(tape, view)| tape.ends_with("any") && view.options.is_empty()) {
+        let place = tape.split(' ').next().unwrap_or_default();
+        let expected = of_the_road(place);
+        let report = live(&view.exporter);
+        assert_are(&view.about, &report, &of_sets(&report), &expected);
+        if place == "server" {
+            let words = sentence(&report, FULL_QUEUE);
+            assert!(
+                words.contains(" Accept queues of this host overflowed ") && words.contains("ListenOverflows"),
+                "{words}"
+            );
+        }
+        let report = recorded(&tapes.of(tape), view.own);
+        assert_are(tape, &report, &of_sets(&report), &expected);
+    }
+    let report = compared(&tapes.of("client eth0"), &tapes.of("server eth0"));
+    assert_are("both ends", &report, &of_paths(&report), &of_the_road("both"));
 }
 
 fn at_the_client(wanted: impl Fn(&Case) -> bool) -> Vec<Expectation> {
