@@ -173,7 +173,7 @@ def start(folder, options):
     return subprocess.Popen(
         ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder}/data", "--log.level=warn",
          f"--web.listen-address=127.0.0.1:{options.port}", "--query.timeout=2m"],
-        stdout=log, stderr=log, env={"GOGC": "50"} | os.environ, preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
+        stdout=log, stderr=log, preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
 
 
 def report(options):
