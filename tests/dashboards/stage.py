@@ -327,8 +327,9 @@ class Stage:
         loop.remove_reader(down)
         down.close()
         loop.remove_reader(stuck)
-        # A machine is taken away: its clients do not know yet.
-        self.start(self.connects("web-1", NOBODY, 8500, 1.0, 1, 4))
+        # A machine is taken away: its clients do not know yet. Seldom: for a route that is not there Linux sends one ICMP error a
+        # second to each source (after five at once, whatever icmp_ratelimit says), and the rest would be unanswered.
+        self.start(self.connects("web-1", NOBODY, 8500, 0.3, 1, 4))
         # A new client of a server, which the router does not know of.
         self.start(self.connects("web-2", HOSTS["db-2"][0], 5432, 1.0, 1, 4))
         # A flood from addresses that do not exist, to a port that the host drops.
