@@ -10,12 +10,12 @@ const CASES: [(&str, &[&str], Must); 6] = [
     ("just below its threshold", &["just below", "in time", "one missed scrape"], Must::BeSilent),
     ("on low volume", &["low volume", "minimum volume"], Must::BeSilent),
     ("over a counter reset", &["counter reset"], Must::Say),
+    ("a series never seen before", &["never seen before", "first time", "never came up", "that starts on"], Must::Say),
     (
-        "a series never seen before",
-        &["never seen before", "first time", "never came up", "that starts on"],
+        "over an exporter's restart",
+        &["exporter restart", "exporter that restarts", "s exporter is no", "s exporter:"],
         Must::Say,
     ),
-    ("over an exporter's restart", &["exporter restart", "exporter that restarts", "s exporter is no", "s exporter:"], Must::Say),
 ];
 
 /// Alerts on what does not count, and has no volume.
@@ -48,7 +48,10 @@ fn every_alert_is_tested_in_every_case() {
         for (case, words, must) in &CASES {
             let cannot = CANNOT.iter().any(|(who, what, _)| (who, what) == (&name, case));
             if is_tested(&tests, name, words, must) == cannot {
-                missing.push(format!("tests/rules/{name}.yml, {case}: {}", if cannot { "it can, after all" } else { "missing" }));
+                missing.push(format!(
+                    "tests/rules/{name}.yml, {case}: {}",
+                    if cannot { "it can, after all" } else { "missing" }
+                ));
             }
         }
         if alert.expr.contains(":usual_") {
