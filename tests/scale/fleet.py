@@ -89,7 +89,7 @@ class Fleet:
         self.pages = {}
 
     async def answer(self, reader, writer):
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 page = self.page(int(head.split(b"/", 2)[1])).encode()
