@@ -19,7 +19,7 @@ pub(super) struct Index {
 }
 
 /// What two ends hash to. Ends with the same tag are mostly the same.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub(super) struct Tag(u32);
 
 impl Default for Index {
