@@ -32,13 +32,13 @@ pub(super) enum Marks {
     Nothing,
 }
 
-impl Default for Recent {
-    fn default() -> Self {
-        Self { buckets: vec![[Sighting::default(); WAYS]; BUCKETS], hasher: RandomState::default() }
-    }
-}
-
 impl Recent {
+    /// Where few attempts are known at once, few of their segments are recent.
+    pub(super) fn beside(max_attempts: usize) -> Self {
+        let buckets = max_attempts.clamp(LEAST_BUCKETS, BUCKETS);
+        Self { buckets: vec![[Sighting::default(); WAYS]; buckets], hasher: RandomState::default() }
+    }
+
     /// Whether the packet with this print is a copy of one that was counted. If not, it is remembered as counted.
     ///
     /// The same print through another interface or in the other direction is the same packet on its way. Through the
@@ -48,7 +48,7 @@ impl Recent {
         let hash = self.hasher.hash_one(print);
         let tag = (hash >> 32) as u32 | 1;
         let via = PackedVia::new(via, false);
-        let place = usize::try_from(hash % BUCKETS as u64).unwrap_or(0);
+        let place = usize::try_from(hash % self.buckets.len() as u64).unwrap_or(0);
         let Some(bucket) = self.buckets.get_mut(place) else { return false };
         let known = bucket.iter_mut().find(|sighting| sighting.tag == tag);
         if let Some(known) = &known {
@@ -77,4 +77,5 @@ impl Recent {
 }
 
 const BUCKETS: usize = 4096;
+const LEAST_BUCKETS: usize = 64;
 const WAYS: usize = 4;
