@@ -39,6 +39,8 @@ pub(crate) enum Way {
 pub(crate) enum Packet {
     Segment(Segment),
     IcmpError(IcmpError),
+    /// What may hide one, and by which reason it is passed over.
+    PassedOver(&'static str),
     /// Neither; it still tells the time.
     Other,
 }
@@ -98,10 +100,30 @@ pub(crate) struct Quote {
 }
 
 /// Layers below IP that the program promises to look through.
-const LINKS: [&str; 9] = ["eth", "ethertype", "vlan", "ieee8021ad", "pppoes", "ppp", "sll", "null", "raw"];
+const LINKS: [&str; 19] = [
+    "eth",
+    "ethertype",
+    "vlan",
+    "ieee8021ad",
+    "pppoes",
+    "ppp",
+    "sll",
+    "null",
+    "raw",
+    "mpls",
+    "llc",
+    "chdlc",
+    "radiotap",
+    "wlan_radio",
+    "wlan",
+    "ppi",
+    "pktap",
+    "pflog",
+    "nflog",
+];
 
 /// Extension headers that belong to IPv6 itself.
-const EXTENSIONS: [&str; 4] = ["ipv6.hopopts", "ipv6.dstopts", "ipv6.routing", "ipv6.fraghdr"];
+const EXTENSIONS: [&str; 5] = ["ipv6.hopopts", "ipv6.dstopts", "ipv6.routing", "ipv6.fraghdr", "ah"];
 
 /// ARPHRD_LOOPBACK, in cooked headers.
 const LOOPBACK_HARDWARE: u32 = 772;
@@ -112,7 +134,8 @@ const OUTGOING: u32 = 4;
 impl Fact {
     pub(crate) fn from_row(row: &Row) -> Self {
         let at = row.first("frame.time_epoch").and_then(nanoseconds).expect("every frame has a time");
-        let packet = packet(row).unwrap_or(Packet::Other);
+        let hidden = || super::passed_over::reason(row).map(Packet::PassedOver);
+        let packet = packet(row).or_else(hidden).unwrap_or(Packet::Other);
         Self { at, via: Via::from_row(row), packet }
     }
 }
@@ -133,9 +156,14 @@ impl Via {
     }
 }
 
-fn packet(row: &Row) -> Option<Packet> {
+/// The layers from IP on, without the headers that extend it.
+pub(super) fn layers(row: &Row) -> Option<impl Iterator<Item = &str>> {
     let layers = row.first("frame.protocols")?.split(':').skip_while(|layer| LINKS.contains(layer));
-    let mut layers = layers.filter(|layer| !EXTENSIONS.contains(layer));
+    Some(layers.filter(|layer| !EXTENSIONS.contains(layer)))
+}
+
+fn packet(row: &Row) -> Option<Packet> {
+    let mut layers = layers(row)?;
     let version = layers.next()?;
     match (version, layers.next()?) {
         ("ip" | "ipv6", "tcp") => segment(row, version).map(Packet::Segment),
