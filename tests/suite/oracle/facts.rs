@@ -100,7 +100,7 @@ pub(crate) struct Quote {
 }
 
 /// Layers below IP that the program promises to look through.
-const LINKS: [&str; 19] = [
+const LINKS: [&str; 41] = [
     "eth",
     "ethertype",
     "vlan",
@@ -120,6 +120,28 @@ const LINKS: [&str; 19] = [
     "pktap",
     "pflog",
     "nflog",
+    "ieee8021ah",
+    "vntag",
+    "hsr",
+    "cmd",
+    "macsec",
+    "cfp",
+    "trill",
+    "nsh",
+    "fr",
+    "fddi",
+    "tr",
+    "ipfc",
+    "enc",
+    "erf",
+    "ipoib",
+    "ap1394",
+    "atm",
+    "arcnet",
+    "clip",
+    "juniper",
+    "symantec",
+    "pcap_pktdata",
 ];
 
 /// Extension headers that belong to IPv6 itself.
@@ -173,9 +195,12 @@ fn packet(row: &Row) -> Option<Packet> {
     }
 }
 
-/// A segment whose header is there to its last field; options and data may be cut off.
+/// A segment whose header is there as far as tshark needs it to tell the flags. What the packet itself leaves no room
+/// for (and not the capture) is none: then tshark misses what it was told of, and says of no data how long it is.
 fn segment(row: &Row, version: &str) -> Option<Segment> {
-    row.first("tcp.urgent_pointer")?;
+    if row.first("tcp.urgent_pointer").is_none() && row.first("tcp.len").is_none() {
+        return None;
+    }
     Some(Segment {
         from: SocketAddr::new(address(row, version, "src", 0)?, row.number("tcp.srcport")?),
         to: SocketAddr::new(address(row, version, "dst", 0)?, row.number("tcp.dstport")?),
