@@ -8,6 +8,7 @@ mod netstat;
 mod pages;
 mod pump;
 mod river;
+mod sides;
 
 use std::io::Write;
 use std::process::ExitCode;
