@@ -56,7 +56,7 @@ impl Sides {
         let (now, before) = (&mut self.now, &self.before);
         match event {
             Event::Syn(_, SynKind::Retransmission) if before.watches(set) || now.watches(set) => {
-                more(&mut now.repeated)
+                more(&mut now.repeated);
             }
             Event::Failed(_, Reason::Unanswered) if before.watches(set) || now.watches(set) => {
                 set.into_iter().for_each(|set| more(now.unanswered.entry(set.number()).or_default()));
