@@ -154,8 +154,9 @@ const LOOPBACK_HARDWARE: u32 = 772;
 const OUTGOING: u32 = 4;
 
 impl Fact {
-    pub(crate) fn from_row(row: &Row) -> Self {
-        let at = row.first("frame.time_epoch").and_then(nanoseconds).expect("every frame has a time");
+    /// A frame without a time (of a simple packet block) has that of the one before it.
+    pub(crate) fn from_row(row: &Row, before: u64) -> Self {
+        let at = row.first("frame.time_epoch").map_or(before, |text| nanoseconds(text).expect("time is a number"));
         let hidden = || super::passed_over::reason(row).map(Packet::PassedOver);
         let packet = packet(row).or_else(hidden).unwrap_or(Packet::Other);
         Self { at, via: Via::from_row(row), packet }
@@ -238,8 +239,9 @@ fn address(row: &Row, version: &str, end: &str, number: usize) -> Option<IpAddr>
     Some(address.to_canonical())
 }
 
-/// Decimal seconds, to the nanosecond.
+/// Decimal seconds, to the nanosecond. tshark writes a fraction of more than a second as it stands in the file.
 fn nanoseconds(text: &str) -> Option<u64> {
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
-    format!("{seconds}{fraction:0<9}").parse().ok()
+    let (seconds, fraction): (u64, u64) = (seconds.parse().ok()?, format!("{fraction:0<9}").parse().ok()?);
+    Some(seconds * 1_000_000_000 + fraction)
 }

@@ -34,8 +34,11 @@ pub(crate) fn facts(file: &Path) -> Vec<Fact> {
 
 /// The same of a file that may be no capture.
 pub(crate) fn facts_of_any(file: &Path) -> Result<Vec<Fact>, String> {
-    let mut facts = Vec::new();
-    tshark::read(file, |row| facts.push(Fact::from_row(row)))?;
+    let mut facts: Vec<Fact> = Vec::new();
+    tshark::read(file, |row| {
+        let before = facts.last().map_or(0, |fact| fact.at);
+        facts.push(Fact::from_row(row, before));
+    })?;
     Ok(facts)
 }
 
