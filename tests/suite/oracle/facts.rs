@@ -100,7 +100,7 @@ pub(crate) struct Quote {
 }
 
 /// Layers below IP that the program promises to look through.
-const LINKS: [&str; 41] = [
+const LINKS: [&str; 45] = [
     "eth",
     "ethertype",
     "vlan",
@@ -142,6 +142,10 @@ const LINKS: [&str; 41] = [
     "juniper",
     "symantec",
     "pcap_pktdata",
+    "osi",
+    "wlancap",
+    "prism",
+    "mp",
 ];
 
 /// Extension headers that belong to IPv6 itself.

@@ -19,9 +19,7 @@ fn tunnel(row: &Row, carried: &str) -> Option<&'static str> {
         "ip" => Some("ipip"),
         "ipv6" => Some("6in4"),
         "etherip" => Some("etherip"),
-        "mpls" => Some("mpls"),
         "l2tp" => Some("l2tp"),
-        "esp" => Some("encrypted"),
         "udp" => match row.number::<u16>("udp.dstport")? {
             1701 => Some("l2tp"),
             2152 => Some("gtp"),
