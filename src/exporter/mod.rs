@@ -9,6 +9,7 @@ mod pages;
 mod progress;
 mod pump;
 mod river;
+mod sides;
 
 use std::io::Write;
 use std::process::ExitCode;

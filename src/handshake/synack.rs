@@ -25,7 +25,10 @@ impl Tracker {
             None if matches.iter().any(|known| self.awaits(known)) => {
                 self.events.push_back(Event::Unacceptable(Kind::SynAck));
             }
-            None => self.events.push_back(Event::Unmatched(Kind::SynAck)),
+            None => {
+                self.early.note(at, synack);
+                self.events.push_back(Event::Unmatched(Kind::SynAck));
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use arrayvec::ArrayVec;
 
 use super::attempt::{Attempt, Name};
+use super::early::Early;
 use super::event::{AttemptId, Event, Kind, Owner, Reason};
 use super::inside::Inside;
 use super::recent::{Marks, Recent};
@@ -25,6 +26,7 @@ pub struct Tracker {
     pub(super) store: Store,
     pub(super) inside: Inside,
     pub(super) recent: Recent,
+    pub(super) early: Early,
     pub(super) events: VecDeque<Event>,
     incoming: Option<Incoming>,
     tidy_at_most: usize,
@@ -61,8 +63,9 @@ impl Tracker {
             limits,
             timeline: Timeline::default(),
             store: Store::new(limits.max_attempts),
-            inside: Inside::default(),
-            recent: Recent::default(),
+            inside: Inside::beside(limits.max_attempts),
+            recent: Recent::beside(limits.max_attempts),
+            early: Early::default(),
             events: VecDeque::new(),
             incoming: None,
             tidy_at_most: TIDY_WITH_A_PACKET,
@@ -136,8 +139,13 @@ impl Tracker {
             attempt.mark_regular();
         }
         for event in &mut self.events {
-            if let Event::Syn(of, _) | Event::IcmpError(of, ..) | Event::Failed(of, _) = event {
-                *of = owner;
+            match event {
+                Event::Syn(of, _)
+                | Event::SynAck(of, _)
+                | Event::Answered(of, _)
+                | Event::IcmpError(of, ..)
+                | Event::Failed(of, _) => *of = owner,
+                _ => {}
             }
         }
     }

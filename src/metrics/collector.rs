@@ -172,6 +172,10 @@ fn of_exporter(own: &Own, about: &About) -> Vec<MetricFamily> {
     for (count, reason) in own.undecodable.iter().zip(Undecodable::ALL) {
         undecodable.push([reason.as_str()], *count as f64);
     }
+    let mut one_sided = Family::of(&table::ONE_SIDED);
+    for (missing, is) in [("answers", own.one_sided.answers_missing), ("syns", own.one_sided.syns_missing)] {
+        one_sided.push([missing], f64::from(u8::from(is)));
+    }
     let (v4, v6) = (about.peer_prefix_v4.to_string(), about.peer_prefix_v6.to_string());
     let config = [about.ports.as_str(), &about.filter, &v4, &v6, &about.peer_groups];
     vec![
@@ -188,5 +192,6 @@ fn of_exporter(own: &Own, about: &About) -> Vec<MetricFamily> {
         single(&table::SETS_LIMIT, own.sets_limit as f64),
         single(&table::SETS_FOLDED, own.folded as f64),
         single(&table::CLOCK_STEPS, own.clock_steps as f64),
+        one_sided.done(),
     ]
 }

@@ -17,6 +17,6 @@ mod tests;
 pub use collector::{Exposition, Failure};
 pub use histogram::Bounds;
 pub use ledger::Ledger;
-pub use own::{About, InterfaceCounts, Own};
+pub use own::{About, InterfaceCounts, OneSided, Own};
 pub use set::{SetCounts, SetEvent};
 pub use table::{Metric, Row, rows};

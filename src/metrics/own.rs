@@ -44,10 +44,21 @@ pub struct Own {
     pub folded: u64,
     /// Steps of the clock.
     pub clock_steps: u64,
+    /// Whether one direction only is seen.
+    pub one_sided: OneSided,
     pub(super) undecodable: [u64; Undecodable::ALL.len()],
     pub(super) duplicates: [u64; KINDS.len()],
     pub(super) unmatched: [u64; KINDS.len()],
     pub(super) unacceptable: [u64; KINDS.len()],
+}
+
+/// Whether the capture seems to see one direction only, and which one it misses.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct OneSided {
+    /// It sees SYNs, and nothing back.
+    pub answers_missing: bool,
+    /// It sees SYN/ACKs, and not what they answer.
+    pub syns_missing: bool,
 }
 
 /// The capture on one interface, or of one file.

@@ -124,6 +124,8 @@ table! {
         "Attempts counted under peer=\"other\" because there was no room for a set of their own.";
     CLOCK_STEPS = Counter "tcp_handshake_exporter_clock_steps_total" []
         "How often packet time stepped back by a second or more.";
+    ONE_SIDED = Gauge "tcp_handshake_exporter_one_sided" ["missing"]
+        "Whether the capture seems to see one direction only: 1 where what is missing never came.";
     PROCESS_CPU = Counter "process_cpu_seconds_total" []
         "Total user and system CPU time spent in seconds.";
     PROCESS_RESIDENT = Gauge "process_resident_memory_bytes" []
