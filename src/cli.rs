@@ -80,6 +80,8 @@ pub struct Counting {
     pub peers: Peers,
     /// Bounds of the latency buckets.
     pub bounds: Bounds,
+    /// Whether native histograms are kept beside these.
+    pub native_histograms: bool,
     /// The peer groups as given, for the record.
     pub peer_groups: String,
     /// The prefix lengths as given, for the record.
@@ -231,6 +233,9 @@ struct CountingFlags {
     /// Upper bounds of the latency buckets in seconds, comma-separated; empty for sum and count only
     #[arg(long = "metrics.latency-buckets", env = "TCP_HANDSHAKE_EXPORTER_METRICS_LATENCY_BUCKETS", value_name = "LIST", value_parser = bounds)]
     latency_buckets: Option<Bounds>,
+    /// Keep native histograms, too: shown to who asks for protobuf, as Prometheus does where they are enabled
+    #[arg(long = "metrics.native-histograms", env = "TCP_HANDSHAKE_EXPORTER_METRICS_NATIVE_HISTOGRAMS")]
+    native_histograms: bool,
 }
 
 #[derive(Args)]
@@ -320,6 +325,7 @@ impl From<CountingFlags> for Counting {
             idle_timeout: flags.idle_timeout,
             peers: Peers::new(flags.peer_group, flags.peer_prefix_v4, flags.peer_prefix_v6),
             bounds: flags.latency_buckets.unwrap_or_default(),
+            native_histograms: flags.native_histograms,
             peer_groups,
             peer_prefixes: (flags.peer_prefix_v4, flags.peer_prefix_v6),
         }

@@ -50,7 +50,7 @@ fn serve(task: &Serve) -> anyhow::Result<()> {
     let pump = pump(&task.source, &task.counting, Arc::clone(&books))?;
     let listeners = task.listen.iter().map(http::ListenAddress::bind).collect::<Result<Vec<_>, _>>()?;
     let ready = Arc::new(AtomicBool::new(live));
-    let exposition = pages::exposition(&books, !task.disable_exporter_metrics)?;
+    let exposition = pages::exposition(&books, !task.disable_exporter_metrics);
     let routes = pages::routes(task, &books, exposition, Arc::clone(&ready))?;
     for listener in &listeners {
         let address = listener.local_addr()?;

@@ -20,6 +20,7 @@ use tracing::debug;
 use super::page::Page;
 use super::routes::{Route, Routes};
 use super::seats::Seat;
+use super::shared::SharedPage;
 
 /// Answers one client's requests until it leaves, overstays, or, once `running` is closed, has its running request
 /// answered.
@@ -64,13 +65,21 @@ async fn respond(
             seat.work();
             page.fresh().await
         }
-        Route::Page(page) => match seat.begin() {
-            Ok(()) => page.fresh().await,
-            Err(max) => Page::too_many_requests(max),
+        Route::Page(page) => fresh(seat, &page).await,
+        Route::Forms(forms) => match forms.choose(request.headers()) {
+            Some(page) => fresh(seat, page).await,
+            None => Page::broken(),
         },
     };
     seat.answer();
     Ok(page.answer(request.method()))
+}
+
+async fn fresh(seat: &Seat, page: &Arc<SharedPage>) -> Page {
+    match seat.begin() {
+        Ok(()) => page.fresh().await,
+        Err(max) => Page::too_many_requests(max),
+    }
 }
 
 /// A stream that tells its seat what goes on.

@@ -3,8 +3,10 @@
 mod address;
 mod connection;
 mod doors;
+mod forms;
 mod limits;
 mod page;
+mod ranges;
 mod routes;
 mod seats;
 mod server;
@@ -12,6 +14,7 @@ mod shared;
 
 pub use address::{AddressError, BindError, ListenAddress};
 pub use doors::ServeError;
+pub use forms::WritePage;
 pub use hyper::StatusCode;
 pub use limits::Limits;
 pub use page::Page;

@@ -3,6 +3,7 @@
 mod address;
 mod clients;
 mod crowds;
+mod forms;
 mod routes;
 mod shared;
 mod stop;
