@@ -38,6 +38,7 @@ mod seeds;
 mod serving;
 mod stories;
 mod traffic;
+mod web;
 mod wire;
 mod witness;
 mod words;

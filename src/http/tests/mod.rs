@@ -3,10 +3,14 @@
 mod address;
 mod clients;
 mod crowds;
+mod documents;
 mod forms;
 mod routes;
+mod configured;
 mod shared;
 mod stop;
+mod tls;
+mod users;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -32,12 +36,16 @@ impl Served {
     }
 
     fn start_on(on: &[&str], routes: Routes, limits: Limits) -> (Self, Vec<SocketAddr>) {
+        Self::start_guarded(on, routes, limits, Guard::open_door())
+    }
+
+    fn start_guarded(on: &[&str], routes: Routes, limits: Limits, guard: Guard) -> (Self, Vec<SocketAddr>) {
         let listeners: Vec<_> = on.iter().map(|on| on.parse::<ListenAddress>().unwrap().bind().unwrap()).collect();
         let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
         let (stop, stopped) = oneshot::channel();
         let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let thread = thread::spawn(move || {
-            runtime.block_on(serve(listeners, routes, limits, async { drop(stopped.await) })).unwrap();
+            runtime.block_on(serve(listeners, routes, limits, guard, async { drop(stopped.await) })).unwrap();
             runtime.shutdown_background();
         });
         (Self { address: addresses[0], stop: Some(stop), thread: Some(thread) }, addresses)
