@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::io::{self, IoSlice};
-use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -35,7 +34,6 @@ pub(super) struct Offer {
 /// answered.
 pub(super) async fn attend(stream: TcpStream, seat: Seat, offer: Arc<Offer>, mut running: watch::Receiver<()>) {
     let seat = Arc::new(seat);
-    let Ok(from) = stream.peer_addr().map(|address| address.ip()) else { return };
     let mut overstayed = pin!(seat.overstayed());
     let stream = tokio::select! {
         biased;
@@ -44,7 +42,7 @@ pub(super) async fn attend(stream: TcpStream, seat: Seat, offer: Arc<Offer>, mut
         _ = running.changed() => None,
     };
     let Some(stream) = stream else { return };
-    let service = service_fn(|request| respond(request, &offer, from, &seat));
+    let service = service_fn(|request| respond(request, &offer, &seat));
     let io = TokioIo::new(Watched { stream, seat: Arc::clone(&seat) });
     let mut connection = pin!(protocol().serve_connection(io, service));
     let mut stopping = false;
@@ -74,10 +72,9 @@ fn protocol() -> http1::Builder {
 async fn respond(
     request: hyper::Request<Incoming>,
     offer: &Offer,
-    from: IpAddr,
     seat: &Seat,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    let (extra, refusal) = offer.guard.admit(request.headers(), from).await;
+    let (extra, refusal) = offer.guard.admit(request.headers(), seat.from()).await;
     let page = match refusal {
         Some(refusal) => refusal,
         None => find(&request, &offer.routes, seat).await,

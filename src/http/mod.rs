@@ -8,6 +8,7 @@ mod forms;
 mod greeting;
 mod guard;
 mod limits;
+mod origin;
 mod page;
 mod ranges;
 mod routes;

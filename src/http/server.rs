@@ -80,7 +80,8 @@ impl House {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "an HTTP client left before it came");
         }
-        match self.seats.take() {
+        let Ok(from) = stream.peer_addr() else { return debug!("an HTTP client left before it came") };
+        match self.seats.take(from.ip().into()) {
             Some(seat) => {
                 self.connections.spawn(attend(stream, seat, Arc::clone(&self.offer), self.running.subscribe()));
             }

@@ -21,6 +21,7 @@ mod files;
 mod filtering;
 mod forge;
 mod golden;
+mod hostile;
 mod house;
 mod ingest;
 mod judgement;

@@ -14,7 +14,7 @@ use crate::program::{file, has_tool, program, run, said};
 use crate::serving::get;
 
 /// A folder with a self-signed certificate for `localhost`, and a configuration.
-fn folder(yaml: &str) -> (tempfile::TempDir, PathBuf) {
+pub(crate) fn folder(yaml: &str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
@@ -47,7 +47,7 @@ impl Drop for Running {
     }
 }
 
-const TLS: &str = "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n";
+pub(crate) const TLS: &str = "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n";
 
 #[test]
 fn curl_gets_the_metrics_over_tls_with_a_password() {

@@ -11,7 +11,6 @@ mod tls;
 mod turns;
 mod users;
 
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,6 +18,7 @@ use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use rustls::ServerConfig;
 use tokio::time::Instant;
 
+use super::origin::Origin;
 use super::page::Page;
 pub use fault::ConfigError;
 use rate::Bucket;
@@ -74,7 +74,7 @@ impl Guard {
 
     /// Lets a request in, or says with which page to answer it instead; and what to add to its answer. Waits while
     /// passwords of others are checked.
-    pub(super) async fn admit(&self, headers: &HeaderMap, from: IpAddr) -> (Extra, Option<Page>) {
+    pub(super) async fn admit(&self, headers: &HeaderMap, from: Origin) -> (Extra, Option<Page>) {
         let rules = match self.rules() {
             None => return (Extra::new(), None),
             Some(Err(())) => return (Extra::new(), Some(Page::misconfigured())),

@@ -1,10 +1,11 @@
 //! One at a time, and each client address in its turn: whoever asks often waits behind himself.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
+
+use super::super::origin::Origin;
 
 /// A line for something that one at a time may do. It holds no more than there are connections: who leaves is passed
 /// over.
@@ -17,7 +18,7 @@ pub(super) struct Turns {
 struct Line {
     taken: bool,
     /// Those who wait, by where they come from; whoever had a turn goes to the end.
-    groups: VecDeque<(IpAddr, VecDeque<oneshot::Sender<Turn>>)>,
+    groups: VecDeque<(Origin, VecDeque<oneshot::Sender<Turn>>)>,
 }
 
 /// The right to go. The next one has it when this is dropped.
@@ -25,9 +26,9 @@ pub(super) struct Turn(Arc<Turns>);
 
 impl Turns {
     /// Waits for its turn.
-    pub(super) async fn take(self: &Arc<Self>, from: IpAddr) -> Turn {
+    pub(super) async fn take(self: &Arc<Self>, from: Origin) -> Turn {
         loop {
-            let Some(promised) = self.join(group(from)) else { return Turn(Arc::clone(self)) };
+            let Some(promised) = self.join(from) else { return Turn(Arc::clone(self)) };
             if let Ok(turn) = promised.await {
                 return turn;
             }
@@ -35,7 +36,7 @@ impl Turns {
     }
 
     /// None where nobody is before it.
-    fn join(&self, from: IpAddr) -> Option<oneshot::Receiver<Turn>> {
+    fn join(&self, from: Origin) -> Option<oneshot::Receiver<Turn>> {
         let mut line = self.lock();
         if !std::mem::replace(&mut line.taken, true) {
             return None;
@@ -78,22 +79,20 @@ impl Drop for Turn {
     }
 }
 
-/// An IPv6 client has a whole /64 to come from.
-fn group(from: IpAddr) -> IpAddr {
-    match from.to_canonical() {
-        IpAddr::V4(v4) => v4.into(),
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use tokio::task::yield_now;
 
     use super::*;
 
+    fn origin(address: &str) -> Origin {
+        address.parse::<IpAddr>().unwrap().into()
+    }
+
     /// Takes a turn, notes who it is, and lets the next one go.
-    async fn pass(turns: Arc<Turns>, from: IpAddr, name: &'static str, passed: Arc<Mutex<Vec<&'static str>>>) {
+    async fn pass(turns: Arc<Turns>, from: Origin, name: &'static str, passed: Arc<Mutex<Vec<&'static str>>>) {
         let turn = turns.take(from).await;
         passed.lock().unwrap().push(name);
         yield_now().await;
@@ -103,12 +102,12 @@ mod tests {
     #[tokio::test]
     async fn a_crowd_from_one_address_waits_behind_itself() {
         let (turns, passed) = (Arc::new(Turns::default()), Arc::new(Mutex::new(Vec::new())));
-        let first = turns.take("10.0.0.1".parse().unwrap()).await;
+        let first = turns.take(origin("10.0.0.1")).await;
         let mut going = tokio::task::JoinSet::new();
         let comes = [("10.0.0.1", "flood"), ("10.0.0.1", "flood"), ("10.0.0.1", "flood"), ("10.0.0.9", "scrape")];
         let comes = comes.into_iter().chain([("2001:db8::1", "six"), ("2001:db8::2:3", "six")]);
         for (from, name) in comes {
-            going.spawn(pass(Arc::clone(&turns), from.parse().unwrap(), name, Arc::clone(&passed)));
+            going.spawn(pass(Arc::clone(&turns), origin(from), name, Arc::clone(&passed)));
             yield_now().await;
         }
         drop(first);
@@ -120,7 +119,7 @@ mod tests {
     #[tokio::test]
     async fn who_leaves_is_passed_over() {
         let turns = Arc::new(Turns::default());
-        let from: IpAddr = "10.0.0.1".parse().unwrap();
+        let from = origin("10.0.0.1");
         let first = turns.take(from).await;
         let waits = |turns: &Arc<Turns>| {
             let turns = Arc::clone(turns);

@@ -1,7 +1,6 @@
 //! Users and their passwords: checked by bcrypt, one at a time, off the async threads; what was right is remembered.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,6 +12,7 @@ use ring::digest::{Digest, SHA256};
 use ring::{digest, hmac, rand};
 use tokio::task::spawn_blocking;
 
+use super::super::origin::Origin;
 use super::fault::Fault;
 use super::turns::Turns;
 
@@ -64,7 +64,7 @@ impl Passwords {
     }
 
     /// Whether an `Authorization` header names one of the users with his password.
-    pub(super) async fn admit(&self, users: &Users, header: Option<&HeaderValue>, from: IpAddr) -> bool {
+    pub(super) async fn admit(&self, users: &Users, header: Option<&HeaderValue>, from: Origin) -> bool {
         let Some(Credentials { user, password }) = header.and_then(credentials) else { return false };
         let known = users.hashes.get(&user);
         let hash = known.unwrap_or(&users.dearest).clone();

@@ -13,11 +13,12 @@ mod tls;
 mod users;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use socket2::{Domain, Socket, Type};
 use tokio::runtime;
 use tokio::sync::oneshot;
 
@@ -53,6 +54,16 @@ impl Served {
 
     fn client(&self) -> Client {
         Client::connect(self.address)
+    }
+
+    /// A client from another address of the loopback.
+    fn client_from(&self, host: u8) -> Client {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((Ipv4Addr::new(127, 0, 0, host), 0)).into()).unwrap();
+        socket.connect(&self.address.into()).unwrap();
+        let stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        Client(stream)
     }
 
     /// Tells it to stop, and waits until it takes no connection any more.

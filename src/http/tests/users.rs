@@ -1,10 +1,7 @@
 //! Users, headers and rate as the web configuration has them.
 
-use std::net::Ipv4Addr;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use socket2::{Domain, Socket, Type};
 
 use super::configured::{Configured, TLS, get_tls};
 use super::*;
@@ -21,16 +18,6 @@ fn basic(credentials: &str) -> String {
 fn ask(client: &mut Client, headers: &str) -> Reply {
     client.send(format!("GET /metrics HTTP/1.1\r\nHost: test\r\n{headers}\r\n"));
     client.reply()
-}
-
-/// A client from another address of the loopback.
-fn client_from(served: &Served, host: u8) -> Client {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.bind(&SocketAddr::from((Ipv4Addr::new(127, 0, 0, host), 0)).into()).unwrap();
-    socket.connect(&served.address.into()).unwrap();
-    let stream = TcpStream::from(socket);
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    Client(stream)
 }
 
 #[test]
@@ -116,7 +103,7 @@ fn who_does_not_exist_takes_as_long_as_who_does() {
 fn a_flood_of_wrong_passwords_does_not_hold_up_a_scrape() {
     let configured = Configured::new(&users(6));
     let served = configured.serve();
-    let mut scrape = client_from(&served, 2);
+    let mut scrape = served.client_from(2);
     let start = Instant::now();
     assert_eq!(ask(&mut scrape, &basic("alice:wonderland")).status, 200);
     let one = start.elapsed();
@@ -133,7 +120,7 @@ fn a_flood_of_wrong_passwords_does_not_hold_up_a_scrape() {
     let known = start.elapsed();
     // Who was not waits for the one that is checked now, and for one more of the flood at most.
     let start = Instant::now();
-    assert_eq!(ask(&mut client_from(&served, 3), &basic("alice:other")).status, 401);
+    assert_eq!(ask(&mut served.client_from(3), &basic("alice:other")).status, 401);
     let unknown = start.elapsed();
     assert_eq!(flood.last_mut().unwrap().reply().status, 401);
     let all = start.elapsed();
