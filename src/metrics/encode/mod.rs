@@ -1,5 +1,6 @@
 //! One walk over the numbers, three forms to write them in.
 
+mod messages;
 mod number;
 mod protobuf;
 mod text;
