@@ -129,7 +129,7 @@ const fn tag_of(word: u64) -> Tag {
 }
 
 const fn slot_of(word: u64) -> u32 {
-    (word as u32).wrapping_sub(1)
+    ((word & 0xffff_ffff) as u32).wrapping_sub(1)
 }
 
 fn number(end: Endpoint) -> (u128, u16) {
