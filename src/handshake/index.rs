@@ -134,7 +134,7 @@ const fn tag_of(word: u64) -> Tag {
 }
 
 const fn slot_of(word: u64) -> u32 {
-    (word & 0xffff_ffff).wrapping_sub(1) as u32
+    ((word & 0xffff_ffff) as u32).wrapping_sub(1)
 }
 
 fn number(end: Endpoint) -> (u128, u16) {
