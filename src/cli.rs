@@ -4,6 +4,7 @@ mod compare;
 mod diagnose;
 mod values;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -41,7 +42,9 @@ pub struct Serve {
     /// How to judge and name attempts.
     pub counting: Counting,
     /// Where to listen.
-    pub listen: Vec<ListenAddress>,
+    pub listen: Listen,
+    /// The web configuration.
+    pub web_config: Option<PathBuf>,
     /// Path of the metrics page.
     pub telemetry_path: String,
     /// Requests served at once; no bound if zero.
@@ -50,6 +53,15 @@ pub struct Serve {
     pub disable_exporter_metrics: bool,
     /// How to log.
     pub log: Log,
+}
+
+/// Where to listen.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Listen {
+    /// On these addresses.
+    Addresses(Vec<ListenAddress>),
+    /// On the sockets that systemd hands over.
+    Systemd,
 }
 
 /// Where packets come from.
@@ -80,6 +92,8 @@ pub struct Counting {
     pub peers: Peers,
     /// Bounds of the latency buckets.
     pub bounds: Bounds,
+    /// Whether native histograms are kept beside these.
+    pub native_histograms: bool,
     /// The peer groups as given, for the record.
     pub peer_groups: String,
     /// The prefix lengths as given, for the record.
@@ -231,6 +245,9 @@ struct CountingFlags {
     /// Upper bounds of the latency buckets in seconds, comma-separated; empty for sum and count only
     #[arg(long = "metrics.latency-buckets", env = "TCP_HANDSHAKE_EXPORTER_METRICS_LATENCY_BUCKETS", value_name = "LIST", value_parser = bounds)]
     latency_buckets: Option<Bounds>,
+    /// Keep native histograms, too: shown to who asks for protobuf, as Prometheus does where they are enabled
+    #[arg(long = "metrics.native-histograms", env = "TCP_HANDSHAKE_EXPORTER_METRICS_NATIVE_HISTOGRAMS")]
+    native_histograms: bool,
 }
 
 #[derive(Args)]
@@ -245,6 +262,9 @@ struct WebFlags {
         value_delimiter = ','
     )]
     listen_address: Vec<ListenAddress>,
+    /// Listen where systemd says (socket activation), and on no address
+    #[arg(long = "web.systemd-socket", env = "TCP_HANDSHAKE_EXPORTER_WEB_SYSTEMD_SOCKET")]
+    systemd_socket: bool,
     /// Path of the metrics page
     #[arg(long = "web.telemetry-path", env = "TCP_HANDSHAKE_EXPORTER_WEB_TELEMETRY_PATH", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path)]
     telemetry_path: String,
@@ -256,6 +276,9 @@ struct WebFlags {
         default_value = "40"
     )]
     max_requests: usize,
+    /// File with TLS, users, headers and rate limit, as all Prometheus exporters take it
+    #[arg(long = "web.config.file", env = "TCP_HANDSHAKE_EXPORTER_WEB_CONFIG_FILE", value_name = "FILE")]
+    config_file: Option<PathBuf>,
     /// Leave the metrics about the exporter itself out
     #[arg(long = "web.disable-exporter-metrics", env = "TCP_HANDSHAKE_EXPORTER_WEB_DISABLE_EXPORTER_METRICS")]
     disable_exporter_metrics: bool,
@@ -283,7 +306,11 @@ impl From<Flags> for Task {
             None => Self::Serve(Box::new(Serve {
                 source: flags.capture.into(),
                 counting: flags.counting.into(),
-                listen: flags.web.listen_address,
+                listen: match flags.web.systemd_socket {
+                    true => Listen::Systemd,
+                    false => Listen::Addresses(flags.web.listen_address),
+                },
+                web_config: flags.web.config_file,
                 telemetry_path: flags.web.telemetry_path,
                 max_requests: flags.web.max_requests,
                 disable_exporter_metrics: flags.web.disable_exporter_metrics,
@@ -320,6 +347,7 @@ impl From<CountingFlags> for Counting {
             idle_timeout: flags.idle_timeout,
             peers: Peers::new(flags.peer_group, flags.peer_prefix_v4, flags.peer_prefix_v6),
             bounds: flags.latency_buckets.unwrap_or_default(),
+            native_histograms: flags.native_histograms,
             peer_groups,
             peer_prefixes: (flags.peer_prefix_v4, flags.peer_prefix_v6),
         }

@@ -10,6 +10,7 @@ use crate::diagnosis::{CaptureFacts, Diagnosis, Span};
 use crate::handshake::Kind;
 use crate::labels::{SetId, SetName};
 use crate::metrics::{About, Ledger};
+use crate::time::Timestamp;
 
 /// The books as the pump and the pages share them.
 pub(super) type Shared = Arc<Mutex<Books>>;
@@ -35,16 +36,16 @@ impl Books {
             max_attempts: counting.limits.max_attempts,
             acks: counting.filter.acks,
         };
-        let ledger = Ledger::new(about, counting.bounds.clone());
+        let ledger = Ledger::new(about, counting.bounds.clone(), counting.native_histograms);
         let diagnosis = Diagnosis::new(span, counting.limits.timeout);
         let one_interface =
             matches!(source, Watch::Interfaces(names, ..) if names.len() == 1 && !names.iter().any(|name| name == ANY));
         Arc::new(Mutex::new(Self { ledger, diagnosis, one_interface }))
     }
 
-    /// A set begins.
-    pub(super) fn create(&mut self, set: SetId, name: &SetName) {
-        self.ledger.create(set, name);
+    /// A set begins, at zero.
+    pub(super) fn create(&mut self, set: SetId, name: &SetName, since: Timestamp) {
+        self.ledger.create(set, name, since);
         self.diagnosis.create(set, name);
     }
 

@@ -13,6 +13,7 @@ use super::books::{Books, Shared};
 use super::{Watched, log, pages, pump, tell_of_broken};
 use crate::cli::{Diagnose, Output, Watch};
 use crate::diagnosis::{Colours, Report, Span, text};
+use crate::metrics::Format;
 
 /// Status 3 where something is wrong, so that scripts can tell.
 pub(super) fn diagnose(task: &Diagnose) -> anyhow::Result<ExitCode> {
@@ -34,7 +35,11 @@ pub(super) fn diagnose(task: &Diagnose) -> anyhow::Result<ExitCode> {
 fn print(output: Output, books: &Shared) -> anyhow::Result<bool> {
     let report = || Report::of(books.lock().diagnosis.examine());
     let (printed, fine) = match output {
-        Output::Metrics => (pages::exposition(books, true)?.text()?, true),
+        Output::Metrics => {
+            let mut text = Vec::new();
+            pages::exposition(books, true).write(Format::Text, &mut text)?;
+            (text, true)
+        }
         Output::Json => {
             let report = report();
             (report.json()?, report.all_fine())

@@ -20,7 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::capture::{CaptureError, Files, Live, LiveOptions, interfaces};
-use crate::cli::{Counting, Log, LogFormat, Serve, Task, Watch};
+use crate::cli::{Counting, Listen, Log, LogFormat, Serve, Task, Watch};
 use crate::diagnosis::Span;
 use crate::http;
 use crate::labels::Locality;
@@ -50,30 +50,40 @@ fn serve(task: &Serve) -> anyhow::Result<()> {
     let live = matches!(task.source, Watch::Interfaces(..));
     let books = Books::open(&task.source, &task.counting, if live { Span::Recent } else { Span::Whole });
     let pump = pump(&task.source, &task.counting, Arc::clone(&books), Watched::No)?;
-    let listeners = task.listen.iter().map(http::ListenAddress::bind).collect::<Result<Vec<_>, _>>()?;
+    let guard = match &task.web_config {
+        Some(file) => http::Guard::by(file)?,
+        None => http::Guard::open_door(),
+    };
+    let listeners = match &task.listen {
+        Listen::Addresses(addresses) => addresses.iter().map(http::ListenAddress::bind).collect::<Result<_, _>>()?,
+        Listen::Systemd => http::activated()?,
+    };
     let ready = Arc::new(AtomicBool::new(live));
-    let exposition = pages::exposition(&books, !task.disable_exporter_metrics)?;
+    let exposition = pages::exposition(&books, !task.disable_exporter_metrics);
     let routes = pages::routes(task, &books, exposition, Arc::clone(&ready))?;
     for listener in &listeners {
         let address = listener.local_addr()?;
-        tracing::info!(%address, "metrics are at http://{}{}", reachable(address), task.telemetry_path);
+        let scheme = if guard.speaks_tls() { "https" } else { "http" };
+        tracing::info!(%address, "metrics are at {scheme}://{}{}", reachable(address), task.telemetry_path);
     }
     let limits = http::Limits { requests: std::num::NonZeroUsize::new(task.max_requests), ..http::Limits::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let result = runtime.block_on(until_stopped(pump, ready, listeners, routes, limits));
+    let result = runtime.block_on(until_stopped(pump, ready, Served { listeners, routes, limits, guard }));
     // Neither a page that is being rendered nor a read from a pipe is waited for.
     runtime.shutdown_background();
     result
 }
 
-/// Serves until a signal comes or the capture dies.
-async fn until_stopped(
-    mut pump: Pump,
-    ready: Arc<AtomicBool>,
+/// What is served, where, and to whom.
+struct Served {
     listeners: Vec<std::net::TcpListener>,
     routes: http::Routes,
     limits: http::Limits,
-) -> anyhow::Result<()> {
+    guard: http::Guard,
+}
+
+/// Serves until a signal comes or the capture dies.
+async fn until_stopped(mut pump: Pump, ready: Arc<AtomicBool>, served: Served) -> anyhow::Result<()> {
     let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = Arc::new(AtomicBool::new(false));
     let (done, result) = oneshot::channel::<Result<(), CaptureError>>();
@@ -97,7 +107,7 @@ async fn until_stopped(
             error = death(result) => failed = Some(error),
         }
     };
-    http::serve(listeners, routes, limits, stopped).await?;
+    http::serve(served.listeners, served.routes, served.limits, served.guard, stopped).await?;
     stop.store(true, Ordering::Relaxed);
     failed.map_or(Ok(()), Err)
 }

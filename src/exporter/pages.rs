@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::books::Shared;
 use crate::cli::Serve;
 use crate::diagnosis::Report;
-use crate::http::{Page, Render, RouteError, Routes, StatusCode};
-use crate::metrics::{Exposition, Failure};
+use crate::http::{Page, Render, RouteError, Routes, StatusCode, WritePage};
+use crate::metrics::{Exposition, Format};
 
 /// The metrics, the diagnosis as a page and as JSON, and whether all files were read.
 pub(super) fn routes(
@@ -27,20 +27,24 @@ pub(super) fn routes(
         .with_page("/assets/page.css", fixed("text/css; charset=utf-8", include_str!("page/page.css")))?
         .with_page("/assets/page.js", fixed("text/javascript; charset=utf-8", include_str!("page/page.js")))?
         .with_page("/api/v1/diagnosis", Arc::new(move || diagnosis(&books)))?
-        .with_page(&serve.telemetry_path, Arc::new(move || metrics(&exposition)))
+        .with_forms(&serve.telemetry_path, forms(exposition))
 }
 
-/// A consistent copy of all numbers at each scrape: it is taken in a moment, and made into text without the lock.
-pub(super) fn exposition(books: &Shared, own: bool) -> Result<Exposition, Failure> {
+/// A consistent copy of all numbers at each scrape: it is taken in a moment, and written down without the lock.
+pub(super) fn exposition(books: &Shared, own: bool) -> Exposition {
     let books = Arc::clone(books);
     Exposition::new(move || books.lock().ledger.clone(), own)
 }
 
-fn metrics(exposition: &Exposition) -> Page {
-    match exposition.text() {
-        Ok(text) => Page::new(Exposition::CONTENT_TYPE, text),
-        Err(failure) => Page::text(format!("{failure}\n")).with_status(StatusCode::INTERNAL_SERVER_ERROR),
-    }
+/// All forms of the metrics, by their content types.
+fn forms(exposition: Exposition) -> Vec<(&'static str, WritePage)> {
+    let exposition = Arc::new(exposition);
+    let form = |format: Format| {
+        let exposition = Arc::clone(&exposition);
+        let write: WritePage = Arc::new(move |to| exposition.write(format, to));
+        (format.content_type(), write)
+    };
+    Format::ALL.map(form).into()
 }
 
 /// What is found is copied in a moment, and judged without the lock.

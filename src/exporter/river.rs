@@ -10,7 +10,7 @@ use crate::diagnosis::Heard;
 use crate::frame::Frame;
 use crate::handshake::{AttemptId, Event, Kind, LOOK_AHEAD, Owner, Standing, Tracker};
 use crate::labels::{Labels, Locality, Reporter, SetId, Sets, Vantage};
-use crate::metrics::SetEvent;
+use crate::metrics::{Connection, SetEvent};
 use crate::packet::{Direction, Flags, IcmpError, Packet, Via};
 use crate::time::Timestamp;
 
@@ -150,11 +150,11 @@ impl River {
                 if !answer.late {
                     self.labels.sets().decided(set_of(owner));
                 }
-                return self.count_in(books, owner, SetEvent::Answered(answer));
+                return self.count_decided(books, owner, |connection| SetEvent::Answered(answer, connection));
             }
             Event::Failed(owner, reason) => {
                 self.labels.sets().decided(set_of(owner));
-                return self.count_in(books, owner, SetEvent::Failed(reason));
+                return self.count_decided(books, owner, |connection| SetEvent::Failed(reason, connection));
             }
             Event::Evicted(owner) => {
                 self.labels.sets().decided(set_of(owner));
@@ -209,7 +209,7 @@ impl River {
             books.remove(gone);
         }
         if let Some(name) = &admission.created {
-            books.create(admission.set, name);
+            books.create(admission.set, name, self.met);
         }
         books.ledger.own.folded += u64::from(admission.folded);
         let never_seen = admission.folded || admission.created.is_some();
@@ -217,6 +217,16 @@ impl River {
         self.tracker.claim(attempt, Owner(admission.set.number()), standing);
         books.ledger.count(admission.set, SetEvent::Opened);
         admission.set
+    }
+
+    fn count_decided(
+        &mut self,
+        books: &mut Books,
+        owner: Owner,
+        event: impl FnOnce(Connection) -> SetEvent,
+    ) -> Option<(SetId, Option<Reporter>)> {
+        let (client, server) = self.tracker.decided()?;
+        self.count_in(books, owner, event(Connection { client, server, at: self.tracker.now() }))
     }
 
     fn count_in(&mut self, books: &mut Books, owner: Owner, event: SetEvent) -> Option<(SetId, Option<Reporter>)> {

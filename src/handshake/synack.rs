@@ -62,6 +62,7 @@ impl Tracker {
         let late = attempt.state() == State::Failed;
         let latency = at.since(attempt.first_syn);
         attempt.answer(at);
+        self.decided = Some(attempt.name);
         if known.side == Side::Server {
             attempt.note_server_isn(synack.sequence);
         }

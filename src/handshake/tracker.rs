@@ -27,6 +27,8 @@ pub struct Tracker {
     pub(super) events: VecDeque<Event>,
     incoming: Option<Incoming>,
     tidy_at_most: usize,
+    /// Of the attempt that was answered or failed last.
+    pub(super) decided: Option<Name>,
 }
 
 /// A packet that deadlines may come before.
@@ -65,6 +67,7 @@ impl Tracker {
             events: VecDeque::new(),
             incoming: None,
             tidy_at_most: TIDY_WITH_A_PACKET,
+            decided: None,
         }
     }
 
@@ -144,6 +147,11 @@ impl Tracker {
         self.timeline.now()
     }
 
+    /// Client and server, by its first name, of the attempt that the last `Answered` or `Failed` is about.
+    pub fn decided(&self) -> Option<(Endpoint, Endpoint)> {
+        self.decided.map(|name| (name.client, name.server))
+    }
+
     /// How many attempts wait for an answer.
     pub fn pending(&self) -> usize {
         self.store.waiting()
@@ -172,6 +180,7 @@ impl Tracker {
         let attempt = self.store.get_mut(slot);
         attempt.fail();
         let owner = attempt.owner;
+        self.decided = Some(attempt.name);
         self.store.decided(slot, self.timeline.now());
         Event::Failed(owner, reason)
     }

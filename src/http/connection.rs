@@ -17,18 +17,34 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tracing::debug;
 
+use super::greeting::{Stream, greet};
+use super::guard::Guard;
 use super::page::Page;
 use super::routes::{Route, Routes};
 use super::seats::Seat;
+use super::shared::SharedPage;
+
+/// What there is to be had, and for whom.
+pub(super) struct Offer {
+    pub(super) routes: Routes,
+    pub(super) guard: Guard,
+}
 
 /// Answers one client's requests until it leaves, overstays, or, once `running` is closed, has its running request
 /// answered.
-pub(super) async fn attend(stream: TcpStream, seat: Seat, routes: Arc<Routes>, mut running: watch::Receiver<()>) {
+pub(super) async fn attend(stream: TcpStream, seat: Seat, offer: Arc<Offer>, mut running: watch::Receiver<()>) {
     let seat = Arc::new(seat);
-    let service = service_fn(|request| respond(request, &routes, &seat));
+    let mut overstayed = pin!(seat.overstayed());
+    let stream = tokio::select! {
+        biased;
+        () = &mut overstayed => return debug!("closed an HTTP connection: its client did not finish a handshake"),
+        stream = greet(stream, &offer.guard) => stream,
+        _ = running.changed() => None,
+    };
+    let Some(stream) = stream else { return };
+    let service = service_fn(|request| respond(request, &offer, &seat));
     let io = TokioIo::new(Watched { stream, seat: Arc::clone(&seat) });
     let mut connection = pin!(protocol().serve_connection(io, service));
-    let mut overstayed = pin!(seat.overstayed());
     let mut stopping = false;
     loop {
         tokio::select! {
@@ -55,27 +71,45 @@ fn protocol() -> http1::Builder {
 
 async fn respond(
     request: hyper::Request<Incoming>,
-    routes: &Routes,
+    offer: &Offer,
     seat: &Seat,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    let page = match routes.find(request.method(), request.uri().path()) {
+    let (extra, refusal) = offer.guard.admit(request.headers(), seat.from()).await;
+    let page = match refusal {
+        Some(refusal) => refusal,
+        None => find(&request, &offer.routes, seat).await,
+    };
+    seat.answer();
+    let mut response = page.answer(request.method());
+    response.headers_mut().extend(extra);
+    Ok(response)
+}
+
+async fn find(request: &hyper::Request<Incoming>, routes: &Routes, seat: &Seat) -> Page {
+    match routes.find(request.method(), request.uri().path()) {
         Route::Fixed(page) => page,
         Route::Ready(page) => {
             seat.work();
             page.fresh().await
         }
-        Route::Page(page) => match seat.begin() {
-            Ok(()) => page.fresh().await,
-            Err(max) => Page::too_many_requests(max),
+        Route::Page(page) => fresh(seat, &page).await,
+        Route::Forms(forms) => match forms.choose(request.headers()) {
+            Some(page) => fresh(seat, page).await,
+            None => Page::broken(),
         },
-    };
-    seat.answer();
-    Ok(page.answer(request.method()))
+    }
+}
+
+async fn fresh(seat: &Seat, page: &Arc<SharedPage>) -> Page {
+    match seat.begin() {
+        Ok(()) => page.fresh().await,
+        Err(max) => Page::too_many_requests(max),
+    }
 }
 
 /// A stream that tells its seat what goes on.
 struct Watched {
-    stream: TcpStream,
+    stream: Stream,
     seat: Arc<Seat>,
 }
 
@@ -124,7 +158,7 @@ impl Drop for Watched {
     fn drop(&mut self) {
         if self.seat.is_answering() {
             // A reset instead of an ordinary close: else the kernel would keep the rest for a client that does not read.
-            if let Err(error) = self.stream.set_zero_linger() {
+            if let Err(error) = self.stream.socket().set_zero_linger() {
                 debug!(%error, "could not reset an HTTP connection");
             }
         }

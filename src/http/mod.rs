@@ -1,17 +1,26 @@
-//! Pages over HTTP/1.1: where to listen, what is served, and who has to wait or leave; the pages are given.
+//! Pages over HTTP/1.1: where to listen, what is served to whom, and who has to wait or leave; the pages are given.
 
+mod activation;
 mod address;
 mod connection;
 mod doors;
+mod forms;
+mod greeting;
+mod guard;
 mod limits;
+mod origin;
 mod page;
+mod ranges;
 mod routes;
 mod seats;
 mod server;
 mod shared;
 
+pub use activation::{ActivationError, activated};
 pub use address::{AddressError, BindError, ListenAddress};
 pub use doors::ServeError;
+pub use forms::WritePage;
+pub use guard::{ConfigError, Guard};
 pub use hyper::StatusCode;
 pub use limits::Limits;
 pub use page::Page;

@@ -71,6 +71,23 @@ impl Page {
             .with_status(StatusCode::SERVICE_UNAVAILABLE)
     }
 
+    /// A user and his password are wanted (RFC 7617).
+    pub(super) fn unauthorized() -> Self {
+        let page = Self::text("unauthorized: name a user and his password\n").with_status(StatusCode::UNAUTHORIZED);
+        page.with_header("www-authenticate", "Basic realm=\"exporter\", charset=\"UTF-8\"")
+    }
+
+    /// More requests come than the rate limit allows for.
+    pub(super) fn too_often() -> Self {
+        Self::text("too many requests: try again later\n").with_status(StatusCode::TOO_MANY_REQUESTS)
+    }
+
+    /// Nobody can be let in.
+    pub(super) fn misconfigured() -> Self {
+        Self::text("the web configuration is broken: the exporter's log says why\n")
+            .with_status(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
     /// The page's own code panicked.
     pub(super) fn broken() -> Self {
         Self::text("this page could not be rendered: the exporter's standard error says why\n")

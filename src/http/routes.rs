@@ -7,6 +7,7 @@ use hyper::http::uri::PathAndQuery;
 use hyper::{Method, StatusCode};
 use thiserror::Error;
 
+use super::forms::{Forms, WritePage};
 use super::page::Page;
 use super::shared::{Render, SharedPage};
 
@@ -38,6 +39,8 @@ pub(super) enum Route {
     Ready(Arc<SharedPage>),
     /// A page of the caller's, of which only so many may be asked for at once.
     Page(Arc<SharedPage>),
+    /// The same in several forms.
+    Forms(Arc<Forms>),
 }
 
 impl Routes {
@@ -56,7 +59,20 @@ impl Routes {
     ///
     /// # Errors
     /// Where the path is not absolute, could not be asked for, or is taken.
-    pub fn with_page(mut self, path: &str, render: Render) -> Result<Self, RouteError> {
+    pub fn with_page(self, path: &str, render: Render) -> Result<Self, RouteError> {
+        self.with(path, Route::Page(SharedPage::new(render)))
+    }
+
+    /// The same with one page more that can be had in several forms, by their content types, and compressed. Who does
+    /// not say what he wants gets the first.
+    ///
+    /// # Errors
+    /// As [`with_page`](Self::with_page).
+    pub fn with_forms(self, path: &str, forms: Vec<(&'static str, WritePage)>) -> Result<Self, RouteError> {
+        self.with(path, Route::Forms(Arc::new(Forms::new(forms))))
+    }
+
+    fn with(mut self, path: &str, route: Route) -> Result<Self, RouteError> {
         if !path.starts_with('/') {
             return Err(RouteError::Relative(path.to_owned()));
         }
@@ -66,7 +82,7 @@ impl Routes {
         if self.routes.contains_key(path) {
             return Err(RouteError::Taken(path.to_owned()));
         }
-        self.routes.insert(path.to_owned(), Route::Page(SharedPage::new(render)));
+        self.routes.insert(path.to_owned(), route);
         Ok(self)
     }
 

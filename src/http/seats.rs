@@ -1,14 +1,17 @@
 //! Who is connected and what he is at, so that whoever keeps others waiting is the one to leave.
 //!
-//! A full house turns away no newcomer: the client that has been waiting the longest gives up its seat. To refuse
-//! newcomers instead would let as many silent connections as there are seats lock out every scrape.
+//! A full house turns away no newcomer: the client that has been waiting the longest gives up its seat, of those that
+//! come from where most come from. To refuse newcomers instead would let as many silent connections as there are seats
+//! lock out every scrape. Nor can those from one place have all requests to themselves.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::limits::Limits;
+use super::origin::Origin;
 
 /// All seats of a server.
 pub(super) struct Seats {
@@ -24,6 +27,7 @@ pub(super) struct Seat {
 
 #[derive(Clone, Copy, Debug)]
 struct Standing {
+    from: Origin,
     phase: Phase,
     since: Instant,
     /// Its connection is about to be closed.
@@ -46,6 +50,10 @@ impl Standing {
     fn is_waiting(&self) -> bool {
         matches!(self.phase, Phase::Asking | Phase::Idle)
     }
+
+    fn is_busy(&self) -> bool {
+        matches!(self.phase, Phase::Working | Phase::Answering)
+    }
 }
 
 impl Seats {
@@ -54,12 +62,12 @@ impl Seats {
     }
 
     /// A seat for a new connection; `None` where all are taken by clients that are being served.
-    pub(super) fn take(self: &Arc<Self>) -> Option<Seat> {
+    pub(super) fn take(self: &Arc<Self>, from: Origin) -> Option<Seat> {
         let mut taken = self.lock();
         if count(&taken, |_| true) >= self.limits.connections && !self.cut_one(&taken) {
             return None;
         }
-        let now = Standing { phase: Phase::Asking, since: Instant::now(), cut: false };
+        let now = Standing { from, phase: Phase::Asking, since: Instant::now(), cut: false };
         let standing = Arc::new(watch::Sender::new(now));
         taken.push(Arc::clone(&standing));
         Some(Seat { seats: Arc::clone(self), standing })
@@ -74,7 +82,15 @@ impl Seats {
     }
 
     fn cut_one(&self, taken: &[Arc<watch::Sender<Standing>>]) -> bool {
-        cut_longest(taken, Standing::is_waiting) || self.cut_slowest(taken)
+        let crowd = crowd(taken, Standing::is_waiting).map(|(from, _)| from);
+        cut_longest(taken, |standing| standing.is_waiting() && Some(standing.from) == crowd) || self.cut_slowest(taken)
+    }
+
+    /// Those who come from one place make room for another where they have more than he would have.
+    fn cut_one_of_a_crowd(&self, taken: &[Arc<watch::Sender<Standing>>], newcomer: Origin) -> bool {
+        let own = count(taken, |standing| standing.is_busy() && standing.from == newcomer);
+        let crowd = crowd(taken, Standing::is_busy).filter(|(_, size)| *size > own + 1).map(|(from, _)| from);
+        cut_longest(taken, |standing| standing.is_busy() && Some(standing.from) == crowd)
     }
 
     fn cut_slowest(&self, taken: &[Arc<watch::Sender<Standing>>]) -> bool {
@@ -119,6 +135,11 @@ impl Seat {
         }
     }
 
+    /// Where its client comes from.
+    pub(super) fn from(&self) -> Origin {
+        self.standing.borrow().from
+    }
+
     /// Bytes came in.
     pub(super) fn heard(&self) {
         self.pass(Phase::Idle, Phase::Asking);
@@ -128,8 +149,8 @@ impl Seat {
     pub(super) fn begin(&self) -> Result<(), usize> {
         let taken = self.seats.lock();
         if let Some(max) = self.seats.limits.requests {
-            let busy = |standing: &Standing| matches!(standing.phase, Phase::Working | Phase::Answering);
-            if count(&taken, busy) >= max.get() && !self.seats.cut_slowest(&taken) {
+            let full = count(&taken, Standing::is_busy) >= max.get();
+            if full && !self.seats.cut_slowest(&taken) && !self.seats.cut_one_of_a_crowd(&taken, self.from()) {
                 return Err(max.get());
             }
         }
@@ -179,6 +200,14 @@ impl Drop for Seat {
 
 fn count(taken: &[Arc<watch::Sender<Standing>>], of: impl Fn(&Standing) -> bool) -> usize {
     taken.iter().map(|standing| *standing.borrow()).filter(|standing| !standing.cut && of(standing)).count()
+}
+
+/// Where most of these come from, and how many those are.
+fn crowd(taken: &[Arc<watch::Sender<Standing>>], of: impl Fn(&Standing) -> bool) -> Option<(Origin, usize)> {
+    let mut sizes = BTreeMap::new();
+    let standings = taken.iter().map(|standing| *standing.borrow()).filter(|standing| !standing.cut && of(standing));
+    standings.for_each(|standing| *sizes.entry(standing.from).or_insert(0) += 1);
+    sizes.into_iter().max_by_key(|(_, size)| *size)
 }
 
 fn cut_longest(taken: &[Arc<watch::Sender<Standing>>], of: impl Fn(&Standing) -> bool) -> bool {

@@ -10,13 +10,14 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, error, warn};
 
-use super::connection::attend;
+use super::connection::{Offer, attend};
 use super::doors::{AcceptError, Doors, ServeError};
+use super::guard::Guard;
 use super::limits::Limits;
 use super::routes::Routes;
 use super::seats::Seats;
 
-/// Serves until `stop` is there: then nobody is accepted any more, running requests get [`Limits::stop`] to finish,
+/// Serves to whom the guard lets in until `stop` is there: then nobody is accepted any more, running requests get [`Limits::stop`] to finish,
 /// and what is left is closed.
 ///
 /// It must run in a tokio runtime with IO and time. A page that is still being rendered is left behind: end the
@@ -28,10 +29,11 @@ pub async fn serve(
     listeners: Vec<std::net::TcpListener>,
     routes: Routes,
     limits: Limits,
+    guard: Guard,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let mut doors = Doors::open(listeners)?;
-    let mut house = House::new(routes, limits);
+    let mut house = House::new(Offer { routes, guard }, limits);
     let mut stop = pin!(stop);
     loop {
         tokio::select! {
@@ -51,7 +53,7 @@ pub async fn serve(
 
 /// Who is in, and whether more may come.
 struct House {
-    routes: Arc<Routes>,
+    offer: Arc<Offer>,
     seats: Arc<Seats>,
     connections: JoinSet<()>,
     /// Connections hear of the stop when this is dropped.
@@ -61,9 +63,9 @@ struct House {
 }
 
 impl House {
-    fn new(routes: Routes, limits: Limits) -> Self {
+    fn new(offer: Offer, limits: Limits) -> Self {
         Self {
-            routes: Arc::new(routes),
+            offer: Arc::new(offer),
             seats: Seats::new(limits),
             connections: JoinSet::new(),
             running: watch::Sender::new(()),
@@ -78,9 +80,10 @@ impl House {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "an HTTP client left before it came");
         }
-        match self.seats.take() {
+        let Ok(from) = stream.peer_addr() else { return debug!("an HTTP client left before it came") };
+        match self.seats.take(from.ip().into()) {
             Some(seat) => {
-                self.connections.spawn(attend(stream, seat, Arc::clone(&self.routes), self.running.subscribe()));
+                self.connections.spawn(attend(stream, seat, Arc::clone(&self.offer), self.running.subscribe()));
             }
             None => debug!("closed a new HTTP connection: all others are being served"),
         }

@@ -1,82 +1,115 @@
-//! Builds the `prometheus` crate's metric families from the table and the numbers.
+//! What a scrape is given: one consistent copy of all numbers, in the form that is asked for.
 
-use prometheus::proto::{Bucket, Counter, Gauge, Histogram as HistogramProto, LabelPair, MetricFamily, MetricType};
+use std::io::{self, Write};
+use std::sync::Arc;
 
-use super::histogram::{Bounds, Histogram};
-use super::table::{Kind, Metric};
+use super::encode::{Encoder, Series, Value, encoder};
+use super::ledger::Ledger;
+use super::table::Metric;
+use super::{own, process, sets};
+use crate::time::Timestamp;
 
-/// One family in the making. The number of label values is held against the table by the compiler.
-pub(super) struct Family<const N: usize> {
-    metric: &'static Metric<N>,
-    family: MetricFamily,
+/// Turns the ledger into what a scrape is given.
+pub struct Exposition {
+    ledger: Arc<dyn Fn() -> Ledger + Send + Sync>,
+    own: bool,
 }
 
-impl<const N: usize> Family<N> {
-    pub(super) fn of(metric: &'static Metric<N>) -> Self {
-        let mut family = MetricFamily::default();
-        family.set_name(metric.name.to_owned());
-        family.set_help(metric.help.to_owned());
-        family.set_field_type(match metric.kind {
-            Kind::Counter => MetricType::COUNTER,
-            Kind::Gauge => MetricType::GAUGE,
-            Kind::Histogram => MetricType::HISTOGRAM,
-        });
-        Self { metric, family }
-    }
+/// The forms there are, the usual one first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// The text format, 0.0.4.
+    Text,
+    /// OpenMetrics 1.0.0, with exemplars.
+    OpenMetrics,
+    /// Protobuf, with exemplars, start timestamps and native histograms.
+    Protobuf,
+}
 
-    /// Adds a series with one value.
-    #[must_use]
-    pub(super) fn with(mut self, labels: [&str; N], value: f64) -> Self {
-        self.push(labels, value);
-        self
-    }
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Text, Self::OpenMetrics, Self::Protobuf];
 
-    /// Adds a series with one value.
-    pub(super) fn push(&mut self, labels: [&str; N], value: f64) {
-        let mut series = self.series(labels);
-        match self.metric.kind {
-            Kind::Counter => {
-                let mut counter = Counter::default();
-                counter.set_value(value);
-                series.set_counter(counter);
-            }
-            Kind::Gauge | Kind::Histogram => {
-                let mut gauge = Gauge::default();
-                gauge.set_value(value);
-                series.set_gauge(gauge);
+    /// Of an answer in this form: Prometheus 3 refuses a scrape without it.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Protobuf => {
+                "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
             }
         }
-        self.family.mut_metric().push(series);
+    }
+}
+
+impl Exposition {
+    /// Over whatever `ledger` gives at each scrape. `own` adds the numbers about the exporter itself and its process.
+    pub fn new(ledger: impl Fn() -> Ledger + Send + Sync + 'static, own: bool) -> Self {
+        Self { ledger: Arc::new(ledger), own }
     }
 
-    /// Adds a histogram.
-    pub(super) fn push_histogram(&mut self, labels: [&str; N], histogram: &Histogram, bounds: &Bounds) {
-        let mut series = self.series(labels);
-        let mut proto = HistogramProto::default();
-        proto.set_sample_count(histogram.count());
-        proto.set_sample_sum(histogram.sum_seconds());
-        let buckets = histogram.cumulated(bounds).map(|(bound, count)| {
-            let mut bucket = Bucket::default();
-            bucket.set_upper_bound(bound);
-            bucket.set_cumulative_count(count);
-            bucket
-        });
-        proto.set_bucket(buckets.collect());
-        series.set_histogram(proto);
-        self.family.mut_metric().push(series);
+    /// Writes all numbers as they are now, series by series.
+    ///
+    /// # Errors
+    ///
+    /// What `to` says.
+    pub fn write(&self, format: Format, to: &mut dyn Write) -> io::Result<()> {
+        let ledger = (self.ledger)();
+        let mut encoder = encoder(format, to);
+        let encoder = encoder.as_mut();
+        if self.own {
+            process::write(encoder)?;
+        }
+        sets::write(&ledger, encoder)?;
+        own::write_local_addresses(&ledger.own, encoder)?;
+        if self.own {
+            let since = process::start();
+            own::write_interfaces(&ledger.own, since, encoder)?;
+            own::write_exporter(&ledger.own, &ledger.about, since, encoder)?;
+        }
+        encoder.finish()
+    }
+}
+
+/// One family in the making. The number of label values is held against the table by the compiler. A family without
+/// series leaves no trace.
+pub(super) struct Family<'e, const N: usize> {
+    metric: &'static Metric<N>,
+    encoder: &'e mut dyn Encoder,
+    begun: bool,
+}
+
+impl<'e, const N: usize> Family<'e, N> {
+    pub(super) fn of(metric: &'static Metric<N>, encoder: &'e mut dyn Encoder) -> Self {
+        Self { metric, encoder, begun: false }
     }
 
-    pub(super) fn done(self) -> MetricFamily {
-        self.family
+    /// Adds a series.
+    pub(super) fn push(&mut self, labels: [&str; N], since: Option<Timestamp>, value: Value<'_>) -> io::Result<()> {
+        if !std::mem::replace(&mut self.begun, true) {
+            self.encoder.begin(&self.metric.head)?;
+        }
+        self.encoder.series(&Series { labels: &labels, since, value })
     }
 
-    fn series(&self, labels: [&str; N]) -> prometheus::proto::Metric {
-        let pairs = self.metric.labels.iter().zip(labels).map(|(name, value)| {
-            let mut pair = LabelPair::default();
-            pair.set_name((*name).to_owned());
-            pair.set_value(value.to_owned());
-            pair
-        });
-        prometheus::proto::Metric::from_label(pairs.collect())
+    /// Adds a series with one value.
+    pub(super) fn number(&mut self, labels: [&str; N], since: Option<Timestamp>, value: f64) -> io::Result<()> {
+        self.push(labels, since, Value::Number(value, None))
     }
+
+    pub(super) fn done(self) -> io::Result<()> {
+        if self.begun { self.encoder.end() } else { Ok(()) }
+    }
+}
+
+/// A family of one series.
+pub(super) fn single(
+    metric: &'static Metric<0>,
+    encoder: &mut dyn Encoder,
+    since: Option<Timestamp>,
+    value: f64,
+) -> io::Result<()> {
+    let mut family = Family::of(metric, encoder);
+    family.number([], since, value)?;
+    family.done()
 }

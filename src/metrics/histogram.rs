@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::sparse::Sparse;
+
 /// Upper bounds of the buckets of a latency histogram, ascending.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Bounds(Vec<f64>);
@@ -25,6 +27,12 @@ impl Bounds {
     pub fn seconds(&self) -> &[f64] {
         &self.0
     }
+
+    /// The place of the first bound that is not below the duration.
+    fn place(&self, duration: Duration) -> usize {
+        let seconds = duration.as_secs_f64();
+        self.0.partition_point(|bound| *bound < seconds)
+    }
 }
 
 impl Default for Bounds {
@@ -35,28 +43,39 @@ impl Default for Bounds {
     }
 }
 
-/// How many durations fell under each bound, and their exact sum.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// How the latency histograms are kept.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Layout {
+    pub(super) bounds: Bounds,
+    /// Whether native histograms are kept, too.
+    pub(super) native: bool,
+}
+
+/// How many durations fell under each bound, and their exact sum. Memory is taken with the first.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(super) struct Histogram {
-    /// One count a bound, not cumulated; what is above the last bound is only in `count`.
-    buckets: Box<[u64]>,
+    /// One count a bound, not cumulated; what is above the last bound is only in `count`. Empty before the first.
+    buckets: Vec<u64>,
     count: u64,
     nanos: u128,
+    native: Option<Box<Sparse>>,
 }
 
 impl Histogram {
-    pub(super) fn new(bounds: &Bounds) -> Self {
-        Self { buckets: vec![0; bounds.0.len()].into(), count: 0, nanos: 0 }
-    }
-
-    pub(super) fn observe(&mut self, bounds: &Bounds, duration: Duration) {
-        let seconds = duration.as_secs_f64();
-        let place = bounds.0.partition_point(|bound| *bound < seconds);
+    /// Counts a duration. Says in which bucket it fell: the place of its bound, or one more for what is above all.
+    pub(super) fn observe(&mut self, layout: &Layout, duration: Duration) -> usize {
+        let bounds = layout.bounds.seconds();
+        let place = layout.bounds.place(duration);
+        self.buckets.resize(bounds.len(), 0);
         if let Some(bucket) = self.buckets.get_mut(place) {
             *bucket += 1;
         }
         self.count += 1;
         self.nanos += duration.as_nanos();
+        if layout.native {
+            self.native.get_or_insert_default().observe(duration);
+        }
+        place
     }
 
     pub(super) const fn count(&self) -> u64 {
@@ -67,9 +86,15 @@ impl Histogram {
         self.nanos as f64 / 1e9
     }
 
+    /// The native form, where something was observed in it.
+    pub(super) fn native(&self) -> Option<&Sparse> {
+        self.native.as_deref()
+    }
+
     /// Each bound with the count of all that is not above it.
     pub(super) fn cumulated<'a>(&'a self, bounds: &'a Bounds) -> impl Iterator<Item = (f64, u64)> + 'a {
-        let sums = self.buckets.iter().scan(0, |sum, bucket| {
+        let counts = self.buckets.iter().copied().chain(std::iter::repeat(0));
+        let sums = counts.scan(0, |sum, bucket| {
             *sum += bucket;
             Some(*sum)
         });

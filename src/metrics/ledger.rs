@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use super::histogram::Bounds;
+use super::histogram::{Bounds, Layout};
 use super::own::{About, Own};
 use super::set::{SetCounts, SetEvent};
 use crate::labels::{SetId, SetName};
+use crate::time::Timestamp;
 
 /// The numbers of every set, and those about the exporter itself.
 #[derive(Clone, Debug)]
 pub struct Ledger {
-    pub(super) bounds: Arc<Bounds>,
+    pub(super) layout: Arc<Layout>,
     pub(super) about: Arc<About>,
     pub(super) sets: Vec<Option<Page>>,
     /// The exporter's own numbers.
@@ -22,23 +23,27 @@ pub struct Ledger {
 pub(super) struct Page {
     set: SetId,
     pub(super) labels: Arc<[String; 4]>,
+    /// When it began, at zero.
+    pub(super) since: Timestamp,
     pub(super) counts: SetCounts,
 }
 
 impl Ledger {
-    /// Nothing was counted yet.
-    pub fn new(about: About, bounds: Bounds) -> Self {
-        Self { bounds: Arc::new(bounds), about: Arc::new(about), sets: Vec::new(), own: Own::default() }
+    /// Nothing was counted yet. Latencies are counted under these bounds, and in native histograms where wanted.
+    pub fn new(about: About, bounds: Bounds, native: bool) -> Self {
+        let layout = Layout { bounds, native };
+        Self { layout: Arc::new(layout), about: Arc::new(about), sets: Vec::new(), own: Own::default() }
     }
 
     /// A set begins: all its series at zero.
-    pub fn create(&mut self, set: SetId, name: &SetName) {
+    pub fn create(&mut self, set: SetId, name: &SetName, since: Timestamp) {
         let place = set.place();
         if self.sets.len() <= place {
             self.sets.resize_with(place + 1, || None);
         }
         if let Some(page) = self.sets.get_mut(place) {
-            *page = Some(Page { set, labels: Arc::new(name.values()), counts: SetCounts::new(&self.bounds) });
+            let (labels, counts) = (Arc::new(name.values()), SetCounts::default());
+            *page = Some(Page { set, labels, since, counts });
         }
     }
 
@@ -55,7 +60,7 @@ impl Ledger {
     pub fn count(&mut self, set: SetId, event: SetEvent) {
         let page = self.sets.get_mut(set.place()).and_then(Option::as_mut);
         if let Some(page) = page.filter(|page| page.set == set) {
-            page.counts.count(&self.bounds, event);
+            page.counts.count(&self.layout, event);
         }
     }
 }

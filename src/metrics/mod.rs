@@ -1,22 +1,23 @@
-//! Metrics: the table of all that is exposed, the numbers behind it, and one collector over them.
-//!
-//! The numbers are kept in a table of our own and not in the `prometheus` crate's vectors, which take two sets of label
-//! values for one when their hashes agree, and hash them without a separator between.
+//! Metrics: the table of all that is exposed, the numbers behind it, and three forms to write them in.
 
-mod collector;
+mod encode;
+mod exemplar;
 mod exposition;
 mod histogram;
 mod ledger;
 mod own;
 mod process;
 mod set;
+mod sets;
+mod sparse;
 mod table;
 #[cfg(test)]
 mod tests;
 
-pub use collector::{Exposition, Failure};
+pub use exemplar::Connection;
+pub use exposition::{Exposition, Format};
 pub use histogram::Bounds;
 pub use ledger::Ledger;
 pub use own::{About, InterfaceCounts, Own};
 pub use set::{SetCounts, SetEvent};
-pub use table::{Metric, Row, rows};
+pub use table::{Row, rows};

@@ -1,5 +1,10 @@
 //! The exporter's numbers about itself and what it watches.
 
+use std::io;
+
+use super::encode::Encoder;
+use super::exposition::{Family, single};
+use super::table::{self, Metric};
 use crate::decode::Undecodable;
 use crate::handshake::Kind;
 use crate::time::Timestamp;
@@ -100,6 +105,77 @@ fn bump(counts: &mut [u64; KINDS.len()], kind: Kind) {
     for (count, _) in counts.iter_mut().zip(KINDS).filter(|(_, of)| of.0 == kind) {
         *count += 1;
     }
+}
+
+/// The addresses of the watched interfaces.
+pub(super) fn write_local_addresses(own: &Own, to: &mut dyn Encoder) -> io::Result<()> {
+    let mut family = Family::of(&table::LOCAL_ADDRESS_INFO, to);
+    for (address, interface) in &own.local_addresses {
+        family.number([address, interface], None, 1.0)?;
+    }
+    family.done()
+}
+
+/// One series for each interface in each of these.
+pub(super) fn write_interfaces(own: &Own, since: Option<Timestamp>, to: &mut dyn Encoder) -> io::Result<()> {
+    let mut each = |metric: &'static Metric<1>, value: fn(&InterfaceCounts) -> f64| {
+        let mut family = Family::of(metric, to);
+        for interface in &own.interfaces {
+            family.number([&interface.name], since, value(interface))?;
+        }
+        family.done()
+    };
+    each(&table::CAPTURE_UP, |interface| f64::from(u8::from(interface.up)))?;
+    each(&table::CAPTURED_PACKETS, |interface| interface.captured as f64)?;
+    each(&table::LAST_PACKET, |interface| interface.last_packet.as_secs_f64())?;
+    let mut dropped = Family::of(&table::DROPPED_PACKETS, to);
+    for interface in &own.interfaces {
+        dropped.number([&interface.name, "kernel"], since, interface.dropped_by_kernel as f64)?;
+        dropped.number([&interface.name, "interface"], since, interface.dropped_by_interface as f64)?;
+    }
+    dropped.done()
+}
+
+/// The program, its tables, and what came to no set.
+pub(super) fn write_exporter(
+    own: &Own,
+    about: &About,
+    since: Option<Timestamp>,
+    to: &mut dyn Encoder,
+) -> io::Result<()> {
+    write_about(about, to)?;
+    let mut undecodable = Family::of(&table::UNDECODABLE, to);
+    for (count, reason) in own.undecodable.iter().zip(Undecodable::ALL) {
+        undecodable.number([reason.as_str()], since, *count as f64)?;
+    }
+    undecodable.done()?;
+    let mut by_kind = |metric: &'static Metric<1>, counts: &[u64; KINDS.len()], shown: &[Kind]| {
+        let mut family = Family::of(metric, to);
+        for (count, (_, name)) in counts.iter().zip(KINDS).filter(|(_, (kind, _))| shown.contains(kind)) {
+            family.number([name], since, *count as f64)?;
+        }
+        family.done()
+    };
+    by_kind(&table::DUPLICATES, &own.duplicates, &[Kind::Syn, Kind::SynAck, Kind::Rst, Kind::Icmp])?;
+    by_kind(&table::UNMATCHED, &own.unmatched, &[Kind::SynAck, Kind::Rst, Kind::Icmp])?;
+    by_kind(&table::UNACCEPTABLE, &own.unacceptable, &[Kind::SynAck, Kind::Rst])?;
+    single(&table::PENDING_ATTEMPTS, to, None, own.pending as f64)?;
+    single(&table::TRACKED_ATTEMPTS, to, None, own.tracked as f64)?;
+    single(&table::TRACKED_ATTEMPTS_LIMIT, to, None, about.max_attempts as f64)?;
+    single(&table::SETS, to, None, own.sets as f64)?;
+    single(&table::SETS_LIMIT, to, None, own.sets_limit as f64)?;
+    single(&table::SETS_FOLDED, to, since, own.folded as f64)?;
+    single(&table::CLOCK_STEPS, to, since, own.clock_steps as f64)
+}
+
+fn write_about(about: &About, to: &mut dyn Encoder) -> io::Result<()> {
+    let mut build = Family::of(&table::BUILD_INFO, to);
+    build.number([&about.version], None, 1.0)?;
+    build.done()?;
+    let (v4, v6) = (about.peer_prefix_v4.to_string(), about.peer_prefix_v6.to_string());
+    let mut config = Family::of(&table::CONFIG_INFO, to);
+    config.number([&about.ports, &about.filter, &v4, &v6, &about.peer_groups], None, 1.0)?;
+    config.done()
 }
 
 /// The kinds of packet, in the order they are shown, with their label values.

@@ -1,39 +1,53 @@
 //! What the kernel says of this process (proc(5)): CPU time to the hundredth of a second, memory, descriptors.
 
-use procfs::WithCurrentSystemInfo;
-use procfs::process::{LimitValue, Process};
-use prometheus::proto::MetricFamily;
+use std::io;
+use std::time::Duration;
 
-use super::exposition::Family;
+use procfs::WithCurrentSystemInfo;
+use procfs::process::{LimitValue, Process, Stat};
+
+use super::encode::Encoder;
+use super::exposition::single;
 use super::table::{
     PROCESS_CPU, PROCESS_MAX_FDS, PROCESS_OPEN_FDS, PROCESS_RESIDENT, PROCESS_START_TIME, PROCESS_THREADS,
     PROCESS_VIRTUAL,
 };
+use crate::time::Timestamp;
 
 /// The process families; fewer where /proc cannot be read.
-pub(super) fn families() -> Vec<MetricFamily> {
-    let Ok(process) = Process::myself() else { return Vec::new() };
-    let mut families = Vec::new();
+pub(super) fn write(to: &mut dyn Encoder) -> io::Result<()> {
+    let Ok(process) = Process::myself() else { return Ok(()) };
     if let Ok(stat) = process.stat() {
+        let started = started(&stat);
         let ticks = procfs::ticks_per_second() as f64;
-        families.push(Family::of(&PROCESS_CPU).with([], (stat.utime + stat.stime) as f64 / ticks).done());
-        families.push(Family::of(&PROCESS_THREADS).with([], stat.num_threads as f64).done());
-        families.push(Family::of(&PROCESS_VIRTUAL).with([], stat.vsize as f64).done());
-        families.push(Family::of(&PROCESS_RESIDENT).with([], stat.rss_bytes().get() as f64).done());
-        if let Ok(boot) = procfs::boot_time_secs() {
-            let start = boot as f64 + stat.starttime as f64 / ticks;
-            families.push(Family::of(&PROCESS_START_TIME).with([], start).done());
+        single(&PROCESS_CPU, to, started, (stat.utime + stat.stime) as f64 / ticks)?;
+        single(&PROCESS_THREADS, to, None, stat.num_threads as f64)?;
+        single(&PROCESS_VIRTUAL, to, None, stat.vsize as f64)?;
+        single(&PROCESS_RESIDENT, to, None, stat.rss_bytes().get() as f64)?;
+        if let Some(started) = started {
+            single(&PROCESS_START_TIME, to, None, started.as_secs_f64())?;
         }
     }
     if let Ok(open) = process.fd_count() {
-        families.push(Family::of(&PROCESS_OPEN_FDS).with([], open as f64).done());
+        single(&PROCESS_OPEN_FDS, to, None, open as f64)?;
     }
     if let Ok(limits) = process.limits() {
         let most = match limits.max_open_files.soft_limit {
             LimitValue::Value(limit) => limit as f64,
             LimitValue::Unlimited => f64::INFINITY,
         };
-        families.push(Family::of(&PROCESS_MAX_FDS).with([], most).done());
+        single(&PROCESS_MAX_FDS, to, None, most)?;
     }
-    families
+    Ok(())
+}
+
+/// When this process began, where /proc can be read.
+pub(super) fn start() -> Option<Timestamp> {
+    started(&Process::myself().ok()?.stat().ok()?)
+}
+
+fn started(stat: &Stat) -> Option<Timestamp> {
+    let boot = Timestamp::from_parts(i64::try_from(procfs::boot_time_secs().ok()?).ok()?, 0);
+    let millis = stat.starttime.saturating_mul(1000) / procfs::ticks_per_second();
+    Some(boot + Duration::from_millis(millis))
 }

@@ -1,14 +1,16 @@
 //! The numbers of one set.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::histogram::{Bounds, Histogram};
+use super::exemplar::{Connection, Exemplars, Slot};
+use super::histogram::{Histogram, Layout};
 use crate::handshake::{Answer, Reason, Repeat, Side, SynKind};
 use crate::labels::Reporter;
 use crate::packet::IcmpCode;
 
-/// All counts of one (vantage, local address, port, peer), made together at zero.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// All counts of one (vantage, local address, port, peer), made together at zero. A clone shares what is large.
+#[derive(Clone, Default, PartialEq, Debug)]
 pub struct SetCounts {
     pub(super) syns: u64,
     pub(super) syn_retransmissions: u64,
@@ -22,9 +24,17 @@ pub struct SetCounts {
     pub(super) late_answers: u64,
     pub(super) evicted: u64,
     pub(super) completed: u64,
+    /// Written to a copy of its own while a scrape still reads it.
+    pub(super) details: Arc<Details>,
+}
+
+/// What takes room of its own, once there is something to tell.
+#[derive(Clone, Default, PartialEq, Debug)]
+pub(super) struct Details {
     pub(super) latency: Histogram,
     pub(super) ack_latency: Histogram,
     pub(super) icmp_errors: Vec<IcmpCount>,
+    pub(super) exemplars: Exemplars,
 }
 
 /// ICMP errors of one code from one kind of reporter. No code: all those for which there was no room.
@@ -50,10 +60,10 @@ pub enum SetEvent {
     Rst(Side),
     /// An ICMP error.
     IcmpError(IcmpCode, Reporter),
-    /// An answer.
-    Answered(Answer),
-    /// A failure.
-    Failed(Reason),
+    /// An answer, and the connection it is about.
+    Answered(Answer, Connection),
+    /// A failure, and the connection it is about.
+    Failed(Reason, Connection),
     /// The third leg.
     Completed(Duration),
     /// Forgotten while it waited.
@@ -61,29 +71,8 @@ pub enum SetEvent {
 }
 
 impl SetCounts {
-    /// All at zero.
-    pub fn new(bounds: &Bounds) -> Self {
-        Self {
-            syns: 0,
-            syn_retransmissions: 0,
-            synacks: 0,
-            synack_retransmissions: 0,
-            rsts_by_client: 0,
-            rsts_by_server: 0,
-            attempts: 0,
-            answered: 0,
-            failures: [0; REASONS.len()],
-            late_answers: 0,
-            evicted: 0,
-            completed: 0,
-            latency: Histogram::new(bounds),
-            ack_latency: Histogram::new(bounds),
-            icmp_errors: Vec::new(),
-        }
-    }
-
     /// Counts one fact.
-    pub fn count(&mut self, bounds: &Bounds, event: SetEvent) {
+    pub(super) fn count(&mut self, layout: &Layout, event: SetEvent) {
         match event {
             SetEvent::Opened => self.attempts += 1,
             SetEvent::Syn(kind) => {
@@ -98,32 +87,41 @@ impl SetCounts {
             SetEvent::Rst(Side::Client) => self.rsts_by_client += 1,
             SetEvent::Rst(Side::Server) => self.rsts_by_server += 1,
             SetEvent::IcmpError(code, reporter) => self.count_icmp_error(code, reporter),
-            SetEvent::Answered(Answer { latency, late }) => {
-                *(if late { &mut self.late_answers } else { &mut self.answered }) += 1;
-                self.latency.observe(bounds, latency);
-            }
-            SetEvent::Failed(reason) => {
+            SetEvent::Answered(answer, connection) => self.count_answer(layout, answer, connection),
+            SetEvent::Failed(reason, connection) => {
                 for (count, _) in self.failures.iter_mut().zip(REASONS).filter(|(_, of)| of.0 == reason) {
                     *count += 1;
                 }
+                Arc::make_mut(&mut self.details).exemplars.note(Slot::Failure(reason), connection, 1.0);
             }
             SetEvent::Completed(latency) => {
                 self.completed += 1;
-                self.ack_latency.observe(bounds, latency);
+                Arc::make_mut(&mut self.details).ack_latency.observe(layout, latency);
             }
             SetEvent::Evicted => self.evicted += 1,
+        }
+    }
+
+    fn count_answer(&mut self, layout: &Layout, answer: Answer, connection: Connection) {
+        let Answer { latency, late } = answer;
+        *(if late { &mut self.late_answers } else { &mut self.answered }) += 1;
+        let details = Arc::make_mut(&mut self.details);
+        let bucket = details.latency.observe(layout, latency);
+        if latency > SLOW {
+            details.exemplars.note(Slot::Latency(bucket), connection, latency.as_secs_f64());
         }
     }
 
     /// Who answers with what is up to the network: past four kinds they are counted together.
     fn count_icmp_error(&mut self, code: IcmpCode, reporter: Reporter) {
         let is = |count: &IcmpCount, code| count.code == code && count.reporter == reporter;
-        let known = self.icmp_errors.iter().any(|count| is(count, Some(code)));
-        let named = self.icmp_errors.iter().filter(|count| count.code.is_some()).count();
+        let counts = &mut Arc::make_mut(&mut self.details).icmp_errors;
+        let known = counts.iter().any(|count| is(count, Some(code)));
+        let named = counts.iter().filter(|count| count.code.is_some()).count();
         let code = (known || named < MAX_ICMP).then_some(code);
-        match self.icmp_errors.iter_mut().find(|count| is(count, code)) {
+        match counts.iter_mut().find(|count| is(count, code)) {
             Some(counted) => counted.count += 1,
-            None => self.icmp_errors.push(IcmpCount { code, reporter, count: 1 }),
+            None => counts.push(IcmpCount { code, reporter, count: 1 }),
         }
     }
 }
@@ -143,6 +141,9 @@ pub(super) const fn name_of(code: Option<IcmpCode>) -> &'static str {
         None => "other",
     }
 }
+
+/// Above this a latency has an exemplar: most paths that are no detour take less.
+const SLOW: Duration = Duration::from_millis(100);
 
 /// Different (code, reporter) that a set tells apart.
 const MAX_ICMP: usize = 4;

@@ -1,12 +1,11 @@
 //! Every metric there is, with its kind, labels and help: what is not here is not exposed.
 
+use super::encode::Head;
+
 /// A metric whose series have `N` labels.
 #[derive(Clone, Copy, Debug)]
-pub struct Metric<const N: usize> {
-    pub(super) name: &'static str,
-    pub(super) kind: Kind,
-    pub(super) labels: [&'static str; N],
-    pub(super) help: &'static str,
+pub(super) struct Metric<const N: usize> {
+    pub(super) head: Head,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,23 +30,23 @@ pub struct Row {
 
 macro_rules! table {
     ($($constant:ident = $kind:ident $name:literal [$($label:literal),*] $help:literal;)*) => {
-        $(pub(super) const $constant: Metric<{ <[&str]>::len(&[$($label),*]) }> =
-            Metric { name: $name, kind: Kind::$kind, labels: [$($label),*], help: $help };)*
+        $(pub(super) static $constant: Metric<{ <[&str]>::len(&[$($label),*]) }> =
+            Metric { head: Head { name: $name, kind: Kind::$kind, labels: &[$($label),*], help: $help } };)*
 
         /// All metrics of the exporter, in the order of the table.
         pub fn rows() -> Vec<Row> {
             vec![$(Row {
-                name: $constant.name,
-                kind: $constant.kind.as_str(),
-                labels: $constant.labels.to_vec(),
-                help: $constant.help,
+                name: $constant.head.name,
+                kind: $constant.head.kind.as_str(),
+                labels: $constant.head.labels.to_vec(),
+                help: $constant.head.help,
             }),*]
         }
     };
 }
 
 impl Kind {
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Counter => "counter",
             Self::Gauge => "gauge",

@@ -5,14 +5,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Outside crates that belong to one room (two where the door has to know the neighbour).
-const LODGERS: [(&str, &[&str]); 14] = [
+const LODGERS: &[(&str, &[&str])] = &[
     ("pcap", &["capture"]),
     ("nix", &["capture"]),
     ("etherparse", &["decode"]),
     ("hashbrown", &["handshake", "labels", "diagnosis", "compare"]),
     ("foldhash", &["handshake", "labels", "diagnosis", "compare"]),
-    ("prometheus", &["metrics"]),
-    ("serde", &["diagnosis", "compare"]),
+    ("prost", &["metrics"]),
+    ("flate2", &["capture", "http"]),
+    ("serde", &["diagnosis", "compare", "http"]),
+    ("serde_saphyr", &["cli", "http"]),
+    ("rustls", &["http"]),
+    ("tokio_rustls", &["http"]),
+    ("x509_parser", &["http"]),
+    ("bcrypt", &["http"]),
+    ("base64", &["http"]),
+    ("ring", &["http"]),
+    ("listenfd", &["http"]),
     ("serde_json", &["diagnosis", "compare"]),
     ("procfs", &["metrics"]),
     ("hyper", &["http"]),

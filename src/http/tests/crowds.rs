@@ -79,6 +79,39 @@ fn readers_that_are_not_yet_slow_are_left_to_read() {
 }
 
 #[test]
+fn those_from_one_address_do_not_have_all_requests_to_themselves() {
+    let one = Limits { requests: NonZeroUsize::new(4), ..Limits::default() };
+    let limits = Limits { courtesy: Duration::from_secs(60), ..one };
+    let served = Served::start(page(endless), limits);
+    let mut greedy: Vec<_> = (0..4).map(|_| served.client()).collect();
+    for client in &mut greedy {
+        client.ask("GET", "/metrics");
+        assert_eq!(client.head().0, 200);
+    }
+    assert_eq!(served.client().get("/metrics").status, 503, "his own kind gets no more");
+    let mut others: Vec<_> = (2..4).map(|host| served.client_from(host)).collect();
+    for client in &mut others {
+        client.ask("GET", "/metrics");
+        assert_eq!(client.head().0, 200);
+    }
+    assert!(greedy[0].rest().len() < ENDLESS && greedy[1].rest().len() < ENDLESS, "the longest there made room");
+    for client in greedy[2..].iter_mut().chain(&mut others) {
+        client.0.read_exact(&mut vec![0; ENDLESS]).unwrap();
+    }
+}
+
+#[test]
+fn a_crowd_from_one_address_closes_no_connection_of_another() {
+    let served = Served::start(routes(), Limits { connections: 10, ..Limits::default() });
+    let mut idle = served.client_from(2);
+    assert_eq!(idle.get("/-/healthy").status, 200);
+    let crowd: Vec<_> = (0..100).map(|_| served.client()).collect();
+    assert_eq!(served.client().get("/-/healthy").status, 200);
+    assert_eq!(idle.get("/-/healthy").status, 200);
+    drop(crowd);
+}
+
+#[test]
 fn without_a_limit_of_requests_none_is_refused() {
     let (gate, render) = Gate::new(|| Page::text("here"));
     let routes = routes().with_page("/metrics", render).unwrap();

@@ -3,16 +3,22 @@
 mod address;
 mod clients;
 mod crowds;
+mod documents;
+mod forms;
 mod routes;
+mod configured;
 mod shared;
 mod stop;
+mod tls;
+mod users;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use socket2::{Domain, Socket, Type};
 use tokio::runtime;
 use tokio::sync::oneshot;
 
@@ -31,12 +37,16 @@ impl Served {
     }
 
     fn start_on(on: &[&str], routes: Routes, limits: Limits) -> (Self, Vec<SocketAddr>) {
+        Self::start_guarded(on, routes, limits, Guard::open_door())
+    }
+
+    fn start_guarded(on: &[&str], routes: Routes, limits: Limits, guard: Guard) -> (Self, Vec<SocketAddr>) {
         let listeners: Vec<_> = on.iter().map(|on| on.parse::<ListenAddress>().unwrap().bind().unwrap()).collect();
         let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
         let (stop, stopped) = oneshot::channel();
         let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let thread = thread::spawn(move || {
-            runtime.block_on(serve(listeners, routes, limits, async { drop(stopped.await) })).unwrap();
+            runtime.block_on(serve(listeners, routes, limits, guard, async { drop(stopped.await) })).unwrap();
             runtime.shutdown_background();
         });
         (Self { address: addresses[0], stop: Some(stop), thread: Some(thread) }, addresses)
@@ -44,6 +54,16 @@ impl Served {
 
     fn client(&self) -> Client {
         Client::connect(self.address)
+    }
+
+    /// A client from another address of the loopback.
+    fn client_from(&self, host: u8) -> Client {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((Ipv4Addr::new(127, 0, 0, host), 0)).into()).unwrap();
+        socket.connect(&self.address.into()).unwrap();
+        let stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        Client(stream)
     }
 
     /// Tells it to stop, and waits until it takes no connection any more.

@@ -63,6 +63,16 @@ impl Exposition {
         Self { samples: kept.map(|(series, value)| (series.clone(), *value)).collect() }
     }
 
+    /// The same as Prometheus takes it: an empty label is none.
+    pub(crate) fn without_empty_labels(&self) -> Self {
+        let samples = self.samples.iter().map(|(series, value)| {
+            let labels = series.labels.iter().filter(|(_, value)| !value.is_empty());
+            let labels = labels.map(|(name, value)| (name.clone(), value.clone())).collect();
+            (Series { name: series.name.clone(), labels }, *value)
+        });
+        samples.collect()
+    }
+
     /// Panics unless both show the same series with the same values. Sums of seconds may differ by `slack`.
     pub(crate) fn assert_equals(&self, expected: &Self, slack: f64, about: &str) {
         let mut wrong = String::new();

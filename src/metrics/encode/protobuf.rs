@@ -1,0 +1,261 @@
+//! Prometheus' protobuf format: `io.prometheus.client.MetricFamily` messages, each after its length.
+//!
+//! The messages are a part of
+//! <https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto>.
+
+use std::io::{self, Write};
+
+use prost::Message;
+use prost::encoding::{encode_varint, message};
+
+use super::super::exemplar;
+use super::super::sparse::{Sparse, ZERO_THRESHOLD};
+use super::super::table::Kind;
+use super::{Encoder, Head, Latencies, Series, Value};
+use crate::time::Timestamp as Instant;
+
+/// One family at a time: its length has to be known before it is written.
+pub(crate) struct Protobuf<'w> {
+    to: &'w mut dyn Write,
+    head: Option<&'static Head>,
+    family: Vec<u8>,
+}
+
+impl<'w> Protobuf<'w> {
+    pub(in super::super) fn new(to: &'w mut dyn Write) -> Self {
+        Self { to, head: None, family: Vec::new() }
+    }
+}
+
+impl Encoder for Protobuf<'_> {
+    fn begin(&mut self, head: &'static Head) -> io::Result<()> {
+        self.head = Some(head);
+        let family = Family {
+            name: Some(head.name.to_owned()),
+            help: Some(head.help.to_owned()),
+            kind: Some(match head.kind {
+                Kind::Counter => COUNTER,
+                Kind::Gauge => GAUGE,
+                Kind::Histogram => HISTOGRAM,
+            }),
+            unit: head.unit().map(str::to_owned),
+        };
+        self.family = family.encode_to_vec();
+        Ok(())
+    }
+
+    fn series(&mut self, series: &Series<'_>) -> io::Result<()> {
+        let Some(head) = self.head else { return Ok(()) };
+        let names = head.labels.iter();
+        let label = names.zip(series.labels).map(|(name, value)| LabelPair::of(name, value)).collect();
+        let since = series.since.map(Timestamp::from);
+        let mut metric = Metric { label, ..Metric::default() };
+        match &series.value {
+            Value::Number(value, _) if head.kind == Kind::Gauge => metric.gauge = Some(Gauge { value: Some(*value) }),
+            Value::Number(value, exemplar) => {
+                let exemplar = exemplar.map(Exemplar::from);
+                metric.counter = Some(Counter { value: Some(*value), exemplar, created_timestamp: since });
+            }
+            Value::Histogram(latencies) => metric.histogram = Some(Histogram::of(latencies, since)),
+        }
+        message::encode(METRIC, &metric, &mut self.family);
+        Ok(())
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        let mut length = Vec::new();
+        encode_varint(self.family.len() as u64, &mut length);
+        self.to.write_all(&length)?;
+        self.to.write_all(&self.family)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A `MetricFamily` up to its metrics, which are appended one by one: the order of fields is free.
+#[derive(Message)]
+struct Family {
+    #[prost(string, optional, tag = "1")]
+    name: Option<String>,
+    #[prost(string, optional, tag = "2")]
+    help: Option<String>,
+    #[prost(int32, optional, tag = "3")]
+    kind: Option<i32>,
+    #[prost(string, optional, tag = "5")]
+    unit: Option<String>,
+}
+
+#[derive(Message)]
+struct Metric {
+    #[prost(message, repeated, tag = "1")]
+    label: Vec<LabelPair>,
+    #[prost(message, optional, tag = "2")]
+    gauge: Option<Gauge>,
+    #[prost(message, optional, tag = "3")]
+    counter: Option<Counter>,
+    #[prost(message, optional, tag = "7")]
+    histogram: Option<Histogram>,
+}
+
+#[derive(Message)]
+struct LabelPair {
+    #[prost(string, optional, tag = "1")]
+    name: Option<String>,
+    #[prost(string, optional, tag = "2")]
+    value: Option<String>,
+}
+
+#[derive(Message)]
+struct Gauge {
+    #[prost(double, optional, tag = "1")]
+    value: Option<f64>,
+}
+
+#[derive(Message)]
+struct Counter {
+    #[prost(double, optional, tag = "1")]
+    value: Option<f64>,
+    #[prost(message, optional, tag = "2")]
+    exemplar: Option<Exemplar>,
+    #[prost(message, optional, tag = "3")]
+    created_timestamp: Option<Timestamp>,
+}
+
+#[derive(Message)]
+struct Histogram {
+    #[prost(uint64, optional, tag = "1")]
+    sample_count: Option<u64>,
+    #[prost(double, optional, tag = "2")]
+    sample_sum: Option<f64>,
+    #[prost(message, repeated, tag = "3")]
+    bucket: Vec<Bucket>,
+    #[prost(sint32, optional, tag = "5")]
+    schema: Option<i32>,
+    #[prost(double, optional, tag = "6")]
+    zero_threshold: Option<f64>,
+    #[prost(uint64, optional, tag = "7")]
+    zero_count: Option<u64>,
+    #[prost(message, repeated, tag = "12")]
+    positive_span: Vec<BucketSpan>,
+    #[prost(sint64, repeated, packed = "false", tag = "13")]
+    positive_delta: Vec<i64>,
+    #[prost(message, optional, tag = "15")]
+    created_timestamp: Option<Timestamp>,
+    #[prost(message, repeated, tag = "16")]
+    exemplars: Vec<Exemplar>,
+}
+
+#[derive(Message)]
+struct Bucket {
+    #[prost(uint64, optional, tag = "1")]
+    cumulative_count: Option<u64>,
+    #[prost(double, optional, tag = "2")]
+    upper_bound: Option<f64>,
+    #[prost(message, optional, tag = "3")]
+    exemplar: Option<Exemplar>,
+}
+
+#[derive(Message)]
+struct BucketSpan {
+    #[prost(sint32, optional, tag = "1")]
+    offset: Option<i32>,
+    #[prost(uint32, optional, tag = "2")]
+    length: Option<u32>,
+}
+
+#[derive(Message)]
+struct Exemplar {
+    #[prost(message, repeated, tag = "1")]
+    label: Vec<LabelPair>,
+    #[prost(double, optional, tag = "2")]
+    value: Option<f64>,
+    #[prost(message, optional, tag = "3")]
+    timestamp: Option<Timestamp>,
+}
+
+/// `google.protobuf.Timestamp`.
+#[derive(Message)]
+struct Timestamp {
+    #[prost(int64, tag = "1")]
+    seconds: i64,
+    #[prost(int32, tag = "2")]
+    nanos: i32,
+}
+
+impl Histogram {
+    /// Both forms in one message. Without a bucket in use, an empty span says that there is a native one.
+    fn of(latencies: &Latencies<'_>, since: Option<Timestamp>) -> Self {
+        let mut histogram = Self::classic(latencies, since);
+        if latencies.native {
+            let empty = Sparse::default();
+            let native = latencies.histogram.native().unwrap_or(&empty);
+            let (spans, deltas) = native.spans();
+            let span = |(offset, length)| BucketSpan { offset: Some(offset), length: Some(length) };
+            histogram.schema = Some(native.schema());
+            histogram.zero_threshold = Some(ZERO_THRESHOLD);
+            histogram.zero_count = Some(native.zeros());
+            histogram.positive_span = spans.into_iter().map(|of| span((of.offset, of.length))).collect();
+            histogram.positive_delta = deltas;
+            let mut exemplars: Vec<_> = latencies.exemplars.iter().copied().flatten().collect();
+            exemplars.sort_by_key(|exemplar| exemplar.connection.at);
+            histogram.exemplars = exemplars.into_iter().map(Exemplar::from).collect();
+            if histogram.positive_span.is_empty() {
+                histogram.positive_span.push(span((0, 0)));
+            }
+        }
+        histogram
+    }
+
+    /// The bucket of all is left to the reader, unless it has an exemplar.
+    fn classic(latencies: &Latencies<'_>, since: Option<Timestamp>) -> Self {
+        let Latencies { histogram, bounds, .. } = latencies;
+        let last = bounds.seconds().len();
+        let all = latencies.exemplar(last).map(|_| (f64::INFINITY, histogram.count()));
+        let buckets = histogram.cumulated(bounds).chain(all).enumerate();
+        let bucket = buckets.map(|(place, (bound, count))| Bucket {
+            cumulative_count: Some(count),
+            upper_bound: Some(bound),
+            exemplar: latencies.exemplar(place).map(Exemplar::from),
+        });
+        Self {
+            sample_count: Some(histogram.count()),
+            sample_sum: Some(histogram.sum_seconds()),
+            bucket: bucket.collect(),
+            created_timestamp: since,
+            ..Self::default()
+        }
+    }
+}
+
+impl LabelPair {
+    fn of(name: &str, value: &str) -> Self {
+        Self { name: Some(name.to_owned()), value: Some(value.to_owned()) }
+    }
+}
+
+impl From<&exemplar::Exemplar> for Exemplar {
+    fn from(exemplar: &exemplar::Exemplar) -> Self {
+        Self {
+            label: exemplar.labels().iter().map(|(name, value)| LabelPair::of(name, value)).collect(),
+            value: Some(exemplar.value),
+            timestamp: Some(exemplar.connection.at.into()),
+        }
+    }
+}
+
+impl From<Instant> for Timestamp {
+    fn from(at: Instant) -> Self {
+        let nanos = at.as_nanos();
+        let seconds = i64::try_from(nanos / 1_000_000_000).unwrap_or(i64::MAX);
+        Self { seconds, nanos: i32::try_from(nanos % 1_000_000_000).unwrap_or(0) }
+    }
+}
+
+/// The field of a `MetricFamily` that its metrics are in.
+const METRIC: u32 = 4;
+
+const COUNTER: i32 = 0;
+const GAUGE: i32 = 1;
+const HISTOGRAM: i32 = 4;

@@ -1,0 +1,202 @@
+//! What a real Prometheus makes of each form of the metrics.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::lab::exposition::{Exposition, Series};
+use crate::program::has_tool;
+use crate::serving::{Serving, get};
+
+/// A Prometheus that scrapes one target each second.
+struct Prometheus {
+    process: Child,
+    address: SocketAddr,
+    _folder: tempfile::TempDir,
+}
+
+impl Prometheus {
+    fn start(target: SocketAddr, features: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("prometheus.yml");
+        let scrape = "global: {scrape_interval: 1s}\nscrape_configs: [{job_name: it, static_configs: [{targets: ['";
+        fs::write(&config, format!("{scrape}{target}']}}]}}]\n")).unwrap();
+        // Free a moment ago: Prometheus cannot say which port it was given.
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let process = Command::new("prometheus")
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
+            .arg(format!("--web.listen-address={address}"))
+            .arg(format!("--enable-feature={features}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { process, address, _folder: folder }
+    }
+
+    /// What the API answers, as soon as there is something in it.
+    fn once(&self, path: &str) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let answer = get(self.address, path, "").and_then(|(_, body)| serde_json::from_slice::<Value>(&body).ok());
+            let data = answer.as_ref().map(|answer| match &answer["data"] {
+                Value::Array(found) => found.len(),
+                data => data["result"].as_array().map_or(0, Vec::len),
+            });
+            match answer {
+                Some(answer) if data > Some(0) => return answer["data"].clone(),
+                answer => assert!(Instant::now() < deadline, "nothing at {path}: {answer:?}"),
+            }
+            thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// The one value of a query.
+    fn value(&self, query: &str) -> f64 {
+        let result = self.once(&format!("/api/v1/query?query={}", encoded(query)));
+        let result = result["result"].as_array().unwrap();
+        assert_eq!(result.len(), 1, "{query}: {result:?}");
+        result[0]["value"][1].as_str().unwrap().parse().unwrap()
+    }
+
+    /// The labels of all exemplars of a query, with their values.
+    fn exemplars(&self, query: &str) -> Vec<(String, String, String)> {
+        let data = self.once(&format!("/api/v1/query_exemplars?query={}&start=1&end=4000000000", encoded(query)));
+        let series = data.as_array().unwrap().iter().flat_map(|series| series["exemplars"].as_array().unwrap());
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let labels = |of: &Value| (text(&of["labels"]["client_address"]), text(&of["labels"]["client_port"]));
+        series.map(|of| (labels(of).0, labels(of).1, text(&of["value"]))).collect()
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn encoded(query: &str) -> String {
+    query.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+/// Passes requests on with another `Accept`: no setting of Prometheus 2.42 makes it ask for text first.
+fn asking_for_text(target: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let pass = move |mut client: TcpStream| -> std::io::Result<()> {
+        let mut lines = BufReader::new(client.try_clone()?).lines();
+        while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
+        let mut server = TcpStream::connect(target)?;
+        server
+            .write_all(b"GET /metrics HTTP/1.0\r\nAccept: text/plain;version=0.0.4\r\nAccept-Encoding: gzip\r\n\r\n")?;
+        let mut answer = Vec::new();
+        server.read_to_end(&mut answer)?;
+        client.write_all(&answer)
+    };
+    thread::spawn(move || listener.incoming().flatten().for_each(|client| drop(pass(client))));
+    address
+}
+
+/// Panics unless Prometheus holds all series that the text format shows, and no other; of histograms only where they
+/// are classic ones.
+fn holds_all(prometheus: &Prometheus, serving: &Serving, histograms: bool) {
+    assert_eq!(prometheus.value("up"), 1.0);
+    assert!(prometheus.value("process_resident_memory_bytes") > 1e6);
+    let data = prometheus.once(&format!("/api/v1/query?query={}", encoded("{__name__=~\"tcp_handshake_.*\"}")));
+    let held = data["result"].as_array().unwrap().iter().filter(|found| found.get("value").is_some()).map(|found| {
+        let mut labels: BTreeMap<String, String> = serde_json::from_value(found["metric"].clone()).unwrap();
+        labels.retain(|name, value| name != "job" && name != "instance" && !value.is_empty());
+        let name = labels.remove("__name__").unwrap();
+        (Series { name, labels }, found["value"][1].as_str().unwrap().parse::<f64>().unwrap())
+    });
+    let held: Exposition = held.collect();
+    let (_, page) = serving.get("/metrics", "");
+    let shown = Exposition::parse(&String::from_utf8(page).unwrap());
+    let shown = shown.only(|series| {
+        series.name.starts_with("tcp_handshake_") && (histograms || !series.name.contains("latency_seconds"))
+    });
+    shown.without_empty_labels().assert_equals(&held, 0.0, "the page against what Prometheus holds");
+    assert!(held.values().len() > 150, "{held}");
+}
+
+#[test]
+fn prometheus_takes_the_text_format() {
+    if !(has_tool("prometheus") && has_tool("tcpdump")) {
+        return;
+    }
+    let serving = Serving::demo(&[]);
+    let prometheus = Prometheus::start(asking_for_text(serving.address), "exemplar-storage");
+    holds_all(&prometheus, &serving, true);
+}
+
+#[test]
+fn prometheus_takes_open_metrics_with_exemplars() {
+    if !(has_tool("prometheus") && has_tool("tcpdump")) {
+        return;
+    }
+    let serving = Serving::demo(&[]);
+    let prometheus = Prometheus::start(serving.address, "exemplar-storage");
+    holds_all(&prometheus, &serving, true);
+    lead_to_connections(&prometheus, "tcp_handshake_latency_seconds_bucket{port=\"8011\"}");
+    // One series of the kind for each that the text format has, and none for start times.
+    let names = prometheus.once("/api/v1/label/__name__/values");
+    assert!(!names.as_array().unwrap().iter().any(|name| name.as_str().unwrap().ends_with("_created")), "{names}");
+}
+
+#[test]
+fn prometheus_takes_protobuf_with_native_histograms_and_exemplars() {
+    if !(has_tool("prometheus") && has_tool("tcpdump")) {
+        return;
+    }
+    let serving = Serving::demo(&["--metrics.native-histograms"]);
+    let prometheus = Prometheus::start(serving.address, "native-histograms,exemplar-storage");
+    holds_all(&prometheus, &serving, false);
+    // The demo's two late answers took 6.13 s each: the bucket around that is 9 % wide.
+    let median = prometheus.value("histogram_quantile(0.5, tcp_handshake_latency_seconds{port=\"8011\"})");
+    assert!((5.6..6.7).contains(&median), "{median}");
+    assert_eq!(prometheus.value("histogram_count(tcp_handshake_latency_seconds{port=\"8001\"})"), 10.0);
+    assert!((prometheus.value("histogram_sum(tcp_handshake_latency_seconds{port=\"8011\"})") - 12.255).abs() < 0.001);
+    assert_eq!(prometheus.value("count(tcp_handshake_latency_seconds)"), 12.0, "one series a set");
+    lead_to_connections(&prometheus, "tcp_handshake_latency_seconds{port=\"8011\"}");
+}
+
+#[test]
+fn without_native_histograms_protobuf_brings_the_classic_ones() {
+    if !(has_tool("prometheus") && has_tool("tcpdump")) {
+        return;
+    }
+    let serving = Serving::demo(&[]);
+    let prometheus = Prometheus::start(serving.address, "native-histograms");
+    holds_all(&prometheus, &serving, true);
+}
+
+/// From failures and from slow answers to client ports that are in the capture.
+fn lead_to_connections(prometheus: &Prometheus, slow: &str) {
+    let failures = prometheus.exemplars("tcp_handshake_failures_total{port=\"8002\"}");
+    assert!(
+        failures.iter().all(|(address, port, value)| is_client(address, port, 8_002) && value == "1"),
+        "{failures:?}"
+    );
+    assert!(!failures.is_empty());
+    let slow = prometheus.exemplars(slow);
+    assert!(!slow.is_empty());
+    for (address, port, value) in &slow {
+        assert!(is_client(address, port, 8_011) && value.parse::<f64>().unwrap() > 5.0, "{slow:?}");
+    }
+}
+
+/// Whether a SYN from there to that port is in the demo.
+fn is_client(address: &str, port: &str, server: u16) -> bool {
+    let filter = format!("tcp[13] = 2 and src host {address} and src port {port} and dst port {server}");
+    let demo = crate::program::file("tests/captures/demo.pcap");
+    let output = Command::new("tcpdump").args(["-nn", "-r", &demo, &filter]).output().unwrap();
+    output.status.success() && !output.stdout.is_empty()
+}
