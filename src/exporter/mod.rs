@@ -38,10 +38,21 @@ use river::River;
 pub fn run(task: Task) -> anyhow::Result<ExitCode> {
     match task {
         Task::Serve(task) => serve(&task).map(|()| ExitCode::SUCCESS),
+        Task::Check(task) => check(&task).map(|()| ExitCode::SUCCESS),
         Task::Diagnose(task) => diagnose::diagnose(&task),
         Task::Compare(task) => compare::compare(&task),
         Task::Interfaces => list_interfaces().map(|()| ExitCode::SUCCESS),
     }
+}
+
+/// Whether the main job could be begun, as far as files tell.
+fn check(task: &Serve) -> anyhow::Result<()> {
+    task.counting.filter.check()?;
+    if let Some(file) = &task.web_config {
+        http::Guard::by(file)?;
+    }
+    let file = task.config.as_ref().map_or_else(|| "flags".to_owned(), |file| file.display().to_string());
+    writeln!(std::io::stdout(), "{file}: OK").context("cannot write to standard output")
 }
 
 fn serve(task: &Serve) -> anyhow::Result<()> {

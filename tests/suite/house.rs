@@ -13,7 +13,7 @@ const LODGERS: &[(&str, &[&str])] = &[
     ("foldhash", &["handshake", "labels", "diagnosis", "compare"]),
     ("prost", &["metrics"]),
     ("flate2", &["capture", "http"]),
-    ("serde", &["diagnosis", "compare", "http"]),
+    ("serde", &["diagnosis", "compare", "http", "cli"]),
     ("serde_saphyr", &["cli", "http"]),
     ("rustls", &["http"]),
     ("tokio_rustls", &["http"]),
