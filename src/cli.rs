@@ -55,6 +55,8 @@ pub struct Serve {
     pub telemetry_path: String,
     /// Requests served at once; no bound if zero.
     pub max_requests: usize,
+    /// Whether the configuration can be read again over HTTP.
+    pub enable_lifecycle: bool,
     /// Whether the exporter's own metrics are left out.
     pub disable_exporter_metrics: bool,
     /// How to log.
@@ -312,6 +314,9 @@ struct WebFlags {
     /// File with TLS, users, headers and rate limit, as all Prometheus exporters take it
     #[arg(long = "web.config.file", env = "TCP_HANDSHAKE_EXPORTER_WEB_CONFIG_FILE", value_name = "FILE")]
     config_file: Option<PathBuf>,
+    /// Read the configuration file again when somebody posts to /-/reload
+    #[arg(long = "web.enable-lifecycle", env = "TCP_HANDSHAKE_EXPORTER_WEB_ENABLE_LIFECYCLE")]
+    enable_lifecycle: bool,
     /// Leave the metrics about the exporter itself out
     #[arg(long = "web.disable-exporter-metrics", env = "TCP_HANDSHAKE_EXPORTER_WEB_DISABLE_EXPORTER_METRICS")]
     disable_exporter_metrics: bool,
@@ -360,6 +365,7 @@ impl Flags {
                     web_config: flags.web.config_file,
                     telemetry_path: flags.web.telemetry_path,
                     max_requests: flags.web.max_requests,
+                    enable_lifecycle: flags.web.enable_lifecycle,
                     disable_exporter_metrics: flags.web.disable_exporter_metrics,
                     log: flags.log.into(),
                     config: flags.config.file,

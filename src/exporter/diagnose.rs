@@ -17,7 +17,7 @@ use crate::metrics::Format;
 
 /// Status 3 where something is wrong, so that scripts can tell.
 pub(super) fn diagnose(task: &Diagnose) -> anyhow::Result<ExitCode> {
-    log(task.log);
+    let _level_stays = log(task.log);
     let books = Books::open(&task.source, &task.counting, Span::Whole);
     let mut pump = pump(&task.source, &task.counting, Arc::clone(&books), Watched::Yes)?;
     let stop = Arc::new(AtomicBool::new(false));

@@ -8,6 +8,7 @@ mod netstat;
 mod pages;
 mod progress;
 mod pump;
+mod reload;
 mod river;
 
 use std::io::Write;
@@ -28,6 +29,7 @@ use addresses::Addresses;
 use books::{Books, Shared};
 use progress::Bar;
 use pump::Pump;
+use reload::{Reloader, SetLevel};
 use river::River;
 
 /// Does what the command line asks for, and says with which status to end.
@@ -56,11 +58,13 @@ fn check(task: &Serve) -> anyhow::Result<()> {
 }
 
 fn serve(task: &Serve) -> anyhow::Result<()> {
-    log(task.log);
+    let set_level = log(task.log);
     // What needs privilege is opened first, what listens to the world last.
     let live = matches!(task.source, Watch::Interfaces(..));
     let books = Books::open(&task.source, &task.counting, if live { Span::Recent } else { Span::Whole });
     let pump = pump(&task.source, &task.counting, Arc::clone(&books), Watched::No)?;
+    let (reloader, orders) = Reloader::new(task, Arc::clone(&books), set_level);
+    let (pump, reloader) = (pump.with_orders(orders), Arc::new(reloader));
     let guard = match &task.web_config {
         Some(file) => http::Guard::by(file)?,
         None => http::Guard::open_door(),
@@ -71,7 +75,7 @@ fn serve(task: &Serve) -> anyhow::Result<()> {
     };
     let ready = Arc::new(AtomicBool::new(live));
     let exposition = pages::exposition(&books, !task.disable_exporter_metrics);
-    let routes = pages::routes(task, &books, exposition, Arc::clone(&ready))?;
+    let routes = pages::routes(task, &books, exposition, Arc::clone(&ready), &reloader)?;
     for listener in &listeners {
         let address = listener.local_addr()?;
         let scheme = if guard.speaks_tls() { "https" } else { "http" };
@@ -79,7 +83,7 @@ fn serve(task: &Serve) -> anyhow::Result<()> {
     }
     let limits = http::Limits { requests: std::num::NonZeroUsize::new(task.max_requests), ..http::Limits::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let result = runtime.block_on(until_stopped(pump, ready, Served { listeners, routes, limits, guard }));
+    let result = runtime.block_on(until_stopped(pump, ready, Served { listeners, routes, limits, guard, reloader }));
     // Neither a page that is being rendered nor a read from a pipe is waited for.
     runtime.shutdown_background();
     result
@@ -91,11 +95,13 @@ struct Served {
     routes: http::Routes,
     limits: http::Limits,
     guard: http::Guard,
+    reloader: Arc<Reloader>,
 }
 
 /// Serves until a signal comes or the capture dies.
 async fn until_stopped(mut pump: Pump, ready: Arc<AtomicBool>, served: Served) -> anyhow::Result<()> {
     let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let hung_up = signal(SignalKind::hangup())?;
     let stop = Arc::new(AtomicBool::new(false));
     let (done, result) = oneshot::channel::<Result<(), CaptureError>>();
     let stopping = Arc::clone(&stop);
@@ -116,11 +122,22 @@ async fn until_stopped(mut pump: Pump, ready: Arc<AtomicBool>, served: Served) -
             _ = terminated.recv() => tracing::info!("stopping"),
             _ = interrupted.recv() => tracing::info!("stopping"),
             error = death(result) => failed = Some(error),
+            () = reload_at(hung_up, served.reloader) => {}
         }
     };
     http::serve(served.listeners, served.routes, served.limits, served.guard, stopped).await?;
     stop.store(true, Ordering::Relaxed);
     failed.map_or(Ok(()), Err)
+}
+
+/// At each SIGHUP the configuration is read again; on a thread of its own, for the capture is waited for.
+async fn reload_at(mut hung_up: tokio::signal::unix::Signal, reloader: Arc<Reloader>) {
+    while hung_up.recv().await.is_some() {
+        let reloader = Arc::clone(&reloader);
+        // What went wrong is logged there.
+        drop(tokio::task::spawn_blocking(move || reloader.reload()).await);
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Why the capture cannot go on. Old numbers are not left standing then; a capture that read all there is, is no death.
@@ -189,10 +206,12 @@ fn reachable(address: std::net::SocketAddr) -> String {
     if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() }
 }
 
-fn log(log: Log) {
+/// Begins to log; from then on the level can be set.
+fn log(log: Log) -> SetLevel {
     use tracing_subscriber::layer::SubscriberExt;
     use tracing_subscriber::util::SubscriberInitExt;
-    let registry = tracing_subscriber::registry().with(log.level);
+    let (level, handle) = tracing_subscriber::reload::Layer::new(log.level);
+    let registry = tracing_subscriber::registry().with(level);
     let stderr = std::io::stderr;
     match log.format {
         LogFormat::Logfmt => {
@@ -201,4 +220,6 @@ fn log(log: Log) {
         }
         LogFormat::Json => registry.with(tracing_subscriber::fmt::layer().json().with_writer(stderr)).init(),
     }
+    // It fails only where the subscriber is gone, which it never is.
+    Box::new(move |level| drop(handle.reload(level)))
 }

@@ -9,7 +9,7 @@ use crate::decode::Undecodable;
 use crate::handshake::Kind;
 use crate::time::Timestamp;
 
-/// What stays as it is while the program runs.
+/// What the program was told, which seldom changes while it runs.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct About {
     /// The program's version.
@@ -49,10 +49,21 @@ pub struct Own {
     pub folded: u64,
     /// Steps of the clock.
     pub clock_steps: u64,
+    /// How it went to read the configuration file, if there is one.
+    pub reload: Option<Reload>,
     pub(super) undecodable: [u64; Undecodable::ALL.len()],
     pub(super) duplicates: [u64; KINDS.len()],
     pub(super) unmatched: [u64; KINDS.len()],
     pub(super) unacceptable: [u64; KINDS.len()],
+}
+
+/// How it went to read the configuration file again.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Reload {
+    /// The last time.
+    pub successful: bool,
+    /// When it last went well.
+    pub succeeded_at: Timestamp,
 }
 
 /// The capture on one interface, or of one file.
@@ -165,7 +176,12 @@ pub(super) fn write_exporter(
     single(&table::SETS, to, None, own.sets as f64)?;
     single(&table::SETS_LIMIT, to, None, own.sets_limit as f64)?;
     single(&table::SETS_FOLDED, to, since, own.folded as f64)?;
-    single(&table::CLOCK_STEPS, to, since, own.clock_steps as f64)
+    single(&table::CLOCK_STEPS, to, since, own.clock_steps as f64)?;
+    if let Some(reload) = &own.reload {
+        single(&table::RELOAD_SUCCESSFUL, to, None, f64::from(u8::from(reload.successful)))?;
+        single(&table::RELOAD_SUCCEEDED_AT, to, None, reload.succeeded_at.as_secs_f64())?;
+    }
+    Ok(())
 }
 
 fn write_about(about: &About, to: &mut dyn Encoder) -> io::Result<()> {

@@ -123,6 +123,10 @@ table! {
         "Attempts counted under peer=\"other\" because there was no room for a set of their own.";
     CLOCK_STEPS = Counter "tcp_handshake_exporter_clock_steps_total" []
         "How often packet time stepped back by a second or more.";
+    RELOAD_SUCCESSFUL = Gauge "tcp_handshake_exporter_config_last_reload_successful" []
+        "Whether the configuration file was read when it was last asked for; only with --config.file.";
+    RELOAD_SUCCEEDED_AT = Gauge "tcp_handshake_exporter_config_last_reload_success_timestamp_seconds" []
+        "When the configuration file was last read, in Unix time; only with --config.file.";
     PROCESS_CPU = Counter "process_cpu_seconds_total" []
         "Total user and system CPU time spent in seconds.";
     PROCESS_RESIDENT = Gauge "process_resident_memory_bytes" []

@@ -86,6 +86,16 @@ impl<'h> Exporter<'h> {
         (status.unwrap_or_else(|| panic!("no status: {head}")), body.to_owned())
     }
 
+    /// Where it runs.
+    pub(crate) fn host(&self) -> &'h Namespace {
+        self.host
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: Signal) {
+        signal(&self.process, name);
+    }
+
     /// Sends SIGTERM; how it ended, and after how long.
     pub(crate) fn terminate(mut self) -> (ExitStatus, Duration) {
         let start = Instant::now();

@@ -4,6 +4,7 @@ mod cable;
 mod container_host;
 mod flood;
 mod life;
+mod reload;
 mod road;
 mod verdicts;
 mod weather;
