@@ -59,6 +59,8 @@ pub struct Serve {
     pub enable_lifecycle: bool,
     /// Whether the exporter's own metrics are left out.
     pub disable_exporter_metrics: bool,
+    /// Who to be once captures and listeners are open: a name or number, which is looked up only then.
+    pub user: Option<String>,
     /// How to log.
     pub log: Log,
     /// The configuration file, which can be read again.
@@ -339,7 +341,7 @@ struct LogFlags {
 }
 
 #[derive(Args)]
-#[command(next_help_heading = "Configuration")]
+#[command(next_help_heading = "Program")]
 struct ConfigFlags {
     /// File with values for these flags, for what neither the command line nor the environment says
     #[arg(id = "config.file", long = "config.file", env = "TCP_HANDSHAKE_EXPORTER_CONFIG_FILE", value_name = "FILE")]
@@ -347,6 +349,9 @@ struct ConfigFlags {
     /// Say whether command line, environment and files are right, and end
     #[arg(id = "config.check", long = "config.check")]
     check: bool,
+    /// Become this user once captures and listeners are open; CAP_NET_RAW is kept
+    #[arg(long = "user", env = "TCP_HANDSHAKE_EXPORTER_USER", value_name = "NAME|UID[:GROUP]")]
+    user: Option<String>,
 }
 
 impl Flags {
@@ -367,6 +372,7 @@ impl Flags {
                     max_requests: flags.web.max_requests,
                     enable_lifecycle: flags.web.enable_lifecycle,
                     disable_exporter_metrics: flags.web.disable_exporter_metrics,
+                    user: flags.config.user,
                     log: flags.log.into(),
                     config: flags.config.file,
                     settings,

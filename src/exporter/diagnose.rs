@@ -14,6 +14,7 @@ use super::{Watched, log, pages, pump, tell_of_broken};
 use crate::cli::{Diagnose, Output, Watch};
 use crate::diagnosis::{Colours, Report, Span, text};
 use crate::metrics::Format;
+use crate::privilege;
 
 /// Status 3 where something is wrong, so that scripts can tell.
 pub(super) fn diagnose(task: &Diagnose) -> anyhow::Result<ExitCode> {
@@ -22,6 +23,7 @@ pub(super) fn diagnose(task: &Diagnose) -> anyhow::Result<ExitCode> {
     let mut pump = pump(&task.source, &task.counting, Arc::clone(&books), Watched::Yes)?;
     let stop = Arc::new(AtomicBool::new(false));
     if let Watch::Interfaces(..) = task.source {
+        privilege::give_up(None, privilege::Keeps::Captures)?;
         stop_after(task.duration, Arc::clone(&stop))?;
     }
     let broken = pump.run(&stop)?;

@@ -25,6 +25,7 @@ use crate::cli::{Counting, Listen, Log, LogFormat, Serve, Task, Watch};
 use crate::diagnosis::Span;
 use crate::http;
 use crate::labels::Locality;
+use crate::privilege;
 use addresses::Addresses;
 use books::{Books, Shared};
 use progress::Bar;
@@ -50,6 +51,7 @@ pub fn run(task: Task) -> anyhow::Result<ExitCode> {
 /// Whether the main job could be begun, as far as files tell.
 fn check(task: &Serve) -> anyhow::Result<()> {
     task.counting.filter.check()?;
+    identity(task)?;
     if let Some(file) = &task.web_config {
         http::Guard::by(file)?;
     }
@@ -63,16 +65,13 @@ fn serve(task: &Serve) -> anyhow::Result<()> {
     let live = matches!(task.source, Watch::Interfaces(..));
     let books = Books::open(&task.source, &task.counting, if live { Span::Recent } else { Span::Whole });
     let pump = pump(&task.source, &task.counting, Arc::clone(&books), Watched::No)?;
-    let (reloader, orders) = Reloader::new(task, Arc::clone(&books), set_level);
-    let (pump, reloader) = (pump.with_orders(orders), Arc::new(reloader));
-    let guard = match &task.web_config {
-        Some(file) => http::Guard::by(file)?,
-        None => http::Guard::open_door(),
-    };
     let listeners = match &task.listen {
         Listen::Addresses(addresses) => addresses.iter().map(http::ListenAddress::bind).collect::<Result<_, _>>()?,
         Listen::Systemd => http::activated()?,
     };
+    let guard = confined(task)?;
+    let (reloader, orders) = Reloader::new(task, Arc::clone(&books), set_level);
+    let (pump, reloader) = (pump.with_orders(orders), Arc::new(reloader));
     let ready = Arc::new(AtomicBool::new(live));
     let exposition = pages::exposition(&books, !task.disable_exporter_metrics);
     let routes = pages::routes(task, &books, exposition, Arc::clone(&ready), &reloader)?;
@@ -88,6 +87,44 @@ fn serve(task: &Serve) -> anyhow::Result<()> {
     runtime.shutdown_background();
     result
 }
+
+/// Gives up what is not needed any more. What will be read again is first read after that: so what cannot be read is
+/// found out now.
+fn confined(task: &Serve) -> anyhow::Result<http::Guard> {
+    let keeps = match &task.source {
+        Watch::Interfaces(..) => privilege::Keeps::Captures,
+        Watch::Files(_) => privilege::Keeps::Files,
+    };
+    privilege::give_up(identity(task)?.as_ref(), keeps)?;
+    let guard = match &task.web_config {
+        Some(file) => http::Guard::by(file)?,
+        None => http::Guard::open_door(),
+    };
+    let mut readable = guard.files();
+    if let Some(file) = &task.config {
+        if let Err(error) = std::fs::File::open(file) {
+            tracing::warn!(%error, "--config.file cannot be read again by this user");
+        }
+        readable.push(file.clone());
+    }
+    if let Watch::Files(files) = &task.source {
+        readable.extend(files.iter().map(Into::into));
+    }
+    if task.counting.filter.expression.is_some() {
+        readable.extend(NAMES.map(Into::into));
+    }
+    privilege::confine(&readable);
+    Ok(guard)
+}
+
+/// Who to be. That is not asked again when the configuration is read again: who the users are, is out of sight then.
+fn identity(task: &Serve) -> anyhow::Result<Option<privilege::Identity>> {
+    let Some(user) = &task.user else { return Ok(None) };
+    user.parse().map(Some).map_err(|reason: String| anyhow::anyhow!("cannot become --user {user}: {reason}"))
+}
+
+/// Where names in a capture filter are looked up when an interface is opened again: files in these folders.
+const NAMES: [&str; 4] = ["/etc/hosts", "/usr/lib/libc.so", "/lib/libc.so", "/run/systemd/resolve/resolv.conf"];
 
 /// What is served, where, and to whom.
 struct Served {

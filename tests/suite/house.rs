@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 /// Outside crates that belong to one room (two where the door has to know the neighbour).
 const LODGERS: &[(&str, &[&str])] = &[
     ("pcap", &["capture"]),
-    ("nix", &["capture"]),
+    ("nix", &["capture", "privilege"]),
+    ("caps", &["privilege"]),
+    ("landlock", &["privilege"]),
     ("etherparse", &["decode"]),
     ("hashbrown", &["handshake", "labels", "diagnosis", "compare"]),
     ("foldhash", &["handshake", "labels", "diagnosis", "compare"]),
