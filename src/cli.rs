@@ -2,6 +2,8 @@
 
 mod compare;
 mod diagnose;
+mod document;
+mod layers;
 mod values;
 
 use std::path::PathBuf;
@@ -19,6 +21,8 @@ use compare::CompareFlags;
 pub use compare::{Compare, Form};
 use diagnose::DiagnoseFlags;
 pub use diagnose::{Diagnose, Output};
+pub use document::ConfigError;
+pub use layers::Settings;
 use values::{bounds, buffer_size, idle_timeout, max_attempts, max_sets, port_range, telemetry_path, timeout};
 
 /// What the program is to do.
@@ -26,6 +30,8 @@ use values::{bounds, buffer_size, idle_timeout, max_attempts, max_sets, port_ran
 pub enum Task {
     /// Sniff, or read captures, and serve /metrics.
     Serve(Box<Serve>),
+    /// Say whether that could be done, and end.
+    Check(Box<Serve>),
     /// Read captures, or sniff for a while, say what is wrong, and end.
     Diagnose(Box<Diagnose>),
     /// Read two captures of the same time, say where each attempt was lost, and end.
@@ -49,10 +55,18 @@ pub struct Serve {
     pub telemetry_path: String,
     /// Requests served at once; no bound if zero.
     pub max_requests: usize,
+    /// Whether the configuration can be read again over HTTP.
+    pub enable_lifecycle: bool,
     /// Whether the exporter's own metrics are left out.
     pub disable_exporter_metrics: bool,
+    /// Who to be once captures and listeners are open: a name or number, which is looked up only then.
+    pub user: Option<String>,
     /// How to log.
     pub log: Log,
+    /// The configuration file, which can be read again.
+    pub config: Option<PathBuf>,
+    /// All of this as it was written.
+    pub settings: Settings,
 }
 
 /// Where to listen.
@@ -138,10 +152,31 @@ impl std::fmt::Display for PortRange {
     }
 }
 
-/// Reads the command line and the environment. On a wrong one it says what is wrong and ends the program with status
-/// 2; asked for help or the version, with 0.
-pub fn task() -> Task {
-    Flags::parse().into()
+/// Reads the command line, the environment and the configuration file. On a wrong command line it says what is wrong
+/// and ends the program with status 2; asked for help or the version, with 0.
+///
+/// # Errors
+///
+/// The configuration file cannot be used.
+pub fn task() -> Result<Task, ConfigError> {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    match layers::read(&arguments) {
+        Err(layers::Fault::Usage(error)) => error.exit(),
+        read => read.map_err(ConfigError::from),
+    }
+}
+
+/// Reads all of it again, for the main job: the file may have changed.
+///
+/// # Errors
+///
+/// The configuration file cannot be used.
+pub fn serve_again() -> Result<Serve, ConfigError> {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    match layers::read(&arguments)? {
+        Task::Serve(serve) | Task::Check(serve) => Ok(*serve),
+        _ => Err(ConfigError::Together("only the main job has a configuration file".to_owned())),
+    }
 }
 
 #[derive(Parser)]
@@ -163,6 +198,8 @@ struct Flags {
     web: WebFlags,
     #[command(flatten)]
     log: LogFlags,
+    #[command(flatten)]
+    config: ConfigFlags,
 }
 
 #[derive(Subcommand)]
@@ -279,6 +316,9 @@ struct WebFlags {
     /// File with TLS, users, headers and rate limit, as all Prometheus exporters take it
     #[arg(long = "web.config.file", env = "TCP_HANDSHAKE_EXPORTER_WEB_CONFIG_FILE", value_name = "FILE")]
     config_file: Option<PathBuf>,
+    /// Read the configuration file again when somebody posts to /-/reload
+    #[arg(long = "web.enable-lifecycle", env = "TCP_HANDSHAKE_EXPORTER_WEB_ENABLE_LIFECYCLE")]
+    enable_lifecycle: bool,
     /// Leave the metrics about the exporter itself out
     #[arg(long = "web.disable-exporter-metrics", env = "TCP_HANDSHAKE_EXPORTER_WEB_DISABLE_EXPORTER_METRICS")]
     disable_exporter_metrics: bool,
@@ -300,25 +340,48 @@ struct LogFlags {
     format: LogFormat,
 }
 
-impl From<Flags> for Task {
-    fn from(flags: Flags) -> Self {
+#[derive(Args)]
+#[command(next_help_heading = "Program")]
+struct ConfigFlags {
+    /// File with values for these flags, for what neither the command line nor the environment says
+    #[arg(id = "config.file", long = "config.file", env = "TCP_HANDSHAKE_EXPORTER_CONFIG_FILE", value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Say whether command line, environment and files are right, and end
+    #[arg(id = "config.check", long = "config.check")]
+    check: bool,
+    /// Become this user once captures and listeners are open; CAP_NET_RAW is kept
+    #[arg(long = "user", env = "TCP_HANDSHAKE_EXPORTER_USER", value_name = "NAME|UID[:GROUP]")]
+    user: Option<String>,
+}
+
+impl Flags {
+    fn into_task(self, settings: Settings) -> Task {
+        let flags = self;
         match flags.command {
-            None => Self::Serve(Box::new(Serve {
-                source: flags.capture.into(),
-                counting: flags.counting.into(),
-                listen: match flags.web.systemd_socket {
-                    true => Listen::Systemd,
-                    false => Listen::Addresses(flags.web.listen_address),
-                },
-                web_config: flags.web.config_file,
-                telemetry_path: flags.web.telemetry_path,
-                max_requests: flags.web.max_requests,
-                disable_exporter_metrics: flags.web.disable_exporter_metrics,
-                log: flags.log.into(),
-            })),
-            Some(Command::Diagnose(flags)) => Self::Diagnose(Box::new((*flags).into())),
-            Some(Command::Compare(flags)) => Self::Compare(flags.into()),
-            Some(Command::Interfaces) => Self::Interfaces,
+            None => {
+                let check = flags.config.check;
+                let serve = Box::new(Serve {
+                    source: flags.capture.into(),
+                    counting: flags.counting.into(),
+                    listen: match flags.web.systemd_socket {
+                        true => Listen::Systemd,
+                        false => Listen::Addresses(flags.web.listen_address),
+                    },
+                    web_config: flags.web.config_file,
+                    telemetry_path: flags.web.telemetry_path,
+                    max_requests: flags.web.max_requests,
+                    enable_lifecycle: flags.web.enable_lifecycle,
+                    disable_exporter_metrics: flags.web.disable_exporter_metrics,
+                    user: flags.config.user,
+                    log: flags.log.into(),
+                    config: flags.config.file,
+                    settings,
+                });
+                if check { Task::Check(serve) } else { Task::Serve(serve) }
+            }
+            Some(Command::Diagnose(flags)) => Task::Diagnose(Box::new((*flags).into())),
+            Some(Command::Compare(flags)) => Task::Compare(flags.into()),
+            Some(Command::Interfaces) => Task::Interfaces,
         }
     }
 }

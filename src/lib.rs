@@ -24,6 +24,8 @@ pub mod diagnosis;
 pub mod compare;
 /// Pages over HTTP.
 pub mod http;
+/// What the program may do, once it has what it needs.
+pub mod privilege;
 /// Flags to a typed configuration.
 pub mod cli;
 /// Everything wired together.

@@ -275,6 +275,11 @@ fn explain(name: &str, reason: &str) -> CaptureError {
     }
 }
 
+/// The time of day, for what is no packet.
+pub fn clock() -> Timestamp {
+    now()
+}
+
 fn now() -> Timestamp {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(Timestamp::default(), |since| Timestamp::default() + since)
 }

@@ -11,7 +11,7 @@ mod merge;
 pub use error::CaptureError;
 pub use file::{Files, Meter};
 pub use filter::Filter;
-pub use live::{ANY, Live, LiveOptions};
+pub use live::{ANY, Live, LiveOptions, clock};
 
 use crate::frame::Frame;
 use crate::time::Timestamp;

@@ -39,6 +39,12 @@ impl Addresses {
         Self { declared, watched, last_look: None }
     }
 
+    /// These are declared from now on; the next look is due at once.
+    pub(super) fn redeclare(&mut self, declared: Vec<IpNet>) {
+        self.declared = declared;
+        self.last_look = None;
+    }
+
     /// Looks, if it is time to.
     pub(super) fn look(&mut self, now: Timestamp, occasion: Occasion) -> Option<Found> {
         let pause = if occasion == Occasion::Stranger { LOOK_FOR_STRANGERS } else { LOOK };

@@ -25,18 +25,7 @@ pub(super) struct Books {
 impl Books {
     /// Nothing is written yet. The diagnosis is about this span.
     pub(super) fn open(source: &Watch, counting: &Counting, span: Span) -> Shared {
-        let ports: Vec<String> = counting.ports.iter().map(ToString::to_string).collect();
-        let about = About {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            ports: ports.join(","),
-            filter: counting.filter.expression.clone().unwrap_or_default(),
-            peer_prefix_v4: counting.peer_prefixes.0,
-            peer_prefix_v6: counting.peer_prefixes.1,
-            peer_groups: counting.peer_groups.clone(),
-            max_attempts: counting.limits.max_attempts,
-            acks: counting.filter.acks,
-        };
-        let ledger = Ledger::new(about, counting.bounds.clone(), counting.native_histograms);
+        let ledger = Ledger::new(about(counting), counting.bounds.clone(), counting.native_histograms);
         let diagnosis = Diagnosis::new(span, counting.limits.timeout);
         let one_interface =
             matches!(source, Watch::Interfaces(names, ..) if names.len() == 1 && !names.iter().any(|name| name == ANY));
@@ -69,5 +58,20 @@ impl Books {
             listen_overflows,
             one_interface: self.one_interface,
         });
+    }
+}
+
+/// What the program was told to count.
+pub(super) fn about(counting: &Counting) -> About {
+    let ports: Vec<String> = counting.ports.iter().map(ToString::to_string).collect();
+    About {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        ports: ports.join(","),
+        filter: counting.filter.expression.clone().unwrap_or_default(),
+        peer_prefix_v4: counting.peer_prefixes.0,
+        peer_prefix_v6: counting.peer_prefixes.1,
+        peer_groups: counting.peer_groups.clone(),
+        max_attempts: counting.limits.max_attempts,
+        acks: counting.filter.acks,
     }
 }

@@ -16,7 +16,7 @@ use crate::decode::decode;
 
 /// Status 3 where an attempt was lost, as for `diagnose`.
 pub(super) fn compare(task: &Compare) -> anyhow::Result<ExitCode> {
-    log(task.log);
+    let _level_stays = log(task.log);
     let mut comparison = Comparison::default();
     let mut broken = Vec::new();
     // A forwarded port has another number at the server: there all are read.

@@ -14,14 +14,16 @@ use super::{Watched, log, pages, pump, tell_of_broken};
 use crate::cli::{Diagnose, Output, Watch};
 use crate::diagnosis::{Colours, Report, Span, text};
 use crate::metrics::Format;
+use crate::privilege;
 
 /// Status 3 where something is wrong, so that scripts can tell.
 pub(super) fn diagnose(task: &Diagnose) -> anyhow::Result<ExitCode> {
-    log(task.log);
+    let _level_stays = log(task.log);
     let books = Books::open(&task.source, &task.counting, Span::Whole);
     let mut pump = pump(&task.source, &task.counting, Arc::clone(&books), Watched::Yes)?;
     let stop = Arc::new(AtomicBool::new(false));
     if let Watch::Interfaces(..) = task.source {
+        privilege::give_up(None, privilege::Keeps::Captures)?;
         stop_after(task.duration, Arc::clone(&stop))?;
     }
     let broken = pump.run(&stop)?;

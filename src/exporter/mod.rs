@@ -8,6 +8,7 @@ mod netstat;
 mod pages;
 mod progress;
 mod pump;
+mod reload;
 mod river;
 mod sides;
 
@@ -25,10 +26,12 @@ use crate::cli::{Counting, Listen, Log, LogFormat, Serve, Task, Watch};
 use crate::diagnosis::Span;
 use crate::http;
 use crate::labels::Locality;
+use crate::privilege;
 use addresses::Addresses;
 use books::{Books, Shared};
 use progress::Bar;
 use pump::Pump;
+use reload::{Reloader, SetLevel};
 use river::River;
 
 /// Does what the command line asks for, and says with which status to end.
@@ -39,29 +42,40 @@ use river::River;
 pub fn run(task: Task) -> anyhow::Result<ExitCode> {
     match task {
         Task::Serve(task) => serve(&task).map(|()| ExitCode::SUCCESS),
+        Task::Check(task) => check(&task).map(|()| ExitCode::SUCCESS),
         Task::Diagnose(task) => diagnose::diagnose(&task),
         Task::Compare(task) => compare::compare(&task),
         Task::Interfaces => list_interfaces().map(|()| ExitCode::SUCCESS),
     }
 }
 
+/// Whether the main job could be begun, as far as files tell.
+fn check(task: &Serve) -> anyhow::Result<()> {
+    task.counting.filter.check()?;
+    identity(task)?;
+    if let Some(file) = &task.web_config {
+        http::Guard::by(file)?;
+    }
+    let file = task.config.as_ref().map_or_else(|| "flags".to_owned(), |file| file.display().to_string());
+    writeln!(std::io::stdout(), "{file}: OK").context("cannot write to standard output")
+}
+
 fn serve(task: &Serve) -> anyhow::Result<()> {
-    log(task.log);
+    let set_level = log(task.log);
     // What needs privilege is opened first, what listens to the world last.
     let live = matches!(task.source, Watch::Interfaces(..));
     let books = Books::open(&task.source, &task.counting, if live { Span::Recent } else { Span::Whole });
     let pump = pump(&task.source, &task.counting, Arc::clone(&books), Watched::No)?;
-    let guard = match &task.web_config {
-        Some(file) => http::Guard::by(file)?,
-        None => http::Guard::open_door(),
-    };
     let listeners = match &task.listen {
         Listen::Addresses(addresses) => addresses.iter().map(http::ListenAddress::bind).collect::<Result<_, _>>()?,
         Listen::Systemd => http::activated()?,
     };
+    let guard = confined(task)?;
+    let (reloader, orders) = Reloader::new(task, Arc::clone(&books), set_level);
+    let (pump, reloader) = (pump.with_orders(orders), Arc::new(reloader));
     let ready = Arc::new(AtomicBool::new(live));
     let exposition = pages::exposition(&books, !task.disable_exporter_metrics);
-    let routes = pages::routes(task, &books, exposition, Arc::clone(&ready))?;
+    let routes = pages::routes(task, &books, exposition, Arc::clone(&ready), &reloader)?;
     for listener in &listeners {
         let address = listener.local_addr()?;
         let scheme = if guard.speaks_tls() { "https" } else { "http" };
@@ -69,11 +83,49 @@ fn serve(task: &Serve) -> anyhow::Result<()> {
     }
     let limits = http::Limits { requests: std::num::NonZeroUsize::new(task.max_requests), ..http::Limits::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let result = runtime.block_on(until_stopped(pump, ready, Served { listeners, routes, limits, guard }));
+    let result = runtime.block_on(until_stopped(pump, ready, Served { listeners, routes, limits, guard, reloader }));
     // Neither a page that is being rendered nor a read from a pipe is waited for.
     runtime.shutdown_background();
     result
 }
+
+/// Gives up what is not needed any more. What will be read again is first read after that: so what cannot be read is
+/// found out now.
+fn confined(task: &Serve) -> anyhow::Result<http::Guard> {
+    let keeps = match &task.source {
+        Watch::Interfaces(..) => privilege::Keeps::Captures,
+        Watch::Files(_) => privilege::Keeps::Files,
+    };
+    privilege::give_up(identity(task)?.as_ref(), keeps)?;
+    let guard = match &task.web_config {
+        Some(file) => http::Guard::by(file)?,
+        None => http::Guard::open_door(),
+    };
+    let mut readable = guard.files();
+    if let Some(file) = &task.config {
+        if let Err(error) = std::fs::File::open(file) {
+            tracing::warn!(%error, "--config.file cannot be read again by this user");
+        }
+        readable.push(file.clone());
+    }
+    if let Watch::Files(files) = &task.source {
+        readable.extend(files.iter().map(Into::into));
+    }
+    if task.counting.filter.expression.is_some() {
+        readable.extend(NAMES.map(Into::into));
+    }
+    privilege::confine(&readable);
+    Ok(guard)
+}
+
+/// Who to be. That is not asked again when the configuration is read again: who the users are, is out of sight then.
+fn identity(task: &Serve) -> anyhow::Result<Option<privilege::Identity>> {
+    let Some(user) = &task.user else { return Ok(None) };
+    user.parse().map(Some).map_err(|reason: String| anyhow::anyhow!("cannot become --user {user}: {reason}"))
+}
+
+/// Where names in a capture filter are looked up when an interface is opened again: files in these folders.
+const NAMES: [&str; 4] = ["/etc/hosts", "/usr/lib/libc.so", "/lib/libc.so", "/run/systemd/resolve/resolv.conf"];
 
 /// What is served, where, and to whom.
 struct Served {
@@ -81,11 +133,13 @@ struct Served {
     routes: http::Routes,
     limits: http::Limits,
     guard: http::Guard,
+    reloader: Arc<Reloader>,
 }
 
 /// Serves until a signal comes or the capture dies.
 async fn until_stopped(mut pump: Pump, ready: Arc<AtomicBool>, served: Served) -> anyhow::Result<()> {
     let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let hung_up = signal(SignalKind::hangup())?;
     let stop = Arc::new(AtomicBool::new(false));
     let (done, result) = oneshot::channel::<Result<(), CaptureError>>();
     let stopping = Arc::clone(&stop);
@@ -106,11 +160,22 @@ async fn until_stopped(mut pump: Pump, ready: Arc<AtomicBool>, served: Served) -
             _ = terminated.recv() => tracing::info!("stopping"),
             _ = interrupted.recv() => tracing::info!("stopping"),
             error = death(result) => failed = Some(error),
+            () = reload_at(hung_up, served.reloader) => {}
         }
     };
     http::serve(served.listeners, served.routes, served.limits, served.guard, stopped).await?;
     stop.store(true, Ordering::Relaxed);
     failed.map_or(Ok(()), Err)
+}
+
+/// At each SIGHUP the configuration is read again; on a thread of its own, for the capture is waited for.
+async fn reload_at(mut hung_up: tokio::signal::unix::Signal, reloader: Arc<Reloader>) {
+    while hung_up.recv().await.is_some() {
+        let reloader = Arc::clone(&reloader);
+        // What went wrong is logged there.
+        drop(tokio::task::spawn_blocking(move || reloader.reload()).await);
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Why the capture cannot go on. Old numbers are not left standing then; a capture that read all there is, is no death.
@@ -179,10 +244,12 @@ fn reachable(address: std::net::SocketAddr) -> String {
     if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() }
 }
 
-fn log(log: Log) {
+/// Begins to log; from then on the level can be set.
+fn log(log: Log) -> SetLevel {
     use tracing_subscriber::layer::SubscriberExt;
     use tracing_subscriber::util::SubscriberInitExt;
-    let registry = tracing_subscriber::registry().with(log.level);
+    let (level, handle) = tracing_subscriber::reload::Layer::new(log.level);
+    let registry = tracing_subscriber::registry().with(level);
     let stderr = std::io::stderr;
     match log.format {
         LogFormat::Logfmt => {
@@ -191,4 +258,6 @@ fn log(log: Log) {
         }
         LogFormat::Json => registry.with(tracing_subscriber::fmt::layer().json().with_writer(stderr)).init(),
     }
+    // It fails only where the subscriber is gone, which it never is.
+    Box::new(move |level| drop(handle.reload(level)))
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::books::Shared;
+use super::reload::Reloader;
 use crate::cli::Serve;
 use crate::diagnosis::Report;
 use crate::http::{Page, Render, RouteError, Routes, StatusCode, WritePage};
@@ -15,6 +16,7 @@ pub(super) fn routes(
     books: &Shared,
     exposition: Exposition,
     ready: Arc<AtomicBool>,
+    reloader: &Arc<Reloader>,
 ) -> Result<Routes, RouteError> {
     let page = page(&serve.telemetry_path);
     let books = Arc::clone(books);
@@ -22,12 +24,24 @@ pub(super) fn routes(
         true => Ok(()),
         false => Err("capture files are still being read".to_owned()),
     };
-    Routes::new(is_ready)
+    let reloader = Arc::clone(reloader);
+    let routes = match serve.enable_lifecycle {
+        true => Routes::new(is_ready).with_action("/-/reload", Arc::new(move || reloaded(&reloader)))?,
+        false => Routes::new(is_ready),
+    };
+    routes
         .with_page("/", Arc::new(move || Page::html(page.as_str()).with_header("content-security-policy", POLICY)))?
         .with_page("/assets/page.css", fixed("text/css; charset=utf-8", include_str!("page/page.css")))?
         .with_page("/assets/page.js", fixed("text/javascript; charset=utf-8", include_str!("page/page.js")))?
         .with_page("/api/v1/diagnosis", Arc::new(move || diagnosis(&books)))?
         .with_forms(&serve.telemetry_path, forms(exposition))
+}
+
+fn reloaded(reloader: &Reloader) -> Page {
+    match reloader.reload() {
+        Ok(()) => Page::text("configuration is read again\n"),
+        Err(reason) => Page::text(format!("{reason}\n")).with_status(StatusCode::INTERNAL_SERVER_ERROR),
+    }
 }
 
 /// A consistent copy of all numbers at each scrape: it is taken in a moment, and written down without the lock.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use parking_lot::MutexGuard;
@@ -9,6 +10,7 @@ use parking_lot::MutexGuard;
 use super::books::{Books, Shared};
 use super::netstat::Netstat;
 use super::progress::Bar;
+use super::reload::Order;
 use super::river::River;
 use crate::capture::{CaptureError, Condition, Progress, Source};
 use crate::metrics::InterfaceCounts;
@@ -25,12 +27,15 @@ pub(super) struct Pump {
     netstat: Option<Netstat>,
     /// Where somebody watches.
     bar: Option<Bar>,
+    /// Where somebody may want it otherwise.
+    orders: Option<Receiver<Order>>,
 }
 
 impl Pump {
     pub(super) fn new(source: Box<dyn Source + Send>, river: River, books: Shared) -> Self {
         let start = Timestamp::default();
-        let mut pump = Self { source, river, books, now: start, last_round: start, netstat: None, bar: None };
+        let mut pump =
+            Self { source, river, books, now: start, last_round: start, netstat: None, bar: None, orders: None };
         let interfaces = pump.source.conditions().into_iter().map(|condition| named(condition.name)).collect();
         pump.books.lock().ledger.own.interfaces = interfaces;
         pump.look_around();
@@ -47,6 +52,11 @@ impl Pump {
         Self { bar: Some(bar), ..self }
     }
 
+    /// It may be told to count otherwise.
+    pub(super) fn with_orders(self, orders: Receiver<Order>) -> Self {
+        Self { orders: Some(orders), ..self }
+    }
+
     /// Reads until the source ends or `stop` is set. Says where files broke.
     pub(super) fn run(&mut self, stop: &AtomicBool) -> Result<Vec<(String, String)>, CaptureError> {
         while !stop.load(Ordering::Relaxed) {
@@ -59,6 +69,7 @@ impl Pump {
             if is_due(self.last_round, self.now) {
                 self.look_around();
             }
+            self.heed_orders();
         }
         self.bar = None;
         let broken = self.source.conditions().into_iter();
@@ -92,6 +103,19 @@ impl Pump {
                 Ok(None)
             }
             Progress::Ended(end) => Ok(Some(end)),
+        }
+    }
+
+    /// Between two batches: what was met before is named by the old rules.
+    fn heed_orders(&mut self) {
+        while let Some(order) = self.orders.as_ref().and_then(|orders| orders.try_recv().ok()) {
+            let mut books = self.books.lock();
+            self.river.change(&mut books, order.counting);
+            self.river.follow_addresses(&mut books, self.now);
+            self.river.sum_up(&mut books);
+            drop(books);
+            // Who gave the order may wait no more.
+            let _nobody = order.done.send(());
         }
     }
 

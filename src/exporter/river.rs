@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::addresses::{Addresses, Occasion};
-use super::books::Books;
+use super::books::{Books, about};
 use super::sides::Sides;
 use crate::cli::{Counting, PortRange};
 use crate::decode::{Skip, decode};
@@ -20,6 +20,8 @@ pub(super) struct River {
     tracker: Tracker,
     labels: Labels,
     ports: Vec<PortRange>,
+    /// The ports before they were changed, for a while: attempts to them still wait for their end.
+    former_ports: Option<(Vec<PortRange>, Timestamp)>,
     /// Whether ACKs are wanted; a file has them anyway.
     acks: bool,
     idle_timeout: Duration,
@@ -41,6 +43,7 @@ impl River {
             tracker: Tracker::new(counting.limits),
             labels: Labels::new(locality, counting.peers.clone(), Sets::new(counting.max_sets)),
             ports: counting.ports.clone(),
+            former_ports: None,
             acks: counting.filter.acks,
             idle_timeout: counting.idle_timeout,
             batch: Vec::with_capacity(LOOK_AHEAD),
@@ -107,6 +110,22 @@ impl River {
         books.ledger.own.one_sided = self.sides.verdict();
     }
 
+    /// Names and bounds what begins from now on otherwise. What has begun stays where it is.
+    pub(super) fn change(&mut self, books: &mut Books, counting: Counting) {
+        books.ledger.retell(about(&counting));
+        if counting.ports != self.ports {
+            let former = std::mem::replace(&mut self.ports, counting.ports);
+            self.former_ports = Some((former, self.tracker.now() + LONGEST_ATTEMPT));
+        }
+        self.idle_timeout = counting.idle_timeout;
+        self.labels.regroup(counting.peers);
+        self.labels.sets().resize(counting.max_sets);
+        match &mut self.addresses {
+            Some(addresses) => addresses.redeclare(counting.local),
+            None => self.labels.relocate(Locality::of_file(counting.local)),
+        }
+    }
+
     /// Looks at this host's addresses now and then.
     pub(super) fn follow_addresses(&mut self, books: &mut Books, now: Timestamp) {
         self.look_at_addresses(books, now, Occasion::Round);
@@ -123,7 +142,14 @@ impl River {
     /// Whether the packet counts: pure ACKs only where they are asked for, for a file's filter may let them pass.
     fn hears(&self, packet: &Packet) -> bool {
         let is_ack = matches!(packet, Packet::Segment(segment) if segment.flags == Flags::ACK);
-        (self.acks || !is_ack) && wants(&self.ports, packet)
+        (self.acks || !is_ack) && (wants(&self.ports, packet) || self.is_end_of_former(packet))
+    }
+
+    /// Whether it may end an attempt to a port that was counted until lately.
+    fn is_end_of_former(&self, packet: &Packet) -> bool {
+        let Some((former, until)) = &self.former_ports else { return false };
+        let opens = matches!(packet, Packet::Segment(segment) if segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::ACK));
+        !opens && self.met <= *until && wants(former, packet)
     }
 
     /// Counts each event, and lets the diagnosis hear it, beside the packet that may have told it.
@@ -280,3 +306,5 @@ const fn set_of(owner: Owner) -> SetId {
 }
 
 const EXPIRY_EVERY: Duration = Duration::from_secs(60);
+/// After so long no packet of an attempt can be due.
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(135);

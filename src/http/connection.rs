@@ -92,7 +92,7 @@ async fn find(request: &hyper::Request<Incoming>, routes: &Routes, seat: &Seat) 
             seat.work();
             page.fresh().await
         }
-        Route::Page(page) => fresh(seat, &page).await,
+        Route::Page(page) | Route::Action(page) => fresh(seat, &page).await,
         Route::Forms(forms) => match forms.choose(request.headers()) {
             Some(page) => fresh(seat, page).await,
             None => Page::broken(),

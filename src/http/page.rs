@@ -59,10 +59,10 @@ impl Page {
         Self::text(format!("not found: this exporter serves {served}\n")).with_status(StatusCode::NOT_FOUND)
     }
 
-    /// The path is served, but only to be read.
-    pub(super) fn method_not_allowed() -> Self {
-        let page = Self::text("method not allowed: use GET or HEAD\n").with_status(StatusCode::METHOD_NOT_ALLOWED);
-        page.with_header("allow", "GET, HEAD")
+    /// The path is served, but only to these methods.
+    pub(super) fn method_not_allowed(allowed: &'static str) -> Self {
+        let words = format!("method not allowed: use {}\n", allowed.replace(", ", " or "));
+        Self::text(words).with_status(StatusCode::METHOD_NOT_ALLOWED).with_header("allow", allowed)
     }
 
     /// More is asked for at once than may be.

@@ -1,4 +1,5 @@
-//! Which page is at which path; everything else is 404, and every method but GET and HEAD is 405.
+//! Which page is at which path; everything else is 404, every method but GET and HEAD is 405, or but POST where
+//! something is done.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub(super) enum Route {
     Ready(Arc<SharedPage>),
     /// A page of the caller's, of which only so many may be asked for at once.
     Page(Arc<SharedPage>),
+    /// Done when somebody posts.
+    Action(Arc<SharedPage>),
     /// The same in several forms.
     Forms(Arc<Forms>),
 }
@@ -72,6 +75,14 @@ impl Routes {
         self.with(path, Route::Forms(Arc::new(Forms::new(forms))))
     }
 
+    /// The same with something to be done at each POST (or PUT), of which the page tells how it went.
+    ///
+    /// # Errors
+    /// As [`with_page`](Self::with_page).
+    pub fn with_action(self, path: &str, act: Render) -> Result<Self, RouteError> {
+        self.with(path, Route::Action(SharedPage::new(act)))
+    }
+
     fn with(mut self, path: &str, route: Route) -> Result<Self, RouteError> {
         if !path.starts_with('/') {
             return Err(RouteError::Relative(path.to_owned()));
@@ -90,7 +101,13 @@ impl Routes {
     pub(super) fn find(&self, method: &Method, path: &str) -> Route {
         match self.routes.get(path) {
             None => Route::Fixed(Page::not_found(&self.paths())),
-            Some(_) if !matches!(*method, Method::GET | Method::HEAD) => Route::Fixed(Page::method_not_allowed()),
+            Some(Route::Action(_)) if !matches!(*method, Method::POST | Method::PUT) => {
+                Route::Fixed(Page::method_not_allowed("POST, PUT"))
+            }
+            Some(action @ Route::Action(_)) => action.clone(),
+            Some(_) if !matches!(*method, Method::GET | Method::HEAD) => {
+                Route::Fixed(Page::method_not_allowed("GET, HEAD"))
+            }
             Some(route) => route.clone(),
         }
     }

@@ -57,6 +57,11 @@ impl Labels {
         self.locality = locality;
     }
 
+    /// Peers are named otherwise: attempts that begin from now on go by the new rule, the others stay where they are.
+    pub fn regroup(&mut self, peers: Peers) {
+        self.peers = peers;
+    }
+
     /// From where an attempt is seen.
     pub fn vantage(&self, client: Endpoint, server: Endpoint, via: Via) -> Vantage {
         self.locality.vantage(client.address, server.address, via.direction, via.loopback)
@@ -96,7 +101,7 @@ impl Labels {
         let name = self.sets.name(set);
         if self.locality.is_local(reporter) || name.is_some_and(|name| name.local == Some(reporter)) {
             Reporter::Own
-        } else if name.is_some_and(|name| name.peer == self.peers.of(reporter)) {
+        } else if name.is_some_and(|name| name.peer.has(reporter) || name.peer == self.peers.of(reporter)) {
             Reporter::Peer
         } else {
             Reporter::Router

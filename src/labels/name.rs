@@ -82,6 +82,13 @@ pub enum Peer {
     Other,
 }
 
+impl Peer {
+    /// Whether it is this address, or a network with it; what a group has, its name does not tell.
+    pub(super) fn has(&self, address: Address) -> bool {
+        matches!(self, Self::Network(network) if network.contains(&address.ip()))
+    }
+}
+
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -104,7 +104,8 @@ impl Sets {
             None if self.own < self.limit => self.create(name, now, &mut admission),
             None => {
                 admission.removed = self.remove_idle(now).or_else(|| self.remove_rarer(&name, now));
-                if admission.removed.is_some() {
+                // There are still too many where the limit was lowered.
+                if self.own < self.limit {
                     self.create(name, now, &mut admission)
                 } else {
                     admission.folded = true;
@@ -140,9 +141,18 @@ impl Sets {
         }
     }
 
-    /// Removes a set that nothing was seen of for so long. Call again until there is none.
+    /// From now on at most so many. Where there are more, they leave as they fall idle.
+    pub fn resize(&mut self, limit: usize) {
+        self.limit = limit;
+        (self.none_idle_before, self.none_rarer_before) = Default::default();
+    }
+
+    /// Removes a set that nothing was seen of for so long, or for ten minutes where there are too many. Call again
+    /// until there is none.
     pub fn expire(&mut self, idle: Duration, now: Timestamp) -> Option<SetId> {
-        let expired = self.living().find(|set| set.waiting == 0 && now.since(set.last_seen) >= idle);
+        let too_many = self.own > self.limit;
+        let idle_for = |set: &Set| if too_many && is_own(&set.name) { idle.min(IDLE_FOR_A_NEWCOMER) } else { idle };
+        let expired = self.living().find(|set| set.waiting == 0 && now.since(set.last_seen) >= idle_for(set));
         let id = expired.map(|set| set.id)?;
         self.remove(id);
         Some(id)

@@ -72,6 +72,60 @@ fn peers_are_cut_to_prefixes_and_gathered_in_groups_the_longest_prefix_winning()
 }
 
 #[test]
+fn of_overlapping_groups_the_longest_prefix_wins_whatever_the_order() {
+    let texts =
+        ["all=0.0.0.0/0,::/0", "office=10.0.0.0/8", "lab=10.1.7.0/24,2001:db8::/32", "host=10.1.7.9", "v6=2001:db8::9"];
+    for first in 0..texts.len() {
+        let groups = (0..texts.len()).map(|nth| texts[(first + nth) % texts.len()].parse().unwrap()).collect();
+        let peers = Peers::new(groups, 32, 128);
+        let peer = |text: &str| peers.of(text.parse::<IpAddr>().unwrap().into()).to_string();
+        let cases = [
+            ("192.0.2.1", "all"),
+            ("10.9.9.9", "office"),
+            ("10.1.7.8", "lab"),
+            ("10.1.7.9", "host"),
+            ("::ffff:10.1.7.9", "host"),
+            ("2001:db8::8", "lab"),
+            ("2001:db8::9", "v6"),
+            ("2001:db9::", "all"),
+        ];
+        for (address, group) in cases {
+            assert_eq!(peer(address), group, "{address}");
+        }
+    }
+}
+
+#[test]
+fn who_begins_after_peers_are_grouped_anew_goes_by_the_new_rule_and_sets_stay() {
+    let mut labels = host(10);
+    let old = admit(&mut labels, "10.0.0.1:1", "192.0.2.9:80", at(0)).set;
+    labels.regroup(Peers::new(vec!["office=192.0.2.0/24".parse().unwrap()], 32, 128));
+    let new = admit(&mut labels, "10.0.0.1:2", "192.0.2.9:80", at(1));
+    assert_ne!(new.set, old);
+    assert_eq!(values(new)[3], "office");
+    assert_eq!(labels.sets().count(), 2);
+    assert_eq!(labels.reporter(old, "192.0.2.9".parse::<IpAddr>().unwrap().into()), Reporter::Peer, "still its peer");
+}
+
+#[test]
+fn where_the_limit_is_lowered_sets_leave_as_they_fall_idle_and_nobody_comes_in_their_place() {
+    let mut labels = host(4);
+    for peer in 1..=4 {
+        let set = admit(&mut labels, &format!("192.0.2.{peer}:9"), "10.0.0.1:80", at(0)).set;
+        labels.sets().decided(set);
+    }
+    labels.sets().resize(2);
+    let day = Duration::from_secs(86_400);
+    assert_eq!(labels.sets().expire(day, at(599_000)), None);
+    assert!(admit(&mut labels, "192.0.2.9:9", "10.0.0.1:80", at(599_000)).folded);
+    assert!(labels.sets().expire(day, at(600_000)).is_some());
+    assert!(labels.sets().expire(day, at(600_000)).is_some());
+    assert_eq!(labels.sets().expire(day, at(600_000)), None, "two may stay");
+    labels.sets().resize(3);
+    assert!(!admit(&mut labels, "192.0.2.8:9", "10.0.0.1:80", at(601_000)).folded, "room at once where it is raised");
+}
+
+#[test]
 fn what_does_not_fit_is_counted_under_the_rest_of_its_port_else_of_all_ports() {
     let mut labels = host(1);
     assert_eq!(

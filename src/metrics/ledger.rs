@@ -35,6 +35,11 @@ impl Ledger {
         Self { layout: Arc::new(layout), about: Arc::new(about), sets: Vec::new(), own: Own::default() }
     }
 
+    /// The program is told something else.
+    pub fn retell(&mut self, about: About) {
+        self.about = Arc::new(about);
+    }
+
     /// A set begins: all its series at zero.
     pub fn create(&mut self, set: SetId, name: &SetName, since: Timestamp) {
         let place = set.place();

@@ -9,7 +9,7 @@ use crate::decode::Undecodable;
 use crate::handshake::Kind;
 use crate::time::Timestamp;
 
-/// What stays as it is while the program runs.
+/// What the program was told, which seldom changes while it runs.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct About {
     /// The program's version.
@@ -51,6 +51,8 @@ pub struct Own {
     pub clock_steps: u64,
     /// Whether one direction only is seen.
     pub one_sided: OneSided,
+    /// How it went to read the configuration file, if there is one.
+    pub reload: Option<Reload>,
     pub(super) undecodable: [u64; Undecodable::ALL.len()],
     pub(super) duplicates: [u64; KINDS.len()],
     pub(super) unmatched: [u64; KINDS.len()],
@@ -64,6 +66,15 @@ pub struct OneSided {
     pub answers_missing: bool,
     /// It sees SYN/ACKs, and not what they answer.
     pub syns_missing: bool,
+}
+
+/// How it went to read the configuration file again.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Reload {
+    /// The last time.
+    pub successful: bool,
+    /// When it last went well.
+    pub succeeded_at: Timestamp,
 }
 
 /// The capture on one interface, or of one file.
@@ -181,7 +192,12 @@ pub(super) fn write_exporter(
     for (missing, is) in [("answers", own.one_sided.answers_missing), ("syns", own.one_sided.syns_missing)] {
         one_sided.number([missing], None, f64::from(u8::from(is)))?;
     }
-    one_sided.done()
+    one_sided.done()?;
+    if let Some(reload) = &own.reload {
+        single(&table::RELOAD_SUCCESSFUL, to, None, f64::from(u8::from(reload.successful)))?;
+        single(&table::RELOAD_SUCCEEDED_AT, to, None, reload.succeeded_at.as_secs_f64())?;
+    }
+    Ok(())
 }
 
 fn write_about(about: &About, to: &mut dyn Encoder) -> io::Result<()> {

@@ -125,6 +125,10 @@ table! {
         "How often packet time stepped back by a second or more.";
     ONE_SIDED = Gauge "tcp_handshake_exporter_one_sided" ["missing"]
         "Whether the capture seems to see one direction only: 1 where what is missing never came.";
+    RELOAD_SUCCESSFUL = Gauge "tcp_handshake_exporter_config_last_reload_successful" []
+        "Whether the configuration file was read when it was last asked for; only with --config.file.";
+    RELOAD_SUCCEEDED_AT = Gauge "tcp_handshake_exporter_config_last_reload_success_timestamp_seconds" []
+        "When the configuration file was last read, in Unix time; only with --config.file.";
     PROCESS_CPU = Counter "process_cpu_seconds_total" []
         "Total user and system CPU time spent in seconds.";
     PROCESS_RESIDENT = Gauge "process_resident_memory_bytes" []

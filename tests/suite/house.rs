@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 /// Outside crates that belong to one room (two where the door has to know the neighbour).
 const LODGERS: &[(&str, &[&str])] = &[
     ("pcap", &["capture"]),
-    ("nix", &["capture"]),
+    ("nix", &["capture", "privilege"]),
+    ("caps", &["privilege"]),
+    ("landlock", &["privilege"]),
     ("etherparse", &["decode"]),
     ("arrayvec", &["handshake", "diagnosis"]),
     ("hashbrown", &["handshake", "labels", "diagnosis", "compare"]),
@@ -15,7 +17,7 @@ const LODGERS: &[(&str, &[&str])] = &[
     ("prometheus", &["metrics"]),
     ("prost", &["metrics"]),
     ("flate2", &["capture", "http"]),
-    ("serde", &["diagnosis", "compare", "http"]),
+    ("serde", &["diagnosis", "compare", "http", "cli"]),
     ("serde_saphyr", &["cli", "http"]),
     ("rustls", &["http"]),
     ("tokio_rustls", &["http"]),

@@ -14,6 +14,7 @@ mod agreement;
 mod browser;
 mod captures;
 mod compare;
+mod configuration;
 mod conversations;
 mod dashboards;
 mod decoding;

@@ -44,7 +44,11 @@ impl Filter {
     }
 
     /// Whether the user's expression compiles for anything.
-    pub(super) fn check(&self) -> Result<(), CaptureError> {
+    ///
+    /// # Errors
+    ///
+    /// It does not.
+    pub fn check(&self) -> Result<(), CaptureError> {
         let Some(expression) = &self.expression else { return Ok(()) };
         let capture = Capture::dead(Linktype::ETHERNET).map_err(|error| self.complaint(&error, ""))?;
         capture.compile(expression, true).map(drop).map_err(|error| self.complaint(&error, expression))

@@ -11,7 +11,7 @@ mod tls;
 mod turns;
 mod users;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
@@ -56,6 +56,11 @@ impl Guard {
     /// What is wrong with the file.
     pub fn by(file: &Path) -> Result<Self, ConfigError> {
         Ok(Self { source: Some(Source::open(file)?), ..Self::open_door() })
+    }
+
+    /// The files that are read again when they change.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.source.as_ref().map(Source::files).unwrap_or_default()
     }
 
     /// Whether connections are encrypted.

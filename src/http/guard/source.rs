@@ -52,6 +52,12 @@ impl Source {
         Ok(Self { file: file.to_owned(), known: Mutex::new(known) })
     }
 
+    /// The file, and those that it names.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.prints.iter().map(|(file, _)| file.clone()).collect()
+    }
+
     /// What it says now. While it is broken, nobody is let in, and the log says why.
     pub(super) fn rules(&self) -> Result<Arc<Rules>, ()> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);

@@ -25,8 +25,15 @@ pub(crate) struct Exporter<'h> {
 impl<'h> Exporter<'h> {
     /// Starts it with these flags; returns once it captures.
     pub(crate) fn start(host: &'h Namespace, flags: &[&str]) -> Self {
+        Self::start_by(host, &[PROGRAM], flags)
+    }
+
+    /// The same by these words: another copy of it, or by a program that changes what it may do, and becomes it.
+    pub(crate) fn start_by(host: &'h Namespace, words: &[&str], flags: &[&str]) -> Self {
+        let (program, arguments) = words.split_first().expect("at least the program");
         let mut process = host
-            .command(PROGRAM)
+            .command(program)
+            .args(arguments)
             .args(["--web.listen-address", "127.0.0.1:0"])
             .args(flags)
             .stderr(Stdio::piped())
@@ -84,6 +91,22 @@ impl<'h> Exporter<'h> {
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no HTTP answer: {answer}"));
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
         (status.unwrap_or_else(|| panic!("no status: {head}")), body.to_owned())
+    }
+
+    /// Where it runs.
+    pub(crate) fn host(&self) -> &'h Namespace {
+        self.host
+    }
+
+    /// What the kernel says of each of its threads.
+    pub(crate) fn threads(&self) -> Vec<String> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).expect("it runs");
+        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("status")).ok()).collect()
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: Signal) {
+        signal(&self.process, name);
     }
 
     /// Sends SIGTERM; how it ended, and after how long.

@@ -4,6 +4,8 @@ mod cable;
 mod container_host;
 mod flood;
 mod life;
+mod privilege;
+mod reload;
 mod road;
 mod verdicts;
 mod weather;

@@ -1,0 +1,97 @@
+//! The configuration read again while the program runs: what can change does, what cannot says so, and a broken file
+//! changes nothing.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::books::Shared;
+use crate::capture::clock;
+use crate::cli::{self, Counting, Serve, Settings};
+use crate::metrics::Reload;
+
+/// What the capture thread is to do otherwise from now on; it answers when it does.
+pub(super) struct Order {
+    pub(super) counting: Counting,
+    pub(super) done: mpsc::SyncSender<()>,
+}
+
+/// Changes how attempts are logged, named and bounded.
+pub(super) struct Reloader {
+    /// What is in force. Two reloads at once would mix.
+    settings: Mutex<Settings>,
+    has_file: bool,
+    books: Shared,
+    orders: mpsc::Sender<Order>,
+    set_level: SetLevel,
+}
+
+/// Sets the least level that is logged.
+pub(super) type SetLevel = Box<dyn Fn(tracing::level_filters::LevelFilter) + Send + Sync>;
+
+impl Reloader {
+    /// For what was begun with `task`. The orders go to the capture thread.
+    pub(super) fn new(task: &Serve, books: Shared, set_level: SetLevel) -> (Self, mpsc::Receiver<Order>) {
+        let (orders, received) = mpsc::channel();
+        let has_file = task.config.is_some();
+        if has_file {
+            books.lock().ledger.own.reload = Some(Reload { successful: true, succeeded_at: clock() });
+        }
+        (Self { settings: Mutex::new(task.settings.clone()), has_file, books, orders, set_level }, received)
+    }
+
+    /// Reads the configuration again. What is wrong is logged, shown in the metrics, and returned.
+    pub(super) fn reload(&self) -> Result<(), String> {
+        let mut settings = self.settings.lock();
+        if !self.has_file {
+            tracing::warn!("there is no --config.file to read again");
+            return Ok(());
+        }
+        let read = cli::serve_again().map_err(|error| error.to_string());
+        let outcome = read.and_then(|new| self.change(&mut settings, new));
+        let mut books = self.books.lock();
+        let state = books.ledger.own.reload.get_or_insert_default();
+        state.successful = outcome.is_ok();
+        match &outcome {
+            Ok(()) => {
+                state.succeeded_at = clock();
+                tracing::info!("configuration is read again");
+            }
+            Err(reason) => tracing::error!(reason, "configuration stays as it was"),
+        }
+        outcome
+    }
+
+    fn change(&self, settings: &mut Settings, new: Serve) -> Result<(), String> {
+        let fixed = |flag: &str| !CHANGEABLE.contains(&flag);
+        for (flag, wanted) in new.settings.differences(settings).filter(|(flag, _)| fixed(flag)) {
+            tracing::warn!(flag, wanted, "this cannot change while the program runs: it stays as it was");
+        }
+        let (done, changed) = mpsc::sync_channel(1);
+        match self.orders.send(Order { counting: new.counting, done }) {
+            Ok(()) if changed.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) => {
+                tracing::warn!("the change takes effect when the capture goes on");
+            }
+            Ok(()) => {}
+            Err(_) => tracing::warn!("capture files are read: what they held stays as it was counted"),
+        }
+        (self.set_level)(new.log.level);
+        settings.adopt(&new.settings, &CHANGEABLE);
+        Ok(())
+    }
+}
+
+/// What can change while the program runs.
+const CHANGEABLE: [&str; 8] = [
+    "capture.local",
+    "capture.port",
+    "labels.idle-timeout",
+    "labels.max-sets",
+    "labels.peer-group",
+    "labels.peer-prefix-v4",
+    "labels.peer-prefix-v6",
+    "log.level",
+];
+/// A live capture looks for orders ten times a second.
+const PATIENCE: Duration = Duration::from_secs(5);
