@@ -9,6 +9,7 @@ mod pages;
 mod progress;
 mod pump;
 mod river;
+mod supervisor;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -77,6 +78,7 @@ async fn until_stopped(
     let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = Arc::new(AtomicBool::new(false));
     let (done, result) = oneshot::channel::<Result<(), CaptureError>>();
+    let pulse = pump.pulse();
     let stopping = Arc::clone(&stop);
     let pumping = std::thread::Builder::new().name("capture".to_owned()).spawn(move || {
         let read = pump.run(&stopping).map(|broken| {
@@ -89,6 +91,8 @@ async fn until_stopped(
         drop(done.send(read));
     });
     pumping.context("cannot start the capture thread")?;
+    supervisor::say_ready("counting TCP handshakes");
+    tokio::spawn(supervisor::feed(pulse));
     let mut failed = None;
     let stopped = async {
         tokio::select! {
@@ -96,6 +100,7 @@ async fn until_stopped(
             _ = interrupted.recv() => tracing::info!("stopping"),
             error = death(result) => failed = Some(error),
         }
+        supervisor::say_stopping();
     };
     http::serve(listeners, routes, limits, stopped).await?;
     stop.store(true, Ordering::Relaxed);
