@@ -9,7 +9,7 @@ mod values;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
 use crate::capture::Filter;
@@ -177,6 +177,11 @@ pub fn serve_again() -> Result<Serve, ConfigError> {
         Task::Serve(serve) | Task::Check(serve) => Ok(*serve),
         _ => Err(ConfigError::Together("only the main job has a configuration file".to_owned())),
     }
+}
+
+/// The command line as such: what manual and completions are made from.
+pub fn command() -> clap::Command {
+    Flags::command()
 }
 
 #[derive(Parser)]

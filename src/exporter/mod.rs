@@ -11,6 +11,7 @@ mod pump;
 mod reload;
 mod river;
 mod sides;
+mod supervisor;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -142,6 +143,7 @@ async fn until_stopped(mut pump: Pump, ready: Arc<AtomicBool>, served: Served) -
     let hung_up = signal(SignalKind::hangup())?;
     let stop = Arc::new(AtomicBool::new(false));
     let (done, result) = oneshot::channel::<Result<(), CaptureError>>();
+    let pulse = pump.pulse();
     let stopping = Arc::clone(&stop);
     let pumping = std::thread::Builder::new().name("capture".to_owned()).spawn(move || {
         let read = pump.run(&stopping).map(|broken| {
@@ -154,6 +156,8 @@ async fn until_stopped(mut pump: Pump, ready: Arc<AtomicBool>, served: Served) -
         drop(done.send(read));
     });
     pumping.context("cannot start the capture thread")?;
+    supervisor::say_ready("counting TCP handshakes");
+    tokio::spawn(supervisor::feed(pulse));
     let mut failed = None;
     let stopped = async {
         tokio::select! {
@@ -162,6 +166,7 @@ async fn until_stopped(mut pump: Pump, ready: Arc<AtomicBool>, served: Served) -
             error = death(result) => failed = Some(error),
             () = reload_at(hung_up, served.reloader) => {}
         }
+        supervisor::say_stopping();
     };
     http::serve(served.listeners, served.routes, served.limits, served.guard, stopped).await?;
     stop.store(true, Ordering::Relaxed);

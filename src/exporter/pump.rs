@@ -12,6 +12,7 @@ use super::netstat::Netstat;
 use super::progress::Bar;
 use super::reload::Order;
 use super::river::River;
+use super::supervisor::Pulse;
 use crate::capture::{CaptureError, Condition, Progress, Source};
 use crate::metrics::InterfaceCounts;
 use crate::time::Timestamp;
@@ -29,13 +30,14 @@ pub(super) struct Pump {
     bar: Option<Bar>,
     /// Where somebody may want it otherwise.
     orders: Option<Receiver<Order>>,
+    pulse: Pulse,
 }
 
 impl Pump {
     pub(super) fn new(source: Box<dyn Source + Send>, river: River, books: Shared) -> Self {
-        let start = Timestamp::default();
+        let (start, pulse) = (Timestamp::default(), Pulse::default());
         let mut pump =
-            Self { source, river, books, now: start, last_round: start, netstat: None, bar: None, orders: None };
+            Self { source, river, books, now: start, last_round: start, netstat: None, bar: None, orders: None, pulse };
         let interfaces = pump.source.conditions().into_iter().map(|condition| named(condition.name)).collect();
         pump.books.lock().ledger.own.interfaces = interfaces;
         pump.look_around();
@@ -57,9 +59,15 @@ impl Pump {
         Self { orders: Some(orders), ..self }
     }
 
+    /// What tells that it goes round. Files have none: a read from a pipe may take as long as it likes.
+    pub(super) fn pulse(&self) -> Option<Pulse> {
+        self.netstat.is_some().then(|| self.pulse.clone())
+    }
+
     /// Reads until the source ends or `stop` is set. Says where files broke.
     pub(super) fn run(&mut self, stop: &AtomicBool) -> Result<Vec<(String, String)>, CaptureError> {
         while !stop.load(Ordering::Relaxed) {
+            self.pulse.beat();
             if let Some(end) = self.read()? {
                 self.pass_time(end);
                 self.now = end;

@@ -18,6 +18,7 @@ mod configuration;
 mod conversations;
 mod dashboards;
 mod decoding;
+mod deploy;
 mod diagnose;
 mod files;
 mod filtering;
