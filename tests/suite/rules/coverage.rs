@@ -19,11 +19,13 @@ const CASES: [(&str, &[&str], Must); 6] = [
 ];
 
 /// Alerts on what does not count, and has no volume.
-const CANNOT: [(&str, &str, &str); 5] = [
+const CANNOT: [(&str, &str, &str); 7] = [
     ("TCPHandshakeExporterDown", "on low volume", "`up` has none"),
     ("TCPHandshakeExporterDown", "over a counter reset", "`up` is a gauge"),
     ("TCPHandshakeCaptureDown", "on low volume", "one interface is enough"),
     ("TCPHandshakeCaptureDown", "over a counter reset", "`capture_up` is a gauge"),
+    ("TCPHandshakeCaptureOneSided", "on low volume", "the exporter itself wants a volume before it says so"),
+    ("TCPHandshakeCaptureOneSided", "over a counter reset", "`one_sided` is a gauge"),
     ("TCPHandshakeClockSteps", "on low volume", "a single step is enough"),
 ];
 
