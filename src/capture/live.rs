@@ -292,7 +292,7 @@ const SNAPLEN: i32 = 160;
 /// Milliseconds after which the kernel hands over a block that is not full.
 const BLOCK_TIMEOUT: i32 = 50;
 /// Milliseconds that a read waits for packets; also how soon a stop is noticed.
-const WAIT: u8 = 100;
+const WAIT: u8 = 250;
 /// How far behind the clock "nothing arrived" is said.
 const HOLD: Duration = Duration::from_millis(250);
 const REOPEN: Duration = Duration::from_secs(1);
