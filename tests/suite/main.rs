@@ -19,6 +19,7 @@ mod conversations;
 mod dashboards;
 mod decoding;
 mod diagnose;
+mod faults;
 mod files;
 mod filtering;
 mod forge;

@@ -2,6 +2,7 @@
 
 mod cable;
 mod container_host;
+mod faults;
 mod flood;
 mod life;
 mod privilege;
