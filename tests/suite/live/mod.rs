@@ -8,6 +8,7 @@ mod life;
 mod privilege;
 mod reload;
 mod road;
+mod soak;
 mod verdicts;
 mod weather;
 
