@@ -54,6 +54,11 @@ oracle: test-packages ## compare with tshark's reading: make oracle CAPTURES=dir
 bench: packages ## measure the whole program against others: ratios in one run (ROUNDS=5)
 	cargo bench --locked --bench whole
 
+.PHONY: scale
+scale: ## rules over a simulated fleet: how long they take (ARGS="--exporters 100" for less than 14 GiB)
+	@scripts/packages prometheus python3
+	python3 tests/scale/fleet.py $(ARGS)
+
 .PHONY: fuzz
 fuzz: packages ## fuzz every target for a minute each (SECONDS_EACH=60)
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz

@@ -66,8 +66,49 @@ pub enum Link {
     Ppi,
     /// Frames of any link layer behind macOS's header.
     Pktap,
+    /// One that only files have.
+    Seldom(Seldom),
     /// None of these.
     Other,
+}
+
+/// Link layers that are met in captures of other systems and other times.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Seldom {
+    /// Token ring (IEEE 802.5).
+    TokenRing,
+    /// ARCNET, as the BSDs give it.
+    Arcnet,
+    /// ARCNET, as Linux gives it.
+    ArcnetLinux,
+    /// FDDI (ANSI X3.139).
+    Fddi,
+    /// Symantec's Enterprise Firewall.
+    Symantec,
+    /// Frame relay.
+    FrameRelay,
+    /// OpenBSD's IPsec, behind its decryption.
+    Enc,
+    /// IP over Fibre Channel (RFC 2625).
+    FibreChannel,
+    /// ATM, as SunOS gives it.
+    SunAtm,
+    /// Apple's IP over IEEE 1394.
+    Firewire,
+    /// Juniper's header before Ethernet.
+    Juniper,
+    /// Endace's records.
+    Erf,
+    /// PPP behind a byte that tells the direction.
+    PppDirection,
+    /// Cisco's HDLC behind such a byte.
+    CiscoDirection,
+    /// Frame relay behind such a byte.
+    FrameRelayDirection,
+    /// MPLS without anything before it.
+    Mpls,
+    /// IP over InfiniBand.
+    Infiniband,
 }
 
 impl Link {
@@ -78,7 +119,7 @@ impl Link {
             0 => Self::Null,
             1 => Self::Ethernet,
             9 | 50 => Self::Ppp,
-            12 | 14 | 101 | 228 | 229 => Self::Raw,
+            12 | 14 | 19 | 101 | 106 | 228 | 229 => Self::Raw,
             51 => Self::PppEther,
             100 => Self::Llc,
             104 => Self::CiscoHdlc,
@@ -92,7 +133,35 @@ impl Link {
             239 => Self::NetfilterLog,
             258 => Self::Pktap,
             276 => Self::LinuxSll2,
-            _ => Self::Other,
+            number => match Seldom::of_number(number) {
+                Some(seldom) => Self::Seldom(seldom),
+                None => Self::Other,
+            },
         }
+    }
+}
+
+impl Seldom {
+    const fn of_number(number: u32) -> Option<Self> {
+        Some(match number {
+            6 => Self::TokenRing,
+            7 => Self::Arcnet,
+            10 => Self::Fddi,
+            99 => Self::Symantec,
+            107 => Self::FrameRelay,
+            109 => Self::Enc,
+            122 => Self::FibreChannel,
+            123 => Self::SunAtm,
+            129 => Self::ArcnetLinux,
+            138 => Self::Firewire,
+            166 | 204 => Self::PppDirection,
+            167 | 178 => Self::Juniper,
+            197 => Self::Erf,
+            205 => Self::CiscoDirection,
+            206 => Self::FrameRelayDirection,
+            219 => Self::Mpls,
+            242 => Self::Infiniband,
+            _ => return None,
+        })
     }
 }

@@ -32,23 +32,28 @@ impl Traffic {
 
     /// Writes the capture file, unless it is there.
     pub(crate) fn write(self, folder: &Path) -> PathBuf {
-        let path = folder.join(format!("{}.pcap", self.name()));
+        self.write_some(folder, self.packets())
+    }
+
+    /// Writes one of so many packets, unless it is there.
+    pub(crate) fn write_some(self, folder: &Path, packets: u64) -> PathBuf {
+        let path = folder.join(format!("{}-{packets}.pcap", self.name()));
         if path.exists() {
             return path;
         }
         let mut writer = Writer::create(&path.with_extension("part"));
         let mut random = Random::new(0x5eed);
         match self {
-            Self::Mix => mix(&mut writer, &mut random),
-            Self::Flood => flood(&mut writer, &mut random),
-            Self::Bulk => bulk(&mut writer, &mut random),
+            Self::Mix => mix(&mut writer, &mut random, packets),
+            Self::Flood => flood(&mut writer, &mut random, packets),
+            Self::Bulk => bulk(&mut writer, &mut random, packets),
         }
         writer.finish();
         std::fs::rename(path.with_extension("part"), &path).expect("the file can be named");
         path
     }
 
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Mix => "mix",
             Self::Flood => "flood",
@@ -80,13 +85,13 @@ struct Due {
     timestamp: u32,
 }
 
-fn mix(writer: &mut Writer, random: &mut Random) {
+fn mix(writer: &mut Writer, random: &mut Random, packets: u64) {
     let mut due = std::collections::BinaryHeap::new();
     let (mut now, mut attempts) = (0_u64, 0_u32);
-    while writer.packets < Traffic::Mix.packets() {
+    while writer.packets < packets {
         now += 40_000 + u64::from(random.below(20_000));
         while due.peek().is_some_and(|std::cmp::Reverse(next): &std::cmp::Reverse<Due>| next.at <= now) {
-            if let Some(std::cmp::Reverse(next)) = due.pop() {
+            if let Some(std::cmp::Reverse(next)) = due.pop().filter(|_| writer.packets < packets) {
                 writer.packet(&next);
             }
         }
@@ -125,8 +130,8 @@ fn mix(writer: &mut Writer, random: &mut Random) {
     }
 }
 
-fn flood(writer: &mut Writer, random: &mut Random) {
-    for number in 0..Traffic::Flood.packets() {
+fn flood(writer: &mut Writer, random: &mut Random, packets: u64) {
+    for number in 0..packets {
         let port = u16::try_from(random.below(64_000)).unwrap_or(0) + 1024;
         writer.packet(&Due {
             at: number * 2_000,
@@ -140,8 +145,8 @@ fn flood(writer: &mut Writer, random: &mut Random) {
     }
 }
 
-fn bulk(writer: &mut Writer, random: &mut Random) {
-    for number in 0..Traffic::Bulk.packets() {
+fn bulk(writer: &mut Writer, random: &mut Random, packets: u64) {
+    for number in 0..packets {
         let syn = number % 1000 == 0;
         writer.packet(&Due {
             at: number * 1_000,

@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, reason = "this is a program that prints")]
 
+mod counted;
 mod input;
 mod live;
 mod measure;
@@ -39,11 +40,14 @@ fn main() {
     println!("{rounds} rounds; time is CPU time, user and system; ratio is to the bare libpcap loop\n");
     // One kind alone, for whoever works on it.
     let only = std::env::var("ONLY").unwrap_or_default();
-    for traffic in Traffic::ALL.into_iter().filter(|_| only != "live") {
+    for traffic in Traffic::ALL.into_iter().filter(|_| only.is_empty() || only == "files") {
         let file = traffic.write(&folder);
         compare(traffic, &file, rounds);
     }
-    if only == "files" {
+    if only.is_empty() || only == "counted" {
+        counted::measure(&folder);
+    }
+    if only == "files" || only == "counted" {
         return;
     }
     let this = std::env::current_exe().expect("the benchmark knows where it is").display().to_string();

@@ -54,7 +54,7 @@ pub enum CaptureError {
     /// The link layer is not understood.
     #[error(
         "{place} has link type {link}, which is not understood (understood are: Ethernet, Linux cooked v1 and v2, \
-         BSD loopback, raw IP, PPP, Cisco HDLC, IEEE 802.11, LLC, PFLOG, NFLOG, PPI, PKTAP)"
+         BSD loopback, raw IP, PPP, Cisco HDLC, IEEE 802.11, LLC, PFLOG, NFLOG, PPI, PKTAP, frame relay, ERF and older ones)"
     )]
     Link {
         /// The interface or file.

@@ -25,7 +25,7 @@ fn quote(family: Family, bytes: &[u8]) -> Result<Quote, Skip> {
     if !matches!((family, version), (Family::V4, 4) | (Family::V6, 6)) {
         return Err(Skip::NotTcpError);
     }
-    let packet = net::header(family, bytes, bytes.len()).map_err(|skip| match skip {
+    let packet = net::header(family, bytes, UNKNOWN).map_err(|skip| match skip {
         Skip::LaterFragment => Skip::NotTcpError,
         other => other,
     })?;
@@ -86,3 +86,5 @@ const fn code_v6(kind: u8, code: u8) -> Option<IcmpCode> {
 }
 
 const ICMP_HEADER: usize = 8;
+/// How much of the quoted packet was on the wire when it was met.
+const UNKNOWN: usize = usize::MAX;

@@ -15,6 +15,8 @@ pub(super) struct Internet<'a> {
     /// Length of the payload as the header tells it, whatever was captured of it.
     pub(super) length: usize,
     pub(super) payload: Payload<'a>,
+    /// Bytes of the frame that were on the wire and not captured.
+    pub(super) beyond: usize,
 }
 
 /// The transport header and what follows, as far as captured.
@@ -53,6 +55,7 @@ pub(super) fn read(version: Version, bytes: &[u8], beyond: usize) -> Result<Inte
         hop_limit: header.hop_limit,
         length: header.length,
         payload: payload_of(&header, family)?,
+        beyond,
     })
 }
 

@@ -29,7 +29,7 @@ pub enum Undecodable {
     Malformed,
     /// Of a link layer that is not understood.
     LinkType,
-    /// Encrypted: a protected IEEE 802.11 frame, or IPsec's ESP.
+    /// Encrypted: a protected IEEE 802.11 frame, MACsec, or IPsec's ESP.
     Encrypted,
     /// Several frames in one IEEE 802.11 frame (A-MSDU).
     Aggregate,
@@ -93,6 +93,29 @@ impl Undecodable {
             Self::Gtp => "gtp",
             Self::L2tp => "l2tp",
             Self::Teredo => "teredo",
+        }
+    }
+}
+
+impl Undecodable {
+    /// What it means to whoever reads the label's value.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Truncated => "the capture cut the frame before the end of a header that is needed",
+            Self::Malformed => "a header contradicts itself, or the one before it",
+            Self::LinkType => "a link layer that is not understood (files only: an interface with one is refused)",
+            Self::Encrypted => "IPsec's ESP, MACsec, or a protected IEEE 802.11 frame",
+            Self::Aggregate => "several frames in one of IEEE 802.11 (A-MSDU)",
+            Self::Gre => "inside GRE, ERSPAN and NVGRE included",
+            Self::Ipip => "IPv4 inside IP",
+            Self::SixInFour => "IPv6 inside IP",
+            Self::EtherIp => "Ethernet inside IP",
+            Self::Mpls => "inside MPLS, but no IP packet (a pseudowire); or MPLS inside IP",
+            Self::Vxlan => "inside VXLAN, known by its UDP ports 4789 and 8472",
+            Self::Geneve => "inside Geneve, known by its UDP port 6081",
+            Self::Gtp => "inside a mobile network's GTP-U, known by its UDP port 2152",
+            Self::L2tp => "inside L2TP, over IP or by its UDP port 1701",
+            Self::Teredo => "inside Teredo, known by its UDP port 3544",
         }
     }
 }

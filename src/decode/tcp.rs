@@ -6,7 +6,9 @@ use super::net::Internet;
 use super::skip::{MALFORMED, Skip, TRUNCATED};
 use crate::packet::{Endpoint, Flags, Segment, Via};
 
-/// Reads the segment that `packet` carries. Options that were cut off are done without.
+/// Reads the segment that `packet` carries. Of a capture that was cut the header is enough as far as the window; options
+/// that are not there are done without. A packet that itself says it has no room for a header is none (the kernel drops
+/// it too: `tcp_v4_rcv`).
 pub(super) fn read(packet: &Internet<'_>, via: Via, bytes: &[u8]) -> Result<Segment, Skip> {
     if packet.length < FIXED {
         return Err(MALFORMED);
@@ -15,7 +17,9 @@ pub(super) fn read(packet: &Internet<'_>, via: Via, bytes: &[u8]) -> Result<Segm
     let header = TcpHeaderSlice::from_slice(&fixed).map_err(|_| MALFORMED)?;
     let length = header_length(bytes).filter(|&length| length >= FIXED).ok_or(MALFORMED)?;
     let flags = Flags::from_byte(flags_byte(bytes));
-    if !flags.has(Flags::SYN) && !flags.has(Flags::RST) && !is_pure_ack(flags, packet.length, length) {
+    // What the packet tells of, and was not on the wire, is not there.
+    let there = packet.length.min(bytes.len() + packet.beyond);
+    if !flags.has(Flags::SYN) && !flags.has(Flags::RST) && !is_pure_ack(flags, there, length) {
         return Err(Skip::NotHandshake);
     }
     let options = bytes.get(FIXED..length.min(bytes.len())).unwrap_or_default();
@@ -26,10 +30,10 @@ pub(super) fn read(packet: &Internet<'_>, via: Via, bytes: &[u8]) -> Result<Segm
         sequence: header.sequence_number(),
         acknowledgment: header.acknowledgment_number(),
         flags,
-        timestamp: timestamp(options),
+        timestamp: timestamp(options, length - FIXED),
         identification: packet.identification,
         hop_limit: packet.hop_limit,
-        payload_length: u16::try_from(packet.length.saturating_sub(length)).unwrap_or(u16::MAX),
+        payload_length: u16::try_from(there.saturating_sub(length)).unwrap_or(u16::MAX),
         ecn_setup: flags_byte(bytes) & ECN_SETUP == ECN_SETUP,
     })
 }
@@ -39,9 +43,14 @@ pub(super) fn flags_of_part(bytes: &[u8]) -> Option<Flags> {
     bytes.get(FLAGS_AT).map(|byte| Flags::from_byte(*byte))
 }
 
-/// The first twenty bytes with a data offset that claims no more than these.
+/// The first twenty bytes with a data offset that claims no more than these; what nobody asks for may be missing.
 fn fixed_header(bytes: &[u8]) -> Result<[u8; FIXED], Skip> {
-    let mut fixed = *bytes.first_chunk::<FIXED>().ok_or(TRUNCATED)?;
+    let captured = bytes.get(..FIXED).unwrap_or(bytes);
+    if captured.len() < NEEDED {
+        return Err(TRUNCATED);
+    }
+    let mut fixed = [0; FIXED];
+    fixed.iter_mut().zip(captured).for_each(|(byte, captured)| *byte = *captured);
     if let Some(offset) = fixed.get_mut(OFFSET_AT) {
         *offset = *offset & 0x0f | 0x50;
     }
@@ -60,20 +69,27 @@ fn is_pure_ack(flags: Flags, packet_length: usize, header_length: usize) -> bool
     flags == Flags::ACK && packet_length <= header_length
 }
 
-/// TSval of the timestamps option (RFC 7323 section 3.2). Options are walked by their lengths, whatever their kind.
-fn timestamp(mut options: &[u8]) -> Option<u32> {
+/// TSval of the timestamps option (RFC 7323 section 3.2). Options are walked by their lengths, whatever their kind; one
+/// that would be longer than the `room` that the header has is none, however many bytes of it were captured.
+fn timestamp(mut options: &[u8], mut room: usize) -> Option<u32> {
     loop {
-        match options {
+        let length = match options {
             [END, ..] | [] => return None,
-            [NO_OPERATION, rest @ ..] => options = rest,
-            [TIMESTAMPS, 10, a, b, c, d, ..] => return Some(u32::from_be_bytes([*a, *b, *c, *d])),
-            [_, length, ..] if *length >= 2 => options = options.get(usize::from(*length)..)?,
+            [NO_OPERATION, ..] => 1,
+            [_, length, ..] if *length >= 2 => usize::from(*length),
             _ => return None,
+        };
+        room = room.checked_sub(length)?;
+        match options {
+            [TIMESTAMPS, 10, a, b, c, d, ..] => return Some(u32::from_be_bytes([*a, *b, *c, *d])),
+            _ => options = options.get(length..)?,
         }
     }
 }
 
 const FIXED: usize = 20;
+/// Up to the window.
+const NEEDED: usize = 16;
 const OFFSET_AT: usize = 12;
 const FLAGS_AT: usize = 13;
 /// ECE and CWR.

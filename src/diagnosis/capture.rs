@@ -18,6 +18,10 @@ pub struct CaptureFacts {
     pub unmatched_synacks: u64,
     /// Steps of the clock.
     pub clock_steps: u64,
+    /// Whether it sees SYNs, and nothing back, though somebody must have answered.
+    pub answers_missing: bool,
+    /// Whether it sees SYN/ACKs, and not what they answer.
+    pub syns_missing: bool,
     /// Connections that this host's kernel turned away for a full accept queue, where it says so.
     pub listen_overflows: Option<u64>,
     /// Whether one interface of a host is watched, so that what passes through may come or go unseen.
@@ -72,7 +76,7 @@ impl CaptureLog {
             unmatched_synacks: self.now.unmatched_synacks.saturating_sub(then.unmatched_synacks),
             clock_steps: self.now.clock_steps.saturating_sub(then.clock_steps),
             listen_overflows: self.now.listen_overflows.map(overflows),
-            one_interface: self.now.one_interface,
+            ..self.now
         }
     }
 }
@@ -82,8 +86,6 @@ impl Doubt {
     pub(super) fn all(facts: &CaptureFacts, exams: &[Exam]) -> Vec<Self> {
         let sum = |count: fn(&Exam) -> u32| exams.iter().map(count).fold(0, u32::saturating_add);
         let evicted = sum(|exam| exam.judged().evicted);
-        let synacks = sum(|exam| exam.judged().synacks);
-        let back = synacks.saturating_add(sum(|exam| exam.judged().server_rsts + exam.judged().rejected()));
         let decided = sum(|exam| exam.judged().decided());
         let mut servers: Vec<_> = exams.iter().filter(|exam| exam.judged().decided() > 0).map(Exam::server).collect();
         servers.sort_unstable();
@@ -92,10 +94,8 @@ impl Doubt {
             (facts.dropped > 0)
                 .then_some(Self::Dropped { lost: facts.dropped, of: facts.packets.saturating_add(facts.dropped) }),
             (evicted > 0).then_some(Self::Evicted(evicted)),
-            (facts.unmatched_synacks >= MANY && facts.unmatched_synacks > u64::from(synacks))
-                .then_some(Self::AnswersOnly(facts.unmatched_synacks)),
-            (back == 0 && u64::from(decided) >= MANY && servers.len() >= SEVERAL)
-                .then_some(Self::SynsOnly { attempts: decided, servers: servers.len() }),
+            facts.syns_missing.then_some(Self::AnswersOnly(facts.unmatched_synacks)),
+            facts.answers_missing.then_some(Self::SynsOnly { attempts: decided, servers: servers.len() }),
             (facts.clock_steps > 0).then_some(Self::ClockSteps(facts.clock_steps)),
         ];
         doubts.into_iter().flatten().collect()
@@ -132,12 +132,12 @@ impl Doubt {
                 "{count} attempts were forgotten while they waited, for want of room: raise --handshake.max-attempts."
             ),
             Self::AnswersOnly(count) => format!(
-                "{count} SYN/ACKs belong to no SYN that was seen: the capture sees one direction only, or began after \
-                 the attempts."
+                "{count} SYN/ACKs belong to no SYN that was seen: the capture sees one direction only (an \
+                 asymmetric path, half a mirror port)."
             ),
             Self::SynsOnly { attempts, servers } => format!(
-                "{attempts} attempts to {servers} servers and not one packet back: either the capture sees one \
-                 direction only (an asymmetric path, half a mirror port), or nothing comes back at all."
+                "{attempts} attempts to {servers} servers and not one packet back, while no client asked twice: the \
+                 capture sees one direction only (an asymmetric path, half a mirror port)."
             ),
             Self::ClockSteps(count) => {
                 format!("The clock was set back {count} times: latencies near that are not exact.")
@@ -146,6 +146,4 @@ impl Doubt {
     }
 }
 
-const MANY: u64 = 10;
-const SEVERAL: usize = 3;
 const APART: Duration = Duration::from_secs(60);

@@ -89,10 +89,10 @@ impl Trails {
 
     /// A packet of an attempt was met.
     pub(super) fn note(&mut self, at: Timestamp, event: &Event, packet: &Packet) {
+        let Some(met) = met(event, packet) else { return };
         if !self.may_follow(packet) {
             return;
         }
-        let Some(met) = met(event, packet) else { return };
         if let Some(trail) = self.trail_of(packet) {
             let after = at.since(trail.began);
             if trail.marks.len() < MARKS {
@@ -165,7 +165,14 @@ impl Trails {
 
     /// Whether the packet's numbers are those of an attempt that is followed.
     fn may_follow(&self, packet: &Packet) -> bool {
-        self.isns.iter().any(|isn| fits(*isn, packet))
+        let (sequence, acknowledgment) = match packet {
+            Packet::IcmpError(error) => (error.quote.sequence, error.quote.sequence),
+            Packet::Segment(segment) => (segment.sequence, segment.acknowledgment),
+        };
+        // Without branches, so that several are compared at once.
+        self.isns.iter().fold(false, |found, isn| {
+            found | (sequence.wrapping_sub(*isn) <= 1) | (acknowledgment.wrapping_sub(*isn) <= MAX_SYN_DATA)
+        })
     }
 
     fn trail_of(&mut self, packet: &Packet) -> Option<&mut Trail> {

@@ -53,6 +53,8 @@ impl Books {
             dropped: interfaces().map(|counts| counts.dropped_by_kernel + counts.dropped_by_interface).sum(),
             unmatched_synacks: own.unmatched_of(Kind::SynAck),
             clock_steps: own.clock_steps,
+            answers_missing: own.one_sided.answers_missing,
+            syns_missing: own.one_sided.syns_missing,
             listen_overflows,
             one_interface: self.one_interface,
         });

@@ -10,6 +10,7 @@ mod progress;
 mod pump;
 mod reload;
 mod river;
+mod sides;
 
 use std::io::Write;
 use std::process::ExitCode;

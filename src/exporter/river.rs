@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::addresses::{Addresses, Occasion};
 use super::books::{Books, about};
+use super::sides::Sides;
 use crate::cli::{Counting, PortRange};
 use crate::decode::{Skip, decode};
 use crate::diagnosis::Heard;
 use crate::frame::Frame;
-use crate::handshake::{AttemptId, Event, Kind, LOOK_AHEAD, Owner, Standing, Tracker};
+use crate::handshake::{AttemptId, Event, Kind, LOOK_AHEAD, Owner, Side, Standing, Tracker};
 use crate::labels::{Labels, Locality, Reporter, SetId, Sets, Vantage};
 use crate::metrics::{Connection, SetEvent};
 use crate::packet::{Direction, Flags, IcmpError, Packet, Via};
@@ -29,6 +30,7 @@ pub(super) struct River {
     /// When the last packet was met, by its own word.
     met: Timestamp,
     next_expiry: Timestamp,
+    sides: Sides,
     /// None for capture files.
     addresses: Option<Addresses>,
 }
@@ -47,6 +49,7 @@ impl River {
             batch: Vec::with_capacity(LOOK_AHEAD),
             met: start,
             next_expiry: start,
+            sides: Sides::default(),
             addresses,
         }
     }
@@ -104,6 +107,7 @@ impl River {
         books.ledger.own.tracked = self.tracker.tracked();
         books.ledger.own.sets = self.labels.sets().count();
         books.ledger.own.sets_limit = self.labels.sets().limit();
+        books.ledger.own.one_sided = self.sides.verdict();
     }
 
     /// Names and bounds what begins from now on otherwise. What has begun stays where it is.
@@ -151,7 +155,9 @@ impl River {
     /// Counts each event, and lets the diagnosis hear it, beside the packet that may have told it.
     fn settle(&mut self, books: &mut Books, packet: Option<&Packet>) {
         while let Some(event) = self.tracker.poll() {
-            if let Some((set, reporter)) = self.count(books, event, packet) {
+            let counted = self.count(books, event, packet);
+            self.sides.hear(self.tracker.now(), counted.map(|(set, _)| set), (&event, packet));
+            if let Some((set, reporter)) = counted {
                 let heard = Heard { at: self.tracker.now(), event: &event, packet, reporter };
                 books.diagnosis.hear(set, &heard);
             } else if let Event::Copy(kind) = event {
@@ -213,6 +219,9 @@ impl River {
             }
             Packet::Segment(rst) if kind == Kind::Rst => {
                 if let Some((set, side)) = self.labels.set_of_stray(rst, self.tracker.now()) {
+                    if side == Side::Server {
+                        self.sides.hear_server();
+                    }
                     return books.ledger.count(set, SetEvent::Rst(side));
                 }
             }
@@ -227,8 +236,10 @@ impl River {
             // It came in over the loopback, but the SYN it is about was on its way out.
             via = Via { direction: Direction::Leaving, loopback: false, ..via };
         }
-        if self.labels.vantage(client, server, via) == Vantage::Transit {
+        let mut vantage = self.labels.vantage(client, server, via);
+        if vantage == Vantage::Transit {
             self.look_at_addresses(books, self.met, Occasion::Stranger);
+            vantage = self.labels.vantage(client, server, via);
         }
         let admission = self.labels.admit(client, server, via, self.tracker.now());
         if let Some(gone) = admission.removed {
@@ -241,6 +252,7 @@ impl River {
         let never_seen = admission.folded || admission.created.is_some();
         let standing = if never_seen { Standing::NeverSeen } else { Standing::Regular };
         self.tracker.claim(attempt, Owner(admission.set.number()), standing);
+        self.sides.opened(admission.set, vantage);
         books.ledger.count(admission.set, SetEvent::Opened);
         admission.set
     }

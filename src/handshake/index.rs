@@ -19,7 +19,7 @@ pub(super) struct Index {
 }
 
 /// What two ends hash to. Ends with the same tag are mostly the same.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub(super) struct Tag(u32);
 
 impl Default for Index {
@@ -134,7 +134,7 @@ const fn tag_of(word: u64) -> Tag {
 }
 
 const fn slot_of(word: u64) -> u32 {
-    (word & 0xffff_ffff).wrapping_sub(1) as u32
+    ((word & 0xffff_ffff) as u32).wrapping_sub(1)
 }
 
 fn number(end: Endpoint) -> (u128, u16) {

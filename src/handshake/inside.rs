@@ -38,14 +38,13 @@ pub(super) enum Passed {
     Out(u32),
 }
 
-impl Default for Inside {
-    fn default() -> Self {
-        let table = || vec![[None; WAYS]; BUCKETS];
+impl Inside {
+    /// Where few attempts are known at once, few are inside.
+    pub(super) fn beside(max_attempts: usize) -> Self {
+        let table = || vec![[None; WAYS]; max_attempts.clamp(LEAST_BUCKETS, BUCKETS)];
         Self { tables: [table(), table(), table()], hasher: RandomState::default() }
     }
-}
 
-impl Inside {
     /// The SYN of this attempt came in, or after that left.
     pub(super) fn note(&mut self, syn: &Segment, slot: u32, serial: u32, passed: Passed) {
         let places = ways_to_look(syn).map(|(shares, end)| (shares, self.place(syn, end)));
@@ -68,7 +67,7 @@ impl Inside {
 
     fn place(&self, syn: &Segment, end: Option<Endpoint>) -> usize {
         let hash = self.hasher.hash_one((syn.sequence, syn.timestamp, syn.identification, end));
-        usize::try_from(hash % BUCKETS as u64).unwrap_or(0)
+        usize::try_from(hash % self.tables[0].len() as u64).unwrap_or(0)
     }
 }
 
@@ -78,4 +77,5 @@ const fn ways_to_look(syn: &Segment) -> [(Option<Side>, Option<Endpoint>); 3] {
 }
 
 const BUCKETS: usize = 1024;
+const LEAST_BUCKETS: usize = 64;
 const WAYS: usize = 8;

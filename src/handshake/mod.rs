@@ -5,6 +5,7 @@
 //! answer there. Every table is bounded; hash tables are keyed by a random seed, for their keys come from the network.
 
 mod attempt;
+mod early;
 mod event;
 mod icmp;
 mod index;

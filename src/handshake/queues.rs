@@ -67,7 +67,9 @@ impl Waiting {
 
     /// Who has waited for so long by now.
     pub(super) fn overdue(&mut self, timeout: Duration, now: Timestamp, slab: &[Attempt]) -> Option<u32> {
+        let due = now.before(timeout);
         while let Some(first) = self.queue.front()
+            && first.since <= due
             && first.since + timeout <= now
         {
             let first = *first;

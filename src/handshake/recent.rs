@@ -33,13 +33,13 @@ pub(super) enum Marks {
     Nothing,
 }
 
-impl Default for Recent {
-    fn default() -> Self {
-        Self { buckets: vec![[Sighting::default(); WAYS]; BUCKETS], written: 0, hasher: RandomState::default() }
-    }
-}
-
 impl Recent {
+    /// Where few attempts are known at once, few of their segments are recent.
+    pub(super) fn beside(max_attempts: usize) -> Self {
+        let buckets = max_attempts.clamp(LEAST_BUCKETS, BUCKETS);
+        Self { buckets: vec![[Sighting::default(); WAYS]; buckets], written: 0, hasher: RandomState::default() }
+    }
+
     /// The packet with this print is surely no copy: it is remembered as counted. Nothing is read, so that nobody waits
     /// for memory that is far away.
     pub(super) fn note(&mut self, print: impl Hash, at: Timestamp, via: Via) {
@@ -86,9 +86,10 @@ impl Recent {
 
     fn place(&self, print: impl Hash) -> (usize, u32) {
         let hash = self.hasher.hash_one(print);
-        (usize::try_from(hash % BUCKETS as u64).unwrap_or(0), (hash >> 32) as u32 | 1)
+        (usize::try_from(hash % self.buckets.len() as u64).unwrap_or(0), (hash >> 32) as u32 | 1)
     }
 }
 
 const BUCKETS: usize = 4096;
+const LEAST_BUCKETS: usize = 64;
 const WAYS: usize = 4;

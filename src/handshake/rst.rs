@@ -11,10 +11,9 @@ impl Tracker {
     pub(super) fn on_rst(&mut self, at: Timestamp, rst: &Segment) {
         let matches = self.between(rst.from, rst.to);
         let known = self.refused_by(&matches, rst).or_else(|| matches.iter().next()).copied();
-        let name = known.map(|known| (self.store.get(known.slot).name, known.side));
-        let stray = name.is_none().then_some((rst.from, rst.to));
+        let about = self.subject(known, rst);
         let numbers = (rst.sequence, rst.acknowledgment, rst.flags, rst.timestamp, rst.identification);
-        let print = (Kind::Rst, name, stray, numbers);
+        let print = (Kind::Rst, about, numbers);
         if let Some(known) = known.filter(|known| self.ends(known, rst)) {
             self.recent.note(print, at, rst.via);
             self.reset(known, rst);

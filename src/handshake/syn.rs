@@ -24,6 +24,15 @@ impl Tracker {
             let slot = self.open(Attempt::new(name, tag, at, syn.sequence, Some(syn)));
             self.events.push_back(Event::Syn(self.store.get(slot).owner, SynKind::First));
             self.pass(syn, slot);
+            self.answered_before(at, syn, slot);
+        }
+    }
+
+    /// Its answer may have been met a moment before: then it is one, with no latency or what the packets' own time says.
+    fn answered_before(&mut self, at: Timestamp, syn: &Segment, slot: u32) {
+        let attempt = self.store.get(slot);
+        if let Some((then, synack)) = self.early.take(at, syn, |synack| attempt.accepts(synack.acknowledgment)) {
+            self.on_synack(then, &synack);
         }
     }
 

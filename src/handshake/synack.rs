@@ -11,11 +11,9 @@ impl Tracker {
     pub(super) fn on_synack(&mut self, at: Timestamp, synack: &Segment) {
         let matches = self.between(synack.from, synack.to);
         let answered = matches.iter().find(|known| self.answers(known, synack)).copied();
-        // NAT changes the addresses of one SYN/ACK on its way, so a copy is known by the first name of its attempt.
-        let name = answered.map(|known| (self.store.get(known.slot).name, known.side));
+        let about = self.subject(answered, synack);
         let numbers = (synack.sequence, synack.acknowledgment, synack.timestamp, synack.identification);
-        let stray = name.is_none().then_some((synack.from, synack.to));
-        let print = (Kind::SynAck, name, stray, numbers);
+        let print = (Kind::SynAck, about, numbers);
         if answered.is_some_and(|known| !self.store.get(known.slot).is_answered()) {
             self.recent.note(print, at, synack.via);
         } else if self.recent.has_met(print, at, synack.via, marks_of(synack)) {
@@ -27,7 +25,10 @@ impl Tracker {
             None if matches.iter().any(|known| self.awaits(known)) => {
                 self.events.push_back(Event::Unacceptable(Kind::SynAck));
             }
-            None => self.events.push_back(Event::Unmatched(Kind::SynAck)),
+            None => {
+                self.early.note(at, synack);
+                self.events.push_back(Event::Unmatched(Kind::SynAck));
+            }
         }
     }
 

@@ -32,7 +32,7 @@ impl Timeline {
     }
 }
 
-const STEP: Duration = Duration::from_secs(1);
+pub(super) const STEP: Duration = Duration::from_secs(1);
 /// So late a stamp is damage; there must be time after it.
 const LATEST: Timestamp = Timestamp::from_nanos(u64::MAX / 2);
 

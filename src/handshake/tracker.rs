@@ -1,15 +1,17 @@
 //! The tracker: packets in, events out, deadlines in between.
 
 use std::collections::VecDeque;
+use std::hash::Hash;
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
 
 use super::attempt::{Attempt, Name};
+use super::early::Early;
 use super::event::{AttemptId, Event, Kind, Owner, Reason};
 use super::inside::Inside;
 use super::recent::{Marks, Recent};
-use super::store::{LOOK_AHEAD, Matches, Store};
+use super::store::{LOOK_AHEAD, Match, Matches, Store};
 use super::timeline::Timeline;
 use crate::packet::{Endpoint, Flags, IcmpError, Packet, Segment};
 use crate::time::Timestamp;
@@ -24,6 +26,7 @@ pub struct Tracker {
     pub(super) store: Store,
     pub(super) inside: Inside,
     pub(super) recent: Recent,
+    pub(super) early: Early,
     pub(super) events: VecDeque<Event>,
     incoming: Option<Incoming>,
     tidy_at_most: usize,
@@ -62,8 +65,9 @@ impl Tracker {
             limits,
             timeline: Timeline::default(),
             store: Store::new(limits.max_attempts),
-            inside: Inside::default(),
-            recent: Recent::default(),
+            inside: Inside::beside(limits.max_attempts),
+            recent: Recent::beside(limits.max_attempts),
+            early: Early::default(),
             events: VecDeque::new(),
             incoming: None,
             tidy_at_most: TIDY_WITH_A_PACKET,
@@ -85,7 +89,13 @@ impl Tracker {
     pub fn observe(&mut self, at: Timestamp, packet: &Packet) {
         debug_assert!(self.incoming.is_none(), "events were left unpolled");
         let at = self.place(at);
-        self.incoming = Some(Incoming { packet: *packet, at });
+        match self.overdue() {
+            None => self.judge(at, packet),
+            Some(verdict) => {
+                self.events.push_back(verdict);
+                self.incoming = Some(Incoming { packet: *packet, at });
+            }
+        }
     }
 
     /// Nothing arrived up to now. Poll afterwards: deadlines may have passed.
@@ -100,8 +110,8 @@ impl Tracker {
             if let Some(event) = self.events.pop_front() {
                 return Some(event);
             }
-            if let Some(slot) = self.store.overdue(self.limits.timeout, self.timeline.now()) {
-                return Some(self.fail(slot, Reason::Unanswered));
+            if let Some(verdict) = self.overdue() {
+                return Some(verdict);
             }
             let Some(Incoming { packet, at }) = self.incoming.take() else {
                 self.store.tidy(self.timeline.now(), std::mem::replace(&mut self.tidy_at_most, TIDY_WITH_A_PACKET));
@@ -109,6 +119,12 @@ impl Tracker {
             };
             self.judge(at, &packet);
         }
+    }
+
+    /// The next attempt whose time is up fails.
+    fn overdue(&mut self) -> Option<Event> {
+        let slot = self.store.overdue(self.limits.timeout, self.timeline.now())?;
+        Some(self.fail(slot, Reason::Unanswered))
     }
 
     fn judge(&mut self, at: Timestamp, packet: &Packet) {
@@ -126,8 +142,13 @@ impl Tracker {
             attempt.mark_regular();
         }
         for event in &mut self.events {
-            if let Event::Syn(of, _) | Event::IcmpError(of, ..) | Event::Failed(of, _) = event {
-                *of = owner;
+            match event {
+                Event::Syn(of, _)
+                | Event::SynAck(of, _)
+                | Event::Answered(of, _)
+                | Event::IcmpError(of, ..)
+                | Event::Failed(of, _) => *of = owner,
+                _ => {}
             }
         }
     }
@@ -168,6 +189,13 @@ impl Tracker {
         self.events.extend(evicted.map(Event::Evicted));
         self.events.push_back(Event::Opened(AttemptId(slot)));
         slot
+    }
+
+    /// Whom a segment is about, to know its copies by: NAT changes its addresses on its way, but not its attempt.
+    pub(super) fn subject(&self, known: Option<Match>, segment: &Segment) -> impl Hash + use<> {
+        let stray = || (self.store.tag(segment.from, segment.to), segment.from.port);
+        let known = known.map(|known| (self.store.get(known.slot).tag, known.side));
+        (known, known.is_none().then(stray))
     }
 
     /// The attempts still known between these two ends, newest first.

@@ -1,6 +1,6 @@
 //! One page in several forms and codings, and which of them a request prefers (RFC 9110 section 12).
 
-use std::io;
+use std::io::{self, BufWriter, IntoInnerError};
 use std::sync::Arc;
 
 use flate2::Compression;
@@ -77,9 +77,10 @@ fn rendered(content_type: &'static str, write: &WritePage) -> Page {
 }
 
 fn rendered_gzip(content_type: &'static str, write: &WritePage) -> Page {
-    let mut coder = GzEncoder::new(Vec::new(), Compression::fast());
-    let body = write(&mut coder).and_then(|()| coder.finish());
-    page(content_type, body).with_header("content-encoding", "gzip")
+    // Each write to the coder has its price, and series are written word by word.
+    let mut coder = BufWriter::with_capacity(CHUNK, GzEncoder::new(Vec::new(), Compression::fast()));
+    let written = write(&mut coder).and_then(|()| coder.into_inner().map_err(IntoInnerError::into_error));
+    page(content_type, written.and_then(GzEncoder::finish)).with_header("content-encoding", "gzip")
 }
 
 /// What is sent may depend on both headers.
@@ -89,3 +90,6 @@ fn page(content_type: &'static str, body: io::Result<Vec<u8>>) -> Page {
         Err(_) => Page::broken(),
     }
 }
+
+/// What is compressed at once.
+const CHUNK: usize = 64 * 1024;

@@ -18,6 +18,6 @@ pub use exemplar::Connection;
 pub use exposition::{Exposition, Format};
 pub use histogram::Bounds;
 pub use ledger::Ledger;
-pub use own::{About, InterfaceCounts, Own, Reload};
+pub use own::{About, InterfaceCounts, OneSided, Own, Reload};
 pub use set::{SetCounts, SetEvent};
 pub use table::{Row, rows};

@@ -123,6 +123,8 @@ table! {
         "Attempts counted under peer=\"other\" because there was no room for a set of their own.";
     CLOCK_STEPS = Counter "tcp_handshake_exporter_clock_steps_total" []
         "How often packet time stepped back by a second or more.";
+    ONE_SIDED = Gauge "tcp_handshake_exporter_one_sided" ["missing"]
+        "Whether the capture seems to see one direction only: 1 where what is missing never came.";
     RELOAD_SUCCESSFUL = Gauge "tcp_handshake_exporter_config_last_reload_successful" []
         "Whether the configuration file was read when it was last asked for; only with --config.file.";
     RELOAD_SUCCEEDED_AT = Gauge "tcp_handshake_exporter_config_last_reload_success_timestamp_seconds" []

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::lab::exposition::{Exposition, Series};
 use crate::program::has_tool;
 use crate::serving::{Serving, get};
+use crate::web;
 
 /// A Prometheus that scrapes one target each second.
 struct Prometheus {
@@ -23,10 +24,15 @@ struct Prometheus {
 
 impl Prometheus {
     fn start(target: SocketAddr, features: &str) -> Self {
+        Self::start_with(target, features, "")
+    }
+
+    /// With more in its scrape configuration, one line for each setting.
+    fn start_with(target: SocketAddr, features: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("prometheus.yml");
-        let scrape = "global: {scrape_interval: 1s}\nscrape_configs: [{job_name: it, static_configs: [{targets: ['";
-        fs::write(&config, format!("{scrape}{target}']}}]}}]\n")).unwrap();
+        let scrape = format!("- job_name: it\n  static_configs: [{{targets: ['{target}']}}]\n{more}");
+        fs::write(&config, format!("global: {{scrape_interval: 1s}}\nscrape_configs:\n{scrape}")).unwrap();
         // Free a moment ago: Prometheus cannot say which port it was given.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let process = Command::new("prometheus")
@@ -176,6 +182,29 @@ fn without_native_histograms_protobuf_brings_the_classic_ones() {
     let serving = Serving::demo(&[]);
     let prometheus = Prometheus::start(serving.address, "native-histograms");
     holds_all(&prometheus, &serving, true);
+}
+
+#[test]
+fn prometheus_scrapes_over_tls_with_a_certificate_and_a_password() {
+    if !has_tool("prometheus") {
+        return;
+    }
+    let hash = bcrypt::hash("wonderland", 4).unwrap();
+    let policy = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: server.crt\n";
+    let (folder, config) = web::folder(&format!("{}{policy}basic_auth_users:\n  alice: {hash}\n", web::TLS));
+    let serving = Serving::demo(&["--web.config.file", &config.display().to_string()]);
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let (certificate, key) = (at("server.crt"), at("server.key"));
+    let tls = format!("{{ca_file: {certificate}, cert_file: {certificate}, key_file: {key}, server_name: localhost}}");
+    let more = |password: &str| {
+        let auth = format!("{{username: alice, password: {password}}}");
+        format!("  scheme: https\n  tls_config: {tls}\n  basic_auth: {auth}\n")
+    };
+    let prometheus = Prometheus::start_with(serving.address, "exemplar-storage", &more("wonderland"));
+    assert_eq!(prometheus.value("up"), 1.0);
+    assert!(prometheus.value("sum(tcp_handshake_attempts_total)") > 10.0);
+    let prometheus = Prometheus::start_with(serving.address, "exemplar-storage", &more("looking-glass"));
+    assert_eq!(prometheus.value("up"), 0.0);
 }
 
 /// From failures and from slow answers to client ports that are in the capture.

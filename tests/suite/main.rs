@@ -31,6 +31,7 @@ mod judgement;
 mod lab;
 mod links;
 mod live;
+mod one_sided;
 mod oracle;
 mod packets;
 mod page;

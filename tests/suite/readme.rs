@@ -1,24 +1,43 @@
 //! What the README says of metrics and flags is what the program has.
 
 use std::fs;
+use std::sync::Mutex;
 
+use tcp_handshake_exporter::decode::Undecodable;
 use tcp_handshake_exporter::metrics::rows;
 
 use crate::program::{file, has_tool, printed, run};
 
 const BEGIN: &str = "<!-- metrics: from the table in the code; UPDATE_README=1 cargo test readme rewrites it -->\n";
+const BEGIN_REASONS: &str = "<!-- reasons: from the code; UPDATE_README=1 cargo test readme rewrites it -->\n";
+const END_REASONS: &str = "<!-- end of reasons -->\n";
 const END: &str = "<!-- end of metrics -->\n";
 
 #[test]
 fn the_readme_has_the_table_of_metrics() {
+    has_the_table((BEGIN, END), &metrics_table());
+}
+
+#[test]
+fn the_readme_has_every_reason_why_a_packet_is_not_read() {
+    let row = |reason: Undecodable| format!("| `{}` | {} |\n", reason.as_str(), reason.meaning());
+    let rows: String = Undecodable::ALL.into_iter().map(row).collect();
+    has_the_table((BEGIN_REASONS, END_REASONS), &format!("| `reason` | |\n|---|---|\n{rows}"));
+}
+
+/// The table between these marks, which `UPDATE_README` writes anew.
+fn has_the_table((begin, end): (&str, &str), wanted: &str) {
+    // Two tests write into one file.
+    static README: Mutex<()> = Mutex::new(());
+    let _alone = README.lock();
     let path = file("README.md");
     let readme = fs::read_to_string(&path).unwrap();
-    let (before, rest) = readme.split_once(BEGIN).expect("the README marks its metrics table");
-    let (table, after) = rest.split_once(END).expect("the README marks the end of its metrics table");
+    let (before, rest) = readme.split_once(begin).expect("the README marks where its table begins");
+    let (table, after) = rest.split_once(end).expect("the README marks where its table ends");
     if std::env::var_os("UPDATE_README").is_some() {
-        return fs::write(&path, format!("{before}{BEGIN}{}{END}{after}", metrics_table())).unwrap();
+        return fs::write(&path, format!("{before}{begin}{wanted}{end}{after}")).unwrap();
     }
-    assert!(table == metrics_table(), "the README's table of metrics is not the code's: {BEGIN}");
+    assert!(table == wanted, "the README's table is not the code's: {begin}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use tcp_handshake_exporter::frame::Link;
 
 use crate::wire::files::{interface, packet, pcap, section};
-use crate::wire::{samples, wraps};
+use crate::wire::{all_wraps, samples};
 
 /// Not a test: `make fuzz` runs it.
 #[test]
@@ -14,7 +14,7 @@ fn write_the_seeds_of_fuzzing() {
     let numbers: Vec<(u16, Link)> = (0..300).map(|number| (number, Link::of_number(number.into()))).collect();
     let number_of = |link| numbers.iter().find(|(_, of)| *of == link).unwrap().0;
     let samples = samples();
-    for (nth, wrap) in wraps().iter().enumerate() {
+    for (nth, wrap) in all_wraps().iter().enumerate() {
         let number = number_of(wrap.link);
         let frames: Vec<Vec<u8>> = samples.iter().map(|sample| wrap.frame(&sample.bytes)).collect();
         for (frame, sample) in frames.iter().zip(&samples).skip(nth % 5).step_by(5) {

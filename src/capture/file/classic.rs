@@ -28,15 +28,17 @@ impl Classic {
         else {
             return Ok(Some(Err("its header is cut short".to_owned())));
         };
-        if major != 2 {
+        if major != 2 && major != DG_UX {
             return Ok(Some(Err(format!("its version is {major}.{minor}, not 2.4"))));
         }
         input.take(HEADER);
-        let (unit, resolution) = if magic == NANOSECONDS { (NANO, 9) } else { (MICRO, 6) };
+        // The highest bits tell how long the frame check sequence is.
+        let (link, aix) = of_aix((major, minor), link & 0x03ff_ffff);
+        let (unit, resolution) = if magic == NANOSECONDS || aix { (NANO, 9) } else { (MICRO, 6) };
         let record_header = if magic == MODIFIED { 24 } else { 16 };
         let ticks = Ticks { resolution: Resolution::Decimal(resolution), offset: 0 };
-        // The highest bits tell how long the frame check sequence is.
-        let described = Described::new(id, 0, link & 0x03ff_ffff, ticks);
+        let minor = if major == DG_UX { 0 } else { minor };
+        let described = Described::new(id, 0, link, ticks);
         Ok(Some(Ok((Self { order, unit, record_header, minor, number: 0 }, described))))
     }
 
@@ -80,6 +82,19 @@ impl Classic {
     }
 }
 
+/// The link type, and whether the file is one of AIX: these have numbers of their own for some, and count nanoseconds.
+const fn of_aix(version: (u16, u16), link: u32) -> (u32, bool) {
+    match (version, link) {
+        ((2, 2), 6) => (1, true),
+        ((2, 2), 9) => (6, true),
+        ((2, 2), 15) => (10, true),
+        ((2, 2), 24) => (0, true),
+        _ => (link, false),
+    }
+}
+
+/// DG/UX wrote this where others have 2; the lengths in the order of old.
+const DG_UX: u16 = 543;
 const MICROSECONDS: u32 = 0xa1b2_c3d4;
 const NANOSECONDS: u32 = 0xa1b2_3c4d;
 /// Alexey Kuznetzov's: eight bytes more before each packet.

@@ -70,12 +70,15 @@ impl Stream {
 
     /// Whether reading on may wait for whoever writes into a pipe.
     pub(super) fn may_wait(&self) -> bool {
+        if !self.input.is_pipe || self.next.is_some() {
+            return false;
+        }
         let here = self.input.here();
         let is_whole = match &self.format {
             Format::Classic(classic, _) => classic.is_whole(here),
             Format::Blocks(blocks) => blocks.is_whole(here),
         };
-        self.input.is_pipe && self.next.is_none() && !is_whole
+        !is_whole
     }
 
     pub(super) fn is_pipe(&self) -> bool {

@@ -3,7 +3,7 @@
 use etherparse::EtherType;
 
 use super::super::skip::{Skip, TRUNCATED};
-use super::{Opened, Version, begins_like_ip, ethernet, read_u16, take};
+use super::{Opened, Version, begins_like_ip, ethernet, ppp, read_u16, take};
 use crate::frame::Interface;
 use crate::packet::{Direction, Via};
 
@@ -46,6 +46,7 @@ fn via(interface: u32, packet_type: u16, hardware_type: u16) -> Via {
 fn protocol(number: u16, bytes: &[u8]) -> Result<(Version, &[u8]), Skip> {
     match number {
         ETH_P_802_2 => ethernet::logical(bytes),
+        ETH_P_PPP_MP | ETH_P_HDLC => ppp::open(bytes),
         0..ETH_P_802_3_MIN => Err(Skip::NotIp),
         ethertype => ethernet::typed(ethertype, bytes),
     }
@@ -69,5 +70,8 @@ const PACKET_OUTGOING: u16 = 4;
 const ARPHRD_LOOPBACK: u16 = 772;
 /// Of <linux/if_ether.h>: frames that begin with 802.2 LLC.
 const ETH_P_802_2: u16 = 0x0004;
+/// Of <linux/if_ether.h>: frames of PPP, as pppd and libpcap number them.
+const ETH_P_PPP_MP: u16 = 0x0007;
+const ETH_P_HDLC: u16 = 0x0019;
 /// Of <linux/if_ether.h>: numbers below are no Ethernet types.
 const ETH_P_802_3_MIN: u16 = 0x0600;

@@ -3,7 +3,8 @@
 use etherparse::EtherType;
 
 use super::super::skip::{Skip, TRUNCATED, Undecodable};
-use super::{Announced, Opened, Version, ppp, read_u16, take};
+use super::tags::{BRIDGED, behind_tag};
+use super::{Announced, Opened, Version, behind, ppp, read_u16, take};
 use crate::frame::Interface;
 use crate::packet::{Direction, Via};
 
@@ -20,51 +21,59 @@ pub(super) fn open<'a>(interface: &Interface, bytes: &'a [u8]) -> Result<Opened<
         Some(own) if own == *destination => Direction::Entering,
         _ => Direction::Unknown,
     };
-    let (version, bytes) = typed(ethertype, rest)?;
+    let (version, bytes) = match destination {
+        [0x01 | 0x03, 0, 0x0c, 0, 0, _] => typed(BRIDGED, behind(bytes, INTER_SWITCH)?)?,
+        _ => typed(ethertype, rest)?,
+    };
     Ok(Opened { via: Via { interface: interface.number, direction, loopback }, version, bytes })
 }
 
-/// What a type field announces, below any VLAN tags (802.1Q, 802.1ad and their forerunners).
+/// Behind the length of an 802.3 frame: 802.2 LLC.
+pub(super) fn logical(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+    typed(0, bytes)
+}
+
+/// What a type field announces, below any tags.
 pub(super) fn typed(mut ethertype: u16, mut bytes: &[u8]) -> Result<Announced<'_>, Skip> {
     for _ in 0..=MAX_TAGS {
-        match EtherType(ethertype) {
+        (ethertype, bytes) = match EtherType(ethertype) {
             EtherType::IPV4 => return Ok((Version::V4, bytes)),
             EtherType::IPV6 => return Ok((Version::V6, bytes)),
-            EtherType::VLAN_TAGGED_FRAME | EtherType::PROVIDER_BRIDGING | EtherType::VLAN_DOUBLE_TAGGED_FRAME => {
-                let (_tag, rest) = read_u16(bytes)?;
-                (ethertype, bytes) = read_u16(rest)?;
-            }
             PPPOE_SESSION => return ppp::session(bytes),
             MPLS | MPLS_MULTICAST => return labelled(bytes),
-            EtherType(0..=LONGEST) => return logical(bytes),
-            _ => return Err(Skip::NotIp),
-        }
+            EtherType(0..=LONGEST) | JUMBO => behind_llc(bytes)?,
+            EtherType(tag) => behind_tag(tag, bytes)?,
+        };
     }
     Err(Skip::NotIp)
 }
 
-/// Behind the length of an 802.3 frame: 802.2 LLC that announces SNAP, and SNAP that announces a type.
-pub(super) fn logical(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+/// What 802.2 LLC announces: IP itself (RFC 1042), an OSI network protocol's number (RFC 2684), or SNAP.
+fn behind_llc(bytes: &[u8]) -> Result<(u16, &[u8]), Skip> {
     match take::<3>(bytes)? {
-        (SNAP, rest) => snap(rest),
+        (SNAP, rest) => snap(rest, PADDING),
+        (IP, rest) => Ok((EtherType::IPV4.0, rest)),
+        (OSI, []) => Err(TRUNCATED),
+        (OSI, [NLPID_V4, rest @ ..]) => Ok((EtherType::IPV4.0, rest)),
+        (OSI, [NLPID_V6, rest @ ..]) => Ok((EtherType::IPV6.0, rest)),
         _ => Err(Skip::NotIp),
     }
 }
 
-/// The organization must be none (RFC 1042), or 802.1H's.
-fn snap(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+/// A type, where the organization is none (RFC 1042) or 802.1H's; a whole frame, where it is 802.1's.
+pub(super) fn snap(bytes: &[u8], padding: usize) -> Result<(u16, &[u8]), Skip> {
     let (organization, rest) = take::<3>(bytes)?;
     let (ethertype, rest) = read_u16(rest)?;
-    match (organization, EtherType(ethertype)) {
-        ([0, 0, 0 | 0xf8], EtherType::IPV4) => Ok((Version::V4, rest)),
-        ([0, 0, 0 | 0xf8], EtherType::IPV6) => Ok((Version::V6, rest)),
+    match (organization, ethertype) {
+        ([0, 0, 0 | 0xf8], LONGEST..) => Ok((ethertype, rest)),
+        ([0, 0x80, 0xc2], WITH_CHECK | WITHOUT_CHECK) => Ok((BRIDGED, behind(rest, padding)?)),
         _ => Err(Skip::NotIp),
     }
 }
 
 /// Labels up to the bottom of the stack (RFC 3032). What stands there does not say what it is: IP begins like IP, and
 /// all else is a pseudowire (RFC 4928).
-fn labelled(mut bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+pub(super) fn labelled(mut bytes: &[u8]) -> Result<Announced<'_>, Skip> {
     loop {
         let (&[_, _, low, _], rest) = take::<4>(bytes)?;
         bytes = rest;
@@ -79,14 +88,28 @@ fn labelled(mut bytes: &[u8]) -> Result<Announced<'_>, Skip> {
     }
 }
 
+/// Cisco's ISL, before the whole frame: it is known by its destination.
+const INTER_SWITCH: usize = 26;
 const NOBODY: [u8; 6] = [0; 6];
 const PPPOE_SESSION: EtherType = EtherType(0x8864);
 const MPLS: EtherType = EtherType(0x8847);
 const MPLS_MULTICAST: EtherType = EtherType(0x8848);
+/// 802.2 LLC in frames too long for their length to be told (draft-ietf-isis-ext-eth).
+const JUMBO: EtherType = EtherType(0x8870);
 /// Up to here the type field is a length (IEEE 802.3 section 3.2.6).
 const LONGEST: u16 = 1500;
 /// DSAP, SSAP, and unnumbered information.
 const SNAP: &[u8; 3] = &[0xaa, 0xaa, 0x03];
+const IP: &[u8; 3] = &[0x06, 0x06, 0x03];
+const OSI: &[u8; 3] = &[0xfe, 0xfe, 0x03];
+/// Of ISO/IEC TR 9577.
+pub(super) const NLPID_V4: u8 = 0xcc;
+pub(super) const NLPID_V6: u8 = 0x8e;
+/// 802.1's numbers for bridged Ethernet (RFC 2427 section 4.2).
+const WITH_CHECK: u16 = 1;
+const WITHOUT_CHECK: u16 = 7;
+/// Bytes before a bridged frame: to align it over ATM (RFC 2684 section 5.2), and kept behind any LLC.
+const PADDING: usize = 2;
 const BOTTOM: u8 = 1;
 /// More tags than any network stacks.
-const MAX_TAGS: usize = 4;
+const MAX_TAGS: usize = 6;

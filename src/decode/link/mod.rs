@@ -6,6 +6,8 @@ mod cooked;
 mod ethernet;
 mod loopback;
 mod ppp;
+mod seldom;
+mod tags;
 mod wifi;
 mod wrapped;
 
@@ -64,6 +66,11 @@ fn layer<'a>(link: Link, interface: &Interface, bytes: &'a [u8]) -> Result<Opene
         Link::Pktap => {
             let (inner, direction, bytes) = wrapped::pktap(bytes)?;
             let opened = unwrapped(inner, interface, bytes)?;
+            Ok(Opened { via: Via { direction, ..opened.via }, ..opened })
+        }
+        Link::Seldom(seldom) => {
+            let (direction, announced) = seldom::open(seldom, bytes)?;
+            let opened = silent(announced);
             Ok(Opened { via: Via { direction, ..opened.via }, ..opened })
         }
         Link::Other => Err(Undecodable::LinkType.into()),

@@ -58,6 +58,12 @@ pub(super) fn prism(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
     let (&[m0, m1, m2, m3, l0, l1, l2, l3], _) = take::<8>(bytes)?;
     let big = u32::from_be_bytes([l0, l1, l2, l3]);
     let is_avs = u32::from_be_bytes([m0, m1, m2, m3]) & AVS_MASK == AVS;
+    let little = u32::from_le_bytes([m0, m1, m2, m3]);
+    let is_prism = [little, little.swap_bytes()].into_iter().any(|code| PRISM.contains(&code));
+    if !is_avs && !is_prism {
+        // Some drivers leave the header out.
+        return open(bytes, false);
+    }
     let length = if is_avs { big } else { big.min(u32::from_le_bytes([l0, l1, l2, l3])) };
     if length < 8 {
         return Err(MALFORMED);
@@ -82,5 +88,7 @@ const HAS_TIMER: u8 = 0x01;
 const HAS_FLAGS: u8 = 0x02;
 const ANOTHER: u8 = 0x80;
 const DATA_PAD: u8 = 0x20;
+/// `DIDmsg_lnxind_wlansniffrm` of the drivers that have it.
+const PRISM: [u32; 3] = [0x41, 0x44, 0x45];
 const AVS: u32 = 0x8021_1000;
 const AVS_MASK: u32 = 0xffff_f000;

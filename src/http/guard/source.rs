@@ -76,8 +76,7 @@ impl Source {
         });
         match read {
             Ok(rules) => {
-                if known.rules.is_err() {
-                    info!("the web configuration is whole again");
+                if known.rules.as_ref().ok().is_none_or(|before| before.notes != rules.notes) {
                     tell(&rules);
                 }
                 (known.tls, known.users) = (rules.tls.is_some(), !rules.users.is_empty());

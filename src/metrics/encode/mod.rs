@@ -1,8 +1,10 @@
 //! One walk over the numbers, three forms to write them in.
 
+mod messages;
 mod number;
+mod open_metrics;
+mod plain;
 mod protobuf;
-mod text;
 
 use std::io::{self, Write};
 
@@ -11,8 +13,9 @@ use super::histogram::{Bounds, Histogram};
 use super::table::Kind;
 use crate::time::Timestamp;
 
+pub(super) use open_metrics::OpenMetrics;
+pub(super) use plain::Plain;
 pub(super) use protobuf::Protobuf;
-pub(super) use text::Text;
 
 /// Writes families one after the other, each series as it comes.
 pub(super) trait Encoder {
@@ -81,8 +84,8 @@ impl Head {
 /// The encoder of this format.
 pub(super) fn encoder<'w>(format: super::Format, to: &'w mut dyn Write) -> Box<dyn Encoder + 'w> {
     match format {
-        super::Format::Text => Box::new(Text::plain(to)),
-        super::Format::OpenMetrics => Box::new(Text::open_metrics(to)),
+        super::Format::Text => Box::new(Plain::new(to)),
+        super::Format::OpenMetrics => Box::new(OpenMetrics::new(to)),
         super::Format::Protobuf => Box::new(Protobuf::new(to)),
     }
 }

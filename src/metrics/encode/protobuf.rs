@@ -1,18 +1,14 @@
 //! Prometheus' protobuf format: `io.prometheus.client.MetricFamily` messages, each after its length.
-//!
-//! The messages are a part of
-//! <https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto>.
 
 use std::io::{self, Write};
 
 use prost::Message;
 use prost::encoding::{encode_varint, message};
 
-use super::super::exemplar;
 use super::super::sparse::{Sparse, ZERO_THRESHOLD};
 use super::super::table::Kind;
+use super::messages::{Bucket, BucketSpan, Counter, Exemplar, Family, Gauge, Histogram, LabelPair, Metric, Timestamp};
 use super::{Encoder, Head, Latencies, Series, Value};
-use crate::time::Timestamp as Instant;
 
 /// One family at a time: its length has to be known before it is written.
 pub(crate) struct Protobuf<'w> {
@@ -74,116 +70,6 @@ impl Encoder for Protobuf<'_> {
     }
 }
 
-/// A `MetricFamily` up to its metrics, which are appended one by one: the order of fields is free.
-#[derive(Message)]
-struct Family {
-    #[prost(string, optional, tag = "1")]
-    name: Option<String>,
-    #[prost(string, optional, tag = "2")]
-    help: Option<String>,
-    #[prost(int32, optional, tag = "3")]
-    kind: Option<i32>,
-    #[prost(string, optional, tag = "5")]
-    unit: Option<String>,
-}
-
-#[derive(Message)]
-struct Metric {
-    #[prost(message, repeated, tag = "1")]
-    label: Vec<LabelPair>,
-    #[prost(message, optional, tag = "2")]
-    gauge: Option<Gauge>,
-    #[prost(message, optional, tag = "3")]
-    counter: Option<Counter>,
-    #[prost(message, optional, tag = "7")]
-    histogram: Option<Histogram>,
-}
-
-#[derive(Message)]
-struct LabelPair {
-    #[prost(string, optional, tag = "1")]
-    name: Option<String>,
-    #[prost(string, optional, tag = "2")]
-    value: Option<String>,
-}
-
-#[derive(Message)]
-struct Gauge {
-    #[prost(double, optional, tag = "1")]
-    value: Option<f64>,
-}
-
-#[derive(Message)]
-struct Counter {
-    #[prost(double, optional, tag = "1")]
-    value: Option<f64>,
-    #[prost(message, optional, tag = "2")]
-    exemplar: Option<Exemplar>,
-    #[prost(message, optional, tag = "3")]
-    created_timestamp: Option<Timestamp>,
-}
-
-#[derive(Message)]
-struct Histogram {
-    #[prost(uint64, optional, tag = "1")]
-    sample_count: Option<u64>,
-    #[prost(double, optional, tag = "2")]
-    sample_sum: Option<f64>,
-    #[prost(message, repeated, tag = "3")]
-    bucket: Vec<Bucket>,
-    #[prost(sint32, optional, tag = "5")]
-    schema: Option<i32>,
-    #[prost(double, optional, tag = "6")]
-    zero_threshold: Option<f64>,
-    #[prost(uint64, optional, tag = "7")]
-    zero_count: Option<u64>,
-    #[prost(message, repeated, tag = "12")]
-    positive_span: Vec<BucketSpan>,
-    #[prost(sint64, repeated, packed = "false", tag = "13")]
-    positive_delta: Vec<i64>,
-    #[prost(message, optional, tag = "15")]
-    created_timestamp: Option<Timestamp>,
-    #[prost(message, repeated, tag = "16")]
-    exemplars: Vec<Exemplar>,
-}
-
-#[derive(Message)]
-struct Bucket {
-    #[prost(uint64, optional, tag = "1")]
-    cumulative_count: Option<u64>,
-    #[prost(double, optional, tag = "2")]
-    upper_bound: Option<f64>,
-    #[prost(message, optional, tag = "3")]
-    exemplar: Option<Exemplar>,
-}
-
-#[derive(Message)]
-struct BucketSpan {
-    #[prost(sint32, optional, tag = "1")]
-    offset: Option<i32>,
-    #[prost(uint32, optional, tag = "2")]
-    length: Option<u32>,
-}
-
-#[derive(Message)]
-struct Exemplar {
-    #[prost(message, repeated, tag = "1")]
-    label: Vec<LabelPair>,
-    #[prost(double, optional, tag = "2")]
-    value: Option<f64>,
-    #[prost(message, optional, tag = "3")]
-    timestamp: Option<Timestamp>,
-}
-
-/// `google.protobuf.Timestamp`.
-#[derive(Message)]
-struct Timestamp {
-    #[prost(int64, tag = "1")]
-    seconds: i64,
-    #[prost(int32, tag = "2")]
-    nanos: i32,
-}
-
 impl Histogram {
     /// Both forms in one message. Without a bucket in use, an empty span says that there is a native one.
     fn of(latencies: &Latencies<'_>, since: Option<Timestamp>) -> Self {
@@ -226,30 +112,6 @@ impl Histogram {
             created_timestamp: since,
             ..Self::default()
         }
-    }
-}
-
-impl LabelPair {
-    fn of(name: &str, value: &str) -> Self {
-        Self { name: Some(name.to_owned()), value: Some(value.to_owned()) }
-    }
-}
-
-impl From<&exemplar::Exemplar> for Exemplar {
-    fn from(exemplar: &exemplar::Exemplar) -> Self {
-        Self {
-            label: exemplar.labels().iter().map(|(name, value)| LabelPair::of(name, value)).collect(),
-            value: Some(exemplar.value),
-            timestamp: Some(exemplar.connection.at.into()),
-        }
-    }
-}
-
-impl From<Instant> for Timestamp {
-    fn from(at: Instant) -> Self {
-        let nanos = at.as_nanos();
-        let seconds = i64::try_from(nanos / 1_000_000_000).unwrap_or(i64::MAX);
-        Self { seconds, nanos: i32::try_from(nanos % 1_000_000_000).unwrap_or(0) }
     }
 }
 

@@ -43,6 +43,7 @@ files![
     room,
     simultaneous,
     syns,
+    early,
     third_leg,
     unanswered,
     unmatched,

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use tcp_handshake_exporter::frame::Link;
 
-use crate::wire::{read, read_of, samples, wraps};
+use crate::wire::{all_wraps, read, read_of, samples};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 5_000, ..ProptestConfig::default() })]
@@ -20,7 +20,7 @@ proptest! {
 
     #[test]
     fn packets_with_wrong_bytes_are_packets_or_named_skips(
-        wrap in select(wraps()),
+        wrap in select(all_wraps()),
         sample in any::<Index>(),
         flips in prop::collection::vec((any::<Index>(), any::<u8>()), 1..8),
         cut in any::<Index>(),

@@ -3,12 +3,12 @@
 use tcp_handshake_exporter::decode::{Skip, Undecodable};
 use tcp_handshake_exporter::packet::{IcmpError, Packet, Quote, Segment};
 
-use crate::wire::{read_of, samples, wraps};
+use crate::wire::{all_wraps, read_of, samples};
 
 #[test]
 fn a_frame_cut_anywhere_is_named_truncated_until_enough_of_it_is_here() {
     let samples = samples();
-    for wrap in wraps() {
+    for wrap in all_wraps() {
         for sample in &samples {
             let frame = wrap.frame(&sample.bytes);
             let whole = read_of(wrap.link, &frame, frame.len()).map(without_what_may_be_cut);

@@ -41,7 +41,7 @@ fn a_link_type_that_is_not_understood_is_named() {
     let said = diagnose_bytes(&pcap(220, &[vec![0; 64]]), &[]);
     let sentence = "tcp_handshake_exporter: FILE has link type USB_LINUX_MMAPPED, which is not understood (understood are: \
                     Ethernet, Linux cooked v1 and v2, BSD loopback, raw IP, PPP, Cisco HDLC, IEEE 802.11, LLC, PFLOG, NFLOG, PPI, \
-                    PKTAP)\n";
+                    PKTAP, frame relay, ERF and older ones)\n";
     assert_eq!((said.code, &said.words[..]), (1, sentence));
 }
 

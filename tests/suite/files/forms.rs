@@ -75,10 +75,22 @@ fn old_kinds_of_blocks_and_files_are_read() {
     let modified =
         [words(&[0xa1b2_cd34, 0x0004_0002, 0, 0, 65_535, 101, 7, 0, length, length, 2, 0]), syn.clone()].concat();
     let ancient = [words(&[0xa1b2_c3d4, 0x0002_0002, 0, 0, 68, 101, 7, 0, length + 900, length]), syn].concat();
-    for file in [blocks, modified, ancient] {
+    let syn = tcp4(2);
+    let dg_ux = [words(&[0xa1b2_c3d4, 543, 0, 0, 68, 101, 7, 0, length, length]), syn].concat();
+    for file in [blocks, modified, ancient, dg_ux] {
         let said = diagnose_bytes(&file, &[]);
         assert_eq!((said.code, said.attempts()), (0, 1.0), "{}", said.words);
     }
+}
+
+#[test]
+fn a_file_of_aix_has_its_own_numbers_and_counts_nanoseconds() {
+    let frame = [&[2; 12][..], &[8, 0], &tcp4(2)].concat();
+    let length = u32::try_from(frame.len()).unwrap();
+    let file = [words(&[0xa1b2_c3d4, 0x0002_0002, 0, 0, 96, 6, 7, 999_999_999, length, length]), frame].concat();
+    let said = diagnose_bytes(&file, &[]);
+    assert_eq!((said.code, said.attempts()), (0, 1.0), "{}", said.words);
+    assert_eq!(said.sum("tcp_handshake_exporter_last_packet_timestamp_seconds"), 7.999_999_999);
 }
 
 #[test]

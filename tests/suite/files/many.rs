@@ -33,6 +33,38 @@ fn more_files_than_may_be_open_at_once_are_read_in_the_order_of_their_packets() 
     assert_eq!(said.sum("tcp_handshake_exporter_clock_steps_total"), 0.0, "the packets came out of order");
 }
 
+#[test]
+fn broken_files_among_hundreds_stop_none_of_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+    let whole = |nth: u32, packets: u32| {
+        let mut bytes = words(&[0xa1b2_c3d4, 0x0004_0002, 0, 0, 65_535, 101]);
+        for packet in 0..packets {
+            bytes.extend(record(1_700_000_000 + nth, &syn(nth * packets + packet)));
+        }
+        bytes
+    };
+    for nth in 0..FILES {
+        write(&format!("{nth}.pcap"), &whole(nth, 100));
+    }
+    let cut = whole(FILES, 100);
+    write("cut.pcap", &cut[..cut.len() - 7]);
+    write("empty.pcap", b"");
+    write("header.pcap", &cut[..24]);
+    write("text.pcap", b"no capture at all");
+    let mut names: Vec<PathBuf> =
+        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    let said = said(&command(&names.iter().map(PathBuf::as_path).collect::<Vec<_>>(), &[]).output().unwrap());
+    assert_eq!((said.code, said.attempts()), (1, f64::from(FILES * 100 + 99)), "{}", said.words);
+    for name in ["cut.pcap", "empty.pcap", "text.pcap"] {
+        assert!(said.words.contains(name), "{}", said.words);
+    }
+    assert!(!said.words.contains("header.pcap"), "a capture of no packets is whole: {}", said.words);
+    let resident = said.sum("process_resident_memory_bytes");
+    assert!(resident > 0.0 && resident < 64.0 * 1024.0 * 1024.0, "{resident} bytes");
+}
+
 /// A SYN of its own.
 fn syn(nth: u32) -> Vec<u8> {
     let mut syn = tcp4(2);

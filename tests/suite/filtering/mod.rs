@@ -121,7 +121,9 @@ fn number_of(link: Link) -> Option<i32> {
         Link::WifiPrism => 119,
         Link::WifiRadiotap => 127,
         Link::LinuxSll2 => 276,
-        Link::Ppi | Link::PacketFilterLog | Link::Pktap | Link::NetfilterLog | Link::Other => return None,
+        Link::Ppi | Link::PacketFilterLog | Link::Pktap | Link::NetfilterLog | Link::Seldom(_) | Link::Other => {
+            return None;
+        }
     })
 }
 

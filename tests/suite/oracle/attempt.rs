@@ -34,6 +34,10 @@ pub(crate) struct Attempt {
     pub server_syns: Vec<Met>,
     /// Acceptable SYN/ACKs.
     pub answers: Vec<Met>,
+    /// The server's initial sequence number, by its own SYN or by the first SYN/ACK.
+    pub server_isn: Option<u32>,
+    /// Whether the client acknowledged that.
+    pub completed: bool,
 }
 
 /// How an attempt stands.
@@ -60,6 +64,8 @@ impl Attempt {
             syns: Vec::new(),
             server_syns: Vec::new(),
             answers: Vec::new(),
+            server_isn: None,
+            completed: false,
         }
     }
 
@@ -118,9 +124,19 @@ impl Attempt {
 
     /// Rule 5: whether this acknowledges the client's SYN: ISN < ack <= ISN + 1 + data in the SYN.
     pub(crate) fn is_acknowledged_by(&self, segment: &Segment) -> bool {
+        self.is_behind_syn(segment.acknowledgment)
+    }
+
+    /// The third leg: the client goes on behind its SYN, and acknowledges the server's.
+    pub(crate) fn is_completed_by(&self, segment: &Segment) -> bool {
+        self.was_answered()
+            && self.is_behind_syn(segment.sequence)
+            && self.server_isn.is_some_and(|isn| segment.acknowledgment == isn.wrapping_add(1))
+    }
+
+    fn is_behind_syn(&self, number: u32) -> bool {
         let data = self.syns.iter().map(|syn| syn.segment().data).max().unwrap_or(0);
-        let beyond = segment.acknowledgment.wrapping_sub(self.isn);
-        (1..=1 + data).contains(&beyond)
+        (1..=1 + data).contains(&number.wrapping_sub(self.isn))
     }
 
     /// Rule 12: whether this SYN of the server's side is no attempt of its own: it comes while this one waits, or came

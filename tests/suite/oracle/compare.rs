@@ -1,9 +1,10 @@
 //! How far the program's page agrees with the oracle's table.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::counts::{Counts, Table};
 use super::exposition::Shown;
+use super::figures::Figures;
 
 /// What came of a comparison.
 #[derive(Debug, Default)]
@@ -19,7 +20,7 @@ pub(crate) struct Agreement {
 /// Compares every series of every set that either of the two knows. A count that is not there is zero.
 pub(crate) fn compare(table: &Table, shown: &Shown) -> Agreement {
     let mut agreement = Agreement::default();
-    let (none, nothing) = (Counts::default(), std::collections::BTreeMap::new());
+    let (none, nothing) = (Counts::default(), BTreeMap::new());
     let sets: BTreeSet<_> = table.keys().chain(shown.keys()).collect();
     for set in sets {
         if !shown.contains_key(set) {
@@ -43,36 +44,63 @@ pub(crate) fn compare(table: &Table, shown: &Shown) -> Agreement {
     agreement
 }
 
+impl Agreement {
+    /// Both together.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.series += other.series;
+        self.attempts += other.attempts;
+        self.differences.extend(other.differences);
+        self
+    }
+}
+
+/// Compares what the program tells of the capture itself. What the oracle does not work out is not compared.
+pub(crate) fn compare_figures(figures: &Figures, told: &BTreeMap<String, f64>) -> Agreement {
+    let mut agreement = Agreement::default();
+    for (name, wanted) in figures.all() {
+        let found = told.get(&name).copied();
+        agreement.series += 1;
+        if found != Some(float(wanted)) {
+            agreement.differences.push(format!("{name}: oracle {wanted}, program {found:?}"));
+        }
+    }
+    agreement
+}
+
 /// Every series of a set with its value: counts, then the histogram.
 fn expectations(counts: &Counts) -> Vec<(String, f64)> {
     let mut series: Vec<(String, f64)> =
         counts.series.iter().map(|(name, count)| (name.clone(), float(*count))).collect();
-    for (text, nanoseconds) in BOUNDS {
-        let bucket = format!("latency_seconds_bucket{{le=\"{text}\"}}");
-        series.push((bucket, float(counts.at_most(nanoseconds))));
+    for (name, latencies) in histograms(counts) {
+        for (text, nanoseconds) in BOUNDS {
+            let at_most = latencies.iter().filter(|latency| **latency <= nanoseconds).count();
+            series.push((format!("{name}_bucket{{le=\"{text}\"}}"), at_most as f64));
+        }
+        series.push((format!("{name}_bucket{{le=\"+Inf\"}}"), latencies.len() as f64));
+        series.push((format!("{name}_count"), latencies.len() as f64));
+        series.push((format!("{name}_sum"), float(latencies.iter().sum()) / 1e9));
     }
-    let count = counts.latencies.len() as u64;
-    series.push(("latency_seconds_bucket{le=\"+Inf\"}".to_owned(), float(count)));
-    series.push(("latency_seconds_count".to_owned(), float(count)));
-    series.push((SUM.to_owned(), float(counts.latencies.iter().sum()) / 1e9));
     series
+}
+
+/// Whose latencies the page shows under which name.
+fn histograms(counts: &Counts) -> [(&'static str, &[u64]); 2] {
+    [("latency_seconds", &counts.latencies), ("ack_latency_seconds", &counts.ack_latencies)]
 }
 
 /// Nothing for counts. For the sum in seconds half a nanosecond, or what adding that many floats may lose if that is
 /// more.
 fn tolerance(name: &str, counts: &Counts) -> f64 {
-    if name != SUM {
-        return 0.0;
-    }
-    let sum = float(counts.latencies.iter().sum()) / 1e9;
-    (sum * float(counts.latencies.len() as u64) * f64::EPSILON).max(0.5e-9)
+    let is_sum = |(histogram, _): &(&str, &[u64])| name.strip_suffix("_sum") == Some(histogram);
+    histograms(counts).into_iter().find(is_sum).map_or(0.0, |(_, latencies)| {
+        let sum = float(latencies.iter().sum()) / 1e9;
+        (sum * latencies.len() as f64 * f64::EPSILON).max(0.5e-9)
+    })
 }
 
 fn float(count: u64) -> f64 {
     count as f64
 }
-
-const SUM: &str = "latency_seconds_sum";
 
 /// The default buckets, as they are written and in nanoseconds.
 const BOUNDS: [(&str, u64); 15] = [

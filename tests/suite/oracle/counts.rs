@@ -14,6 +14,8 @@ pub(crate) struct Counts {
     pub series: BTreeMap<String, u64>,
     /// First SYN to first SYN/ACK in nanoseconds, one for each attempt that was answered.
     pub latencies: Vec<u64>,
+    /// First SYN/ACK to the client's ACK in nanoseconds, one for each attempt that was completed.
+    pub ack_latencies: Vec<u64>,
 }
 
 impl Counts {
@@ -35,11 +37,6 @@ impl Counts {
             self.add(&format!("icmp_errors_total{{code=\"other\",reporter=\"{reporter}\"}}"));
         }
     }
-
-    /// How many latencies are at most `bound` nanoseconds.
-    pub(crate) fn at_most(&self, bound: u64) -> u64 {
-        self.latencies.iter().filter(|latency| **latency <= bound).count() as u64
-    }
 }
 
 /// The series of an ICMP error with its code alone; of any other series the name as it is.
@@ -54,7 +51,7 @@ pub(crate) fn without_reporters(table: &Table) -> Table {
         for (name, count) in &counts.series {
             *series.entry(without_reporter(name)).or_default() += count;
         }
-        Counts { series, latencies: counts.latencies.clone() }
+        Counts { series, ..counts.clone() }
     };
     table.iter().map(|(set, counts)| (set.clone(), merged(counts))).collect()
 }

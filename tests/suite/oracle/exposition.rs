@@ -14,12 +14,21 @@ pub(crate) type Shown = BTreeMap<Set, BTreeMap<String, f64>>;
 /// The whole page that `diagnose --output metrics` prints, with bounds that no test capture reaches. Further arguments stand
 /// apart by white space.
 pub(crate) fn page(file: &Path, arguments: &str) -> String {
+    page_of_any(file, arguments).unwrap_or_else(|complaint| {
+        panic!("the program shows nothing for {}: {complaint}", file.display());
+    })
+}
+
+/// The same of a file that may be no capture, or what the program has to say of it.
+pub(crate) fn page_of_any(file: &Path, arguments: &str) -> Result<String, String> {
     let mut program = Command::new(env!("CARGO_BIN_EXE_tcp_handshake_exporter"));
     program.args(["diagnose", "--output", "metrics"]).args(UNBOUNDED).args(arguments.split_whitespace()).arg(file);
     let output = program.output().expect("cannot start the program");
     let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.stdout.is_empty(), "the program shows nothing for {}: {complaint}", file.display());
-    String::from_utf8(output.stdout).expect("the page is UTF-8")
+    if output.stdout.is_empty() {
+        return Err(complaint.into_owned());
+    }
+    Ok(String::from_utf8(output.stdout).expect("the page is UTF-8"))
 }
 
 /// The series about attempts on a page.
@@ -33,6 +42,18 @@ pub(crate) fn parse(page: &str) -> Shown {
         }
     }
     shown
+}
+
+/// What a page tells of the capture itself, by name without the common prefix; of several interfaces the sum.
+pub(crate) fn own_figures(page: &str) -> BTreeMap<String, f64> {
+    let mut figures = BTreeMap::new();
+    for line in page.lines().filter_map(|line| line.strip_prefix("tcp_handshake_exporter_")) {
+        let (name, value) =
+            line.rsplit_once(' ').unwrap_or_else(|| panic!("this line of the page is not clear: {line}"));
+        let name = name.split_once("{interface=").map_or(name, |(name, _)| name);
+        *figures.entry(name.to_owned()).or_default() += value.parse::<f64>().unwrap();
+    }
+    figures
 }
 
 /// The set that a line belongs to, where it does; the series within it; its value.

@@ -39,6 +39,8 @@ pub(crate) enum Way {
 pub(crate) enum Packet {
     Segment(Segment),
     IcmpError(IcmpError),
+    /// What may hide one, and by which reason it is passed over.
+    PassedOver(&'static str),
     /// Neither; it still tells the time.
     Other,
 }
@@ -98,10 +100,56 @@ pub(crate) struct Quote {
 }
 
 /// Layers below IP that the program promises to look through.
-const LINKS: [&str; 9] = ["eth", "ethertype", "vlan", "ieee8021ad", "pppoes", "ppp", "sll", "null", "raw"];
+const LINKS: [&str; 45] = [
+    "eth",
+    "ethertype",
+    "vlan",
+    "ieee8021ad",
+    "pppoes",
+    "ppp",
+    "sll",
+    "null",
+    "raw",
+    "mpls",
+    "llc",
+    "chdlc",
+    "radiotap",
+    "wlan_radio",
+    "wlan",
+    "ppi",
+    "pktap",
+    "pflog",
+    "nflog",
+    "ieee8021ah",
+    "vntag",
+    "hsr",
+    "cmd",
+    "macsec",
+    "cfp",
+    "trill",
+    "nsh",
+    "fr",
+    "fddi",
+    "tr",
+    "ipfc",
+    "enc",
+    "erf",
+    "ipoib",
+    "ap1394",
+    "atm",
+    "arcnet",
+    "clip",
+    "juniper",
+    "symantec",
+    "pcap_pktdata",
+    "osi",
+    "wlancap",
+    "prism",
+    "mp",
+];
 
 /// Extension headers that belong to IPv6 itself.
-const EXTENSIONS: [&str; 4] = ["ipv6.hopopts", "ipv6.dstopts", "ipv6.routing", "ipv6.fraghdr"];
+const EXTENSIONS: [&str; 5] = ["ipv6.hopopts", "ipv6.dstopts", "ipv6.routing", "ipv6.fraghdr", "ah"];
 
 /// ARPHRD_LOOPBACK, in cooked headers.
 const LOOPBACK_HARDWARE: u32 = 772;
@@ -110,9 +158,11 @@ const LOOPBACK_HARDWARE: u32 = 772;
 const OUTGOING: u32 = 4;
 
 impl Fact {
-    pub(crate) fn from_row(row: &Row) -> Self {
-        let at = row.first("frame.time_epoch").and_then(nanoseconds).expect("every frame has a time");
-        let packet = packet(row).unwrap_or(Packet::Other);
+    /// A frame without a time (of a simple packet block) has that of the one before it.
+    pub(crate) fn from_row(row: &Row, before: u64) -> Self {
+        let at = row.first("frame.time_epoch").map_or(before, |text| nanoseconds(text).expect("time is a number"));
+        let hidden = || super::passed_over::reason(row).map(Packet::PassedOver);
+        let packet = packet(row).or_else(hidden).unwrap_or(Packet::Other);
         Self { at, via: Via::from_row(row), packet }
     }
 }
@@ -133,9 +183,14 @@ impl Via {
     }
 }
 
-fn packet(row: &Row) -> Option<Packet> {
+/// The layers from IP on, without the headers that extend it.
+pub(super) fn layers(row: &Row) -> Option<impl Iterator<Item = &str>> {
     let layers = row.first("frame.protocols")?.split(':').skip_while(|layer| LINKS.contains(layer));
-    let mut layers = layers.filter(|layer| !EXTENSIONS.contains(layer));
+    Some(layers.filter(|layer| !EXTENSIONS.contains(layer)))
+}
+
+fn packet(row: &Row) -> Option<Packet> {
+    let mut layers = layers(row)?;
     let version = layers.next()?;
     match (version, layers.next()?) {
         ("ip" | "ipv6", "tcp") => segment(row, version).map(Packet::Segment),
@@ -145,9 +200,12 @@ fn packet(row: &Row) -> Option<Packet> {
     }
 }
 
-/// A segment whose header is there to its last field; options and data may be cut off.
+/// A segment whose header is there as far as tshark needs it to tell the flags. What the packet itself leaves no room
+/// for (and not the capture) is none: then tshark misses what it was told of, and says of no data how long it is.
 fn segment(row: &Row, version: &str) -> Option<Segment> {
-    row.first("tcp.urgent_pointer")?;
+    if row.first("tcp.urgent_pointer").is_none() && row.first("tcp.len").is_none() {
+        return None;
+    }
     Some(Segment {
         from: SocketAddr::new(address(row, version, "src", 0)?, row.number("tcp.srcport")?),
         to: SocketAddr::new(address(row, version, "dst", 0)?, row.number("tcp.dstport")?),
@@ -185,8 +243,9 @@ fn address(row: &Row, version: &str, end: &str, number: usize) -> Option<IpAddr>
     Some(address.to_canonical())
 }
 
-/// Decimal seconds, to the nanosecond.
+/// Decimal seconds, to the nanosecond. tshark writes a fraction of more than a second as it stands in the file.
 fn nanoseconds(text: &str) -> Option<u64> {
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
-    format!("{seconds}{fraction:0<9}").parse().ok()
+    let (seconds, fraction): (u64, u64) = (seconds.parse().ok()?, format!("{fraction:0<9}").parse().ok()?);
+    Some(seconds * 1_000_000_000 + fraction)
 }

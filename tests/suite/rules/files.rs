@@ -45,6 +45,14 @@ pub(super) struct ExpectedAlert {}
 #[derive(Deserialize)]
 pub(super) struct QueryTest {
     pub(super) expr: String,
+    #[serde(default)]
+    pub(super) exp_samples: Vec<ExpectedSample>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ExpectedSample {
+    #[serde(default)]
+    pub(super) labels: String,
 }
 
 #[derive(Deserialize)]

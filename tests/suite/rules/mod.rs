@@ -1,6 +1,7 @@
 //! Rules, alerts, runbooks and recipes: what is written holds, names only what exists, and wakes one person once.
 
 mod alertmanager;
+mod coverage;
 mod files;
 mod fleet;
 mod prometheus;
@@ -48,22 +49,6 @@ fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
             assert!(text.contains(&format!("\n## {heading}\n\n")), "{page} has no `{heading}`");
         }
         assert!(index.contains(&format!("({name}.md)")), "the index of runbooks leaves out {name}");
-    }
-}
-
-/// Which cases there are is told by the tests' names; that they hold, by promtool.
-#[test]
-fn every_alert_is_tested_for_firing_and_for_silence() {
-    for alert in alerts() {
-        let name = alert.name();
-        let tests = rule_tests(name);
-        for case in ["fires", "is silent", "reset|restart", "never seen|first time|starts|comes back|came up|none"] {
-            let told = tests.iter().any(|test| case.split('|').any(|word| test.name.contains(word)));
-            assert!(told, "tests/rules/{name}.yml has no test that tells: {case}");
-        }
-        let texts = tests.iter().flat_map(|test| &test.alert_rule_test);
-        let fired = texts.filter(|test| test.alertname == name && !test.exp_alerts.is_empty()).count();
-        assert!(fired > 0, "no test holds the words of {name}");
     }
 }
 
@@ -123,6 +108,11 @@ fn the_vocabulary_notices_what_does_not_exist() {
     ] {
         assert!(known.check(wrong).is_err(), "{wrong}");
     }
+}
+
+/// The metrics of the code and of the recording rules.
+pub(crate) fn vocabulary() -> Vocabulary {
+    Vocabulary::new(&recordings())
 }
 
 impl Rule {

@@ -18,27 +18,35 @@ impl Wrap {
         [if packet[0] >> 4 == 4 { &v4[..] } else { v6 }, packet].concat()
     }
 
+    /// The same frame behind Cisco's header between switches.
+    pub(super) fn of_inter_switch_link(mut self) -> Self {
+        for header in &mut self.headers {
+            *header = [&[1, 0, 12, 0, 0, 0][..], &[7; 20], &header[12..]].concat();
+        }
+        self
+    }
+
     /// How long what stands before it is.
     pub(crate) fn length(&self, v4: bool) -> usize {
         self.headers[usize::from(!v4)].len()
     }
 }
 
-/// All of them.
+/// Those that a live capture may meet: what they carry passes the kernel's filter.
 pub(crate) fn wraps() -> Vec<Wrap> {
     [ethernet(), cooked(), others()].concat()
 }
 
-fn wrap(name: &'static str, link: Link, before: Parts, v4: Parts, v6: Parts) -> Wrap {
+pub(super) fn wrap(name: &'static str, link: Link, before: Parts<'_>, v4: Parts<'_>, v6: Parts<'_>) -> Wrap {
     Wrap { name, link, headers: [[before, v4].concat().concat(), [before, v6].concat().concat()] }
 }
 
 /// The header does not say which IP follows.
-fn both(name: &'static str, link: Link, header: Parts) -> Wrap {
+pub(super) fn both(name: &'static str, link: Link, header: Parts<'_>) -> Wrap {
     wrap(name, link, header, &[], &[])
 }
 
-type Parts = &'static [&'static [u8]];
+pub(super) type Parts<'a> = &'a [&'a [u8]];
 
 fn ethernet() -> Vec<Wrap> {
     vec![
@@ -153,29 +161,29 @@ fn others() -> Vec<Wrap> {
     ]
 }
 
-const MACS: &[u8] = &[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];
-const T4: &[u8] = &[0x08, 0x00];
-const T6: &[u8] = &[0x86, 0xdd];
-const P4: &[u8] = &[0x00, 0x21];
-const P6: &[u8] = &[0x00, 0x57];
+pub(super) const MACS: &[u8] = &[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];
+pub(super) const T4: &[u8] = &[0x08, 0x00];
+pub(super) const T6: &[u8] = &[0x86, 0xdd];
+pub(super) const P4: &[u8] = &[0x00, 0x21];
+pub(super) const P6: &[u8] = &[0x00, 0x57];
 const Q: &[u8] = &[0x81, 0x00, 0x00, 0x2a];
 const AD: &[u8] = &[0x88, 0xa8, 0x00, 0x07];
 const OLD: &[u8] = &[0x91, 0x00, 0x00, 0x07];
 const PPPOE_TYPE: &[u8] = &[0x88, 0x64];
 const SESSION: &[u8] = &[0x11, 0, 0, 1, 0, 99];
-const PPPOE: &[u8] = &[0x88, 0x64, 0x11, 0, 0, 1, 0, 99];
+pub(super) const PPPOE: &[u8] = &[0x88, 0x64, 0x11, 0, 0, 1, 0, 99];
 const MPLS: &[u8] = &[0x88, 0x47];
 const MULTICAST: &[u8] = &[0x88, 0x48];
-const LABEL: &[u8] = &[0x00, 0x01, 0x00, 64];
-const LAST: &[u8] = &[0x00, 0x01, 0x01, 64];
-const LENGTH: &[u8] = &[0x00, 0x64];
+pub(super) const LABEL: &[u8] = &[0x00, 0x01, 0x00, 64];
+pub(super) const LAST: &[u8] = &[0x00, 0x01, 0x01, 64];
+pub(super) const LENGTH: &[u8] = &[0x00, 0x64];
 const LLC: &[u8] = &[0x00, 0x04];
-const SNAP: &[u8] = &[0xaa, 0xaa, 0x03, 0, 0, 0];
+pub(super) const SNAP: &[u8] = &[0xaa, 0xaa, 0x03, 0, 0, 0];
 const BRIDGED: &[u8] = &[0xaa, 0xaa, 0x03, 0, 0, 0xf8];
 const COOKED: &[u8] = &[0, 4, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0];
 /// What follows the protocol.
 const COOKED2: &[u8] = &[0, 0, 0, 0, 0, 3, 0, 1, 4, 6, 2, 0, 0, 0, 0, 1, 0, 0];
 /// Duration, three addresses, sequence control.
-const STATION: &[u8] = &[0, 0, 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 3, 0x10, 0];
+pub(super) const STATION: &[u8] = &[0, 0, 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 3, 0x10, 0];
 /// A prefix of five bytes and the packet.
 const NFLOG: &[u8] = &[9, 0, 10, 0, b'd', b'r', b'o', b'p', 0, 0, 0, 0, 0xff, 0x7f, 9, 0];

@@ -3,11 +3,13 @@
 pub(crate) mod files;
 mod ip;
 mod links;
+mod seldom;
 mod samples;
 
 pub(crate) use ip::{acknowledgments, tcp4, tcp6, udp, v4};
 pub(crate) use links::wraps;
 pub(crate) use samples::{Expected, samples};
+pub(crate) use seldom::all_wraps;
 
 use tcp_handshake_exporter::decode::{Skip, decode};
 use tcp_handshake_exporter::frame::{Frame, Interface, Link};

@@ -19,14 +19,14 @@ impl Judge {
         let earlier = self.errors.entry((first_name, error.quote.sequence)).or_default();
         let told = Told::new(fact, error);
         if told.is_copy_of_any(earlier) {
-            return;
+            return self.figures.copy("icmp");
         }
         earlier.push(told);
         let own = quoted.is_none() && self.is_own_rejection(fact, error) && effect != Effect::Nothing;
         let number = match quoted {
             Some(number) => number,
             None if own => self.open(name, error.quote.sequence, fact.at),
-            None => return,
+            None => return self.figures.unmatched("icmp"),
         };
         let attempt = &self.attempts[number];
         let reporter = reporter(error, &attempt.set, &self.local);

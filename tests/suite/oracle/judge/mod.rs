@@ -8,10 +8,12 @@ mod syn;
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
+use super::Acks;
 use super::attempt::{Attempt, Name, State};
 use super::copies::{Met, SECOND, Told};
 use super::counts::{Counts, Table};
 use super::facts::{ACK, FIN, Fact, Packet, RST, SYN, Segment};
+use super::figures::Figures;
 use super::labels::Set;
 
 /// Reads facts in the order of the capture.
@@ -35,26 +37,36 @@ pub(crate) struct Judge {
     errors: HashMap<(Name, u32), Vec<Told>>,
     /// SYNs with RST or FIN, by who sent them to whom.
     odd_syns: HashMap<Name, Vec<Met>>,
+    /// SYN/ACKs that fit no attempt, and those that do not answer the one that waits, by who sent them to whom.
+    stray_answers: HashMap<Name, Vec<Met>>,
+    /// Of these the ones that fitted nothing, whose SYN may still come.
+    early_answers: HashMap<Name, Vec<Met>>,
+    acks: Acks,
     table: Table,
+    figures: Figures,
 }
 
 impl Judge {
-    pub(crate) fn new(local: &[IpAddr]) -> Self {
-        Self { local: local.to_vec(), ..Self::default() }
+    pub(crate) fn new(local: &[IpAddr], acks: Acks) -> Self {
+        Self { local: local.to_vec(), acks, ..Self::default() }
     }
 
     /// What is to be shown after all that was observed.
-    pub(crate) fn into_table(self) -> Table {
-        self.table
+    pub(crate) fn into_table(mut self) -> (Table, Figures) {
+        let pending = self.attempts.iter().filter(|attempt| attempt.waits()).count();
+        self.figures.set("pending_attempts", pending as u64);
+        (self.table, self.figures)
     }
 
     /// Takes the next frame.
     pub(crate) fn observe(&mut self, fact: &Fact) {
         let fact = &Fact { at: self.place(fact.at), ..fact.clone() };
         self.time_out(fact.at);
+        self.figures.add("captured_packets_total");
         match &fact.packet {
             Packet::Segment(segment) => self.segment(fact, segment),
             Packet::IcmpError(error) => self.icmp_error(fact, error),
+            Packet::PassedOver(reason) => self.figures.undecodable(reason),
             Packet::Other => {}
         }
     }
@@ -69,6 +81,7 @@ impl Judge {
             return at;
         }
         self.shift += behind;
+        self.figures.add("clock_steps_total");
         self.now
     }
 
@@ -90,6 +103,7 @@ impl Judge {
             (true, false, _, _) => self.odd_syn(&met),
             (_, _, true, _) => self.reset(&met),
             (true, true, false, _) => self.syn_ack(&met),
+            (false, true, false, false) if segment.data == 0 && self.acks == Acks::Counted => self.third_leg(&met),
             (false, _, false, _) => {}
         }
     }

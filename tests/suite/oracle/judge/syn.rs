@@ -10,7 +10,7 @@ impl Judge {
         let (from, to) = (met.segment().from, met.segment().to);
         let earlier = self.odd_syns.entry((from, to)).or_default();
         if is_answer_copy(met, earlier) {
-            return;
+            return self.figures.copy("syn");
         }
         earlier.push(met.clone());
         if let Some(counts) = self.table.get_mut(&Set::of(from, to, &self.local)) {
@@ -32,11 +32,13 @@ impl Judge {
             self.attempts[number].names.push(name);
             self.attempts[number].pass(met);
             self.by_name.entry(name).or_default().push(number);
+            self.figures.copy("syn");
         } else {
             let number = self.open(name, segment.sequence, met.at());
             self.attempts[number].pass(met);
             self.attempts[number].syns.push(met.clone());
             self.counts(number).add("syns_total");
+            self.answered_early(number, met);
         }
     }
 
@@ -45,7 +47,7 @@ impl Judge {
         let attempt = &mut self.attempts[number];
         attempt.pass(met);
         if is_syn_copy(met, &attempt.syns) {
-            return;
+            return self.figures.copy("syn");
         }
         let repeats = !attempt.syns.is_empty();
         attempt.syns.push(met.clone());
@@ -62,9 +64,10 @@ impl Judge {
         let same: Vec<Met> =
             earlier.iter().filter(|syn| syn.segment().sequence == met.segment().sequence).cloned().collect();
         if is_syn_copy(met, &same) {
-            return;
+            return self.figures.copy("syn");
         }
         earlier.push(met.clone());
+        self.attempts[number].server_isn = Some(met.segment().sequence);
         self.counts(number).add("syns_total");
     }
 

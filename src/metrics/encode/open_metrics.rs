@@ -1,4 +1,4 @@
-//! The text format 0.0.4 and OpenMetrics 1.0.0, which is nearly the same.
+//! OpenMetrics 1.0.0: text with units, exemplars, and an end.
 
 use std::fmt::{self, Display};
 use std::io::{self, Write};
@@ -9,10 +9,8 @@ use super::number::{Bound, Number};
 use super::{Encoder, Head, Latencies, Series, Value};
 
 /// Lines of text.
-pub(crate) struct Text<'w> {
+pub(crate) struct OpenMetrics<'w> {
     to: &'w mut dyn Write,
-    /// OpenMetrics: units, exemplars, an end.
-    open: bool,
     head: Option<&'static Head>,
 }
 
@@ -29,13 +27,9 @@ struct Escaped<'a> {
     quotes: bool,
 }
 
-impl<'w> Text<'w> {
-    pub(in super::super) fn plain(to: &'w mut dyn Write) -> Self {
-        Self { to, open: false, head: None }
-    }
-
-    pub(in super::super) fn open_metrics(to: &'w mut dyn Write) -> Self {
-        Self { to, open: true, head: None }
+impl<'w> OpenMetrics<'w> {
+    pub(in super::super) fn new(to: &'w mut dyn Write) -> Self {
+        Self { to, head: None }
     }
 
     fn number(&mut self, head: &Head, series: &Series<'_>, value: f64, exemplar: Option<&Exemplar>) -> io::Result<()> {
@@ -48,7 +42,7 @@ impl<'w> Text<'w> {
         let Latencies { histogram, bounds, .. } = latencies;
         let all = (f64::INFINITY, histogram.count());
         for (place, (value, count)) in histogram.cumulated(bounds).chain([all]).enumerate() {
-            let le = Some(Bound { value, canonical: self.open });
+            let le = Some(Bound(value));
             let labels = Labels { names: head.labels, values: series.labels, le };
             write!(self.to, "{}_bucket{labels} {count}", head.name)?;
             self.end_line(latencies.exemplar(place))?;
@@ -58,9 +52,8 @@ impl<'w> Text<'w> {
         writeln!(self.to, "{}_count{labels} {}", head.name, histogram.count())
     }
 
-    /// Only OpenMetrics knows of exemplars.
     fn end_line(&mut self, exemplar: Option<&Exemplar>) -> io::Result<()> {
-        if let Some(exemplar) = exemplar.filter(|_| self.open) {
+        if let Some(exemplar) = exemplar {
             let ((names, values), nanos) = (pairs(exemplar), exemplar.connection.at.as_nanos());
             let values: Vec<&str> = values.iter().map(String::as_str).collect();
             let labels = Labels { names: &names, values: &values, le: None };
@@ -71,14 +64,14 @@ impl<'w> Text<'w> {
     }
 }
 
-impl Encoder for Text<'_> {
+impl Encoder for OpenMetrics<'_> {
     fn begin(&mut self, head: &'static Head) -> io::Result<()> {
         self.head = Some(head);
-        let name = if self.open { head.base() } else { head.name };
+        let name = head.base();
         let kind = head.kind.as_str();
-        writeln!(self.to, "# HELP {name} {}", Escaped { text: head.help, quotes: self.open })?;
+        writeln!(self.to, "# HELP {name} {}", Escaped { text: head.help, quotes: true })?;
         writeln!(self.to, "# TYPE {name} {kind}")?;
-        match head.unit().filter(|_| self.open) {
+        match head.unit() {
             Some(unit) => writeln!(self.to, "# UNIT {name} {unit}"),
             None => Ok(()),
         }
@@ -99,7 +92,7 @@ impl Encoder for Text<'_> {
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        if self.open { self.to.write_all(b"# EOF\n") } else { Ok(()) }
+        self.to.write_all(b"# EOF\n")
     }
 }
 

@@ -1,0 +1,114 @@
+//! The rooms one by one: what a packet costs in each. `cargo bench --bench parts`
+
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use tcp_handshake_exporter::decode::decode;
+use tcp_handshake_exporter::frame::{Frame, Interface, Link};
+use tcp_handshake_exporter::handshake::{Event, LOOK_AHEAD, Limits, Owner, Standing, Tracker};
+use tcp_handshake_exporter::labels::{Labels, Locality, Peers, Sets};
+use tcp_handshake_exporter::packet::{Direction, Endpoint, Packet, Via};
+use tcp_handshake_exporter::time::Timestamp;
+
+#[allow(dead_code, reason = "the whole program's benchmark uses all of it")]
+#[path = "../whole/sender.rs"]
+mod sender;
+
+use sender::{Random, frame};
+
+criterion_group!(benches, decoding, tracking, labelling);
+criterion_main!(benches);
+
+fn decoding(criterion: &mut Criterion) {
+    let interface = Interface { id: 0, number: 0, link: Link::Ethernet, hardware_address: None };
+    let bytes = frame((0x0a01_0001, 40_000), (0x0a02_0001, 80), [7, 0], SYN, 9);
+    let frame = Frame { at: at(0), interface: &interface, wire_length: 66, bytes: &bytes };
+    criterion.bench_function("decode a SYN", |bencher| bencher.iter(|| decode(black_box(&frame))));
+}
+
+/// A full table, as in a flood and on a busy server; packets in batches, as the program takes them.
+fn tracking(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("tracker, 131,072 attempts known");
+    group.throughput(Throughput::Elements(LOOK_AHEAD as u64));
+    for (name, answered) in [("SYN and SYN/ACK", true), ("SYNs from spoofed sources", false)] {
+        let mut tracker = Tracker::new(Limits { timeout: Duration::from_secs(5), max_attempts: 131_072 });
+        let (mut random, mut number) = (Random::new(1), 0);
+        let mut batch = move || packets(&mut random, &mut number, answered);
+        for _ in 0..4_096 {
+            track(&mut tracker, &batch());
+        }
+        group.bench_function(name, |bencher| {
+            bencher.iter_batched(&mut batch, |packets| track(&mut tracker, &packets), BatchSize::SmallInput);
+        });
+    }
+    group.finish();
+}
+
+fn labelling(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("labels, 500 sets");
+    let server = end(Ipv4Addr::new(192, 0, 2, 2), 80);
+    let locality = || Locality::host([IpAddr::from([192, 0, 2, 2])], vec![]);
+    for (name, peers) in [("a peer that has a set", 500_u32), ("a peer that has none", u32::MAX)] {
+        let mut labels = Labels::new(locality(), Peers::new(vec![], 32, 128), Sets::new(500));
+        let via = Via { interface: 0, direction: Direction::Entering, loopback: false };
+        let (mut random, mut now) = (Random::new(1), 0);
+        let mut admit = move || {
+            now += 1_000;
+            let client = end(Ipv4Addr::from(random.below(peers)), 40_000);
+            let admission = labels.admit(client, server, via, at(now));
+            labels.sets().decided(admission.set);
+            admission.folded
+        };
+        for _ in 0..100_000 {
+            admit();
+        }
+        group.bench_function(name, |bencher| bencher.iter(&mut admit));
+    }
+    group.finish();
+}
+
+fn packets(random: &mut Random, number: &mut u64, answered: bool) -> Vec<(Timestamp, Packet)> {
+    let interface = Interface { id: 0, number: 0, link: Link::Ethernet, hardware_address: None };
+    let segment = |at, from, to, numbers, flags| {
+        let bytes = frame(from, to, numbers, flags, 9);
+        (at, decode(&Frame { at, interface: &interface, wire_length: 66, bytes: &bytes }).expect("it is a segment"))
+    };
+    let attempts = if answered { LOOK_AHEAD / 2 } else { LOOK_AHEAD };
+    let mut packets = Vec::with_capacity(LOOK_AHEAD);
+    for _ in 0..attempts {
+        *number += 1;
+        let (client, server, isn) = ((random.next(), 40_000), (0x0a02_0001, 80), random.next());
+        packets.push(segment(at(*number * 2_000), client, server, [isn, 0], SYN));
+        if answered {
+            packets.push(segment(at(*number * 2_000 + 500), server, client, [1, isn.wrapping_add(1)], SYN | ACK));
+        }
+    }
+    packets
+}
+
+fn track(tracker: &mut Tracker, packets: &[(Timestamp, Packet)]) {
+    if let Some((latest, _)) = packets.last() {
+        tracker.look_ahead(packets.iter().map(|(_, packet)| packet), *latest);
+    }
+    for (at, packet) in packets {
+        tracker.observe(*at, packet);
+        while let Some(event) = tracker.poll() {
+            if let Event::Opened(attempt) = black_box(event) {
+                tracker.claim(attempt, Owner(1), Standing::Regular);
+            }
+        }
+    }
+}
+
+fn end(address: Ipv4Addr, port: u16) -> Endpoint {
+    Endpoint { address: IpAddr::V4(address).into(), port }
+}
+
+const fn at(nanos: u64) -> Timestamp {
+    Timestamp::from_nanos(1_700_000_000_000_000_000 + nanos)
+}
+
+const SYN: u8 = 0x02;
+const ACK: u8 = 0x10;

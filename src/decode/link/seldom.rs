@@ -1,0 +1,167 @@
+//! Link layers of other systems and other times: only files have them.
+//!
+//! The formats are those of <https://www.tcpdump.org/linktypes.html>.
+
+use super::super::skip::{Skip, TRUNCATED, Undecodable};
+use super::ethernet::{self, NLPID_V4, NLPID_V6};
+use super::loopback::{either_order, version_of};
+use super::tags::BRIDGED;
+use super::{Announced, Version, behind, ppp, read_u16, take};
+use crate::frame::Seldom;
+use crate::packet::Direction;
+
+/// Which way the frame went, and what it carries.
+pub(super) fn open(link: Seldom, bytes: &[u8]) -> Result<(Direction, Announced<'_>), Skip> {
+    let silent = |announced| (Direction::Unknown, announced);
+    match link {
+        Seldom::TokenRing => token_ring(bytes).map(silent),
+        Seldom::Arcnet => arcnet(behind(bytes, 2)?).map(silent),
+        Seldom::ArcnetLinux => arcnet(behind(bytes, 4)?).map(silent),
+        Seldom::Fddi => fddi(bytes).map(silent),
+        Seldom::Symantec => symantec(bytes).map(silent),
+        Seldom::FrameRelay => frame_relay(bytes).map(silent),
+        Seldom::Enc => enc(bytes).map(silent),
+        Seldom::FibreChannel => ethernet::logical(behind(bytes, 16)?).map(silent),
+        Seldom::SunAtm => sun_atm(bytes).map(silent),
+        Seldom::Firewire => at_type(bytes, 16).map(silent),
+        Seldom::Juniper => juniper(bytes).map(silent),
+        Seldom::Erf => erf(bytes).map(silent),
+        Seldom::PppDirection => directed(bytes, ppp_behind_direction),
+        Seldom::CiscoDirection => directed(bytes, ppp::cisco),
+        Seldom::FrameRelayDirection => directed(bytes, frame_relay),
+        Seldom::Mpls => ethernet::labelled(bytes).map(silent),
+        Seldom::Infiniband => infiniband(bytes).map(silent),
+    }
+}
+
+/// Access control, frame control, destination, source; with a route where the source's highest bit says so.
+fn token_ring(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+    let (&[_, control, _, _, _, _, _, _, source, ..], rest) = take::<14>(bytes)?;
+    if control & 0xc0 != 0x40 {
+        return Err(Skip::NotIp);
+    }
+    let route = match rest {
+        [length, ..] if source & 0x80 != 0 => usize::from(length & 0x1f),
+        _ => 0,
+    };
+    ethernet::logical(behind(rest, route)?)
+}
+
+/// Frame control, destination, source.
+fn fddi(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+    match take::<13>(bytes)? {
+        (&[0x50..=0x5f, ..], rest) => ethernet::logical(rest),
+        _ => Err(Skip::NotIp),
+    }
+}
+
+/// From the protocol on (RFC 1201, RFC 1051). What is split says how far, and a sequence number.
+fn arcnet(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+    match bytes {
+        [0xf0, rest @ ..] => Ok((Version::V4, rest)),
+        [0xd4, 0, _, _, rest @ ..] => Ok((Version::V4, rest)),
+        [0xd4, split, _, _, rest @ ..] if split & 1 != 0 && *split != 0xff => Ok((Version::V4, rest)),
+        [0xd4, _, _, _, ..] => Err(Skip::LaterFragment),
+        [] | [0xd4, ..] => Err(TRUNCATED),
+        _ => Err(Skip::NotIp),
+    }
+}
+
+/// Two versions, told apart by where the type stands.
+fn symantec(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+    match read_u16(behind(bytes, 6)?)? {
+        (0, _) => ethernet::typed(read_u16(behind(bytes, 20)?)?.0, behind(bytes, 56)?),
+        (ethertype, _) => ethernet::typed(ethertype, behind(bytes, 44)?),
+    }
+}
+
+/// An address of two to four bytes, then what RFC 2427 says, or an Ethernet type, as Cisco does.
+fn frame_relay(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+    let address = bytes.iter().take(4).take_while(|byte| **byte & 1 == 0).count() + 1;
+    let rest = behind(bytes, address.max(2))?;
+    let [0x03, rest @ ..] = rest else { return at_type(rest, 0) };
+    match rest.strip_prefix(&[0]).unwrap_or(rest) {
+        [NLPID_V4, rest @ ..] => Ok((Version::V4, rest)),
+        [NLPID_V6, rest @ ..] => Ok((Version::V6, rest)),
+        [0x80, rest @ ..] => {
+            let (ethertype, rest) = ethernet::snap(rest, 0)?;
+            ethernet::typed(ethertype, rest)
+        }
+        [0xcf, rest @ ..] => ppp::protocol(rest),
+        [] => Err(TRUNCATED),
+        _ => Err(Skip::NotIp),
+    }
+}
+
+/// Address family in the byte order of whoever captured, index, flags.
+fn enc(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+    let (&[f0, f1, f2, f3, ..], rest) = take::<12>(bytes)?;
+    let version = version_of(either_order([f0, f1, f2, f3])).ok_or(Skip::NotIp)?;
+    Ok((version, rest))
+}
+
+/// Direction and kind of traffic, path, channel; LLC is kind 2.
+fn sun_atm(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+    match take::<4>(bytes)? {
+        (&[kind, _, _, _], rest) if kind & 0x0f == 2 => ethernet::logical(rest),
+        _ => Err(Skip::NotIp),
+    }
+}
+
+/// Magic, flags, and extensions where the flags say so. Without a link header nothing tells what follows.
+fn juniper(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+    let (&[_, _, _, flags], rest) = take::<4>(bytes)?;
+    let rest = if flags & 0x80 == 0 {
+        rest
+    } else {
+        let (length, rest) = read_u16(rest)?;
+        behind(rest, length.into())?
+    };
+    if flags & 0x02 == 0 { ethernet::typed(BRIDGED, rest) } else { Err(Undecodable::LinkType.into()) }
+}
+
+/// Time, type, flags, lengths, lost packets; further headers as long as each says so.
+fn erf(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+    let (&[.., kind, _, _, _, _, _, _, _], mut rest) = take::<16>(bytes)?;
+    let mut more = kind & 0x80 != 0;
+    while more {
+        let (&[first, ..], further) = take::<8>(rest)?;
+        (more, rest) = (first & 0x80 != 0, further);
+    }
+    match kind & 0x7f {
+        2 | 11 | 16 | 20 => ethernet::typed(BRIDGED, behind(rest, 2)?),
+        1 | 10 | 15 | 17 => ppp::open(rest),
+        22 => Ok((Version::V4, rest)),
+        23 => Ok((Version::V6, rest)),
+        _ => Err(Skip::NotIp),
+    }
+}
+
+/// A route header, and a type with two bytes reserved behind it.
+fn infiniband(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+    let (ethertype, rest) = read_u16(behind(bytes, 40)?)?;
+    ethernet::typed(ethertype, behind(rest, 2)?)
+}
+
+/// pppd writes the direction over PPP's address, others before it.
+fn ppp_behind_direction(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+    match bytes {
+        [0x03, rest @ ..] => ppp::protocol(rest),
+        _ => ppp::open(bytes),
+    }
+}
+
+fn at_type(bytes: &[u8], offset: usize) -> Result<Announced<'_>, Skip> {
+    let (ethertype, rest) = read_u16(behind(bytes, offset)?)?;
+    ethernet::typed(ethertype, rest)
+}
+
+/// A first byte of zero says that the host received the frame.
+fn directed(
+    bytes: &[u8],
+    open: impl Fn(&[u8]) -> Result<Announced<'_>, Skip>,
+) -> Result<(Direction, Announced<'_>), Skip> {
+    let (&[sent], rest) = take::<1>(bytes)?;
+    let direction = if sent == 0 { Direction::Entering } else { Direction::Leaving };
+    Ok((direction, open(rest)?))
+}

@@ -1,0 +1,123 @@
+//! Whether the capture sees one direction only: an asymmetric path, half of a mirror port.
+//!
+//! A host with dead peers, a port scan and a flood look much the same: SYNs, and nothing back. They differ in what the
+//! client does next. Whoever gets an answer that the capture does not see sends no SYN again; whoever gets none does. A
+//! scan asks each server and port once or twice, a flood asks few of them, and a host sees both directions of its own
+//! traffic. So one direction only is what is said where clients elsewhere ask several servers again and again, are
+//! content each time, and not one packet comes back.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::handshake::{Event, Kind, Reason, Side, SynKind};
+use crate::labels::{SetId, Vantage};
+use crate::metrics::OneSided;
+use crate::packet::{Flags, Packet};
+use crate::time::Timestamp;
+
+/// The evidence of the last five to ten minutes.
+#[derive(Default)]
+pub(super) struct Sides {
+    now: Epoch,
+    before: Epoch,
+    since: Timestamp,
+}
+
+/// What was heard in five minutes.
+#[derive(Default)]
+struct Epoch {
+    /// Sets in transit, and how many of their attempts found no answer. Few are enough.
+    unanswered: BTreeMap<u32, u32>,
+    /// SYNs that were sent again.
+    repeated: u32,
+    /// Packets of the server's side that fit an attempt or a set, and ICMP errors.
+    back: u32,
+    /// SYN/ACKs without their SYN.
+    stray_answers: u32,
+    /// RSTs as a host sends them that gets a SYN/ACK it did not ask for.
+    declined: u32,
+}
+
+impl Sides {
+    /// An attempt was opened in this set.
+    pub(super) fn opened(&mut self, set: SetId, vantage: Vantage) {
+        let known = &mut self.now.unanswered;
+        if vantage == Vantage::Transit && known.len() < MOST_SETS {
+            known.entry(set.number()).or_default();
+        }
+    }
+
+    /// What the tracker tells beside a packet, about an attempt of this set where it has one.
+    pub(super) fn hear(&mut self, at: Timestamp, set: Option<SetId>, (event, packet): (&Event, Option<&Packet>)) {
+        if at >= self.since + EPOCH {
+            self.before = std::mem::take(&mut self.now);
+            self.since = at;
+        }
+        let (now, before) = (&mut self.now, &self.before);
+        match event {
+            Event::Syn(_, SynKind::Retransmission) if before.watches(set) || now.watches(set) => {
+                more(&mut now.repeated);
+            }
+            Event::Failed(_, Reason::Unanswered) if before.watches(set) || now.watches(set) => {
+                set.into_iter().for_each(|set| more(now.unanswered.entry(set.number()).or_default()));
+            }
+            Event::SynAck(..)
+            | Event::Syn(_, SynKind::Simultaneous)
+            | Event::Rst(_, Side::Server)
+            | Event::IcmpError(..)
+            | Event::Unacceptable(_)
+            | Event::Unmatched(Kind::Icmp)
+            | Event::Copy(Kind::SynAck | Kind::Icmp) => more(&mut now.back),
+            Event::Unmatched(Kind::SynAck) => more(&mut now.stray_answers),
+            Event::Unmatched(Kind::Rst) => {
+                let declines = |packet: &&Packet| matches!(packet, Packet::Segment(rst) if !rst.flags.has(Flags::ACK));
+                packet.filter(declines).into_iter().for_each(|_| more(&mut now.declined));
+            }
+            _ => {}
+        }
+    }
+
+    /// A RST of the server's side belongs to a set, if to no attempt.
+    pub(super) fn hear_server(&mut self) {
+        more(&mut self.now.back);
+    }
+
+    /// What it comes to.
+    pub(super) fn verdict(&self) -> OneSided {
+        let sum = |count: fn(&Epoch) -> u32| count(&self.now).saturating_add(count(&self.before));
+        let seldom = |few: u32, of: u32| few.saturating_mul(10) <= of;
+        let mut sets = self.before.unanswered.clone();
+        for (set, count) in &self.now.unanswered {
+            let sum = sets.entry(*set).or_default();
+            *sum = sum.saturating_add(*count);
+        }
+        let unanswered = sets.values().fold(0, |sum: u32, count| sum.saturating_add(*count));
+        let again_and_again = sets.values().filter(|count| **count >= AGAIN).count();
+        let nothing_back = sum(|epoch| epoch.back) == 0;
+        let strays = sum(|epoch| epoch.stray_answers);
+        OneSided {
+            answers_missing: nothing_back
+                && strays == 0
+                && unanswered >= MANY
+                && again_and_again >= SEVERAL
+                && seldom(sum(|epoch| epoch.repeated), unanswered),
+            syns_missing: nothing_back && strays >= MANY && seldom(sum(|epoch| epoch.declined), strays),
+        }
+    }
+}
+
+impl Epoch {
+    fn watches(&self, set: Option<SetId>) -> bool {
+        set.is_some_and(|set| self.unanswered.contains_key(&set.number()))
+    }
+}
+
+fn more(count: &mut u32) {
+    *count = count.saturating_add(1);
+}
+
+const EPOCH: Duration = Duration::from_secs(300);
+const MOST_SETS: usize = 64;
+const MANY: u32 = 10;
+const SEVERAL: usize = 3;
+const AGAIN: u32 = 3;
