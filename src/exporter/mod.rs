@@ -51,6 +51,7 @@ pub fn run(task: Task) -> anyhow::Result<ExitCode> {
 
 /// Whether the main job could be begun, as far as files tell.
 fn check(task: &Serve) -> anyhow::Result<()> {
+    let _level_stays = log(task.log);
     task.counting.filter.check()?;
     identity(task)?;
     if let Some(file) = &task.web_config {
