@@ -75,6 +75,11 @@ fuzz: packages ## fuzz every target for a minute each (SECONDS_EACH=60)
 			-max_total_time=$(or $(SECONDS_EACH),60) -max_len=4096 -len_control=0 -print_final_stats=1; \
 	done
 
+.PHONY: soak
+soak: test-packages ## an hour of mixed load in network namespaces (MINUTES=10 PROFILE=dev)
+	SOAK_MINUTES=$(or $(MINUTES),60) $(AS_ROOT) cargo test --locked --profile $(or $(PROFILE),release) --test suite -- \
+		--ignored --nocapture under_mixed_load
+
 .PHONY: golden
 golden: ## rewrite the golden expositions after a change that is meant
 	UPDATE_GOLDEN=1 cargo test --locked --test suite -- golden

@@ -39,6 +39,10 @@ struct Tap {
     interface: Interface,
     capture: Option<Capture<Active>>,
     link_up: bool,
+    /// The kernel's number of it, which goes with it where it is renamed.
+    index: Option<u32>,
+    /// Why it could not be opened again, as far as it was said.
+    complaint: Option<CaptureError>,
     /// By the clock that nobody sets.
     reopen_at: Instant,
     drops: Drops,
@@ -103,6 +107,7 @@ impl Live {
         if let Ok(known) = interfaces::list() {
             for tap in self.taps.iter_mut().filter(|tap| tap.name != ANY) {
                 tap.link_up = known.get(&tap.name).is_some_and(|interface| interface.up);
+                tap.follow_name();
             }
         }
     }
@@ -140,6 +145,8 @@ impl Tap {
             interface,
             capture: Some(capture),
             link_up: true,
+            index: index_of(name),
+            complaint: None,
             reopen_at: Instant::now(),
             drops: Drops::default(),
             read_up_to: Timestamp::default(),
@@ -167,12 +174,24 @@ impl Tap {
         match read {
             Ok(count) => Ok(count),
             Err(error) => {
-                tracing::warn!(interface = self.name, reason = words(&error), "capture stopped, trying again");
-                self.capture = None;
-                self.reopen_at = Instant::now() + REOPEN;
-                self.drops.last = (0, 0);
+                self.lose(&words(&error));
                 Ok(0)
             }
+        }
+    }
+
+    fn lose(&mut self, reason: &str) {
+        tracing::warn!(interface = self.name, reason, "capture stopped, trying again");
+        self.capture = None;
+        self.reopen_at = Instant::now() + REOPEN;
+        self.drops.last = (0, 0);
+    }
+
+    /// A capture goes on where its interface is renamed, but it is a name that was asked for: another interface may come
+    /// to have it.
+    fn follow_name(&mut self) {
+        if self.capture.is_some() && index_of(&self.name) != self.index {
+            self.lose("another interface has the name, or none");
         }
     }
 
@@ -183,9 +202,19 @@ impl Tap {
                 tracing::info!(interface = self.name, "capture goes on");
                 self.capture = Some(capture);
                 self.interface = interface;
+                self.index = index_of(&self.name);
+                self.complaint = None;
                 Ok(())
             }
             Err(CaptureError::NoSuchInterface { .. } | CaptureError::Down { .. }) => Ok(()),
+            // It may be want of memory or of descriptors, which passes.
+            Err(error @ (CaptureError::Interface { .. } | CaptureError::Interfaces(_))) => {
+                if self.complaint.as_ref() != Some(&error) {
+                    tracing::warn!(interface = self.name, %error, "trying again");
+                    self.complaint = Some(error);
+                }
+                Ok(())
+            }
             Err(for_good) => Err(for_good),
         }
     }
@@ -247,6 +276,11 @@ fn open_capture(name: &str, id: u16, options: &LiveOptions) -> Result<(Capture<A
     let own = known.get(name).and_then(|interface| interface.hardware_address);
     let hardware_address = own.filter(|_| link == Link::Ethernet);
     Ok((capture, Interface { id, number: id.into(), link, hardware_address }))
+}
+
+/// None where nothing has that name. `any` is no interface.
+fn index_of(name: &str) -> Option<u32> {
+    nix::net::if_::if_nametoindex(name).ok()
 }
 
 /// Opened with nanosecond precision, so the microseconds field holds nanoseconds.

@@ -52,6 +52,7 @@ pub fn run(task: Task) -> anyhow::Result<ExitCode> {
 
 /// Whether the main job could be begun, as far as files tell.
 fn check(task: &Serve) -> anyhow::Result<()> {
+    let _level_stays = log(task.log);
     task.counting.filter.check()?;
     identity(task)?;
     if let Some(file) = &task.web_config {
@@ -193,22 +194,16 @@ async fn death(result: oneshot::Receiver<Result<(), CaptureError>>) -> anyhow::E
 }
 
 fn list_interfaces() -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
     let link = |name: &str| interfaces::link_type(name).unwrap_or_else(|| "?".to_owned());
-    writeln!(out, "{:16} {:6} {:12} addresses", "name", "state", "link type")?;
-    writeln!(
-        out,
-        "{:16} {:6} {:12} every interface there is or will be",
-        crate::capture::ANY,
-        "-",
-        link(crate::capture::ANY)
-    )?;
+    let any = crate::capture::ANY;
+    let mut text = format!("{:16} {:6} {:12} addresses\n", "name", "state", "link type");
+    text += &format!("{any:16} {:6} {:12} every interface there is or will be\n", "-", link(any));
     for (name, interface) in interfaces::list()? {
         let state = if interface.up { "up" } else { "down" };
         let addresses: Vec<String> = interface.addresses.iter().map(ToString::to_string).collect();
-        writeln!(out, "{name:16} {state:6} {:12} {}", link(&name), addresses.join(" "))?;
+        text += &format!("{name:16} {state:6} {:12} {}\n", link(&name), addresses.join(" "));
     }
-    Ok(())
+    std::io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")
 }
 
 /// Whether somebody waits for files to be read.
@@ -254,15 +249,38 @@ fn log(log: Log) -> SetLevel {
     use tracing_subscriber::layer::SubscriberExt;
     use tracing_subscriber::util::SubscriberInitExt;
     let (level, handle) = tracing_subscriber::reload::Layer::new(log.level);
+    // A log that cannot be written is no reason to panic.
     let registry = tracing_subscriber::registry().with(level);
     let stderr = std::io::stderr;
     match log.format {
         LogFormat::Logfmt => {
-            let logfmt = tracing_logfmt::builder().with_target(false).layer().with_writer(stderr);
+            let logfmt =
+                tracing_logfmt::builder().with_target(false).layer().with_writer(stderr).log_internal_errors(false);
             registry.with(logfmt).init();
         }
-        LogFormat::Json => registry.with(tracing_subscriber::fmt::layer().json().with_writer(stderr)).init(),
+        LogFormat::Json => {
+            let json = tracing_subscriber::fmt::layer().json().with_writer(stderr).log_internal_errors(false);
+            registry.with(json).init();
+        }
     }
     // It fails only where the subscriber is gone, which it never is.
     Box::new(move |level| drop(handle.reload(level)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_capture_thread_that_panics_ends_the_program() {
+        let (done, result) = oneshot::channel();
+        let panics = std::thread::spawn(move || {
+            let _never_sent = done;
+            panic!("on purpose");
+        });
+        assert!(panics.join().is_err());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let words = runtime.block_on(death(result)).to_string();
+        assert_eq!(words, "the capture thread died: this is a fault of the program, please report it");
+    }
 }

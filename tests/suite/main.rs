@@ -20,6 +20,7 @@ mod dashboards;
 mod decoding;
 mod deploy;
 mod diagnose;
+mod faults;
 mod files;
 mod filtering;
 mod forge;

@@ -30,11 +30,20 @@ impl<'h> Exporter<'h> {
 
     /// The same by these words: another copy of it, or by a program that changes what it may do, and becomes it.
     pub(crate) fn start_by(host: &'h Namespace, words: &[&str], flags: &[&str]) -> Self {
+        Self::begin(host, words, "127.0.0.1:0", flags)
+    }
+
+    /// The same, serving at this address.
+    pub(crate) fn start_at(host: &'h Namespace, address: &str, flags: &[&str]) -> Self {
+        Self::begin(host, &[PROGRAM], address, flags)
+    }
+
+    fn begin(host: &'h Namespace, words: &[&str], address: &str, flags: &[&str]) -> Self {
         let (program, arguments) = words.split_first().expect("at least the program");
         let mut process = host
             .command(program)
             .args(arguments)
-            .args(["--web.listen-address", "127.0.0.1:0"])
+            .args(["--web.listen-address", address])
             .args(flags)
             .stderr(Stdio::piped())
             .spawn()
@@ -96,6 +105,11 @@ impl<'h> Exporter<'h> {
     /// Where it runs.
     pub(crate) fn host(&self) -> &'h Namespace {
         self.host
+    }
+
+    /// Its process number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
     }
 
     /// What the kernel says of each of its threads.

@@ -85,7 +85,7 @@ fn ask(near: &Namespace, regular: u8, port: u16, patience: Duration) -> bool {
     })
 }
 
-fn frames_lost(near: &Namespace) -> u64 {
+pub(super) fn frames_lost(near: &Namespace) -> u64 {
     let output = near.command("cat").arg("/sys/class/net/eth0/statistics/tx_dropped").output().expect("it is there");
     String::from_utf8_lossy(&output.stdout).trim().parse().expect("a number")
 }
@@ -98,7 +98,7 @@ fn regular(page: &Exposition, peer: u8, port: u16, metric: &str) -> f64 {
     sum(&own, &metric)
 }
 
-fn sum(page: &Exposition, metric: &str) -> f64 {
+pub(super) fn sum(page: &Exposition, metric: &str) -> f64 {
     page.only(|series| series.name == metric).values().iter().sum()
 }
 

@@ -2,11 +2,13 @@
 
 mod cable;
 mod container_host;
+mod faults;
 mod flood;
 mod life;
 mod privilege;
 mod reload;
 mod road;
+mod soak;
 mod verdicts;
 mod weather;
 
