@@ -37,7 +37,7 @@ packages:
 
 .PHONY: test-packages
 test-packages:
-	@scripts/packages libpcap-dev prometheus prometheus-alertmanager nftables iproute2 tcpdump tshark curl procps python3 chromium
+	@scripts/packages libpcap-dev prometheus prometheus-alertmanager nftables iproute2 tcpdump tshark curl procps python3 chromium systemd strace util-linux man-db zsh
 
 .PHONY: test
 test: test-packages ## format, lints, all tests, promtool
@@ -73,6 +73,10 @@ fuzz: packages ## fuzz every target for a minute each (SECONDS_EACH=60)
 .PHONY: golden
 golden: ## rewrite the golden expositions after a change that is meant
 	UPDATE_GOLDEN=1 cargo test --locked --test suite -- golden
+
+.PHONY: manual
+manual: ## rewrite manual pages and completions after a change of the command line
+	UPDATE_MANUAL=1 cargo test --locked --test suite -- manual_and_completions
 
 .PHONY: clean
 clean: ## remove what was built

@@ -7,7 +7,7 @@ mod values;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
 use crate::capture::Filter;
@@ -142,6 +142,11 @@ impl std::fmt::Display for PortRange {
 /// 2; asked for help or the version, with 0.
 pub fn task() -> Task {
     Flags::parse().into()
+}
+
+/// The command line as such: what manual and completions are made from.
+pub fn command() -> clap::Command {
+    Flags::command()
 }
 
 #[derive(Parser)]

@@ -10,6 +10,7 @@ mod progress;
 mod pump;
 mod river;
 mod sides;
+mod supervisor;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -88,6 +89,7 @@ async fn until_stopped(mut pump: Pump, ready: Arc<AtomicBool>, served: Served) -
     let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = Arc::new(AtomicBool::new(false));
     let (done, result) = oneshot::channel::<Result<(), CaptureError>>();
+    let pulse = pump.pulse();
     let stopping = Arc::clone(&stop);
     let pumping = std::thread::Builder::new().name("capture".to_owned()).spawn(move || {
         let read = pump.run(&stopping).map(|broken| {
@@ -100,6 +102,8 @@ async fn until_stopped(mut pump: Pump, ready: Arc<AtomicBool>, served: Served) -
         drop(done.send(read));
     });
     pumping.context("cannot start the capture thread")?;
+    supervisor::say_ready("counting TCP handshakes");
+    tokio::spawn(supervisor::feed(pulse));
     let mut failed = None;
     let stopped = async {
         tokio::select! {
@@ -107,6 +111,7 @@ async fn until_stopped(mut pump: Pump, ready: Arc<AtomicBool>, served: Served) -
             _ = interrupted.recv() => tracing::info!("stopping"),
             error = death(result) => failed = Some(error),
         }
+        supervisor::say_stopping();
     };
     http::serve(served.listeners, served.routes, served.limits, served.guard, stopped).await?;
     stop.store(true, Ordering::Relaxed);

@@ -10,6 +10,7 @@ use super::books::{Books, Shared};
 use super::netstat::Netstat;
 use super::progress::Bar;
 use super::river::River;
+use super::supervisor::Pulse;
 use crate::capture::{CaptureError, Condition, Progress, Source};
 use crate::metrics::InterfaceCounts;
 use crate::time::Timestamp;
@@ -25,12 +26,13 @@ pub(super) struct Pump {
     netstat: Option<Netstat>,
     /// Where somebody watches.
     bar: Option<Bar>,
+    pulse: Pulse,
 }
 
 impl Pump {
     pub(super) fn new(source: Box<dyn Source + Send>, river: River, books: Shared) -> Self {
-        let start = Timestamp::default();
-        let mut pump = Self { source, river, books, now: start, last_round: start, netstat: None, bar: None };
+        let (start, pulse) = (Timestamp::default(), Pulse::default());
+        let mut pump = Self { source, river, books, now: start, last_round: start, netstat: None, bar: None, pulse };
         let interfaces = pump.source.conditions().into_iter().map(|condition| named(condition.name)).collect();
         pump.books.lock().ledger.own.interfaces = interfaces;
         pump.look_around();
@@ -47,9 +49,15 @@ impl Pump {
         Self { bar: Some(bar), ..self }
     }
 
+    /// What tells that it goes round. Files have none: a read from a pipe may take as long as it likes.
+    pub(super) fn pulse(&self) -> Option<Pulse> {
+        self.netstat.is_some().then(|| self.pulse.clone())
+    }
+
     /// Reads until the source ends or `stop` is set. Says where files broke.
     pub(super) fn run(&mut self, stop: &AtomicBool) -> Result<Vec<(String, String)>, CaptureError> {
         while !stop.load(Ordering::Relaxed) {
+            self.pulse.beat();
             if let Some(end) = self.read()? {
                 self.pass_time(end);
                 self.now = end;

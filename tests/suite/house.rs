@@ -31,6 +31,7 @@ const LODGERS: &[(&str, &[&str])] = &[
     ("tokio", &["http", "exporter"]),
     ("clap", &["cli"]),
     ("indicatif", &["exporter"]),
+    ("sd_notify", &["exporter"]),
 ];
 
 #[test]

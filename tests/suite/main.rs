@@ -17,6 +17,7 @@ mod compare;
 mod conversations;
 mod dashboards;
 mod decoding;
+mod deploy;
 mod diagnose;
 mod files;
 mod filtering;

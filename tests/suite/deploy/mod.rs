@@ -1,0 +1,5 @@
+//! What hosts and clusters are given: units, manifests, packages; checked with the tools that will read them.
+
+mod manual;
+mod notify;
+mod units;
