@@ -50,3 +50,9 @@ pub(crate) fn has_tool(tool: &str) -> bool {
     }
     found
 }
+
+/// A tool that `scripts/tools` puts into target/tools. Without it a test says so loudly, and fails where all must run.
+pub(crate) fn tool(name: &str) -> Option<String> {
+    let path = file(&format!("target/tools/bin/{name}"));
+    has_tool(&path).then_some(path)
+}

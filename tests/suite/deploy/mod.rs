@@ -2,4 +2,5 @@
 
 mod manual;
 mod notify;
+mod package;
 mod units;

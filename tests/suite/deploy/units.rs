@@ -137,4 +137,4 @@ fn group(name: &str) -> BTreeSet<String> {
 }
 
 const SERVICE: &str = "deploy/systemd/tcp_handshake_exporter.service";
-const SOCKET: &str = "deploy/systemd/tcp_handshake_exporter.socket";
+const SOCKET: &str = "deploy/systemd/socket-activation/tcp_handshake_exporter.socket";
