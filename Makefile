@@ -37,10 +37,15 @@ packages:
 
 .PHONY: test-packages
 test-packages:
-	@scripts/packages libpcap-dev prometheus prometheus-alertmanager nftables iproute2 tcpdump tshark curl procps python3 chromium systemd strace util-linux man-db zsh
+	@scripts/packages libpcap-dev prometheus prometheus-alertmanager nftables iproute2 tcpdump tshark curl procps python3 chromium \
+		systemd strace util-linux man-db zsh dpkg-dev busybox-static prometheus-node-exporter python3-venv
+
+.PHONY: test-tools
+test-tools: packages
+	@scripts/tools
 
 .PHONY: test
-test: test-packages ## format, lints, all tests, promtool
+test: test-packages test-tools ## format, lints, all tests, promtool
 	cargo fmt --all --check
 	cargo clippy --locked --all-targets -- -D warnings
 	@if [ "$$(id -u)" != 0 ]; then echo "Live tests make network namespaces: they run with sudo."; fi
@@ -73,6 +78,19 @@ fuzz: packages ## fuzz every target for a minute each (SECONDS_EACH=60)
 .PHONY: golden
 golden: ## rewrite the golden expositions after a change that is meant
 	UPDATE_GOLDEN=1 cargo test --locked --test suite -- golden
+
+.PHONY: rules
+rules: ## rewrite what is made from rules after a change of deploy/prometheus/rules
+	UPDATE_RULES=1 cargo test --locked --test suite -- rules_and_dashboards_are_the_same_everywhere
+
+.PHONY: deb
+deb: packages test-tools ## build a Debian package: target/debian/*.deb
+	target/tools/bin/cargo-deb deb --locked
+
+.PHONY: deny
+deny: ## licences, bans, sources and known vulnerabilities of what is depended on
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	cargo deny check
 
 .PHONY: manual
 manual: ## rewrite manual pages and completions after a change of the command line

@@ -1,7 +1,11 @@
 //! What hosts and clusters are given: units, manifests, packages; checked with the tools that will read them.
 
+mod containers;
+mod dependencies;
 mod kubernetes;
 mod manual;
 mod notify;
 mod package;
+mod textfile;
 mod units;
+mod workflows;
