@@ -25,7 +25,8 @@ fn node_exporter_takes_what_diagnose_prints() {
     let _running = Running(command.spawn().unwrap());
     let page = page(&address);
     assert!(page.contains("node_textfile_scrape_error 0"), "{page}");
-    let (ours, theirs) = (sums(&printed(&diagnosed)), sums(&page));
+    let ours = printed(&diagnosed);
+    let (ours, theirs) = (sums(&ours), sums(&page));
     assert!(ours.len() > 20 && ours["tcp_handshake_attempts_total"] > 10.0, "{ours:?}");
     assert_eq!(theirs, ours);
 }
