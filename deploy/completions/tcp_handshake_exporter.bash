@@ -47,7 +47,7 @@ _tcp_handshake_exporter() {
 
     case "${cmd}" in
         tcp_handshake_exporter)
-            opts="-i -r -p -h -V --capture.interface --capture.file --capture.buffer-size --capture.port --capture.filter --capture.local --capture.acks --handshake.timeout --handshake.max-attempts --labels.max-sets --labels.idle-timeout --labels.peer-group --labels.peer-prefix-v4 --labels.peer-prefix-v6 --metrics.latency-buckets --web.listen-address --web.telemetry-path --web.max-requests --web.disable-exporter-metrics --log.level --log.format --help --version diagnose compare interfaces help"
+            opts="-i -r -p -h -V --capture.interface --capture.file --capture.buffer-size --capture.port --capture.filter --capture.local --capture.acks --handshake.timeout --handshake.max-attempts --labels.max-sets --labels.idle-timeout --labels.peer-group --labels.peer-prefix-v4 --labels.peer-prefix-v6 --metrics.latency-buckets --metrics.native-histograms --web.listen-address --web.systemd-socket --web.telemetry-path --web.max-requests --web.config.file --web.disable-exporter-metrics --log.level --log.format --help --version diagnose compare interfaces help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -133,6 +133,10 @@ _tcp_handshake_exporter() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --web.config.file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --log.level)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -183,7 +187,7 @@ _tcp_handshake_exporter() {
             return 0
             ;;
         tcp_handshake_exporter__subcmd__diagnose)
-            opts="-i -p -h --capture.interface --for --capture.buffer-size --output --capture.port --capture.filter --capture.local --capture.acks --handshake.timeout --handshake.max-attempts --labels.max-sets --labels.idle-timeout --labels.peer-group --labels.peer-prefix-v4 --labels.peer-prefix-v6 --metrics.latency-buckets --log.level --log.format --help"
+            opts="-i -p -h --capture.interface --for --capture.buffer-size --output --capture.port --capture.filter --capture.local --capture.acks --handshake.timeout --handshake.max-attempts --labels.max-sets --labels.idle-timeout --labels.peer-group --labels.peer-prefix-v4 --labels.peer-prefix-v6 --metrics.latency-buckets --metrics.native-histograms --log.level --log.format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
