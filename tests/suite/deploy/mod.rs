@@ -2,6 +2,7 @@
 
 mod containers;
 mod dependencies;
+mod joins;
 mod kubernetes;
 mod manual;
 mod notify;

@@ -15,6 +15,8 @@ fn the_package_installs_starts_and_purges_cleanly() {
         return;
     }
     let Some(cargo_deb) = tool("cargo-deb") else { return };
+    let changes = fs::read_to_string(file("deploy/debian/changelog")).unwrap();
+    assert!(changes.contains(&format!("({}-1)", env!("CARGO_PKG_VERSION"))), "another version: {changes}");
     let folder = tempfile::tempdir().unwrap();
     // The program under test stands in for the release.
     let release = folder.path().join("target/release");
