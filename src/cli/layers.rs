@@ -91,7 +91,7 @@ fn switch(arg: Arg) -> Arg {
         .require_equals(true)
         .default_value("false")
         .default_missing_value("true")
-        .value_name("false")
+        .value_name("true|false")
         .hide_default_value(true)
         .hide_possible_values(true)
 }

@@ -111,7 +111,7 @@ fn confined(task: &Serve) -> anyhow::Result<http::Guard> {
         readable.push(file.clone());
     }
     if let Watch::Files(files) = &task.source {
-        readable.extend(files.iter().map(Into::into));
+        readable.extend(files.iter().filter(|file| *file != "-").map(Into::into));
     }
     if task.counting.filter.expression.is_some() {
         readable.extend(NAMES.map(Into::into));

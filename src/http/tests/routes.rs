@@ -40,6 +40,28 @@ fn a_page_has_the_last_word_on_its_headers() {
 }
 
 #[test]
+fn something_is_done_at_each_post_and_at_nothing_else() {
+    let done = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let times = Arc::clone(&done);
+    let act = move || Page::text(format!("{}\n", 1 + times.fetch_add(1, std::sync::atomic::Ordering::SeqCst)));
+    let routes = page(|| Page::text("up 1\n")).with_action("/-/reload", Arc::new(act)).unwrap();
+    let served = Served::start(routes, Limits::default());
+    let mut client = served.client();
+    for method in ["GET", "HEAD", "DELETE"] {
+        client.ask(method, "/-/reload");
+        let (status, head) = client.head();
+        assert_eq!((status, header(&head, "allow")), (405, Some("POST, PUT")));
+        client = served.client();
+    }
+    for (method, body) in [("POST", "1\n"), ("PUT", "2\n")] {
+        let mut client = served.client();
+        client.ask(method, "/-/reload");
+        let reply = client.reply();
+        assert_eq!((reply.status, reply.text()), (200, body));
+    }
+}
+
+#[test]
 fn head_is_get_without_the_body() {
     let served = served();
     let mut client = served.client();

@@ -46,6 +46,11 @@ impl Exposition {
         self.samples.keys().filter_map(Series::set).collect()
     }
 
+    /// All there is.
+    pub(crate) fn samples(&self) -> impl Iterator<Item = (&Series, f64)> {
+        self.samples.iter().map(|(series, value)| (series, *value))
+    }
+
     /// All values.
     pub(crate) fn values(&self) -> Vec<f64> {
         self.samples.values().copied().collect()
