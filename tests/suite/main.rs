@@ -19,6 +19,7 @@ mod dashboards;
 mod decoding;
 mod deploy;
 mod diagnose;
+mod docs;
 mod files;
 mod filtering;
 mod forge;
