@@ -41,7 +41,8 @@ test-packages:
 		systemd strace util-linux man-db zsh dpkg-dev busybox-static prometheus-node-exporter python3-venv
 
 .PHONY: test-tools
-test-tools: packages
+test-tools:
+	@scripts/packages libpcap-dev python3-venv dpkg-dev
 	@scripts/tools
 
 .PHONY: test

@@ -20,6 +20,7 @@ mod dashboards;
 mod decoding;
 mod deploy;
 mod diagnose;
+mod docs;
 mod faults;
 mod files;
 mod filtering;
