@@ -114,7 +114,7 @@ fn an_answer_that_is_read_too_slowly_is_cut() {
         let error = std::iter::repeat_with(|| client.0.read_exact(&mut [0])).find_map(Result::err).unwrap();
         // A reset: the kernel does not go on with what it has.
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-        assert!((SHORT / 2..SHORT * 20).contains(&start.elapsed()));
+        assert!((SHORT / 2..SHORT * 100).contains(&start.elapsed()), "{:?}", start.elapsed());
     }
 }
 
