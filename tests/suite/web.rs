@@ -29,12 +29,13 @@ pub(crate) fn folder(yaml: &str) -> (tempfile::TempDir, PathBuf) {
 struct Running(Child);
 
 impl Running {
-    /// Starts it; also where its log says that the metrics are.
+    /// Starts it with a capture and waits until that is read; also where its log says that the metrics are.
     fn start(command: &mut Command) -> (Self, String) {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
         let place = |line: String| Some(line.split_once("metrics are at ")?.1.split_once('"')?.0.to_owned());
         let place = lines.find_map(place).expect("it says where it serves");
+        lines.find(|line| line.contains("capture files are read")).expect("it says that it has read the capture");
         std::thread::spawn(move || lines.for_each(drop));
         (Self(child), place)
     }
