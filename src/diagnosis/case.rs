@@ -95,6 +95,7 @@ impl Case {
             Event::Opened(_) => {
                 self.trails.begin(at, packet);
                 if let Some(Packet::Segment(syn)) = packet {
+                    tally.syns += 1;
                     tally.ecn += u32::from(syn.ecn_setup);
                 }
             }
@@ -115,8 +116,8 @@ impl Case {
         }
         let Some(packet) = packet else { return };
         if let Packet::Segment(Segment { via: Via { direction: Direction::Entering, .. }, .. }) = packet {
-            tally.syns_in += u32::from(matches!(event, Event::Syn(..)));
-            tally.synacks_in += u32::from(matches!(event, Event::SynAck(..)));
+            tally.syns_in += u32::from(matches!(event, Event::Opened(_) | Event::Syn(..)));
+            tally.synacks_in += u32::from(matches!(event, Event::SynAck(_) | Event::Answered(..)));
         }
         self.trails.note(at, event, packet);
         match *event {

@@ -110,7 +110,7 @@ impl Diagnosis {
     pub fn hear(&mut self, set: SetId, heard: &Heard<'_>) {
         self.pass_time(heard.at);
         match (heard.event, heard.packet) {
-            (Event::SynAck(..), Some(Packet::Segment(synack))) => {
+            (Event::SynAck(_) | Event::Answered(..), Some(Packet::Segment(synack))) => {
                 self.note_answer(synack.from.address, synack.hop_limit);
             }
             (Event::Opened(_), Some(Packet::Segment(syn))) => {

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use crate::handshake::{Answer, Event, Reason, Repeat, Side, SynKind};
+use crate::handshake::{Answer, Event, Reason, Side, SynKind};
 
 /// Counts of one slice of time, or the sum of many.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -45,7 +45,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Counts one fact.
+    /// Counts one fact. Whether the SYN of an attempt that begins was met, the packet tells.
     pub(super) fn count(&mut self, event: &Event) {
         match *event {
             Event::Opened(_) => self.attempts += 1,
@@ -53,15 +53,18 @@ impl Tally {
                 self.syns += 1;
                 self.syn_repeats += u32::from(kind == SynKind::Retransmission);
             }
-            Event::SynAck(_, repeat) => {
+            Event::SynAck(_) => {
                 self.synacks += 1;
-                self.synack_repeats += u32::from(repeat == Repeat::Retransmission);
+                self.synack_repeats += 1;
             }
             Event::Rst(_, Side::Client) => self.client_rsts += 1,
             Event::Rst(_, Side::Server) => self.server_rsts += 1,
             Event::Answered(_, answer) => self.answer(answer),
             Event::Failed(_, Reason::Unanswered) => self.unanswered += 1,
-            Event::Failed(_, Reason::Refused) => self.refused += 1,
+            Event::Failed(_, Reason::Refused) => {
+                self.server_rsts += 1;
+                self.refused += 1;
+            }
             Event::Failed(_, Reason::Unreachable) => self.unreachable += 1,
             Event::Failed(_, Reason::Prohibited) => self.prohibited += 1,
             Event::Evicted(_) => self.evicted += 1,
@@ -71,6 +74,7 @@ impl Tally {
     }
 
     fn answer(&mut self, Answer { latency, late }: Answer) {
+        self.synacks += 1;
         if late {
             self.late += 1;
         } else {

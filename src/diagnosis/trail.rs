@@ -205,9 +205,16 @@ fn fits(isn: u32, packet: &Packet) -> bool {
 
 fn met(event: &Event, packet: &Packet) -> Option<Met> {
     match (*event, packet) {
-        (Event::Syn(..), Packet::Segment(syn)) => Some(Met::Syn { ttl: syn.hop_limit, ecn: syn.ecn_setup }),
-        (Event::SynAck(..), Packet::Segment(synack)) => Some(Met::SynAck { ttl: synack.hop_limit }),
+        (Event::Opened(_) | Event::Syn(..), Packet::Segment(syn)) => {
+            Some(Met::Syn { ttl: syn.hop_limit, ecn: syn.ecn_setup })
+        }
+        (Event::SynAck(_) | Event::Answered(..), Packet::Segment(synack)) => {
+            Some(Met::SynAck { ttl: synack.hop_limit })
+        }
         (Event::Rst(_, by), Packet::Segment(rst)) => Some(Met::Rst { ttl: rst.hop_limit, by }),
+        (Event::Failed(_, Reason::Refused), Packet::Segment(rst)) => {
+            Some(Met::Rst { ttl: rst.hop_limit, by: Side::Server })
+        }
         (Event::IcmpError(_, code, reporter), _) => Some(Met::Icmp { code, reporter }),
         _ => None,
     }

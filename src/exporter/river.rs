@@ -171,7 +171,7 @@ impl River {
         match event {
             Event::Opened(attempt) => return Some((self.open(books, attempt, packet?), None)),
             Event::Syn(owner, kind) => return self.count_in(books, owner, SetEvent::Syn(kind)),
-            Event::SynAck(owner, repeat) => return self.count_in(books, owner, SetEvent::SynAck(repeat)),
+            Event::SynAck(owner) => return self.count_in(books, owner, SetEvent::SynAck),
             Event::Rst(owner, side) => return self.count_in(books, owner, SetEvent::Rst(side)),
             Event::IcmpError(owner, code, reporter) => {
                 let reporter = self.labels.reporter(set_of(owner), reporter);
@@ -253,7 +253,8 @@ impl River {
         let standing = if never_seen { Standing::NeverSeen } else { Standing::Regular };
         self.tracker.claim(attempt, Owner(admission.set.number()), standing);
         self.sides.opened(admission.set, vantage);
-        books.ledger.count(admission.set, SetEvent::Opened);
+        let by_syn = matches!(packet, Packet::Segment(_));
+        books.ledger.count(admission.set, SetEvent::Opened { by_syn });
         admission.set
     }
 

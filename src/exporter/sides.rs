@@ -61,9 +61,11 @@ impl Sides {
             Event::Failed(_, Reason::Unanswered) if before.watches(set) || now.watches(set) => {
                 set.into_iter().for_each(|set| more(now.unanswered.entry(set.number()).or_default()));
             }
-            Event::SynAck(..)
+            Event::SynAck(_)
+            | Event::Answered(..)
             | Event::Syn(_, SynKind::Simultaneous)
             | Event::Rst(_, Side::Server)
+            | Event::Failed(_, Reason::Refused)
             | Event::IcmpError(..)
             | Event::Unacceptable(_)
             | Event::Unmatched(Kind::Icmp)

@@ -1,4 +1,4 @@
-//! What the tracker tells: one event a fact, polled out in the order the facts came.
+//! What the tracker tells, polled out in the order it came: as a rule one event a packet, and one a deadline.
 
 use std::time::Duration;
 
@@ -13,23 +13,24 @@ pub struct Owner(pub u32);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct AttemptId(pub(super) u32);
 
-/// One fact. Facts about a known attempt carry its owner; what the packet at hand says is not said again.
+/// What a packet or a deadline meant. It carries the owner of the attempt; what the packet at hand says is not said again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Event {
-    /// An attempt begins, with the SYN at hand or, after [`open_rejected`](super::Tracker::open_rejected), with the
-    /// one that was quoted. Claim it before polling on: the events that follow carry the owner.
+    /// An attempt begins, with the SYN at hand, its first, or, after [`open_rejected`](super::Tracker::open_rejected),
+    /// with the one that was quoted. Claim it before polling on: the events that follow carry the owner.
     Opened(AttemptId),
     /// A SYN of a known attempt.
     Syn(Owner, SynKind),
-    /// An acceptable SYN/ACK of a known attempt.
-    SynAck(Owner, Repeat),
-    /// A RST between the two ends of a known attempt, in its handshake or later.
+    /// One more acceptable SYN/ACK of an attempt that is answered: a retransmission.
+    SynAck(Owner),
+    /// A RST between the two ends of a known attempt, in its handshake or later, that decides nothing.
     Rst(Owner, Side),
     /// An ICMP error that quotes a known attempt's SYN.
     IcmpError(Owner, IcmpCode, Address),
-    /// The attempt is answered: so long after its first SYN.
+    /// The attempt is answered by the SYN/ACK at hand, its first acceptable one: so long after its first SYN.
     Answered(Owner, Answer),
-    /// The attempt failed. It fails at most once, and never after an answer.
+    /// The attempt failed: refused by the server's RST at hand, rejected by the ICMP error that was told before, or
+    /// unanswered. It fails at most once, and never after an answer.
     Failed(Owner, Reason),
     /// The client acknowledged the answer: so long after the first SYN/ACK. Only where ACKs are captured.
     Completed(Owner, Duration),
@@ -56,15 +57,6 @@ pub enum SynKind {
     Retransmission,
     /// The server's own: a simultaneous open (RFC 9293 section 3.5).
     Simultaneous,
-}
-
-/// Whether a segment was there before.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Repeat {
-    /// It is the first of its kind.
-    First,
-    /// Its attempt had one already.
-    Retransmission,
 }
 
 /// One side of an attempt.
@@ -96,6 +88,46 @@ pub enum Reason {
     Unreachable,
     /// An ICMP error as firewalls send it.
     Prohibited,
+}
+
+/// Events that wait to be polled: mostly none or one.
+#[derive(Default)]
+pub(super) struct Told {
+    events: Vec<Event>,
+    polled: usize,
+}
+
+impl Told {
+    pub(super) fn push(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    /// The next one, in the order they came.
+    pub(super) fn pop(&mut self) -> Option<Event> {
+        let next = self.events.get(self.polled).copied();
+        match next {
+            Some(_) => self.polled += 1,
+            None => {
+                self.events.clear();
+                self.polled = 0;
+            }
+        }
+        next
+    }
+
+    /// Those that were not polled yet get this owner.
+    pub(super) fn claim(&mut self, owner: Owner) {
+        for event in self.events.iter_mut().skip(self.polled) {
+            match event {
+                Event::Syn(of, _)
+                | Event::SynAck(of)
+                | Event::Answered(of, _)
+                | Event::IcmpError(of, ..)
+                | Event::Failed(of, _) => *of = owner,
+                _ => {}
+            }
+        }
+    }
 }
 
 /// The kinds of packet that are told apart in counts about the capture.

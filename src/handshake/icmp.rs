@@ -23,21 +23,21 @@ impl Tracker {
         };
         let print = (Kind::Icmp, about, quote.sequence, reporter, error.code);
         if self.recent.has_met(print, at, error.via, Marks::Few) {
-            self.events.push_back(Event::Copy(Kind::Icmp));
+            self.events.push(Event::Copy(Kind::Icmp));
         } else if let Some(known) = known {
             self.reject(known.slot, error.code, reporter);
         } else {
-            self.events.push_back(Event::Unmatched(Kind::Icmp));
+            self.events.push(Event::Unmatched(Kind::Icmp));
         }
     }
 
     /// The attempt's SYN was reported: its end, if it waits and the error is one that ends an attempt.
     pub(super) fn reject(&mut self, slot: u32, code: IcmpCode, reporter: Address) {
         let attempt = self.store.get(slot);
-        self.events.push_back(Event::IcmpError(attempt.owner, code, reporter));
+        self.events.push(Event::IcmpError(attempt.owner, code, reporter));
         if let (State::Waiting, Some(reason)) = (attempt.state(), reason_of(code)) {
             let failed = self.fail(slot, reason);
-            self.events.push_back(failed);
+            self.events.push(failed);
         }
     }
 }

@@ -21,6 +21,6 @@ mod synack;
 mod timeline;
 mod tracker;
 
-pub use event::{Answer, AttemptId, Event, Kind, Owner, Reason, Repeat, Side, SynKind};
+pub use event::{Answer, AttemptId, Event, Kind, Owner, Reason, Side, SynKind};
 pub use store::LOOK_AHEAD;
 pub use tracker::{Limits, Standing, Tracker};

@@ -10,9 +10,11 @@ use crate::time::Timestamp;
 
 /// Who waits, in the order they began. Who is decided meanwhile stays in the queue until its turn comes, and is passed
 /// over then.
-#[derive(Default)]
 pub(super) struct Waiting {
+    timeout: Duration,
     queue: VecDeque<Entry>,
+    /// Nobody's time is up before that. Asked for every packet, so that the queue is not.
+    none_before: Timestamp,
     /// How many of the queue do wait.
     count: usize,
     /// So many at the front have repeated their SYN, or belong to regular peers, or wait no more.
@@ -24,6 +26,8 @@ pub(super) struct Waiting {
 #[derive(Default)]
 pub(super) struct Decided {
     queue: VecDeque<Decision>,
+    /// Nobody is to be forgotten before that.
+    none_before: Timestamp,
     longer: BinaryHeap<Reverse<(Timestamp, u32)>>,
 }
 
@@ -43,6 +47,11 @@ struct Decision {
 }
 
 impl Waiting {
+    /// Nobody waits; whoever does, waits for so long at most.
+    pub(super) const fn new(timeout: Duration) -> Self {
+        Self { timeout, queue: VecDeque::new(), none_before: LAST, count: 0, no_strangers: 0 }
+    }
+
     pub(super) const fn count(&self) -> usize {
         self.count
     }
@@ -56,6 +65,9 @@ impl Waiting {
         let later = self.queue.iter().rev().take(MAX_REORDERING).take_while(|entry| entry.since > since).count();
         let place = self.queue.len() - later;
         self.queue.insert(place, Entry { since, slot, serial });
+        if place == 0 {
+            self.none_before = self.none_before.min(since + self.timeout);
+        }
         self.no_strangers = self.no_strangers.min(place);
         self.count += 1;
     }
@@ -65,17 +77,23 @@ impl Waiting {
         self.count -= 1;
     }
 
-    /// Who has waited for so long by now.
-    pub(super) fn overdue(&mut self, timeout: Duration, now: Timestamp, slab: &[Attempt]) -> Option<u32> {
-        while let Some(first) = self.queue.front()
-            && first.since + timeout <= now
-        {
-            let first = *first;
+    /// Whose time is up by now.
+    pub(super) fn overdue(&mut self, now: Timestamp, slab: &[Attempt]) -> Option<u32> {
+        if now < self.none_before {
+            return None;
+        }
+        while let Some(first) = self.queue.front().copied() {
+            let end = first.since + self.timeout;
+            if end > now {
+                self.none_before = end;
+                return None;
+            }
             self.drop_first();
             if first.waits(slab) {
                 return Some(first.slot);
             }
         }
+        self.none_before = LAST;
         None
     }
 
@@ -109,8 +127,10 @@ impl Waiting {
     }
 
     /// Whose time is up next.
-    pub(super) fn next_overdue(&self, timeout: Duration, now: Timestamp) -> impl Iterator<Item = u32> {
-        self.queue.iter().take_while(move |entry| entry.since + timeout <= now).map(|entry| entry.slot)
+    pub(super) fn next_overdue(&self, now: Timestamp) -> impl Iterator<Item = u32> {
+        let some = if now < self.none_before { 0 } else { self.queue.len() };
+        let is_due = move |entry: &&Entry| entry.since + self.timeout <= now;
+        self.queue.iter().take(some).take_while(is_due).map(|entry| entry.slot)
     }
 
     /// Who has waited longest, and who comes next.
@@ -154,26 +174,43 @@ impl Entry {
     }
 }
 
+impl Decision {
+    fn until(&self) -> Timestamp {
+        self.at + Duration::from_millis(self.known_for.into())
+    }
+}
+
 impl Decided {
     /// An attempt was decided, and is known until then.
     pub(super) fn push(&mut self, at: Timestamp, slot: u32, until: Timestamp) {
         let known_for = u32::try_from(until.since(at).as_millis()).unwrap_or(u32::MAX);
         self.queue.push_back(Decision { at, slot, known_for });
+        if self.queue.len() == 1 {
+            self.none_before = Timestamp::default();
+        }
     }
 
     /// One that was to be forgotten is known until then after all.
     pub(super) fn keep_longer(&mut self, slot: u32, until: Timestamp) {
         self.longer.push(Reverse((until, slot)));
+        self.none_before = self.none_before.min(until);
     }
 
     /// One that is to be forgotten by now.
     pub(super) fn pop_done(&mut self, now: Timestamp) -> Option<u32> {
-        let done = |first: &Decision| first.at + Duration::from_millis(first.known_for.into()) <= now;
-        if self.queue.front().is_some_and(done) {
-            return self.queue.pop_front().map(|first| first.slot);
+        if now < self.none_before {
+            return None;
         }
-        self.longer.peek().filter(|Reverse((until, _))| *until <= now)?;
-        self.longer.pop().map(|Reverse((_, slot))| slot)
+        let first = self.queue.front().map_or(LAST, Decision::until);
+        if first <= now {
+            return self.pop_first();
+        }
+        let longer = self.longer.peek().map_or(LAST, |Reverse((until, _))| *until);
+        if longer <= now {
+            return self.longer.pop().map(|Reverse((_, slot))| slot);
+        }
+        self.none_before = first.min(longer);
+        None
     }
 
     /// Who was decided first, and who comes next.
@@ -192,16 +229,24 @@ impl Decided {
             return Some(slot);
         }
         self.queue.front().filter(|first| now.since(first.at) > than)?;
+        self.pop_first()
+    }
+
+    /// Who comes next may have been known for less time.
+    fn pop_first(&mut self) -> Option<u32> {
+        self.none_before = Timestamp::default();
         self.queue.pop_front().map(|first| first.slot)
     }
 
     /// Any one, those that were decided first before the others.
     pub(super) fn pop(&mut self) -> Option<u32> {
         let longer = self.longer.pop().map(|Reverse((_, slot))| slot);
-        longer.or_else(|| self.queue.pop_front().map(|first| first.slot))
+        longer.or_else(|| self.pop_first())
     }
 }
 
+/// No packet is placed so late.
+const LAST: Timestamp = Timestamp::from_nanos(u64::MAX);
 /// How far back in the queue a late packet's attempt is put in order.
 const MAX_REORDERING: usize = 1024;
 /// A queue this short is not worth sweeping.

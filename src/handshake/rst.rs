@@ -18,11 +18,11 @@ impl Tracker {
             self.recent.note(print, at, rst.via);
             self.reset(known, rst);
         } else if self.recent.has_met(print, at, rst.via, marks_of(rst)) {
-            self.events.push_back(Event::Copy(Kind::Rst));
+            self.events.push(Event::Copy(Kind::Rst));
         } else if let Some(known) = known {
             self.reset(known, rst);
         } else {
-            self.events.push_back(Event::Unmatched(Kind::Rst));
+            self.events.push(Event::Unmatched(Kind::Rst));
         }
     }
 
@@ -44,13 +44,14 @@ impl Tracker {
 
     fn reset(&mut self, known: Match, rst: &Segment) {
         let attempt = self.store.get(known.slot);
-        self.events.push_back(Event::Rst(attempt.owner, known.side));
-        match (attempt.state(), known.side) {
-            (State::Waiting, Side::Server) if self.ends(&known, rst) => {
-                let failed = self.fail(known.slot, Reason::Refused);
-                self.events.push_back(failed);
-            }
-            (State::Waiting, Side::Server) => self.events.push_back(Event::Unacceptable(Kind::Rst)),
+        let (state, owner) = (attempt.state(), attempt.owner);
+        if self.ends(&known, rst) {
+            let failed = self.fail(known.slot, Reason::Refused);
+            return self.events.push(failed);
+        }
+        self.events.push(Event::Rst(owner, known.side));
+        match (state, known.side) {
+            (State::Waiting, Side::Server) => self.events.push(Event::Unacceptable(Kind::Rst)),
             // The client drops what it did not ask for (a SYN/ACK with a wrong number) and goes on waiting.
             (State::Waiting, Side::Client) => {}
             // After a verdict a RST changes nothing.

@@ -39,7 +39,7 @@ pub(super) struct Match {
 pub(super) type Matches = ArrayVec<Match, MAX_SAME_ENDS>;
 
 impl Store {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize, timeout: Duration) -> Self {
         Self {
             slab: Vec::new(),
             capacity: capacity.clamp(1, u32::MAX as usize - 1),
@@ -47,7 +47,7 @@ impl Store {
             index: Index::default(),
             more_names: HashMap::default(),
             serial: 0,
-            waiting: Waiting::default(),
+            waiting: Waiting::new(timeout),
             answered: Decided::default(),
             failed: Decided::default(),
         }
@@ -98,16 +98,12 @@ impl Store {
 
     /// Has the memory that packets with these tags will need read all at once, for it is mostly far away: waiting for one
     /// piece after the other is where the time goes. Nothing changes.
-    pub(super) fn fetch(&self, tags: &[Tag], timeout: Duration, now: Timestamp) {
+    pub(super) fn fetch(&self, tags: &[Tag], now: Timestamp) {
         let mut read = tags.iter().fold(0, |read, tag| read ^ self.index.touch(*tag));
         for tag in tags {
             read = self.index.slots(*tag).fold(read, |read, slot| read ^ self.get(slot).touch());
         }
-        read = self
-            .waiting
-            .next_overdue(timeout, now)
-            .take(tags.len())
-            .fold(read, |read, slot| read ^ self.get(slot).touch());
+        read = self.waiting.next_overdue(now).take(tags.len()).fold(read, |read, slot| read ^ self.get(slot).touch());
         if self.known() + tags.len() > self.capacity {
             let leaving: ArrayVec<u32, LOOK_AHEAD> = self.next_to_leave(now).take(tags.len().min(LOOK_AHEAD)).collect();
             read = leaving.iter().fold(read, |read, slot| read ^ self.get(*slot).touch());
@@ -161,9 +157,9 @@ impl Store {
         self.decided_as(state).push(now, slot, until);
     }
 
-    /// The attempt that has waited longest, if it has waited for so long by now.
-    pub(super) fn overdue(&mut self, timeout: Duration, now: Timestamp) -> Option<u32> {
-        self.waiting.overdue(timeout, now, &self.slab)
+    /// The attempt that has waited longest, if its time is up by now.
+    pub(super) fn overdue(&mut self, now: Timestamp) -> Option<u32> {
+        self.waiting.overdue(now, &self.slab)
     }
 
     /// Forgets decided attempts that no packet can matter to any more: at most so many a call, so that no call is slow.

@@ -22,7 +22,6 @@ impl Tracker {
         } else {
             let name = Name { client: syn.from, server: syn.to };
             let slot = self.open(Attempt::new(name, tag, at, syn.sequence, Some(syn)));
-            self.events.push_back(Event::Syn(self.store.get(slot).owner, SynKind::First));
             self.pass(syn, slot);
             self.answered_before(at, syn, slot);
         }
@@ -45,12 +44,12 @@ impl Tracker {
     fn syn_again(&mut self, at: Timestamp, syn: &Segment, slot: u32) {
         let attempt = self.store.get_mut(slot);
         if attempt.has_met(at, syn) {
-            self.events.push_back(Event::Copy(Kind::Syn));
+            self.events.push(Event::Copy(Kind::Syn));
         } else {
             // Its first SYN is still to come where it began with the rejection of one that never reached a capture.
             let kind = if attempt.syn_count() == 0 { SynKind::First } else { SynKind::Retransmission };
             attempt.remember_syn(at, syn);
-            self.events.push_back(Event::Syn(attempt.owner, kind));
+            self.events.push(Event::Syn(attempt.owner, kind));
         }
         self.pass(syn, slot);
     }
@@ -72,10 +71,10 @@ impl Tracker {
         // A SYN that is sent again has another timestamp.
         let marks = if syn.timestamp.is_some() { Marks::Own } else { marks_of(syn) };
         if self.recent.has_met(print, at, syn.via, marks) {
-            self.events.push_back(Event::Copy(Kind::Syn));
+            self.events.push(Event::Copy(Kind::Syn));
         } else {
             attempt.note_asked_back(syn.sequence);
-            self.events.push_back(Event::Syn(attempt.owner, SynKind::Simultaneous));
+            self.events.push(Event::Syn(attempt.owner, SynKind::Simultaneous));
         }
     }
 
@@ -108,7 +107,7 @@ impl Tracker {
 
     fn leaves_under_another_name(&mut self, syn: &Segment, slot: u32) {
         self.store.add_name(slot, Name { client: syn.from, server: syn.to });
-        self.events.push_back(Event::Copy(Kind::Syn));
+        self.events.push(Event::Copy(Kind::Syn));
         self.pass(syn, slot);
     }
 

@@ -1,7 +1,7 @@
 //! A SYN/ACK, and the ACK that completes the handshake.
 
 use super::attempt::State;
-use super::event::{Answer, Event, Kind, Repeat, Side};
+use super::event::{Answer, Event, Kind, Side};
 use super::store::Match;
 use super::tracker::{Tracker, marks_of};
 use crate::packet::Segment;
@@ -17,17 +17,17 @@ impl Tracker {
         if answered.is_some_and(|known| !self.store.get(known.slot).is_answered()) {
             self.recent.note(print, at, synack.via);
         } else if self.recent.has_met(print, at, synack.via, marks_of(synack)) {
-            self.events.push_back(Event::Copy(Kind::SynAck));
+            self.events.push(Event::Copy(Kind::SynAck));
             return;
         }
         match answered {
             Some(known) => self.answer(at, synack, known),
             None if matches.iter().any(|known| self.awaits(known)) => {
-                self.events.push_back(Event::Unacceptable(Kind::SynAck));
+                self.events.push(Event::Unacceptable(Kind::SynAck));
             }
             None => {
                 self.early.note(at, synack);
-                self.events.push_back(Event::Unmatched(Kind::SynAck));
+                self.events.push(Event::Unmatched(Kind::SynAck));
             }
         }
     }
@@ -57,7 +57,7 @@ impl Tracker {
         let owner = attempt.owner;
         if attempt.is_answered() {
             attempt.answer_again(at);
-            self.events.push_back(Event::SynAck(owner, Repeat::Retransmission));
+            self.events.push(Event::SynAck(owner));
             return;
         }
         let late = attempt.state() == State::Failed;
@@ -70,8 +70,7 @@ impl Tracker {
         if !late {
             self.store.decided(known.slot, self.timeline.now());
         }
-        self.events.push_back(Event::SynAck(owner, Repeat::First));
-        self.events.push_back(Event::Answered(owner, Answer { latency, late }));
+        self.events.push(Event::Answered(owner, Answer { latency, late }));
     }
 
     /// The third leg: the client acknowledges the server's SYN.
@@ -88,7 +87,7 @@ impl Tracker {
             let attempt = self.store.get_mut(slot);
             if attempt.complete() {
                 let latency = at.since(attempt.answered_at());
-                self.events.push_back(Event::Completed(attempt.owner, latency));
+                self.events.push(Event::Completed(attempt.owner, latency));
             }
         }
     }

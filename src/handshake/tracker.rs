@@ -1,6 +1,5 @@
 //! The tracker: packets in, events out, deadlines in between.
 
-use std::collections::VecDeque;
 use std::hash::Hash;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use arrayvec::ArrayVec;
 
 use super::attempt::{Attempt, Name};
 use super::early::Early;
-use super::event::{AttemptId, Event, Kind, Owner, Reason};
+use super::event::{AttemptId, Event, Kind, Owner, Reason, Told};
 use super::inside::Inside;
 use super::recent::{Marks, Recent};
 use super::store::{LOOK_AHEAD, Match, Matches, Store};
@@ -21,13 +20,12 @@ use crate::time::Timestamp;
 /// Tell it of a packet with [`observe`](Self::observe), or that none came with [`advance`](Self::advance); then
 /// [`poll`](Self::poll) until there is no more event. Deadlines that lie before a packet fire before it.
 pub struct Tracker {
-    pub(super) limits: Limits,
     pub(super) timeline: Timeline,
     pub(super) store: Store,
     pub(super) inside: Inside,
     pub(super) recent: Recent,
     pub(super) early: Early,
-    pub(super) events: VecDeque<Event>,
+    pub(super) events: Told,
     incoming: Option<Incoming>,
     tidy_at_most: usize,
     /// Of the attempt that was answered or failed last.
@@ -62,13 +60,12 @@ impl Tracker {
     /// A tracker that knows of no attempt yet.
     pub fn new(limits: Limits) -> Self {
         Self {
-            limits,
             timeline: Timeline::default(),
-            store: Store::new(limits.max_attempts),
+            store: Store::new(limits.max_attempts, limits.timeout),
             inside: Inside::beside(limits.max_attempts),
             recent: Recent::beside(limits.max_attempts),
             early: Early::default(),
-            events: VecDeque::new(),
+            events: Told::default(),
             incoming: None,
             tidy_at_most: TIDY_WITH_A_PACKET,
             decided: None,
@@ -82,7 +79,7 @@ impl Tracker {
             self.store.tag(from, to)
         };
         let tags: ArrayVec<_, LOOK_AHEAD> = packets.map(tag).take(LOOK_AHEAD).collect();
-        self.store.fetch(&tags, self.limits.timeout, now);
+        self.store.fetch(&tags, now);
     }
 
     /// A packet was met at this time. Poll until nothing is left before the next one.
@@ -92,7 +89,7 @@ impl Tracker {
         match self.overdue() {
             None => self.judge(at, packet),
             Some(verdict) => {
-                self.events.push_back(verdict);
+                self.events.push(verdict);
                 self.incoming = Some(Incoming { packet: *packet, at });
             }
         }
@@ -107,7 +104,7 @@ impl Tracker {
     /// The next event, or none if all is told.
     pub fn poll(&mut self) -> Option<Event> {
         loop {
-            if let Some(event) = self.events.pop_front() {
+            if let Some(event) = self.events.pop() {
                 return Some(event);
             }
             if let Some(verdict) = self.overdue() {
@@ -123,7 +120,7 @@ impl Tracker {
 
     /// The next attempt whose time is up fails.
     fn overdue(&mut self) -> Option<Event> {
-        let slot = self.store.overdue(self.limits.timeout, self.timeline.now())?;
+        let slot = self.store.overdue(self.timeline.now())?;
         Some(self.fail(slot, Reason::Unanswered))
     }
 
@@ -141,16 +138,7 @@ impl Tracker {
         if standing == Standing::Regular {
             attempt.mark_regular();
         }
-        for event in &mut self.events {
-            match event {
-                Event::Syn(of, _)
-                | Event::SynAck(of, _)
-                | Event::Answered(of, _)
-                | Event::IcmpError(of, ..)
-                | Event::Failed(of, _) => *of = owner,
-                _ => {}
-            }
-        }
+        self.events.claim(owner);
     }
 
     /// An unmatched ICMP error turned out to be this host's own word about a SYN of its own that never reached a
@@ -186,8 +174,10 @@ impl Tracker {
     /// Takes an attempt in, telling of the one that had to go and of the one that came.
     pub(super) fn open(&mut self, attempt: Attempt) -> u32 {
         let (slot, evicted) = self.store.insert(attempt);
-        self.events.extend(evicted.map(Event::Evicted));
-        self.events.push_back(Event::Opened(AttemptId(slot)));
+        if let Some(owner) = evicted {
+            self.events.push(Event::Evicted(owner));
+        }
+        self.events.push(Event::Opened(AttemptId(slot)));
         slot
     }
 
@@ -233,13 +223,13 @@ impl Tracker {
         let ends = (segment.from, segment.to, segment.flags);
         let print = (Kind::Syn, ends, segment.sequence, segment.timestamp, segment.identification);
         let copy = self.recent.has_met(print, at, segment.via, marks_of(segment));
-        self.events.push_back(if copy { Event::Copy(Kind::Syn) } else { Event::OddSyn });
+        self.events.push(if copy { Event::Copy(Kind::Syn) } else { Event::OddSyn });
     }
 
     fn place(&mut self, said: Timestamp) -> Timestamp {
         let (placed, stepped) = self.timeline.place(said);
         if stepped {
-            self.events.push_back(Event::ClockStep);
+            self.events.push(Event::ClockStep);
         }
         placed
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::exemplar::{Connection, Exemplars, Slot};
 use super::histogram::{Histogram, Layout};
-use crate::handshake::{Answer, Reason, Repeat, Side, SynKind};
+use crate::handshake::{Answer, Reason, Side, SynKind};
 use crate::labels::Reporter;
 use crate::packet::IcmpCode;
 
@@ -48,21 +48,24 @@ pub(super) struct IcmpCount {
 /// One fact that a set counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SetEvent {
-    /// An attempt began.
-    Opened,
+    /// An attempt began, with its first SYN or with the rejection of one that nobody saw.
+    Opened {
+        /// Whether the SYN was met.
+        by_syn: bool,
+    },
     /// A SYN.
     Syn(SynKind),
     /// A SYN that opens nothing.
     OddSyn,
-    /// An acceptable SYN/ACK.
-    SynAck(Repeat),
-    /// A RST.
+    /// A SYN/ACK that was sent again.
+    SynAck,
+    /// A RST that decided nothing.
     Rst(Side),
     /// An ICMP error.
     IcmpError(IcmpCode, Reporter),
-    /// An answer, and the connection it is about.
+    /// An answer, that is an acceptable SYN/ACK, and the connection it is about.
     Answered(Answer, Connection),
-    /// A failure, and the connection it is about.
+    /// A failure (a refusal is a RST by the server), and the connection it is about.
     Failed(Reason, Connection),
     /// The third leg.
     Completed(Duration),
@@ -74,21 +77,25 @@ impl SetCounts {
     /// Counts one fact.
     pub(super) fn count(&mut self, layout: &Layout, event: SetEvent) {
         match event {
-            SetEvent::Opened => self.attempts += 1,
+            SetEvent::Opened { by_syn } => {
+                self.attempts += 1;
+                self.syns += u64::from(by_syn);
+            }
             SetEvent::Syn(kind) => {
                 self.syns += 1;
                 self.syn_retransmissions += u64::from(kind == SynKind::Retransmission);
             }
             SetEvent::OddSyn => self.syns += 1,
-            SetEvent::SynAck(repeat) => {
+            SetEvent::SynAck => {
                 self.synacks += 1;
-                self.synack_retransmissions += u64::from(repeat == Repeat::Retransmission);
+                self.synack_retransmissions += 1;
             }
             SetEvent::Rst(Side::Client) => self.rsts_by_client += 1,
             SetEvent::Rst(Side::Server) => self.rsts_by_server += 1,
             SetEvent::IcmpError(code, reporter) => self.count_icmp_error(code, reporter),
             SetEvent::Answered(answer, connection) => self.count_answer(layout, answer, connection),
             SetEvent::Failed(reason, connection) => {
+                self.rsts_by_server += u64::from(reason == Reason::Refused);
                 for (count, _) in self.failures.iter_mut().zip(REASONS).filter(|(_, of)| of.0 == reason) {
                     *count += 1;
                 }
@@ -104,6 +111,7 @@ impl SetCounts {
 
     fn count_answer(&mut self, layout: &Layout, answer: Answer, connection: Connection) {
         let Answer { latency, late } = answer;
+        self.synacks += 1;
         *(if late { &mut self.late_answers } else { &mut self.answered }) += 1;
         let details = Arc::make_mut(&mut self.details);
         let bucket = details.latency.observe(layout, latency);

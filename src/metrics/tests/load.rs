@@ -11,8 +11,7 @@ fn many(sets: u32) -> Ledger {
     for number in 0..sets {
         let set = SetId::from_number(number);
         ledger.create(set, &name(Ipv4Addr::from(0x0a00_0000 + number)), at(1));
-        ledger.count(set, SetEvent::Opened);
-        ledger.count(set, SetEvent::Syn(SynKind::First));
+        ledger.count(set, SetEvent::Opened { by_syn: true });
         ledger.count(set, SetEvent::Failed(Reason::Unanswered, connection(1, 2)));
         for millis in [1, 5, 30, 200, 1_100] {
             ledger.count(set, answered(Duration::from_millis(millis), connection(2, 3)));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::*;
-use crate::handshake::{Answer, Reason, SynKind};
+use crate::handshake::{Answer, Reason};
 use crate::labels::{Peer, Port, SetId, SetName, Vantage};
 use crate::packet::Endpoint;
 use crate::time::Timestamp;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use tcp_handshake_exporter::handshake::{Answer, Event, Kind, Owner, Reason, Repeat, Side, SynKind};
+use tcp_handshake_exporter::handshake::{Answer, Event, Kind, Owner, Reason, Side, SynKind};
 use tcp_handshake_exporter::packet::{Address, IcmpCode};
 
 use super::icmp;
@@ -20,7 +20,8 @@ pub(super) struct Fact {
 pub(super) enum What {
     Open,
     Syn(SynKind),
-    SynAck(Repeat),
+    SynAck,
+    SynAckAgain,
     Rst(Side),
     Icmp(IcmpCode, Address),
     Answered(Answer),
@@ -35,12 +36,24 @@ pub(super) enum What {
 }
 
 impl What {
-    /// Puts an event into words, with the attempt it is about.
-    pub(super) fn of(event: &Event) -> (Option<Owner>, Self) {
+    /// Puts an event into words, with the attempt it is about: first what was met, then what that means.
+    pub(super) fn of(event: &Event, by_segment: bool) -> (Option<Owner>, Vec<Self>) {
+        let (owner, what) = Self::meant(event);
+        let met = match *event {
+            Event::Answered(..) => Some(Self::SynAck),
+            Event::Failed(_, Reason::Refused) => Some(Self::Rst(Side::Server)),
+            _ => None,
+        };
+        // The SYN that opens an attempt is told by that.
+        let first = (by_segment && what == Self::Open).then_some(Self::Syn(SynKind::First));
+        (owner, met.into_iter().chain([what]).chain(first).collect())
+    }
+
+    fn meant(event: &Event) -> (Option<Owner>, Self) {
         match *event {
             Event::Opened(_) => (None, Self::Open),
             Event::Syn(owner, kind) => (Some(owner), Self::Syn(kind)),
-            Event::SynAck(owner, repeat) => (Some(owner), Self::SynAck(repeat)),
+            Event::SynAck(owner) => (Some(owner), Self::SynAckAgain),
             Event::Rst(owner, side) => (Some(owner), Self::Rst(side)),
             Event::IcmpError(owner, code, reporter) => (Some(owner), Self::Icmp(code, reporter)),
             Event::Answered(owner, answer) => (Some(owner), Self::Answered(answer)),
@@ -97,8 +110,8 @@ pub(super) const PHRASES: [(&str, What); 24] = [
     ("syn", What::Syn(SynKind::First)),
     ("syn again", What::Syn(SynKind::Retransmission)),
     ("syn simultaneous", What::Syn(SynKind::Simultaneous)),
-    ("synack", What::SynAck(Repeat::First)),
-    ("synack again", What::SynAck(Repeat::Retransmission)),
+    ("synack", What::SynAck),
+    ("synack again", What::SynAckAgain),
     ("rst by client", What::Rst(Side::Client)),
     ("rst by server", What::Rst(Side::Server)),
     ("failed unanswered", What::Failed(Reason::Unanswered)),

@@ -2,6 +2,8 @@
 
 use tcp_handshake_exporter::handshake::{Event, Owner};
 
+use tcp_handshake_exporter::packet::Packet;
+
 use super::fact::{Fact, What};
 use super::story::{Act, Expected, Line, Story};
 use crate::witness::Witness;
@@ -44,19 +46,20 @@ struct Names {
 impl Names {
     fn told(&mut self, line: &Line, events: &[Event]) -> Vec<Fact> {
         let mut openings = line.expected.facts.iter().filter(|fact| fact.what == What::Open);
+        let by_segment = matches!(line.act, Act::Met(Packet::Segment(_), _));
         let mut facts = Vec::new();
         for event in events {
             if matches!(event, Event::Opened(_)) {
                 let unexpected = Some(format!("unexpected{}", self.opened.len() + 1));
                 self.opened.push(openings.next().map_or(unexpected, |fact| fact.attempt.clone()));
             }
-            let (owner, what) = What::of(event);
-            let attempt = match (owner, &what) {
+            let (owner, whats) = What::of(event, by_segment);
+            let attempt = match (owner, event) {
                 (Some(owner), _) => self.name(owner),
-                (None, What::Open) => self.opened.last().cloned().flatten(),
+                (None, Event::Opened(_)) => self.opened.last().cloned().flatten(),
                 (None, _) => None,
             };
-            facts.push(Fact { attempt, what });
+            facts.extend(whats.into_iter().map(|what| Fact { attempt: attempt.clone(), what }));
         }
         facts
     }
