@@ -119,16 +119,11 @@ impl Case {
             tally.syns_in += u32::from(matches!(event, Event::Opened(_) | Event::Syn(..)));
             tally.synacks_in += u32::from(matches!(event, Event::SynAck(_) | Event::Answered(..)));
         }
-        self.trails.note(at, event, packet);
-        match *event {
-            Event::Failed(_, reason) => self.trails.fail(reason, packet),
-            Event::Answered(..) => match self.trails.answer(packet) {
-                Some(Ecn::Answered) => tally.ecn_answered += 1,
-                Some(Ecn::AnsweredWithout) => tally.ecn_answered_plain += 1,
-                Some(Ecn::NeverAsked) => tally.plain_answered += 1,
-                None => {}
-            },
-            _ => {}
+        match self.trails.note(at, event, packet) {
+            Some(Ecn::Answered) => tally.ecn_answered += 1,
+            Some(Ecn::AnsweredWithout) => tally.ecn_answered_plain += 1,
+            Some(Ecn::NeverAsked) => tally.plain_answered += 1,
+            None => {}
         }
     }
 

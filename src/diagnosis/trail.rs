@@ -6,7 +6,7 @@ use std::time::Duration;
 use arrayvec::ArrayVec;
 
 use crate::handshake::{Event, Reason, Side};
-use crate::packet::{Address, Endpoint, IcmpCode, Packet};
+use crate::packet::{Address, Endpoint, IcmpCode, Packet, Segment};
 use crate::time::Timestamp;
 
 /// One attempt and its packets, in the order they were met.
@@ -78,31 +78,40 @@ impl Trails {
             return;
         }
         let Some(packet) = packet else { return };
-        let isn = match packet {
-            Packet::Segment(segment) => segment.sequence,
-            Packet::IcmpError(error) => error.quote.sequence,
+        let (isn, marks) = match packet {
+            Packet::Segment(syn) => (syn.sequence, vec![Mark { after: Duration::ZERO, packet: Met::syn(syn) }]),
+            Packet::IcmpError(error) => (error.quote.sequence, Vec::new()),
         };
         let (client, server) = packet.ends();
         self.isns.push(isn);
-        self.waiting.push(Trail { client, server, isn, began: at, marks: Vec::new(), end: End::Waiting });
+        self.waiting.push(Trail { client, server, isn, began: at, marks, end: End::Waiting });
     }
 
-    /// A packet of an attempt was met.
-    pub(super) fn note(&mut self, at: Timestamp, event: &Event, packet: &Packet) {
-        let Some(met) = met(event, packet) else { return };
-        if !self.may_follow(packet) {
-            return;
+    /// A packet of an attempt was met, and perhaps decided it. Of an answer it says how the attempt stood to ECN, if it
+    /// was followed.
+    pub(super) fn note(&mut self, at: Timestamp, event: &Event, packet: &Packet) -> Option<Ecn> {
+        let met = met(event, packet);
+        let is_end = matches!(event, Event::Answered(..) | Event::Failed(..));
+        if (met.is_none() && !is_end) || !self.may_follow(packet) {
+            return None;
         }
-        if let Some(trail) = self.trail_of(packet) {
-            let after = at.since(trail.began);
-            if trail.marks.len() < MARKS {
-                trail.marks.push(Mark { after, packet: met });
+        if let (Some(met), Some(trail)) = (met, self.trail_of(packet))
+            && trail.marks.len() < MARKS
+        {
+            trail.marks.push(Mark { after: at.since(trail.began), packet: met });
+        }
+        match *event {
+            Event::Answered(..) => self.answer(packet),
+            Event::Failed(_, reason) => {
+                let trail = self.take(packet)?;
+                self.keep(Trail { end: End::Failed(reason), ..trail });
+                None
             }
+            _ => None,
         }
     }
 
-    /// An attempt was answered. Says how it stood to ECN, if it was followed.
-    pub(super) fn answer(&mut self, packet: &Packet) -> Option<Ecn> {
+    fn answer(&mut self, packet: &Packet) -> Option<Ecn> {
         let mut trail = self.take(packet)?;
         trail.end = End::Answered;
         let syns = || {
@@ -124,13 +133,6 @@ impl Trails {
         })
     }
 
-    /// An attempt failed by this packet.
-    pub(super) fn fail(&mut self, reason: Reason, packet: &Packet) {
-        if let Some(trail) = self.take(packet) {
-            self.keep(Trail { end: End::Failed(reason), ..trail });
-        }
-    }
-
     /// The time of some attempt is up: those whose time that is, are unanswered.
     pub(super) fn time_up(&mut self, now: Timestamp) {
         while let Some(place) = self.waiting.iter().position(|trail| now >= trail.began + self.timeout) {
@@ -150,9 +152,6 @@ impl Trails {
 
     /// The attempt that waits and that the packet is about, which waits no more.
     fn take(&mut self, packet: &Packet) -> Option<Trail> {
-        if !self.may_follow(packet) {
-            return None;
-        }
         let place = self.waiting.iter().position(|trail| trail.has(packet))?;
         Some(self.waiting.swap_remove(place))
     }
@@ -203,11 +202,15 @@ fn fits(isn: u32, packet: &Packet) -> bool {
     }
 }
 
+impl Met {
+    const fn syn(syn: &Segment) -> Self {
+        Self::Syn { ttl: syn.hop_limit, ecn: syn.ecn_setup }
+    }
+}
+
 fn met(event: &Event, packet: &Packet) -> Option<Met> {
     match (*event, packet) {
-        (Event::Opened(_) | Event::Syn(..), Packet::Segment(syn)) => {
-            Some(Met::Syn { ttl: syn.hop_limit, ecn: syn.ecn_setup })
-        }
+        (Event::Syn(..), Packet::Segment(syn)) => Some(Met::syn(syn)),
         (Event::SynAck(_) | Event::Answered(..), Packet::Segment(synack)) => {
             Some(Met::SynAck { ttl: synack.hop_limit })
         }

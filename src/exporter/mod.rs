@@ -4,6 +4,7 @@ mod addresses;
 mod books;
 mod compare;
 mod diagnose;
+mod intake;
 mod netstat;
 mod pages;
 mod progress;
@@ -30,6 +31,7 @@ use crate::labels::Locality;
 use crate::privilege;
 use addresses::Addresses;
 use books::{Books, Shared};
+use intake::Intake;
 use progress::Bar;
 use pump::Pump;
 use reload::{Reloader, SetLevel};
@@ -221,14 +223,15 @@ fn pump(source: &Watch, counting: &Counting, books: Shared, watched: Watched) ->
             let source = Files::open(files, &filter)?;
             let bar = Bar::over(files, source.meter());
             let locality = Locality::of_file(counting.local.clone());
-            let pump = Pump::new(Box::new(source), River::new(counting, locality, None), books);
+            let pump = Pump::new(Intake::ahead(Box::new(source)), River::new(counting, locality, None), books);
             Ok(if watched == Watched::Yes { pump.with_bar(bar) } else { pump })
         }
         Watch::Interfaces(names, buffer_size) => {
             let source = Live::open(names, LiveOptions { buffer_size: *buffer_size, filter })?;
             let locality = Locality::host([], counting.local.clone());
             let addresses = Addresses::new(counting.local.clone(), names.clone());
-            Ok(Pump::new(Box::new(source), River::new(counting, locality, Some(addresses)), books).with_netstat())
+            let river = River::new(counting, locality, Some(addresses));
+            Ok(Pump::new(Intake::here(Box::new(source)), river, books).with_netstat())
         }
     }
 }

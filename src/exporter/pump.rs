@@ -8,18 +8,19 @@ use std::time::Duration;
 use parking_lot::MutexGuard;
 
 use super::books::{Books, Shared};
+use super::intake::Intake;
 use super::netstat::Netstat;
 use super::progress::Bar;
 use super::reload::Order;
 use super::river::River;
 use super::supervisor::Pulse;
-use crate::capture::{CaptureError, Condition, Progress, Source};
+use crate::capture::{CaptureError, Condition, Progress};
 use crate::metrics::InterfaceCounts;
 use crate::time::Timestamp;
 
 /// A source, the river, and what has to be looked at now and then.
 pub(super) struct Pump {
-    source: Box<dyn Source + Send>,
+    intake: Intake,
     river: River,
     books: Shared,
     now: Timestamp,
@@ -34,11 +35,11 @@ pub(super) struct Pump {
 }
 
 impl Pump {
-    pub(super) fn new(source: Box<dyn Source + Send>, river: River, books: Shared) -> Self {
+    pub(super) fn new(intake: Intake, river: River, books: Shared) -> Self {
         let (start, pulse) = (Timestamp::default(), Pulse::default());
         let mut pump =
-            Self { source, river, books, now: start, last_round: start, netstat: None, bar: None, orders: None, pulse };
-        let interfaces = pump.source.conditions().into_iter().map(|condition| named(condition.name)).collect();
+            Self { intake, river, books, now: start, last_round: start, netstat: None, bar: None, orders: None, pulse };
+        let interfaces = pump.intake.conditions().into_iter().map(|condition| named(condition.name)).collect();
         pump.books.lock().ledger.own.interfaces = interfaces;
         pump.look_around();
         pump
@@ -80,7 +81,7 @@ impl Pump {
             self.heed_orders();
         }
         self.bar = None;
-        let broken = self.source.conditions().into_iter();
+        let broken = self.intake.conditions().into_iter();
         Ok(broken.filter_map(|condition| Some((condition.name, condition.broken?))).collect())
     }
 
@@ -90,13 +91,12 @@ impl Pump {
         let (river, shared, now) = (&mut self.river, Arc::clone(&self.books), &mut self.now);
         let mut books: Option<MutexGuard<'_, Books>> = None;
         let mut read = 0;
-        let progress = self.source.read(&mut |frame| {
-            *now = frame.at;
-            read += 1;
-            river.take(books.get_or_insert_with(|| shared.lock()), &frame);
+        let progress = self.intake.read(&mut |lot| {
+            *now = lot.last().map_or(*now, |last| last.at);
+            read += lot.len() as u64;
+            river.flow(books.get_or_insert_with(|| shared.lock()), lot);
         });
         if let Some(mut books) = books {
-            river.flow(&mut books);
             river.sum_up(&mut books);
             MutexGuard::unlock_fair(books);
         }
@@ -136,7 +136,7 @@ impl Pump {
     /// How the captures are, and which addresses this host has.
     fn look_around(&mut self) {
         self.last_round = self.now;
-        let conditions = self.source.conditions();
+        let conditions = self.intake.conditions();
         let overflows = self.netstat.as_mut().and_then(|netstat| netstat.listen_overflows(self.now));
         let mut books = self.books.lock();
         for (counts, condition) in books.ledger.own.interfaces.iter_mut().zip(&conditions) {

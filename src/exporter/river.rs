@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::addresses::{Addresses, Occasion};
 use super::books::{Books, about};
+use super::intake::Reading;
 use super::sides::Sides;
 use crate::cli::{Counting, PortRange};
-use crate::decode::{Skip, decode};
+use crate::decode::Skip;
 use crate::diagnosis::Heard;
-use crate::frame::Frame;
-use crate::handshake::{AttemptId, Event, Kind, LOOK_AHEAD, Owner, Side, Standing, Tracker};
+use crate::handshake::{AttemptId, Event, Kind, Owner, Side, Standing, Tracker};
 use crate::labels::{Labels, Locality, Reporter, SetId, Sets, Vantage};
 use crate::metrics::{Connection, SetEvent};
 use crate::packet::{Direction, Flags, IcmpError, Packet, Via};
@@ -25,8 +25,6 @@ pub(super) struct River {
     /// Whether ACKs are wanted; a file has them anyway.
     acks: bool,
     idle_timeout: Duration,
-    /// Packets that were met and are not judged yet: they are judged together.
-    batch: Vec<(Timestamp, Packet)>,
     /// When the last packet was met, by its own word.
     met: Timestamp,
     next_expiry: Timestamp,
@@ -46,7 +44,6 @@ impl River {
             former_ports: None,
             acks: counting.filter.acks,
             idle_timeout: counting.idle_timeout,
-            batch: Vec::with_capacity(LOOK_AHEAD),
             met: start,
             next_expiry: start,
             sides: Sides::default(),
@@ -54,37 +51,32 @@ impl River {
         }
     }
 
-    /// Takes one frame in. It may stay for a while: [`flow`](Self::flow) brings all to their end.
-    pub(super) fn take(&mut self, books: &mut Books, frame: &Frame<'_>) {
-        if let Some(interface) = books.ledger.own.interfaces.get_mut(usize::from(frame.interface.id)) {
-            interface.captured += 1;
-            interface.last_packet = frame.at;
-        }
-        match decode(frame) {
-            Ok(packet) if self.hears(&packet) => {
-                self.batch.push((frame.at, packet));
-                if self.batch.len() >= LOOK_AHEAD {
-                    self.flow(books);
-                }
+    /// Brings a lot of packets to their end, at most [`LOOK_AHEAD`](crate::handshake::LOOK_AHEAD) of them.
+    pub(super) fn flow(&mut self, books: &mut Books, lot: &[Reading]) {
+        let packets = lot.iter().filter_map(|reading| reading.packet.as_ref().ok());
+        let latest = lot.last().map_or(self.met, |last| last.at);
+        let mut tags = self.tracker.look_ahead(packets, latest).into_iter();
+        for Reading { at, interface, packet } in lot {
+            if let Some(interface) = books.ledger.own.interfaces.get_mut(usize::from(*interface)) {
+                interface.captured += 1;
+                interface.last_packet = *at;
             }
-            Err(Skip::Undecodable(reason)) => books.ledger.own.undecodable(reason),
-            Ok(_) | Err(_) => {}
+            match packet {
+                Ok(packet) => {
+                    let tag = tags.next();
+                    if self.hears(packet) {
+                        self.met = *at;
+                        match tag {
+                            Some(tag) => self.tracker.observe_ahead(*at, packet, tag),
+                            None => self.tracker.observe(*at, packet),
+                        }
+                        self.settle(books, Some(packet));
+                    }
+                }
+                Err(Skip::Undecodable(reason)) => books.ledger.own.undecodable(*reason),
+                Err(_) => {}
+            }
         }
-    }
-
-    /// Brings every packet that was taken in to its end.
-    pub(super) fn flow(&mut self, books: &mut Books) {
-        let mut batch = std::mem::take(&mut self.batch);
-        if let Some((latest, _)) = batch.last() {
-            self.tracker.look_ahead(batch.iter().map(|(_, packet)| packet), *latest);
-        }
-        for (at, packet) in &batch {
-            self.met = *at;
-            self.tracker.observe(*at, packet);
-            self.settle(books, Some(packet));
-        }
-        batch.clear();
-        self.batch = batch;
     }
 
     /// Nothing else was met up to then.

@@ -2,6 +2,7 @@
 
 use super::attempt::State;
 use super::event::{Event, Kind, Reason, Side};
+use super::index::Tag;
 use super::recent::Marks;
 use super::store::Match;
 use super::tracker::Tracker;
@@ -9,9 +10,9 @@ use crate::packet::{Address, IcmpCode, IcmpError};
 use crate::time::Timestamp;
 
 impl Tracker {
-    pub(super) fn on_icmp_error(&mut self, at: Timestamp, error: &IcmpError) {
+    pub(super) fn on_icmp_error(&mut self, at: Timestamp, error: &IcmpError, tag: Tag) {
         let quote = error.quote;
-        let matches = self.between(quote.from, quote.to);
+        let matches = self.between(tag, quote.from, quote.to);
         let quoted = |known: &&Match| known.side == Side::Client && self.store.get(known.slot).isn == quote.sequence;
         let known = matches.iter().find(quoted).copied();
         // NAT on the way back changes the quote's addresses, and the reporter's where it is the server itself.

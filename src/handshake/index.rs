@@ -18,9 +18,9 @@ pub(super) struct Index {
     hasher: RandomState,
 }
 
-/// What two ends hash to. Ends with the same tag are mostly the same.
+/// What two ends hash to, in one tracker. Ends with the same tag are mostly the same.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub(super) struct Tag(u32);
+pub struct Tag(u32);
 
 impl Default for Index {
     fn default() -> Self {

@@ -22,5 +22,6 @@ mod timeline;
 mod tracker;
 
 pub use event::{Answer, AttemptId, Event, Kind, Owner, Reason, Side, SynKind};
+pub use index::Tag;
 pub use store::LOOK_AHEAD;
 pub use tracker::{Limits, Standing, Tracker};

@@ -2,16 +2,17 @@
 
 use super::attempt::State;
 use super::event::{Event, Kind, Reason, Side};
+use super::index::Tag;
 use super::store::{Match, Matches};
 use super::tracker::{Tracker, marks_of};
 use crate::packet::{Flags, Segment};
 use crate::time::Timestamp;
 
 impl Tracker {
-    pub(super) fn on_rst(&mut self, at: Timestamp, rst: &Segment) {
-        let matches = self.between(rst.from, rst.to);
+    pub(super) fn on_rst(&mut self, at: Timestamp, rst: &Segment, tag: Tag) {
+        let matches = self.between(tag, rst.from, rst.to);
         let known = self.refused_by(&matches, rst).or_else(|| matches.iter().next()).copied();
-        let about = self.subject(known, rst);
+        let about = self.subject(known, rst, tag);
         let numbers = (rst.sequence, rst.acknowledgment, rst.flags, rst.timestamp, rst.identification);
         let print = (Kind::Rst, about, numbers);
         if let Some(known) = known.filter(|known| self.ends(known, rst)) {

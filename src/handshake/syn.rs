@@ -2,6 +2,7 @@
 
 use super::attempt::{Attempt, Name, State};
 use super::event::{Event, Kind, Side, SynKind};
+use super::index::Tag;
 use super::inside::{Hint, Passed};
 use super::recent::Marks;
 use super::store::{Match, Matches};
@@ -10,9 +11,8 @@ use crate::packet::{Direction, Segment};
 use crate::time::Timestamp;
 
 impl Tracker {
-    pub(super) fn on_syn(&mut self, at: Timestamp, syn: &Segment) {
-        let tag = self.store.tag(syn.from, syn.to);
-        let matches = self.store.between(tag, syn.from, syn.to, self.timeline.now());
+    pub(super) fn on_syn(&mut self, at: Timestamp, syn: &Segment, tag: Tag) {
+        let matches = self.between(tag, syn.from, syn.to);
         if let Some(slot) = self.attempt_of(&matches, syn) {
             self.syn_again(at, syn, slot);
         } else if let Some(slot) = self.asked_at_the_same_time(&matches, syn) {
@@ -23,15 +23,15 @@ impl Tracker {
             let name = Name { client: syn.from, server: syn.to };
             let slot = self.open(Attempt::new(name, tag, at, syn.sequence, Some(syn)));
             self.pass(syn, slot);
-            self.answered_before(at, syn, slot);
+            self.answered_before(at, syn, (slot, tag));
         }
     }
 
     /// Its answer may have been met a moment before: then it is one, with no latency or what the packets' own time says.
-    fn answered_before(&mut self, at: Timestamp, syn: &Segment, slot: u32) {
+    fn answered_before(&mut self, at: Timestamp, syn: &Segment, (slot, tag): (u32, Tag)) {
         let attempt = self.store.get(slot);
         if let Some((then, synack)) = self.early.take(at, syn, |synack| attempt.accepts(synack.acknowledgment)) {
-            self.on_synack(then, &synack);
+            self.on_synack(then, &synack, tag);
         }
     }
 

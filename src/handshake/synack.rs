@@ -2,16 +2,17 @@
 
 use super::attempt::State;
 use super::event::{Answer, Event, Kind, Side};
+use super::index::Tag;
 use super::store::Match;
 use super::tracker::{Tracker, marks_of};
 use crate::packet::Segment;
 use crate::time::Timestamp;
 
 impl Tracker {
-    pub(super) fn on_synack(&mut self, at: Timestamp, synack: &Segment) {
-        let matches = self.between(synack.from, synack.to);
+    pub(super) fn on_synack(&mut self, at: Timestamp, synack: &Segment, tag: Tag) {
+        let matches = self.between(tag, synack.from, synack.to);
         let answered = matches.iter().find(|known| self.answers(known, synack)).copied();
-        let about = self.subject(answered, synack);
+        let about = self.subject(answered, synack, tag);
         let numbers = (synack.sequence, synack.acknowledgment, synack.timestamp, synack.identification);
         let print = (Kind::SynAck, about, numbers);
         if answered.is_some_and(|known| !self.store.get(known.slot).is_answered()) {
@@ -74,8 +75,8 @@ impl Tracker {
     }
 
     /// The third leg: the client acknowledges the server's SYN.
-    pub(super) fn on_ack(&mut self, at: Timestamp, ack: &Segment) {
-        let matches = self.between(ack.from, ack.to);
+    pub(super) fn on_ack(&mut self, at: Timestamp, ack: &Segment, tag: Tag) {
+        let matches = self.between(tag, ack.from, ack.to);
         let completes = |known: &&Match| {
             let attempt = self.store.get(known.slot);
             known.side == Side::Client

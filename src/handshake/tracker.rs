@@ -8,6 +8,7 @@ use arrayvec::ArrayVec;
 use super::attempt::{Attempt, Name};
 use super::early::Early;
 use super::event::{AttemptId, Event, Kind, Owner, Reason, Told};
+use super::index::Tag;
 use super::inside::Inside;
 use super::recent::{Marks, Recent};
 use super::store::{LOOK_AHEAD, Match, Matches, Store};
@@ -36,6 +37,7 @@ pub struct Tracker {
 struct Incoming {
     packet: Packet,
     at: Timestamp,
+    tag: Tag,
 }
 
 /// What bounds an attempt, and how many of them.
@@ -72,27 +74,39 @@ impl Tracker {
         }
     }
 
-    /// These packets come next, up to [`LOOK_AHEAD`] of them: their memory is fetched, and nothing changes.
-    pub fn look_ahead<'a>(&self, packets: impl Iterator<Item = &'a Packet>, now: Timestamp) {
-        let tag = |packet: &Packet| {
-            let (from, to) = packet.ends();
-            self.store.tag(from, to)
-        };
-        let tags: ArrayVec<_, LOOK_AHEAD> = packets.map(tag).take(LOOK_AHEAD).collect();
+    /// These packets come next, up to [`LOOK_AHEAD`] of them: their memory is fetched, and nothing changes. Gives for
+    /// each what its attempts are looked up by.
+    pub fn look_ahead<'a>(
+        &self,
+        packets: impl Iterator<Item = &'a Packet>,
+        now: Timestamp,
+    ) -> ArrayVec<Tag, LOOK_AHEAD> {
+        let tags: ArrayVec<_, LOOK_AHEAD> = packets.map(|packet| self.tag(packet)).take(LOOK_AHEAD).collect();
         self.store.fetch(&tags, now);
+        tags
     }
 
     /// A packet was met at this time. Poll until nothing is left before the next one.
     pub fn observe(&mut self, at: Timestamp, packet: &Packet) {
+        self.observe_ahead(at, packet, self.tag(packet));
+    }
+
+    /// The same for a packet that was looked ahead to, with what this gave for it.
+    pub fn observe_ahead(&mut self, at: Timestamp, packet: &Packet, tag: Tag) {
         debug_assert!(self.incoming.is_none(), "events were left unpolled");
         let at = self.place(at);
         match self.overdue() {
-            None => self.judge(at, packet),
+            None => self.judge(at, packet, tag),
             Some(verdict) => {
                 self.events.push(verdict);
-                self.incoming = Some(Incoming { packet: *packet, at });
+                self.incoming = Some(Incoming { packet: *packet, at, tag });
             }
         }
+    }
+
+    fn tag(&self, packet: &Packet) -> Tag {
+        let (from, to) = packet.ends();
+        self.store.tag(from, to)
     }
 
     /// Nothing arrived up to now. Poll afterwards: deadlines may have passed.
@@ -110,11 +124,11 @@ impl Tracker {
             if let Some(verdict) = self.overdue() {
                 return Some(verdict);
             }
-            let Some(Incoming { packet, at }) = self.incoming.take() else {
+            let Some(Incoming { packet, at, tag }) = self.incoming.take() else {
                 self.store.tidy(self.timeline.now(), std::mem::replace(&mut self.tidy_at_most, TIDY_WITH_A_PACKET));
                 return None;
             };
-            self.judge(at, &packet);
+            self.judge(at, &packet, tag);
         }
     }
 
@@ -124,10 +138,10 @@ impl Tracker {
         Some(self.fail(slot, Reason::Unanswered))
     }
 
-    fn judge(&mut self, at: Timestamp, packet: &Packet) {
+    fn judge(&mut self, at: Timestamp, packet: &Packet, tag: Tag) {
         match packet {
-            Packet::Segment(segment) => self.on_segment(at, segment),
-            Packet::IcmpError(error) => self.on_icmp_error(at, error),
+            Packet::Segment(segment) => self.on_segment(at, segment, tag),
+            Packet::IcmpError(error) => self.on_icmp_error(at, error, tag),
         }
     }
 
@@ -182,15 +196,15 @@ impl Tracker {
     }
 
     /// Whom a segment is about, to know its copies by: NAT changes its addresses on its way, but not its attempt.
-    pub(super) fn subject(&self, known: Option<Match>, segment: &Segment) -> impl Hash + use<> {
-        let stray = || (self.store.tag(segment.from, segment.to), segment.from.port);
+    pub(super) fn subject(&self, known: Option<Match>, segment: &Segment, tag: Tag) -> impl Hash + use<> {
+        let stray = || (tag, segment.from.port);
         let known = known.map(|known| (self.store.get(known.slot).tag, known.side));
         (known, known.is_none().then(stray))
     }
 
     /// The attempts still known between these two ends, newest first.
-    pub(super) fn between(&self, from: Endpoint, to: Endpoint) -> Matches {
-        self.store.between(self.store.tag(from, to), from, to, self.timeline.now())
+    pub(super) fn between(&self, tag: Tag, from: Endpoint, to: Endpoint) -> Matches {
+        self.store.between(tag, from, to, self.timeline.now())
     }
 
     /// The attempt failed: its one failure.
@@ -204,16 +218,16 @@ impl Tracker {
     }
 
     /// What kind of segment it is, by masks: other control bits may stand beside these.
-    fn on_segment(&mut self, at: Timestamp, segment: &Segment) {
+    fn on_segment(&mut self, at: Timestamp, segment: &Segment, tag: Tag) {
         let flags = segment.flags;
         let (syn, ack, rst) = (flags.has(Flags::SYN), flags.has(Flags::ACK), flags.has(Flags::RST));
         match (syn, ack, rst) {
             (true, false, false) if flags.has(Flags::FIN) => self.on_odd_syn(at, segment),
             (true, false, true) => self.on_odd_syn(at, segment),
-            (true, false, false) => self.on_syn(at, segment),
-            (true, true, false) => self.on_synack(at, segment),
-            (_, _, true) => self.on_rst(at, segment),
-            (false, true, false) => self.on_ack(at, segment),
+            (true, false, false) => self.on_syn(at, segment, tag),
+            (true, true, false) => self.on_synack(at, segment, tag),
+            (_, _, true) => self.on_rst(at, segment, tag),
+            (false, true, false) => self.on_ack(at, segment, tag),
             (false, false, false) => {}
         }
     }

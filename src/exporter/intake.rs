@@ -1,0 +1,163 @@
+//! The intake: frames read and decoded, in lots that are judged together.
+//!
+//! A live interface is read by who judges: a lot costs less time than handing it to another thread. Files are read and
+//! decoded ahead by a thread of their own, for they have no pace and the two halves of the work take about as long.
+
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread::JoinHandle;
+
+use crate::capture::{CaptureError, Condition, Progress, Source};
+use crate::decode::{Skip, decode};
+use crate::frame::Frame;
+use crate::handshake::LOOK_AHEAD;
+use crate::packet::Packet;
+use crate::time::Timestamp;
+
+/// A frame as it was read: when and where it was met, and what it is to us.
+pub(super) struct Reading {
+    pub(super) at: Timestamp,
+    /// The number of the watched interface or capture file.
+    pub(super) interface: u16,
+    pub(super) packet: Result<Packet, Skip>,
+}
+
+/// Where readings come from.
+pub(super) enum Intake {
+    /// Read here and now.
+    Here(Box<dyn Source + Send>, Vec<Reading>),
+    /// Read ahead by a thread.
+    Ahead(Ahead),
+}
+
+/// The thread that reads ahead, as it is known to who judges.
+pub(super) struct Ahead {
+    /// Until it is asked for the first time: by then this process has given up its privileges, and a thread that began
+    /// before would keep them.
+    reader: Option<Reader>,
+    thread: Option<JoinHandle<()>>,
+    loads: Receiver<Load>,
+    /// Emptied, to be filled again.
+    empty: Sender<Vec<Reading>>,
+    conditions: Vec<Condition>,
+}
+
+/// What the thread takes with it.
+struct Reader {
+    source: Box<dyn Source + Send>,
+    full: SyncSender<Load>,
+    emptied: Receiver<Vec<Reading>>,
+}
+
+/// What one read gave.
+struct Load {
+    readings: Vec<Reading>,
+    progress: Result<Progress, CaptureError>,
+    conditions: Vec<Condition>,
+}
+
+impl Intake {
+    /// Reads on whoever's thread asks.
+    pub(super) fn here(source: Box<dyn Source + Send>) -> Self {
+        Self::Here(source, Vec::with_capacity(LOOK_AHEAD))
+    }
+
+    /// Reads ahead.
+    pub(super) fn ahead(source: Box<dyn Source + Send>) -> Self {
+        Self::Ahead(Ahead::over(source))
+    }
+
+    /// Hands over some lots, of at most [`LOOK_AHEAD`] readings each, waiting a moment for the first where none is there.
+    ///
+    /// # Errors
+    ///
+    /// The capture cannot go on: what was handed over before stands.
+    pub(super) fn read(&mut self, sink: &mut dyn FnMut(&[Reading])) -> Result<Progress, CaptureError> {
+        match self {
+            Self::Here(source, lot) => read_here(source.as_mut(), lot, sink),
+            Self::Ahead(ahead) => ahead.read(sink),
+        }
+    }
+
+    /// How each interface or file is, in the order of their numbers, as far as it was handed over.
+    pub(super) fn conditions(&mut self) -> Vec<Condition> {
+        match self {
+            Self::Here(source, _) => source.conditions(),
+            Self::Ahead(ahead) => ahead.conditions.clone(),
+        }
+    }
+}
+
+fn read_here(
+    source: &mut dyn Source,
+    lot: &mut Vec<Reading>,
+    sink: &mut dyn FnMut(&[Reading]),
+) -> Result<Progress, CaptureError> {
+    let progress = source.read(&mut |frame| {
+        lot.push(Reading::of(&frame));
+        if lot.len() >= LOOK_AHEAD {
+            sink(lot);
+            lot.clear();
+        }
+    });
+    if !lot.is_empty() {
+        sink(lot);
+        lot.clear();
+    }
+    progress
+}
+
+impl Ahead {
+    fn over(mut source: Box<dyn Source + Send>) -> Self {
+        let conditions = source.conditions();
+        let (full, loads) = sync_channel(LOADS);
+        let (empty, emptied) = channel();
+        Self { reader: Some(Reader { source, full, emptied }), thread: None, loads, empty, conditions }
+    }
+
+    fn read(&mut self, sink: &mut dyn FnMut(&[Reading])) -> Result<Progress, CaptureError> {
+        if let Some(reader) = self.reader.take() {
+            let thread = std::thread::Builder::new().name("reader".to_owned());
+            self.thread = thread.spawn(|| reader.run()).ok();
+        }
+        let Ok(Load { mut readings, progress, conditions }) = self.loads.recv() else { self.die() };
+        readings.chunks(LOOK_AHEAD).for_each(sink);
+        readings.clear();
+        self.conditions = conditions;
+        // Nobody takes it where all is read.
+        drop(self.empty.send(readings));
+        progress
+    }
+
+    /// The thread is gone before its last word, or never was: whoever asked dies too.
+    #[allow(clippy::panic, reason = "a reader that died must not look like a file that ended")]
+    fn die(&mut self) -> ! {
+        if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
+            std::panic::resume_unwind(panic);
+        }
+        panic!("there is no thread to read with");
+    }
+}
+
+impl Reader {
+    /// Reads to the end, or until nobody wants more.
+    fn run(mut self) {
+        loop {
+            let mut readings = self.emptied.try_recv().unwrap_or_default();
+            let progress = self.source.read(&mut |frame| readings.push(Reading::of(&frame)));
+            let is_last = !matches!(progress, Ok(Progress::Busy | Progress::Quiet(_)));
+            let load = Load { readings, progress, conditions: self.source.conditions() };
+            if self.full.send(load).is_err() || is_last {
+                return;
+            }
+        }
+    }
+}
+
+impl Reading {
+    fn of(frame: &Frame<'_>) -> Self {
+        Self { at: frame.at, interface: frame.interface.id, packet: decode(frame) }
+    }
+}
+
+/// How many reads the thread may be ahead: enough to bridge a pause of either side, and small enough for the cache.
+const LOADS: usize = 2;
