@@ -35,6 +35,17 @@ impl Timestamp {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
+    /// The same in nanoseconds, where a duration would be taken apart at once.
+    pub const fn nanos_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// The instant so many nanoseconds after this one.
+    #[must_use]
+    pub const fn plus_nanos(self, nanos: u64) -> Self {
+        Self(self.0.saturating_add(nanos))
+    }
+
     /// The instant so long before this one.
     pub fn before(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(nanos_of(duration)))

@@ -58,13 +58,15 @@ pub(super) struct Trails {
     timeout: Duration,
     waiting: Vec<Trail>,
     kept: VecDeque<Trail>,
+    /// Room for the marks of the next one.
+    spare: Vec<Mark>,
     /// The ISNs of both, close together: nearly all packets are about other attempts.
     isns: ArrayVec<u32, { WAITING + KEPT }>,
 }
 
 impl Trails {
     pub(super) fn new(timeout: Duration) -> Self {
-        Self { timeout, waiting: Vec::new(), kept: VecDeque::new(), isns: ArrayVec::new() }
+        Self { timeout, waiting: Vec::new(), kept: VecDeque::new(), spare: Vec::new(), isns: ArrayVec::new() }
     }
 
     /// The last attempts that failed or took long, newest first.
@@ -78,9 +80,13 @@ impl Trails {
             return;
         }
         let Some(packet) = packet else { return };
-        let (isn, marks) = match packet {
-            Packet::Segment(syn) => (syn.sequence, vec![Mark { after: Duration::ZERO, packet: Met::syn(syn) }]),
-            Packet::IcmpError(error) => (error.quote.sequence, Vec::new()),
+        let mut marks = std::mem::take(&mut self.spare);
+        let isn = match packet {
+            Packet::Segment(syn) => {
+                marks.push(Mark { after: Duration::ZERO, packet: Met::syn(syn) });
+                syn.sequence
+            }
+            Packet::IcmpError(error) => error.quote.sequence,
         };
         let (client, server) = packet.ends();
         self.isns.push(isn);
@@ -125,6 +131,8 @@ impl Trails {
             self.keep(trail);
         } else {
             self.drop_isn(trail.isn);
+            trail.marks.clear();
+            self.spare = trail.marks;
         }
         Some(match (asked?, last_asked?) {
             (false, _) => Ecn::NeverAsked,

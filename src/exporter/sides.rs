@@ -20,7 +20,8 @@ use crate::time::Timestamp;
 pub(super) struct Sides {
     now: Epoch,
     before: Epoch,
-    since: Timestamp,
+    /// When `now` is over.
+    until: Timestamp,
 }
 
 /// What was heard in five minutes.
@@ -49,9 +50,9 @@ impl Sides {
 
     /// What the tracker tells beside a packet, about an attempt of this set where it has one.
     pub(super) fn hear(&mut self, at: Timestamp, set: Option<SetId>, (event, packet): (&Event, Option<&Packet>)) {
-        if at >= self.since + EPOCH {
+        if at >= self.until {
             self.before = std::mem::take(&mut self.now);
-            self.since = at;
+            self.until = at + EPOCH;
         }
         let (now, before) = (&mut self.now, &self.before);
         match event {

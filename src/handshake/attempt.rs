@@ -1,7 +1,5 @@
 //! One attempt: what must be remembered to judge the packets that belong to it, in 128 bytes.
 
-use std::time::Duration;
-
 use super::event::{Owner, Side};
 use super::index::Tag;
 use super::print::SynPrint;
@@ -125,12 +123,12 @@ impl Attempt {
     pub(super) fn answer(&mut self, at: Timestamp) {
         self.marks |= ANSWERED;
         self.answered = at;
-        self.keep_known(at, Duration::ZERO);
+        self.keep_known(at, 0);
     }
 
     /// Another SYN/ACK came. The server goes on repeating it for as long as it doubles its pause.
     pub(super) fn answer_again(&mut self, at: Timestamp) {
-        self.keep_known(at, at.since(self.answered));
+        self.keep_known(at, at.nanos_since(self.answered));
     }
 
     pub(super) const fn answered_at(&self) -> Timestamp {
@@ -212,7 +210,7 @@ impl Attempt {
         let print = SynPrint::of(syn, self.offset(at));
         if at != self.first_syn {
             let gap = self.known_syns().first().map_or(0, |last| print.apart(last));
-            self.keep_known(at, Duration::from_micros(gap.into()));
+            self.keep_known(at, u64::from(gap) * NANOS_PER_MICRO);
         }
         self.syn_data = self.syn_data.max(syn.payload_length);
         self.syns.rotate_right(1);
@@ -227,14 +225,15 @@ impl Attempt {
         self.state() == State::Waiting || now < self.known_until()
     }
 
-    pub(super) fn known_until(&self) -> Timestamp {
-        self.first_syn + Duration::from_millis(u64::from(self.known_until))
+    pub(super) const fn known_until(&self) -> Timestamp {
+        self.first_syn.plus_nanos(self.known_until as u64 * NANOS_PER_MILLI)
     }
 
-    /// Retransmission pauses at most double (RFC 6298 section 5.5); 2.25 and a second leave room for jitter.
-    fn keep_known(&mut self, at: Timestamp, gap: Duration) {
-        let pause = (gap.mul_f64(2.25) + Duration::from_secs(1)).clamp(KNOWN_AT_LEAST, KNOWN_AT_MOST);
-        let until = (at + pause).since(self.first_syn).as_micros().div_ceil(1000);
+    /// Retransmission pauses at most double (RFC 6298 section 5.5); 2.25 and a second leave room for jitter. The gap is
+    /// in nanoseconds.
+    fn keep_known(&mut self, at: Timestamp, gap: u64) {
+        let pause = (gap.saturating_mul(9) / 4).saturating_add(NANOS_PER_SECOND).clamp(KNOWN_AT_LEAST, KNOWN_AT_MOST);
+        let until = at.plus_nanos(pause).nanos_since(self.first_syn).div_ceil(NANOS_PER_MILLI);
         self.known_until = self.known_until.max(u32::try_from(until).unwrap_or(u32::MAX));
     }
 
@@ -244,13 +243,16 @@ impl Attempt {
 
     /// Microseconds since the first SYN; begins anew every 71 minutes.
     fn offset(&self, at: Timestamp) -> u32 {
-        u32::try_from(at.since(self.first_syn).as_micros() % (1 << 32)).unwrap_or(0)
+        u32::try_from(at.nanos_since(self.first_syn) / NANOS_PER_MICRO % (1 << 32)).unwrap_or(0)
     }
 }
 
 const REMEMBERED_SYNS: u8 = 4;
-const KNOWN_AT_LEAST: Duration = Duration::from_secs(10);
-const KNOWN_AT_MOST: Duration = Duration::from_secs(135);
+const KNOWN_AT_LEAST: u64 = 10 * NANOS_PER_SECOND;
+const KNOWN_AT_MOST: u64 = 135 * NANOS_PER_SECOND;
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
+const NANOS_PER_MILLI: u64 = 1_000_000;
+const NANOS_PER_MICRO: u64 = 1_000;
 /// The least, in milliseconds.
 const AT_LEAST_KNOWN_FOR: u32 = 10_000;
 

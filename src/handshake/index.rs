@@ -39,9 +39,19 @@ impl Index {
 
     /// The slots under this tag. The caller looks whether their attempts have these ends.
     pub(super) fn slots(&self, tag: Tag) -> impl Iterator<Item = u32> {
-        let from = self.home(tag);
-        let probed = (0..self.words.len()).map(move |step| self.word((from + step) & (self.words.len() - 1)));
-        probed.take_while(|word| *word != FREE).filter(move |word| tag_of(*word) == tag).map(slot_of)
+        let mut place = self.home(tag);
+        std::iter::from_fn(move || {
+            loop {
+                let word = self.word(place);
+                if word == FREE {
+                    return None;
+                }
+                place = self.after(place);
+                if tag_of(word) == tag {
+                    return Some(slot_of(word));
+                }
+            }
+        })
     }
 
     /// Reads where the slots of this tag stand, if any do. What it gives means nothing.
@@ -49,13 +59,13 @@ impl Index {
         self.word(self.home(tag))
     }
 
-    /// Adds a slot under this tag.
-    pub(super) fn insert(&mut self, tag: Tag, slot: u32) {
+    /// Adds a slot under this tag. Says how many others the tag has.
+    pub(super) fn insert(&mut self, tag: Tag, slot: u32) -> usize {
         if (self.used + 1) * 2 > self.words.len() {
             self.grow();
         }
-        self.place(word_of(tag, slot));
         self.used += 1;
+        self.place(word_of(tag, slot))
     }
 
     /// Takes a slot away from under this tag.
@@ -88,13 +98,19 @@ impl Index {
         self.used -= 1;
     }
 
-    /// The first one free at or behind its home. There is always one.
-    fn place(&mut self, word: u64) {
+    /// The first one free at or behind its home: there is always one. Those with the same tag stand all before it.
+    fn place(&mut self, word: u64) -> usize {
         let mut place = self.home(tag_of(word));
-        while self.word(place) != FREE {
+        let mut others = 0;
+        loop {
+            match self.word(place) {
+                FREE => break,
+                other => others += usize::from(tag_of(other) == tag_of(word)),
+            }
             place = self.after(place);
         }
         self.set(place, word);
+        others
     }
 
     fn grow(&mut self) {

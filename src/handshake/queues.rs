@@ -62,14 +62,18 @@ impl Waiting {
         if self.queue.len() >= (slab.len() * 2).max(FEW) {
             self.sweep(slab);
         }
+        self.count += 1;
+        let entry = Entry { since, slot, serial };
+        if self.queue.back().is_some_and(|last| last.since <= since) {
+            return self.queue.push_back(entry);
+        }
         let later = self.queue.iter().rev().take(MAX_REORDERING).take_while(|entry| entry.since > since).count();
         let place = self.queue.len() - later;
-        self.queue.insert(place, Entry { since, slot, serial });
+        self.queue.insert(place, entry);
         if place == 0 {
             self.none_before = self.none_before.min(since + self.timeout);
         }
         self.no_strangers = self.no_strangers.min(place);
-        self.count += 1;
     }
 
     /// One that waited was decided, or forgotten.
@@ -176,14 +180,14 @@ impl Entry {
 
 impl Decision {
     fn until(&self) -> Timestamp {
-        self.at + Duration::from_millis(self.known_for.into())
+        self.at.plus_nanos(u64::from(self.known_for) * 1_000_000)
     }
 }
 
 impl Decided {
     /// An attempt was decided, and is known until then.
     pub(super) fn push(&mut self, at: Timestamp, slot: u32, until: Timestamp) {
-        let known_for = u32::try_from(until.since(at).as_millis()).unwrap_or(u32::MAX);
+        let known_for = u32::try_from(until.nanos_since(at) / 1_000_000).unwrap_or(u32::MAX);
         self.queue.push_back(Decision { at, slot, known_for });
         if self.queue.len() == 1 {
             self.none_before = Timestamp::default();
@@ -220,7 +224,7 @@ impl Decided {
 
     /// Who comes next of those that were decided longer ago than that.
     pub(super) fn next_older(&self, than: Duration, now: Timestamp) -> impl Iterator<Item = u32> {
-        self.queue.iter().take_while(move |first| now.since(first.at) > than).map(|first| first.slot)
+        self.queue.iter().take_while(move |first| first.at + than < now).map(|first| first.slot)
     }
 
     /// One that was decided longer ago than that.
@@ -228,7 +232,7 @@ impl Decided {
         if let Some(Reverse((_, slot))) = self.longer.pop() {
             return Some(slot);
         }
-        self.queue.front().filter(|first| now.since(first.at) > than)?;
+        self.queue.front().filter(|first| first.at + than < now)?;
         self.pop_first()
     }
 

@@ -12,9 +12,7 @@ impl Tracker {
     pub(super) fn on_rst(&mut self, at: Timestamp, rst: &Segment, tag: Tag) {
         let matches = self.between(tag, rst.from, rst.to);
         let known = self.refused_by(&matches, rst).or_else(|| matches.iter().next()).copied();
-        let about = self.subject(known, rst, tag);
-        let numbers = (rst.sequence, rst.acknowledgment, rst.flags, rst.timestamp, rst.identification);
-        let print = (Kind::Rst, about, numbers);
+        let print = (Kind::Rst, rst.flags, self.print(known, rst, tag));
         if let Some(known) = known.filter(|known| self.ends(known, rst)) {
             self.recent.note(print, at, rst.via);
             self.reset(known, rst);

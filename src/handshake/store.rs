@@ -84,13 +84,11 @@ impl Store {
         for slot in self.index.slots(tag) {
             let attempt = self.get(slot);
             let side = attempt.name.side_of(from, to).or_else(|| self.side_by_another_name(slot, from, to));
-            if let Some(side) = side
-                && attempt.is_known_at(now)
-                && !matches.is_full()
-            {
-                let newer = |known: &&Match| self.get(known.slot).first_syn > attempt.first_syn;
-                let place = matches.iter().take_while(newer).count();
-                matches.insert(place, Match { slot, side });
+            let Some(side) = side.filter(|_| attempt.is_known_at(now) && !matches.is_full()) else { continue };
+            let newer = |known: &&Match| self.get(known.slot).first_syn > attempt.first_syn;
+            match matches.iter().take_while(newer).count() {
+                all if all == matches.len() => matches.push(Match { slot, side }),
+                place => matches.insert(place, Match { slot, side }),
             }
         }
         matches
@@ -190,12 +188,13 @@ impl Store {
     /// Puts a name of an attempt into the index. Where a four-tuple holds too many attempts already (a flood that
     /// reuses it), the oldest one is no longer found by packets: it goes on by its own clock.
     fn list(&mut self, tag: Tag, slot: u32) {
-        if self.index.slots(tag).count() >= MAX_SAME_ENDS
-            && let Some(oldest) = self.index.slots(tag).min_by_key(|slot| self.get(*slot).first_syn)
-        {
+        if self.index.insert(tag, slot) < MAX_SAME_ENDS {
+            return;
+        }
+        let others = self.index.slots(tag).filter(|other| *other != slot);
+        if let Some(oldest) = others.min_by_key(|slot| self.get(*slot).first_syn) {
             self.index.remove(tag, oldest);
         }
-        self.index.insert(tag, slot);
     }
 
     /// Who must go when the store is full: answered a while ago; else a stranger that sent one SYN, oldest first;

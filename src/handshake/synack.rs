@@ -12,9 +12,7 @@ impl Tracker {
     pub(super) fn on_synack(&mut self, at: Timestamp, synack: &Segment, tag: Tag) {
         let matches = self.between(tag, synack.from, synack.to);
         let answered = matches.iter().find(|known| self.answers(known, synack)).copied();
-        let about = self.subject(answered, synack, tag);
-        let numbers = (synack.sequence, synack.acknowledgment, synack.timestamp, synack.identification);
-        let print = (Kind::SynAck, about, numbers);
+        let print = (Kind::SynAck, self.print(answered, synack, tag));
         if answered.is_some_and(|known| !self.store.get(known.slot).is_answered()) {
             self.recent.note(print, at, synack.via);
         } else if self.recent.has_met(print, at, synack.via, marks_of(synack)) {

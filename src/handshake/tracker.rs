@@ -7,7 +7,7 @@ use arrayvec::ArrayVec;
 
 use super::attempt::{Attempt, Name};
 use super::early::Early;
-use super::event::{AttemptId, Event, Kind, Owner, Reason, Told};
+use super::event::{AttemptId, Event, Kind, Owner, Reason, Side, Told};
 use super::index::Tag;
 use super::inside::Inside;
 use super::recent::{Marks, Recent};
@@ -195,11 +195,17 @@ impl Tracker {
         slot
     }
 
-    /// Whom a segment is about, to know its copies by: NAT changes its addresses on its way, but not its attempt.
-    pub(super) fn subject(&self, known: Option<Match>, segment: &Segment, tag: Tag) -> impl Hash + use<> {
-        let stray = || (tag, segment.from.port);
-        let known = known.map(|known| (self.store.get(known.slot).tag, known.side));
-        (known, known.is_none().then(stray))
+    /// What a segment's copies are known by, beside its kind: whom it is about and its numbers, packed. NAT changes its
+    /// addresses on its way, but not its attempt.
+    pub(super) fn print(&self, known: Option<Match>, segment: &Segment, tag: Tag) -> impl Hash + use<> {
+        let (whose, side) = match known {
+            Some(known) => (self.store.get(known.slot).tag, u32::from(known.side == Side::Server)),
+            None => (tag, STRAY | u32::from(segment.from.port)),
+        };
+        let numbers = u64::from(segment.sequence) << 32 | u64::from(segment.acknowledgment);
+        let marks = u64::from(segment.timestamp.unwrap_or(0)) << 32 | u64::from(segment.identification.unwrap_or(0));
+        let has_marks = u32::from(segment.timestamp.is_some()) << 1 | u32::from(segment.identification.is_some());
+        (whose, side | has_marks << 20, numbers, marks)
     }
 
     /// The attempts still known between these two ends, newest first.
@@ -260,5 +266,7 @@ pub(super) fn marks_of(segment: &Segment) -> Marks {
     }
 }
 
+/// Beside a port: no side of an attempt.
+const STRAY: u32 = 1 << 16;
 const TIDY_WITH_A_PACKET: usize = 2;
 const TIDY_IN_SILENCE: usize = 10_000;
