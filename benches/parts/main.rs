@@ -57,7 +57,8 @@ fn labelling(criterion: &mut Criterion) {
         let mut admit = move || {
             now += 1_000;
             let client = end(Ipv4Addr::from(random.below(peers)), 40_000);
-            let admission = labels.admit(client, server, via, at(now));
+            let vantage = labels.vantage(client, server, via);
+            let admission = labels.admit(vantage, client, server, at(now));
             labels.sets().decided(admission.set);
             admission.folded
         };

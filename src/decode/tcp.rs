@@ -45,12 +45,15 @@ pub(super) fn flags_of_part(bytes: &[u8]) -> Option<Flags> {
 
 /// The first twenty bytes with a data offset that claims no more than these; what nobody asks for may be missing.
 fn fixed_header(bytes: &[u8]) -> Result<[u8; FIXED], Skip> {
-    let captured = bytes.get(..FIXED).unwrap_or(bytes);
-    if captured.len() < NEEDED {
-        return Err(TRUNCATED);
-    }
-    let mut fixed = [0; FIXED];
-    fixed.iter_mut().zip(captured).for_each(|(byte, captured)| *byte = *captured);
+    let mut fixed = match bytes.first_chunk::<FIXED>() {
+        Some(whole) => *whole,
+        None if bytes.len() < NEEDED => return Err(TRUNCATED),
+        None => {
+            let mut part = [0; FIXED];
+            part.iter_mut().zip(bytes).for_each(|(byte, captured)| *byte = *captured);
+            part
+        }
+    };
     if let Some(offset) = fixed.get_mut(OFFSET_AT) {
         *offset = *offset & 0x0f | 0x50;
     }

@@ -233,7 +233,7 @@ impl River {
             self.look_at_addresses(books, self.met, Occasion::Stranger);
             vantage = self.labels.vantage(client, server, via);
         }
-        let admission = self.labels.admit(client, server, via, self.tracker.now());
+        let admission = self.labels.admit(vantage, client, server, self.tracker.now());
         if let Some(gone) = admission.removed {
             books.remove(gone);
         }

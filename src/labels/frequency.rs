@@ -1,43 +1,32 @@
 //! How often names came lately, though there is no room to remember them: a sketch of fixed size.
 
-use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 
-use foldhash::fast::RandomState;
-
+use super::names::Hashed;
 use crate::time::Timestamp;
 
 /// A count-mean-min sketch (Deng and Rafiei, *New estimation algorithms for streaming data: Count-min can do more*,
 /// 2007): a count-min sketch whose estimates are freed of the noise that all the others leave in each cell. So a flood
 /// of names that come once makes none of them look frequent, and a name that comes back stands out. Counts are halved
-/// every minute.
+/// every minute. Where a name's cells are, two halves of its hash tell for all rows (Kirsch and Mitzenmacher, *Less
+/// hashing, same performance: building a better Bloom filter*, 2006).
+#[derive(Default)]
 pub(super) struct Frequency {
     rows: [Vec<u8>; ROWS],
-    hashers: [RandomState; ROWS],
     counted: u64,
     next_halving: Timestamp,
 }
 
-impl Default for Frequency {
-    fn default() -> Self {
-        Self {
-            rows: std::array::from_fn(|_| Vec::new()),
-            hashers: std::array::from_fn(|_| RandomState::default()),
-            counted: 0,
-            next_halving: Timestamp::default(),
-        }
-    }
-}
-
 impl Frequency {
     /// The name came once more. About how often it came lately, beyond what chance would make it seem.
-    pub(super) fn count(&mut self, name: &impl Hash, now: Timestamp) -> u32 {
+    pub(super) fn count(&mut self, Hashed(name): Hashed, now: Timestamp) -> u32 {
         self.age(now);
         self.counted += 1;
         let mut least = u8::MAX;
-        for (row, hasher) in self.rows.iter_mut().zip(&self.hashers) {
-            let place = usize::try_from(hasher.hash_one(name) % CELLS as u64).unwrap_or(0);
-            if let Some(cell) = row.get_mut(place) {
+        let (mut place, step) = (name, name >> 32 | 1);
+        for row in &mut self.rows {
+            place = place.wrapping_add(step);
+            if let Some(cell) = row.get_mut(usize::try_from(place % CELLS as u64).unwrap_or(0)) {
                 *cell = cell.saturating_add(1);
                 least = least.min(*cell);
             }
@@ -73,7 +62,15 @@ const MOST_COUNTED: u64 = 64 * CELLS as u64;
 
 #[cfg(test)]
 mod tests {
+    use std::hash::{BuildHasher, Hash};
+
+    use foldhash::fast::RandomState;
+
     use super::*;
+
+    fn hashed(state: &RandomState, name: impl Hash) -> Hashed {
+        Hashed(state.hash_one(name))
+    }
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::default() + Duration::from_secs(1000 + seconds)
@@ -81,13 +78,13 @@ mod tests {
 
     #[test]
     fn who_comes_back_stands_out_of_a_flood() {
-        let mut frequency = Frequency::default();
+        let (mut frequency, state) = (Frequency::default(), RandomState::default());
         let mut regular = 0;
         let mut loudest_stranger = 0;
         for stranger in 0..2_000_000_u32 {
-            loudest_stranger = loudest_stranger.max(frequency.count(&stranger, at(0)));
+            loudest_stranger = loudest_stranger.max(frequency.count(hashed(&state, stranger), at(0)));
             if stranger % 40_000 == 0 {
-                regular = frequency.count(&"regular", at(0));
+                regular = frequency.count(hashed(&state, "regular"), at(0));
             }
         }
         assert!(regular >= 20, "{regular}");
@@ -96,11 +93,11 @@ mod tests {
 
     #[test]
     fn without_a_flood_counts_are_exact_and_fade() {
-        let mut frequency = Frequency::default();
+        let (mut frequency, state) = (Frequency::default(), RandomState::default());
         for times in 1..=5 {
-            assert_eq!(frequency.count(&"peer", at(0)), times);
+            assert_eq!(frequency.count(hashed(&state, "peer"), at(0)), times);
         }
-        assert_eq!(frequency.count(&"peer", at(120)), 3);
-        assert_eq!(frequency.count(&"other", at(120)), 1);
+        assert_eq!(frequency.count(hashed(&state, "peer"), at(120)), 3);
+        assert_eq!(frequency.count(hashed(&state, "other"), at(120)), 1);
     }
 }

@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 
-use hashbrown::HashSet;
 use ipnet::IpNet;
 
 use super::name::Vantage;
@@ -13,8 +12,8 @@ use crate::packet::{Address, Direction};
 pub enum Locality {
     /// A live host: the addresses of its interfaces, all of the loopback, and networks that were declared.
     Host {
-        /// Of its interfaces.
-        addresses: HashSet<Address, foldhash::fast::RandomState>,
+        /// Of its interfaces, sorted: they are few.
+        addresses: Vec<Address>,
         /// Declared to be its own: container networks, virtual addresses.
         networks: Vec<IpNet>,
     },
@@ -28,7 +27,9 @@ pub enum Locality {
 impl Locality {
     /// A live host with these addresses.
     pub fn host(addresses: impl IntoIterator<Item = IpAddr>, networks: Vec<IpNet>) -> Self {
-        Self::Host { addresses: addresses.into_iter().map(Address::from).collect(), networks }
+        let mut addresses: Vec<Address> = addresses.into_iter().map(Address::from).collect();
+        addresses.sort_unstable();
+        Self::Host { addresses, networks }
     }
 
     /// A capture file, of which these networks are known to be its host's.
@@ -41,7 +42,7 @@ impl Locality {
         let within = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&address.ip()));
         match self {
             Self::Host { addresses, networks } => {
-                address.ip().is_loopback() || addresses.contains(&address) || within(networks)
+                addresses.binary_search(&address).is_ok() || address.ip().is_loopback() || within(networks)
             }
             Self::Declared(networks) => within(networks),
             Self::Guess => false,

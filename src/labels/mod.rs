@@ -3,6 +3,7 @@
 mod frequency;
 mod locality;
 mod name;
+mod names;
 mod peers;
 mod sets;
 #[cfg(test)]
@@ -67,9 +68,9 @@ impl Labels {
         self.locality.vantage(client.address, server.address, via.direction, via.loopback)
     }
 
-    /// The set of an attempt that begins.
-    pub fn admit(&mut self, client: Endpoint, server: Endpoint, via: Via, now: Timestamp) -> Admission {
-        let name = self.name(client, server, via.direction, via.loopback);
+    /// The set of an attempt that begins, seen from there.
+    pub fn admit(&mut self, vantage: Vantage, client: Endpoint, server: Endpoint, now: Timestamp) -> Admission {
+        let name = self.name(vantage, client, server);
         self.sets.admit(name, now)
     }
 
@@ -77,8 +78,9 @@ impl Labels {
     /// ends must be a server that a set is about, else nobody can tell.
     pub fn set_of_stray(&mut self, segment: &Segment, now: Timestamp) -> Option<(SetId, Side)> {
         let Segment { from, to, via, .. } = *segment;
-        let by_client = self.sets.find(&self.name(from, to, via.direction, via.loopback));
-        let by_server = self.sets.find(&self.name(to, from, opposite(via.direction), via.loopback));
+        let back = Via { direction: opposite(via.direction), ..via };
+        let by_client = self.sets.find(&self.name(self.vantage(from, to, via), from, to));
+        let by_server = self.sets.find(&self.name(self.vantage(to, from, back), to, from));
         let (set, side) = match (by_client, by_server) {
             (Some(set), None) => (set, Side::Client),
             (None, Some(set)) => (set, Side::Server),
@@ -90,7 +92,7 @@ impl Labels {
 
     /// The existing set of a SYN that opens nothing.
     pub fn set_of_syn(&mut self, syn: &Segment, now: Timestamp) -> Option<SetId> {
-        let name = self.name(syn.from, syn.to, syn.via.direction, syn.via.loopback);
+        let name = self.name(self.vantage(syn.from, syn.to, syn.via), syn.from, syn.to);
         let set = self.sets.find(&name)?;
         self.sets.touch(set, now);
         Some(set)
@@ -118,8 +120,7 @@ impl Labels {
         &mut self.sets
     }
 
-    fn name(&self, client: Endpoint, server: Endpoint, direction: Direction, loopback: bool) -> SetName {
-        let vantage = self.locality.vantage(client.address, server.address, direction, loopback);
+    fn name(&self, vantage: Vantage, client: Endpoint, server: Endpoint) -> SetName {
         let (local, peer) = match vantage {
             Vantage::Client | Vantage::Local => (Some(client.address), server.address),
             Vantage::Server => (Some(server.address), client.address),

@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 
 use super::frequency::Frequency;
 use super::name::{Peer, Port, SetName, Vantage};
+use super::names::{Hashed, Names};
 use crate::packet::Address;
 use crate::time::Timestamp;
 
@@ -56,7 +57,7 @@ pub struct Admission {
 /// The table of sets.
 pub struct Sets {
     limit: usize,
-    by_name: HashMap<SetName, SetId, foldhash::fast::RandomState>,
+    names: Names,
     sets: Vec<Option<Set>>,
     free: Vec<SetId>,
     own: usize,
@@ -64,6 +65,8 @@ pub struct Sets {
     ports: HashMap<PortName, u32, foldhash::fast::RandomState>,
     /// How often those came that have no set of their own.
     newcomers: Frequency,
+    /// Which set of the rest it was, the last time that one was asked for.
+    last_rest: Option<(PortName, SetId)>,
     /// No set can have been idle for long enough to make room before this.
     none_idle_before: Timestamp,
     /// No set is worth less than a frequent newcomer before this, as far as was looked.
@@ -85,12 +88,13 @@ impl Sets {
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
-            by_name: HashMap::default(),
+            names: Names::default(),
             sets: Vec::new(),
             free: Vec::new(),
             own: 0,
             ports: HashMap::default(),
             newcomers: Frequency::default(),
+            last_rest: None,
             none_idle_before: Timestamp::default(),
             none_rarer_before: Timestamp::default(),
         }
@@ -99,11 +103,12 @@ impl Sets {
     /// The set for an attempt of this name, made if there is room, else the set of the rest that fits best.
     pub(super) fn admit(&mut self, name: SetName, now: Timestamp) -> Admission {
         let mut admission = Admission { set: SetId::new(0), created: None, removed: None, folded: false };
-        admission.set = match self.by_name.get(&name) {
-            Some(&set) => set,
+        let hash = self.names.hash(&name);
+        admission.set = match self.names.get(hash, &name) {
+            Some(set) => set,
             None if self.own < self.limit => self.create(name, now, &mut admission),
             None => {
-                admission.removed = self.remove_idle(now).or_else(|| self.remove_rarer(&name, now));
+                admission.removed = self.remove_idle(now).or_else(|| self.remove_rarer(hash, now));
                 // There are still too many where the limit was lowered.
                 if self.own < self.limit {
                     self.create(name, now, &mut admission)
@@ -124,7 +129,7 @@ impl Sets {
     /// The existing set that counts what has this name: its own, else the one it would be folded into.
     pub(super) fn find(&self, name: &SetName) -> Option<SetId> {
         let folded = || SetName { peer: Peer::Other, ..name.clone() };
-        self.by_name.get(name).or_else(|| self.by_name.get(&folded())).copied()
+        self.names.find(name).or_else(|| self.names.find(&folded()))
     }
 
     /// Something of this set was seen.
@@ -160,7 +165,7 @@ impl Sets {
 
     /// How many exist, the sets of the rest included.
     pub fn count(&self) -> usize {
-        self.by_name.len()
+        self.names.len()
     }
 
     /// How many may exist beside the sets of the rest.
@@ -175,22 +180,32 @@ impl Sets {
     /// Under the port's own rest where the port is known, else under the rest of all ports: one of these for each
     /// vantage and local address while they are few, else one for each vantage.
     fn fold(&mut self, name: &SetName, now: Timestamp, admission: &mut Admission) -> SetId {
+        let port = port_of(name);
+        if let Some((_, set)) = self.last_rest.filter(|(known, _)| *known == port) {
+            return set;
+        }
+        let set = self.rest_of(name, now, admission);
+        self.last_rest = Some((port, set));
+        set
+    }
+
+    fn rest_of(&mut self, name: &SetName, now: Timestamp, admission: &mut Admission) -> SetId {
         let rest_of_port = SetName { peer: Peer::Other, ..name.clone() };
         let rest = SetName { port: Port::Other, ..rest_of_port.clone() };
         let last_resort = SetName { local: None, ..rest.clone() };
-        if let Some(&set) = self.by_name.get(&rest_of_port) {
+        if let Some(set) = self.names.find(&rest_of_port) {
             return set;
         }
-        let room = self.by_name.len() - self.own < MAX_RESTS;
+        let room = self.names.len() - self.own < MAX_RESTS;
         let chosen = if room && self.ports.contains_key(&port_of(name)) {
             rest_of_port
-        } else if room || self.by_name.contains_key(&rest) {
+        } else if room || self.names.find(&rest).is_some() {
             rest
         } else {
             last_resort
         };
-        match self.by_name.get(&chosen) {
-            Some(&set) => set,
+        match self.names.find(&chosen) {
+            Some(set) => set,
             None => self.create(chosen, now, admission),
         }
     }
@@ -204,7 +219,8 @@ impl Sets {
             self.own += 1;
             *self.ports.entry(port_of(&name)).or_default() += 1;
         }
-        self.by_name.insert(name.clone(), id);
+        self.last_rest = None;
+        self.names.insert(name.clone(), id);
         if let Some(place) = self.sets.get_mut(id.place()) {
             *place = Some(Set { id, name: name.clone(), attempts: 0, waiting: 0, last_seen: now });
         }
@@ -217,18 +233,20 @@ impl Sets {
         if now < self.none_idle_before {
             return None;
         }
-        let (id, last_seen) = self.removable().map(|set| (set.id, set.last_seen)).min_by_key(|&(_, seen)| seen)?;
-        if now.since(last_seen) < IDLE_FOR_A_NEWCOMER {
-            self.none_idle_before = last_seen + IDLE_FOR_A_NEWCOMER;
-            return None;
+        let longest = self.removable().min_by_key(|set| set.last_seen);
+        if let Some(id) = longest.filter(|set| now.since(set.last_seen) >= IDLE_FOR_A_NEWCOMER).map(|set| set.id) {
+            self.remove(id);
+            return Some(id);
         }
-        self.remove(id);
-        Some(id)
+        // Nobody can have been idle for long enough before the first of all is, those included in which somebody waits.
+        let first = self.living().map(|set| set.last_seen).min();
+        self.none_idle_before = first.map_or(now, |seen| seen + IDLE_FOR_A_NEWCOMER).max(now + LOOK_AGAIN);
+        None
     }
 
     /// Makes room by the set with the fewest attempts, for a newcomer that came back often enough to be worth more:
     /// peers that come once, as in a flood or a scan, do not keep regular ones out.
-    fn remove_rarer(&mut self, newcomer: &SetName, now: Timestamp) -> Option<SetId> {
+    fn remove_rarer(&mut self, newcomer: Hashed, now: Timestamp) -> Option<SetId> {
         let came = self.newcomers.count(newcomer, now);
         if came < FREQUENT || now < self.none_rarer_before {
             return None;
@@ -258,7 +276,8 @@ impl Sets {
                     }
                 }
             }
-            self.by_name.remove(&set.name);
+            self.last_rest = None;
+            self.names.remove(&set.name);
             self.free.push(id.next_use());
         }
     }

@@ -25,7 +25,12 @@ fn host(limit: usize) -> Labels {
 }
 
 fn admit(labels: &mut Labels, client: &str, server: &str, now: Timestamp) -> Admission {
-    labels.admit(end(client), end(server), via(Direction::Unknown), now)
+    admit_met(labels, end(client), end(server), via(Direction::Unknown), now)
+}
+
+fn admit_met(labels: &mut Labels, client: Endpoint, server: Endpoint, via: Via, now: Timestamp) -> Admission {
+    let vantage = labels.vantage(client, server, via);
+    labels.admit(vantage, client, server, now)
 }
 
 fn values(admission: Admission) -> [String; 4] {
@@ -54,7 +59,7 @@ fn in_a_file_of_which_nothing_is_said_the_direction_is_a_hint() {
     for (direction, vantage) in
         [(Direction::Leaving, "client"), (Direction::Entering, "server"), (Direction::Unknown, "transit")]
     {
-        let admission = labels.admit(end("192.0.2.1:9"), end("192.0.2.2:80"), via(direction), at(0));
+        let admission = admit_met(&mut labels, end("192.0.2.1:9"), end("192.0.2.2:80"), via(direction), at(0));
         assert_eq!(values(admission)[0], vantage);
     }
 }
@@ -171,7 +176,7 @@ fn peers_that_come_back_win_sets_of_their_own_against_a_flood() {
     for stranger in 0..1_000_000_u32 {
         let now = at(u64::from(stranger) / 50);
         let spoofed = Endpoint { address: std::net::Ipv4Addr::from(0x0b00_0000 + stranger).into(), port: 9 };
-        let set = labels.admit(spoofed, end("10.0.0.1:80"), via(Direction::Unknown), now).set;
+        let set = admit_met(&mut labels, spoofed, end("10.0.0.1:80"), via(Direction::Unknown), now).set;
         labels.sets().decided(set);
         if stranger % 200 == 0 {
             let regular = stranger / 200 % 100;
@@ -193,7 +198,7 @@ fn a_scan_of_all_ports_costs_a_bounded_number_of_sets() {
     let mut labels = host(100);
     for port in 0..=u16::MAX {
         let server = Endpoint { address: end("10.0.0.1:1").address, port };
-        let set = labels.admit(end("192.0.2.1:9"), server, via(Direction::Unknown), at(port.into())).set;
+        let set = admit_met(&mut labels, end("192.0.2.1:9"), server, via(Direction::Unknown), at(port.into())).set;
         labels.sets().decided(set);
     }
     assert!(labels.sets().count() <= 100 + 36, "{}", labels.sets().count());
