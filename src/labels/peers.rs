@@ -87,7 +87,15 @@ impl Peers {
         if let Some((_, name)) = self.groups.iter().find(|(network, _)| network.contains(&ip)) {
             return Peer::Group(name.clone());
         }
-        let prefix = if ip.is_ipv4() { self.prefix_v4 } else { self.prefix_v6 };
-        Peer::Network(IpNet::new(ip, prefix).map_or_else(|_| ip.into(), |network| network.trunc()))
+        Peer::Network(match ip {
+            IpAddr::V4(_) if self.prefix_v4 >= 32 => ip.into(),
+            IpAddr::V6(_) if self.prefix_v6 >= 128 => ip.into(),
+            IpAddr::V4(_) => cut(ip, self.prefix_v4),
+            IpAddr::V6(_) => cut(ip, self.prefix_v6),
+        })
     }
+}
+
+fn cut(address: IpAddr, prefix: u8) -> IpNet {
+    IpNet::new(address, prefix).map_or_else(|_| address.into(), |network| network.trunc())
 }
