@@ -2,6 +2,7 @@
 
 use std::hash::BuildHasher;
 
+use arrayvec::ArrayVec;
 use foldhash::fast::RandomState;
 
 use super::event::Side;
@@ -14,10 +15,15 @@ pub(super) struct Inside {
     hasher: RandomState,
 }
 
-type Bucket = [Option<Hint>; WAYS];
+/// A few hints, the oldest of which is written over next.
+#[derive(Clone, Default)]
+struct Bucket {
+    next: u8,
+    hints: [Option<Hint>; WAYS],
+}
 
 /// An attempt that may be inside, and the TTL its SYN came in with.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Hint {
     pub(super) slot: u32,
     /// Tells it from a later attempt in the same slot.
@@ -29,7 +35,7 @@ pub(super) struct Hint {
 }
 
 /// How far the SYN had come.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Passed {
     /// It came in.
     In,
@@ -41,40 +47,47 @@ pub(super) enum Passed {
 impl Inside {
     /// Where few attempts are known at once, few are inside.
     pub(super) fn beside(max_attempts: usize) -> Self {
-        let table = || vec![[None; WAYS]; max_attempts.clamp(LEAST_BUCKETS, BUCKETS)];
+        let table = || vec![Bucket::default(); max_attempts.clamp(LEAST_BUCKETS, BUCKETS)];
         Self { tables: [table(), table(), table()], hasher: RandomState::default() }
     }
 
     /// The SYN of this attempt came in, or after that left.
     pub(super) fn note(&mut self, syn: &Segment, slot: u32, serial: u32, passed: Passed) {
-        let places = ways_to_look(syn).map(|(shares, end)| (shares, self.place(syn, end)));
-        for (table, (shares, place)) in self.tables.iter_mut().zip(places) {
-            if let Some(bucket) = table.get_mut(place) {
-                bucket.rotate_right(1);
-                if let Some(newest) = bucket.first_mut() {
-                    *newest = Some(Hint { slot, serial, hop_limit: syn.hop_limit, passed, shares });
-                }
+        let places = self.places(syn);
+        for ((table, place), shares) in self.tables.iter_mut().zip(places).zip(SHARES) {
+            let Some(bucket) = table.get_mut(place) else { continue };
+            bucket.next = bucket.next.wrapping_add(1);
+            if let Some(oldest) = bucket.hints.get_mut(usize::from(bucket.next) % WAYS) {
+                *oldest = Some(Hint { slot, serial, hop_limit: syn.hop_limit, passed, shares });
             }
         }
     }
 
     /// Attempts whose SYN may have been this one before it was given other addresses: first those that share an end
     /// with it, then the others, newest first.
-    pub(super) fn who_passed_as(&self, syn: &Segment) -> impl Iterator<Item = &Hint> {
-        let ways = self.tables.iter().zip(ways_to_look(syn));
-        ways.flat_map(|(table, (_, end))| table.get(self.place(syn, end)).into_iter().flatten().flatten())
+    pub(super) fn who_passed_as(&self, syn: &Segment, latest_serial: u32) -> impl Iterator<Item = Hint> {
+        let ways = self.tables.iter().zip(self.places(syn));
+        ways.flat_map(move |(table, place)| {
+            let hints = table.get(place).into_iter().flat_map(|bucket| &bucket.hints).flatten();
+            let mut hints: ArrayVec<Hint, WAYS> = hints.copied().collect();
+            hints.sort_unstable_by_key(|hint| latest_serial.wrapping_sub(hint.serial));
+            hints
+        })
     }
 
-    fn place(&self, syn: &Segment, end: Option<Endpoint>) -> usize {
-        let hash = self.hasher.hash_one((syn.sequence, syn.timestamp, syn.identification, end));
-        usize::try_from(hash % self.tables[0].len() as u64).unwrap_or(0)
+    /// Where hints are kept in each table, by what NAT leaves as it is: the server where it masquerades, the client
+    /// where it forwards a port, neither.
+    fn places(&self, syn: &Segment) -> [usize; 3] {
+        let marks = u64::from(syn.timestamp.unwrap_or(0)) << 32 | u64::from(syn.identification.unwrap_or(0));
+        let alone = self.hasher.hash_one((syn.sequence, marks));
+        let with = |end: Endpoint| self.hasher.hash_one((alone, u128::from_ne_bytes(end.address.octets()), end.port));
+        [with(syn.to), with(syn.from), alone]
+            .map(|hash| usize::try_from(hash % self.tables[0].len() as u64).unwrap_or(0))
     }
 }
 
-/// By the server that masquerading leaves as it is, by the client that port forwarding leaves as it is, by neither.
-const fn ways_to_look(syn: &Segment) -> [(Option<Side>, Option<Endpoint>); 3] {
-    [(Some(Side::Server), Some(syn.to)), (Some(Side::Client), Some(syn.from)), (None, None)]
-}
+/// What a hint's attempt shares with whom it is found by, in each table.
+const SHARES: [Option<Side>; 3] = [Some(Side::Server), Some(Side::Client), None];
 
 const BUCKETS: usize = 1024;
 const LEAST_BUCKETS: usize = 64;

@@ -61,6 +61,11 @@ impl Store {
         self.slab.len() - self.free.len()
     }
 
+    /// That of the attempt that was taken in last.
+    pub(super) const fn serial(&self) -> u32 {
+        self.serial
+    }
+
     /// The attempt in a slot that this store handed out.
     #[allow(clippy::indexing_slicing, reason = "slots are made here, and only live ones are handed out")]
     pub(super) fn get(&self, slot: u32) -> &Attempt {

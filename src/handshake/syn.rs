@@ -86,7 +86,10 @@ impl Tracker {
             return None;
         }
         let name = Name { client: syn.from, server: syn.to };
-        self.inside.who_passed_as(syn).find(|hint| self.fits(hint, syn, &name)).map(|hint| hint.slot)
+        self.inside
+            .who_passed_as(syn, self.store.serial())
+            .find(|hint| self.fits(hint, syn, &name))
+            .map(|hint| hint.slot)
     }
 
     fn fits(&self, hint: &Hint, syn: &Segment, name: &Name) -> bool {
