@@ -19,7 +19,7 @@ const CASES: [(&str, &[&str], Must); 6] = [
 ];
 
 /// Alerts on what does not count, and has no volume.
-const CANNOT: [(&str, &str, &str); 7] = [
+const CANNOT: [(&str, &str, &str); 9] = [
     ("TCPHandshakeExporterDown", "on low volume", "`up` has none"),
     ("TCPHandshakeExporterDown", "over a counter reset", "`up` is a gauge"),
     ("TCPHandshakeCaptureDown", "on low volume", "one interface is enough"),
@@ -27,6 +27,8 @@ const CANNOT: [(&str, &str, &str); 7] = [
     ("TCPHandshakeCaptureOneSided", "on low volume", "the exporter itself wants a volume before it says so"),
     ("TCPHandshakeCaptureOneSided", "over a counter reset", "`one_sided` is a gauge"),
     ("TCPHandshakeClockSteps", "on low volume", "a single step is enough"),
+    ("TCPHandshakeConfigReloadFailed", "on low volume", "one broken file is enough"),
+    ("TCPHandshakeConfigReloadFailed", "over a counter reset", "`config_last_reload_successful` is a gauge"),
 ];
 
 /// For alerts that know what is usual, in a file of their own: it takes days.
