@@ -4,8 +4,8 @@
     fleet.py [--exporters 1000] [--sets 100] [--scrape 60] [--minutes 12] [--watched 1.0] [--keep]
 
 One process stands for all exporters: each is asked by half of its sets and asks others in the other half, a share of them
-(--watched) hosts of this fleet, so that both ends of these paths are compared. Each set has attempts in every scrape; one server in
-fifty has an outage on one of its ports. After --minutes the figures of Prometheus about itself are printed, and the exit status is 1 where a
+(--watched) hosts of this fleet, so that both ends of these paths are compared. Each set has attempts in every scrape; now and then one
+needs a second SYN (--again), each set at its own time; one server in fifty has an outage on one of its ports. After --minutes the figures of Prometheus about itself are printed, and the exit status is 1 where a
 group of rules takes longer than a tenth of its interval. --keep leaves it running until it is interrupted.
 
 The median of the last five evaluations counts: the first ones meet the start of everything. Leave the machine alone meanwhile.
@@ -28,6 +28,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import zlib
 from pathlib import Path
 
 RULES = Path(__file__).resolve().parents[2] / "deploy/prometheus/rules"
@@ -45,6 +46,8 @@ def main():
     words.add_argument("--exporters", type=int, default=1000)
     words.add_argument("--sets", type=int, default=100, help="sets of an exporter")
     words.add_argument("--watched", type=float, default=1.0, help="share of the asked servers that run the exporter")
+    words.add_argument("--again", type=int, default=1000, metavar="N", help="one attempt in N needs a second SYN")
+    words.add_argument("--rules", type=Path, default=RULES, help="the folder of rules: to compare two versions")
     words.add_argument("--scrape", type=int, default=60, metavar="SECONDS", help="the interval of the scrapes")
     words.add_argument("--minutes", type=float, default=12, help="how long it runs")
     words.add_argument("--port", type=int, default=19190, help="Prometheus's; the stub takes the next one")
@@ -102,7 +105,8 @@ class Fleet:
             self.pages[number] = self.template(number)
         template, sets = self.pages[number]
         seconds = time.time() - self.start + 1000
-        return template % tuple(value for family in zip(*(counts(kind, seconds) for kind in sets)) for value in family)
+        again = self.options.again
+        return template % tuple(value for family in zip(*(counts(kind, turn, again, seconds) for kind, turn in sets)) for value in family)
 
     def template(self, number):
         """Its page with gaps for the counts, family by family; and how its sets are doing."""
@@ -126,7 +130,8 @@ class Fleet:
         families += [("tcp_handshake_latency_seconds_bucket", f',le="{bound}"') for bound in [*BOUNDS, "+Inf"]]
         families += [("tcp_handshake_latency_seconds_sum", ""), ("tcp_handshake_latency_seconds_count", "")]
         page += [f"{name}{{{own}{more}}} %d" for name, more in families for own in labels]
-        return "\n".join(page) + "\n", [kind for *_, kind in sets]
+        kinds = [(kind, turn(local, port, peer, vantage)) for vantage, local, port, peer, kind in sets]
+        return "\n".join(page) + "\n", kinds
 
     def sets(self, number):
         """(vantage, local address, port, peer, does it work), the two ends of each path alike."""
@@ -144,11 +149,17 @@ def works(server, port):
     return server % OUT_OF_ORDER != 0 or port != PORTS[0]
 
 
-def counts(fine, seconds):
+def turn(local, port, peer, vantage):
+    """When its turn is to need a second SYN: the same at both ends of a path, another for each path."""
+    client, server = (local, peer) if vantage == "client" else (peer, local)
+    return zlib.crc32(f"{client} {server} {port}".encode())
+
+
+def counts(fine, turn, again, seconds):
     """All counts of a set: 0.2 attempts a second, of which all or none are answered."""
     attempts = int(seconds / 5)
     answered, failed = (attempts, 0) if fine else (0, attempts)
-    again = attempts // 200 if fine else 2 * attempts
+    again = (attempts + turn % again) // again if fine else 2 * attempts
     plain = [attempts + again, again, answered, 0, attempts, answered, 0, 0]
     buckets = [answered * min(n, 6) // 6 for n in range(len(BOUNDS) + 1)]
     return [*plain, 0, 0, failed, 0, 0, 0, *buckets, answered, answered]
@@ -166,7 +177,7 @@ def start(folder, options):
     config = folder / "prometheus.yml"
     config.write_text(
         f"global: {{scrape_interval: {options.scrape}s, evaluation_interval: 1m}}\n"
-        f"rule_files: ['{RULES}/*.yml']\n"
+        f"rule_files: ['{options.rules.resolve()}/*.yml']\n"
         "scrape_configs:\n"
         "- {job_name: tcp_handshake, file_sd_configs: [{files: [targets.json]}]}\n"
         f"- {{job_name: prometheus, scrape_interval: 5s, static_configs: [{{targets: ['127.0.0.1:{options.port}']}}]}}\n")
