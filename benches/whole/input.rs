@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::sender::{Random, frame};
 
+/// Where the servers of all inputs are: whoever looks from there names each client.
+pub(crate) const SERVERS: &str = "10.2.0.0/24";
+
 /// A kind of traffic.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Traffic {

@@ -1,7 +1,8 @@
 //! `make bench`: the whole program against others over the same packets, as ratios in one run.
 //!
 //! Each round runs every program once over every input, so that a noisy neighbour disturbs all of them alike; what is
-//! printed is the median over the rounds, with the least and the most. CPU time is user and system together.
+//! printed is the median over the rounds, with the least and the most. CPU time is user and system together; files are
+//! read ahead by a second thread, so what this program takes is less than that.
 
 #![allow(clippy::print_stdout, reason = "this is a program that prints")]
 
@@ -37,7 +38,7 @@ fn main() {
     }
     let rounds = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    println!("{rounds} rounds; time is CPU time, user and system; ratio is to the bare libpcap loop\n");
+    println!("{rounds} rounds; ratios are to the bare libpcap loop, least and most in brackets\n");
     // One kind alone, for whoever works on it.
     let only = std::env::var("ONLY").unwrap_or_default();
     for traffic in Traffic::ALL.into_iter().filter(|_| only.is_empty() || only == "files") {
@@ -72,9 +73,11 @@ fn compare(traffic: Traffic, file: &Path, rounds: usize) {
     let filter = filter();
     let file = file.display().to_string();
     let this = std::env::current_exe().expect("the benchmark knows where it is").display().to_string();
-    let others: [(&str, Vec<&str>); 5] = [
+    let diagnose = [env!("CARGO_BIN_EXE_tcp_handshake_exporter"), "diagnose", "--output", "metrics", &file];
+    let others: [(&str, Vec<&str>); 6] = [
         ("bare libpcap loop", vec![&this, "bare-loop", &filter, &file]),
-        ("this program", vec![env!("CARGO_BIN_EXE_tcp_handshake_exporter"), "diagnose", "--output", "metrics", &file]),
+        ("this program", diagnose.to_vec()),
+        ("this program, server's view", [diagnose.as_slice(), &["--capture.local", input::SERVERS]].concat()),
         ("tcpdump -w /dev/null", vec!["tcpdump", "-r", &file, "-w", "/dev/null", &filter]),
         ("tshark, fields", vec!["tshark", "-n", "-r", &file, "-T", "fields", "-e", "tcp.flags"]),
         ("argus", vec!["argus", "-r", &file, "-w", "/dev/null"]),
@@ -91,18 +94,22 @@ fn compare(traffic: Traffic, file: &Path, rounds: usize) {
     }
     let packets = traffic.packets() as f64;
     println!("{traffic}");
-    println!("  {:22} {:>12} {:>22} {:>9}", "", "ns/packet", "ratio (least..most)", "peak MiB");
+    println!("  {:26} {:>12} {:>22} {:>22} {:>9}", "", "ns/packet", "time", "CPU time", "peak MiB");
     let bare = samples.first().cloned().unwrap_or_default();
     for ((name, _), samples) in others.iter().zip(&samples) {
         if samples.is_empty() {
-            println!("  {name:22} not measured");
+            println!("  {name:26} not measured");
             continue;
         }
-        let time = Spread::of(samples.iter().map(|sample| sample.cpu.as_secs_f64() * 1e9 / packets));
-        let ratio = Spread::of(samples.iter().zip(&bare).map(|(one, bare)| one.cpu.div_duration_f64(bare.cpu)));
+        let time = Spread::of(samples.iter().map(|sample| sample.elapsed.as_secs_f64() * 1e9 / packets));
+        let ratio = |of: fn(&Sample) -> Duration| {
+            let ratios = samples.iter().zip(&bare).map(|(one, bare)| of(one).div_duration_f64(of(bare)));
+            let Spread { least, median, most } = Spread::of(ratios);
+            format!("{median:.2} ({least:.2}..{most:.2})")
+        };
+        let (elapsed, cpu) = (ratio(|sample| sample.elapsed), ratio(|sample| sample.cpu));
         let memory = Spread::of(samples.iter().map(|sample| sample.peak_bytes as f64 / (1024.0 * 1024.0)));
-        let ratio = format!("{:.2} ({:.2}..{:.2})", ratio.median, ratio.least, ratio.most);
-        println!("  {name:22} {:12.1} {ratio:>22} {:9.1}", time.median, memory.most);
+        println!("  {name:26} {:12.1} {elapsed:>22} {cpu:>22} {:9.1}", time.median, memory.most);
     }
     println!();
 }

@@ -1,11 +1,13 @@
 //! Runs a command to its end and says what it took.
 
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What one run took.
 #[derive(Clone, Copy)]
 pub(crate) struct Sample {
+    /// From start to end.
+    pub(crate) elapsed: Duration,
     /// User and system time.
     pub(crate) cpu: Duration,
     /// Most memory resident at once.
@@ -31,14 +33,16 @@ impl Spread {
 /// None where the program is not installed or fails.
 pub(crate) fn run(command: &[&str]) -> Option<Sample> {
     let (program, arguments) = command.split_first()?;
+    let start = Instant::now();
     let child = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
     let (status, usage) = wait(child.id())?;
+    let elapsed = start.elapsed();
     let time = |time: libc::timeval| {
         Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or(0))
             + Duration::from_micros(u64::try_from(time.tv_usec).unwrap_or(0))
     };
     let peak_bytes = u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024;
-    (status == 0).then_some(Sample { cpu: time(usage.ru_utime) + time(usage.ru_stime), peak_bytes })
+    (status == 0).then_some(Sample { elapsed, cpu: time(usage.ru_utime) + time(usage.ru_stime), peak_bytes })
 }
 
 /// The usage of one child alone, which the standard library does not tell.
