@@ -1,59 +1,13 @@
-//! The program and the oracle agree: on the captures that come with the tests, and on traffic made up at random.
+//! The program and the oracle agree on traffic made up at random.
 
-use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError};
 
 use crate::forge::{Format, Link, Packet, capture};
-use crate::golden::arguments;
-use crate::oracle::{self, Acks, Agreement, ELSEWHERE, Fact, IN_TRANSIT};
+use crate::oracle::{self, Acks, ELSEWHERE, Fact, IN_TRANSIT};
 use crate::random;
-
-/// On each file of `ORACLE_CAPTURES`, or of tests/captures, a line for each difference; at the end how far they agree.
-#[test]
-fn with_the_oracle_on_every_capture_file() {
-    if !oracle::tshark::is_here() {
-        return;
-    }
-    let folder = std::env::var_os("ORACLE_CAPTURES").map_or_else(|| PathBuf::from("tests/captures"), PathBuf::from);
-    let (mut files, mut refused, mut all) = (0, 0, Agreement::default());
-    for file in files_in(&folder) {
-        let agreement = match (oracle::facts_of_any(&file), oracle::page_of_any(&file, "")) {
-            (Ok(facts), Ok(_)) => agreement_on(&file, &facts),
-            (Ok(facts), Err(complaint)) if !facts.is_empty() => {
-                println!("{}: the program does not read it: {}", file.display(), complaint.trim());
-                refused += 1;
-                continue;
-            }
-            // No capture, or an empty one.
-            _ => continue,
-        };
-        for difference in &agreement.differences {
-            println!("{}: {difference}", file.display());
-        }
-        files += 1;
-        all = all.and(agreement);
-    }
-    let Agreement { series, attempts, differences } = all;
-    println!(
-        "{files} captures, {attempts} attempts, {series} series: the program differs from the oracle in {}; {refused} \
-         captures it does not read",
-        differences.len()
-    );
-    assert!(files > 0, "there is no capture in {}", folder.display());
-    assert!(differences.is_empty(), "the program differs from the oracle, see above");
-}
-
-/// All files in a folder and the folders in it, by name.
-fn files_in(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("cannot list {}: {error}", folder.display()));
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    let files = |path: PathBuf| if path.is_dir() { files_in(&path) } else { vec![path] };
-    paths.into_iter().flat_map(files).collect()
-}
 
 proptest! {
     // What disagrees is cut down here, much faster than by drawing it again.
@@ -161,26 +115,6 @@ fn fewest<T: Clone>(mut all: Vec<T>, fails: impl Fn(&[T]) -> bool) -> Vec<T> {
         }
         piece = piece.div_ceil(2);
     }
-}
-
-/// How far the two agree on a file when nothing is said of its host, then with the third leg, and then when its host is
-/// known.
-fn agreement_on(file: &Path, facts: &[Fact]) -> Agreement {
-    let unknown = oracle::agree(file, facts, (&[], ""), Acks::Ignored);
-    let in_transit = oracle::agree(file, facts, (&[ELSEWHERE], IN_TRANSIT), Acks::Counted);
-    let arguments = arguments(file);
-    let local: Vec<IpAddr> = arguments.split_whitespace().filter_map(host).collect();
-    let known = match local[..] {
-        [] => Agreement::default(),
-        _ => oracle::agree(file, facts, (&local, &arguments), Acks::Ignored),
-    };
-    unknown.and(in_transit).and(known)
-}
-
-/// The address of an argument like `10.0.0.2/32`: in these tests each `--capture.local` is one host.
-fn host(argument: &str) -> Option<IpAddr> {
-    let (address, _) = argument.split_once('/')?;
-    address.parse().ok()
 }
 
 #[test]

@@ -9,6 +9,8 @@ use super::tshark::Row;
 pub(crate) struct Fact {
     /// Nanoseconds since the epoch.
     pub at: u64,
+    /// Whether tshark shows the stamp as it stands in the file.
+    pub stamp_is_clear: bool,
     /// Where it was met.
     pub via: Via,
     /// What it is.
@@ -160,10 +162,10 @@ const OUTGOING: u32 = 4;
 impl Fact {
     /// A frame without a time (of a simple packet block) has that of the one before it.
     pub(crate) fn from_row(row: &Row, before: u64) -> Self {
-        let at = row.first("frame.time_epoch").map_or(before, |text| nanoseconds(text).expect("time is a number"));
+        let (at, stamp_is_clear) = row.first("frame.time_epoch").map_or((before, true), stamp);
         let hidden = || super::passed_over::reason(row).map(Packet::PassedOver);
         let packet = packet(row).or_else(hidden).unwrap_or(Packet::Other);
-        Self { at, via: Via::from_row(row), packet }
+        Self { at, stamp_is_clear, via: Via::from_row(row), packet }
     }
 }
 
@@ -243,9 +245,20 @@ fn address(row: &Row, version: &str, end: &str, number: usize) -> Option<IpAddr>
     Some(address.to_canonical())
 }
 
-/// Decimal seconds, to the nanosecond. tshark writes a fraction of more than a second as it stands in the file.
-fn nanoseconds(text: &str) -> Option<u64> {
+/// Decimal seconds in nanoseconds, and whether they are what the file says. A fraction of a second that is more than one
+/// goes through 32 bits with a sign in tshark: what it shows of such a stamp can be many.
+fn stamp(text: &str) -> (u64, bool) {
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let (seconds, fraction): (u64, u64) = (seconds.parse().ok()?, format!("{fraction:0<9}").parse().ok()?);
-    Some(seconds * 1_000_000_000 + fraction)
+    let (sign, seconds) = seconds.strip_prefix('-').map_or(("", seconds), |seconds| ("-", seconds));
+    let number = |text: &str| text.parse::<u64>().unwrap_or_else(|_| panic!("tshark shows no time: {text}"));
+    let at = number(seconds).saturating_mul(1_000_000_000).saturating_add(number(&format!("{fraction:0<9}")));
+    (at, sign.is_empty() && fraction.len() <= 9)
+}
+
+#[test]
+fn a_stamp_is_clear_or_not() {
+    assert_eq!(stamp("12.000000345"), (12_000_000_345, true));
+    assert_eq!(stamp("12"), (12_000_000_000, true));
+    assert_eq!(stamp("808464432.1010580352").1, false);
+    assert_eq!(stamp("-808464432.101058035").1, false);
 }

@@ -8,6 +8,7 @@ mod counts;
 mod exposition;
 mod facts;
 mod figures;
+mod folder;
 mod icmp;
 mod judge;
 mod labels;

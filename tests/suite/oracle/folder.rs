@@ -1,0 +1,148 @@
+//! The program and the oracle agree on every capture file of a folder.
+
+use std::net::IpAddr;
+use std::panic::catch_unwind;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use super::{Acks, Agreement, ELSEWHERE, Fact, IN_TRANSIT, agree, facts_of_any, page_of_any, tshark};
+use crate::golden::arguments;
+
+/// On each file of `ORACLE_CAPTURES`, or of tests/captures, a line for each difference; at the end how far they agree.
+#[test]
+fn agrees_on_every_capture_file() {
+    if !tshark::is_here() {
+        return;
+    }
+    let folder = std::env::var_os("ORACLE_CAPTURES").map_or_else(|| PathBuf::from("tests/captures"), PathBuf::from);
+    let files = files_in(&folder);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut all = Tally::default();
+        while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+            all.add(file);
+        }
+        all
+    };
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    let all = thread::scope(|scope| {
+        let started: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        started.into_iter().map(|worker| worker.join().unwrap()).fold(Tally::default(), Tally::and)
+    });
+    println!("{all}");
+    assert!(all.compared > 0, "there is no capture in {}", folder.display());
+    assert!(all.agreement.differences.is_empty(), "the program differs from the oracle, see above");
+}
+
+/// What came of the files.
+#[derive(Default)]
+struct Tally {
+    compared: usize,
+    packets: usize,
+    /// Read by neither, by the oracle alone, by the program alone.
+    unread: [usize; 3],
+    /// Files with stamps that tshark does not show as they are, on which the two differ.
+    unclear: usize,
+    agreement: Agreement,
+}
+
+impl Tally {
+    fn add(&mut self, file: &Path) {
+        let shown = file.display();
+        match (facts_of_any(file), page_of_any(file, "")) {
+            (Ok(facts), Ok(_)) => self.compare(file, &facts),
+            (Ok(facts), Err(_)) if facts.is_empty() => self.unread[0] += 1,
+            (Err(_), Err(complaint)) => {
+                println!("{shown}: neither reads it: {}", complaint.trim());
+                self.unread[0] += 1;
+            }
+            (Ok(facts), Err(complaint)) => {
+                println!("{shown}: the program does not read {} packets: {}", facts.len(), complaint.trim());
+                self.unread[1] += 1;
+            }
+            (Err(complaint), Ok(_)) => {
+                println!("{shown}: tshark does not read it: {}", complaint.trim());
+                self.unread[2] += 1;
+            }
+        }
+    }
+
+    fn compare(&mut self, file: &Path, facts: &[Fact]) {
+        let shown = file.display();
+        let mut agreement = catch_unwind(|| agreement_on(file, facts)).unwrap_or_else(|_| Agreement {
+            differences: vec!["the oracle broke off".to_owned()],
+            ..Agreement::default()
+        });
+        let is_unclear = facts.iter().any(|fact| !fact.stamp_is_clear) && !agreement.differences.is_empty();
+        for difference in &agreement.differences {
+            println!("{shown}: {difference}{}", if is_unclear { " (stamps are not clear)" } else { "" });
+        }
+        if is_unclear {
+            agreement.differences.clear();
+            self.unclear += 1;
+        }
+        self.compared += 1;
+        self.packets += facts.len();
+        self.agreement = std::mem::take(&mut self.agreement).and(agreement);
+    }
+
+    fn and(self, other: Self) -> Self {
+        let [neither, oracle, program] = self.unread;
+        let [more_neither, more_oracle, more_program] = other.unread;
+        Self {
+            compared: self.compared + other.compared,
+            packets: self.packets + other.packets,
+            unread: [neither + more_neither, oracle + more_oracle, program + more_program],
+            unclear: self.unclear + other.unclear,
+            agreement: self.agreement.and(other.agreement),
+        }
+    }
+}
+
+impl std::fmt::Display for Tally {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { compared, packets, unread: [neither, oracle, program], unclear, agreement } = self;
+        let Agreement { series, attempts, differences } = agreement;
+        writeln!(
+            f,
+            "{compared} captures, {packets} packets, {attempts} attempts, {series} series: the program differs from the \
+             oracle in {}",
+            differences.len()
+        )?;
+        write!(
+            f,
+            "not compared: {unclear} captures whose stamps tshark does not show as they are; read by tshark alone \
+             {oracle}, by the program alone {program}, by neither {neither}"
+        )
+    }
+}
+
+/// All files in a folder and the folders in it, by name.
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("cannot list {}: {error}", folder.display()));
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let files = |path: PathBuf| if path.is_dir() { files_in(&path) } else { vec![path] };
+    paths.into_iter().flat_map(files).collect()
+}
+
+/// How far the two agree on a file when nothing is said of its host, then with the third leg, and then when its host is
+/// known.
+fn agreement_on(file: &Path, facts: &[Fact]) -> Agreement {
+    let unknown = agree(file, facts, (&[], ""), Acks::Ignored);
+    let in_transit = agree(file, facts, (&[ELSEWHERE], IN_TRANSIT), Acks::Counted);
+    let arguments = arguments(file);
+    let local: Vec<IpAddr> = arguments.split_whitespace().filter_map(host).collect();
+    let known = match local[..] {
+        [] => Agreement::default(),
+        _ => agree(file, facts, (&local, &arguments), Acks::Ignored),
+    };
+    unknown.and(in_transit).and(known)
+}
+
+/// The address of an argument like `10.0.0.2/32`: in these tests each `--capture.local` is one host.
+fn host(argument: &str) -> Option<IpAddr> {
+    let (address, _) = argument.split_once('/')?;
+    address.parse().ok()
+}
