@@ -109,6 +109,22 @@ pub enum Seldom {
     Mpls,
     /// IP over InfiniBand.
     Infiniband,
+    /// Ethernet with a tag of four bytes behind its addresses, for a switch's chip: Marvell's, Broadcom's.
+    SwitchTag,
+    /// The same with eight bytes: Marvell's with a type of its own.
+    SwitchTagLong,
+    /// Ethernet behind four bytes: Broadcom's other tag, Hilscher's netANALYZER.
+    BehindTag,
+    /// IP over a serial line (RFC 1055), behind what libpcap puts before it.
+    Slip,
+    /// Solaris' header before IP.
+    IpNet,
+    /// Juniper's header before PPP.
+    JuniperPpp,
+    /// Juniper's header before frame relay.
+    JuniperFrameRelay,
+    /// Juniper's header before Cisco's HDLC.
+    JuniperCisco,
 }
 
 impl Link {
@@ -121,7 +137,7 @@ impl Link {
             9 | 50 => Self::Ppp,
             12 | 14 | 19 | 101 | 106 | 228 | 229 => Self::Raw,
             51 => Self::PppEther,
-            100 => Self::Llc,
+            11 | 100 => Self::Llc,
             104 => Self::CiscoHdlc,
             105 => Self::Wifi,
             108 => Self::Loop,
@@ -146,6 +162,7 @@ impl Seldom {
         Some(match number {
             6 => Self::TokenRing,
             7 => Self::Arcnet,
+            8 => Self::Slip,
             10 => Self::Fddi,
             99 => Self::Symantec,
             107 => Self::FrameRelay,
@@ -156,11 +173,18 @@ impl Seldom {
             138 => Self::Firewire,
             166 | 204 => Self::PppDirection,
             167 | 178 => Self::Juniper,
+            179 => Self::JuniperPpp,
+            180 => Self::JuniperFrameRelay,
+            181 => Self::JuniperCisco,
             197 => Self::Erf,
             205 => Self::CiscoDirection,
             206 => Self::FrameRelayDirection,
             219 => Self::Mpls,
+            226 => Self::IpNet,
+            240 | 282 => Self::BehindTag,
             242 => Self::Infiniband,
+            281 | 284 => Self::SwitchTag,
+            285 => Self::SwitchTagLong,
             _ => return None,
         })
     }

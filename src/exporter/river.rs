@@ -56,26 +56,37 @@ impl River {
         let packets = lot.iter().filter_map(|reading| reading.packet.as_ref().ok());
         let latest = lot.last().map_or(self.met, |last| last.at);
         let mut tags = self.tracker.look_ahead(packets, latest).into_iter();
-        for Reading { at, interface, packet } in lot {
+        for (nth, Reading { at, interface, packet }) in lot.iter().enumerate() {
             if let Some(interface) = books.ledger.own.interfaces.get_mut(usize::from(*interface)) {
                 interface.captured += 1;
                 interface.last_packet = *at;
             }
+            let tag = packet.is_ok().then(|| tags.next()).flatten();
             match packet {
-                Ok(packet) => {
-                    let tag = tags.next();
-                    if self.hears(packet) {
-                        self.met = *at;
-                        match tag {
-                            Some(tag) => self.tracker.observe_ahead(*at, packet, tag),
-                            None => self.tracker.observe(*at, packet),
-                        }
-                        self.settle(books, Some(packet));
+                Ok(packet) if self.hears(packet) => {
+                    self.met = *at;
+                    match tag {
+                        Some(tag) => self.tracker.observe_ahead(*at, packet, tag),
+                        None => self.tracker.observe(*at, packet),
                     }
+                    self.settle(books, Some(packet));
                 }
-                Err(Skip::Undecodable(reason)) => books.ledger.own.undecodable(*reason),
-                Err(_) => {}
+                Err(Skip::Undecodable(reason)) => {
+                    books.ledger.own.undecodable(*reason);
+                    self.tell_time(books, *at, lot.get(nth + 1));
+                }
+                Ok(_) | Err(_) => self.tell_time(books, *at, lot.get(nth + 1)),
             }
+        }
+    }
+
+    /// What is no packet of a handshake was met then. As long as the time of more of these goes forward, the last one tells
+    /// as much as all of them.
+    fn tell_time(&mut self, books: &mut Books, at: Timestamp, next: Option<&Reading>) {
+        let is_forward = std::mem::replace(&mut self.met, at) <= at;
+        if !is_forward || next.is_none_or(|next| next.packet.is_ok() || next.at < at) {
+            self.tracker.advance(at);
+            self.settle(books, None);
         }
     }
 

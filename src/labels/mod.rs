@@ -79,8 +79,8 @@ impl Labels {
     pub fn set_of_stray(&mut self, segment: &Segment, now: Timestamp) -> Option<(SetId, Side)> {
         let Segment { from, to, via, .. } = *segment;
         let back = Via { direction: opposite(via.direction), ..via };
-        let by_client = self.sets.find(&self.name(self.vantage(from, to, via), from, to));
-        let by_server = self.sets.find(&self.name(self.vantage(to, from, back), to, from));
+        let by_client = self.find(from, to, via);
+        let by_server = self.find(to, from, back);
         let (set, side) = match (by_client, by_server) {
             (Some(set), None) => (set, Side::Client),
             (None, Some(set)) => (set, Side::Server),
@@ -92,8 +92,7 @@ impl Labels {
 
     /// The existing set of a SYN that opens nothing.
     pub fn set_of_syn(&mut self, syn: &Segment, now: Timestamp) -> Option<SetId> {
-        let name = self.name(self.vantage(syn.from, syn.to, syn.via), syn.from, syn.to);
-        let set = self.sets.find(&name)?;
+        let set = self.find(syn.from, syn.to, syn.via)?;
         self.sets.touch(set, now);
         Some(set)
     }
@@ -118,6 +117,13 @@ impl Labels {
     /// The sets, to keep them: what waits in them, and which have been idle for too long.
     pub const fn sets(&mut self) -> &mut Sets {
         &mut self.sets
+    }
+
+    /// The set of these ends, if there is one. Where the way of a packet is all that tells the vantage, what a router
+    /// forwards comes in and goes out: either way leads to the set.
+    fn find(&self, client: Endpoint, server: Endpoint, via: Via) -> Option<SetId> {
+        let find = |via| self.sets.find(&self.name(self.vantage(client, server, via), client, server));
+        find(via).or_else(|| find(Via { direction: opposite(via.direction), ..via }))
     }
 
     fn name(&self, vantage: Vantage, client: Endpoint, server: Endpoint) -> SetName {

@@ -24,13 +24,21 @@ pub(super) fn open(link: Seldom, bytes: &[u8]) -> Result<(Direction, Announced<'
         Seldom::FibreChannel => ethernet::logical(behind(bytes, 16)?).map(silent),
         Seldom::SunAtm => sun_atm(bytes).map(silent),
         Seldom::Firewire => at_type(bytes, 16).map(silent),
-        Seldom::Juniper => juniper(bytes).map(silent),
+        Seldom::Juniper => juniper(bytes, bridged).map(silent),
+        Seldom::JuniperPpp => juniper(bytes, ppp::open).map(silent),
+        Seldom::JuniperFrameRelay => juniper(bytes, frame_relay).map(silent),
+        Seldom::JuniperCisco => juniper(bytes, ppp::cisco).map(silent),
         Seldom::Erf => erf(bytes).map(silent),
         Seldom::PppDirection => directed(bytes, ppp_behind_direction),
         Seldom::CiscoDirection => directed(bytes, ppp::cisco),
         Seldom::FrameRelayDirection => directed(bytes, frame_relay),
         Seldom::Mpls => ethernet::labelled(bytes).map(silent),
         Seldom::Infiniband => infiniband(bytes).map(silent),
+        Seldom::SwitchTag => at_type(bytes, 16).map(silent),
+        Seldom::SwitchTagLong => at_type(bytes, 20).map(silent),
+        Seldom::BehindTag => bridged(behind(bytes, 4)?).map(silent),
+        Seldom::Slip => directed(bytes, |bytes| Ok((Version::Own, behind(bytes, 15)?))),
+        Seldom::IpNet => Ok(silent((Version::Own, behind(bytes, 24)?))),
     }
 }
 
@@ -109,7 +117,7 @@ fn sun_atm(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
 }
 
 /// Magic, flags, and extensions where the flags say so. Without a link header nothing tells what follows.
-fn juniper(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+fn juniper(bytes: &[u8], open: impl Fn(&[u8]) -> Result<Announced<'_>, Skip>) -> Result<Announced<'_>, Skip> {
     let (&[_, _, _, flags], rest) = take::<4>(bytes)?;
     let rest = if flags & 0x80 == 0 {
         rest
@@ -117,7 +125,11 @@ fn juniper(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
         let (length, rest) = read_u16(rest)?;
         behind(rest, length.into())?
     };
-    if flags & 0x02 == 0 { ethernet::typed(BRIDGED, rest) } else { Err(Undecodable::LinkType.into()) }
+    if flags & 0x02 == 0 { open(rest) } else { Err(Undecodable::LinkType.into()) }
+}
+
+fn bridged(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+    ethernet::typed(BRIDGED, bytes)
 }
 
 /// Time, type, flags, lengths, lost packets; further headers as long as each says so.

@@ -2,6 +2,7 @@
 //! program.
 
 mod answers;
+mod clock;
 mod copies;
 mod icmp;
 mod names;

@@ -7,7 +7,9 @@ use super::tshark::Row;
 pub(super) fn reason(row: &Row) -> Option<&'static str> {
     let mut from_ip = layers(row)?;
     match (from_ip.next(), from_ip.next()) {
-        (Some("ip" | "ipv6"), Some(carried)) => tunnel(row, carried),
+        // Where the version is not what the type before it says, tshark hands the packet on and shows no header.
+        (Some("ip"), Some(carried)) if row.first("ip.src").is_some() => tunnel(row, carried),
+        (Some("ipv6"), Some(carried)) if row.first("ipv6.src").is_some() => tunnel(row, carried),
         _ => None,
     }
 }

@@ -79,6 +79,16 @@ fn old() -> Vec<Wrap> {
         of("erf of ip", 197, &[], &[ip4], &[ip6]),
         of("erf of ethernet, with a further header", 197, &[frame, &[0; 8], &[0, 0], MACS], &[T4], &[T6]),
         both("mpls alone", Link::of_number(219), &[LABEL, LAST]),
+        of("a switch's tag", 284, &[MACS, &[0xc0, 0x0a, 0, 0]], &[T4], &[T6]),
+        of("a switch's tag before 802.1q", 281, &[MACS, &[0x2c, 0, 0, 0x80], &[0x81, 0, 0, 5]], &[T4], &[T6]),
+        of("a switch's long tag", 285, &[MACS, &[0xda, 0xda, 0, 0, 0xc0, 0, 0, 0]], &[T4], &[T6]),
+        of("a switch's tag before the frame", 282, &[&[0, 0, 0x20, 5], MACS], &[T4], &[T6]),
+        both("slip", Link::of_number(8), &[&[1], &[0; 15]]),
+        both("ipnet", Link::of_number(226), &[&[1, 2], &[0; 22]]),
+        of("juniper's ppp", 179, &[b"MGC\x80\0\x02\x09\x09", &[0xff, 3]], &[P4], &[P6]),
+        of("juniper's frame relay", 180, &[b"MGC\0", &[0x18, 0x41, 3]], &[&[0xcc]], &[&[0x8e]]),
+        of("juniper's cisco hdlc", 181, &[b"MGC\0", &[0x0f, 0]], &[T4], &[T6]),
+        of("atm's old number", 11, &[SNAP], &[T4], &[T6]),
         of("infiniband", 242, &[&[0; 40]], &[T4, &[0, 0]], &[T6, &[0, 0]]),
     ]
 }
