@@ -69,10 +69,10 @@ impl From<DiagnoseFlags> for Diagnose {
             interfaces => Watch::Interfaces(interfaces, flags.buffer_size),
         };
         Self {
+            counting: flags.counting.of(&source),
             source,
             duration: flags.duration,
             output: flags.output,
-            counting: flags.counting.into(),
             log: flags.log.into(),
         }
     }

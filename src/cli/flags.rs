@@ -99,9 +99,9 @@ pub(super) struct CountingFlags {
     /// Most sets of series; what does not fit is counted under peer="other"
     #[arg(long = "labels.max-sets", env = "TCP_HANDSHAKE_EXPORTER_LABELS_MAX_SETS", value_name = "COUNT", default_value = "500", value_parser = max_sets)]
     max_sets: usize,
-    /// Remove a set of series when nothing was seen of it for so long
-    #[arg(long = "labels.idle-timeout", env = "TCP_HANDSHAKE_EXPORTER_LABELS_IDLE_TIMEOUT", value_name = "DURATION", default_value = "24h", value_parser = idle_timeout)]
-    idle_timeout: Duration,
+    /// Remove a set of series when nothing was seen of it for so long [default: 24h; never for capture files]
+    #[arg(long = "labels.idle-timeout", env = "TCP_HANDSHAKE_EXPORTER_LABELS_IDLE_TIMEOUT", value_name = "DURATION", value_parser = idle_timeout)]
+    idle_timeout: Option<Duration>,
     /// Count the peers of these networks as one, under this name; repeatable
     #[arg(
         long = "labels.peer-group",
@@ -197,9 +197,10 @@ impl Flags {
         match flags.command {
             None => {
                 let check = flags.config.check;
+                let source = flags.capture.into();
                 let serve = Box::new(Serve {
-                    source: flags.capture.into(),
-                    counting: flags.counting.into(),
+                    counting: flags.counting.of(&source),
+                    source,
                     listen: match flags.web.systemd_socket {
                         true => Listen::Systemd,
                         false => Listen::Addresses(flags.web.listen_address),
@@ -235,16 +236,19 @@ impl From<CaptureFlags> for Watch {
     }
 }
 
-impl From<CountingFlags> for Counting {
-    fn from(flags: CountingFlags) -> Self {
+impl CountingFlags {
+    /// What counts of a source. A capture file may span days, and is asked at its end: all of it stays.
+    pub(super) fn of(self, source: &Watch) -> Counting {
+        let flags = self;
+        let idle = if matches!(source, Watch::Files(_)) { Duration::MAX } else { IDLE };
         let peer_groups = flags.peer_group.iter().map(ToString::to_string).collect::<Vec<_>>().join(";");
-        Self {
+        Counting {
             filter: Filter { expression: flags.filter, acks: flags.acks },
             ports: flags.port,
             local: flags.local,
             limits: Limits { timeout: flags.timeout, max_attempts: flags.max_attempts },
             max_sets: flags.max_sets,
-            idle_timeout: flags.idle_timeout,
+            idle_timeout: flags.idle_timeout.unwrap_or(idle),
             peers: Peers::new(flags.peer_group, flags.peer_prefix_v4, flags.peer_prefix_v6),
             bounds: flags.latency_buckets.unwrap_or_default(),
             native_histograms: flags.native_histograms,
@@ -259,3 +263,6 @@ impl From<LogFlags> for Log {
         Self { level: flags.level, format: flags.format }
     }
 }
+
+/// Of a set, on a live interface.
+const IDLE: Duration = Duration::from_secs(24 * 60 * 60);

@@ -2,6 +2,7 @@
 
 use crate::forge::{Format, Link, capture, story};
 use crate::oracle::{self, Acks, own_figures, page};
+use crate::program::{printed, run};
 
 #[test]
 fn the_clock_of_other_packets_may_step_back_too() {
@@ -32,6 +33,19 @@ fn a_router_that_forwards_a_late_rst_sees_it_come_in_and_go_out() {
     for link in [Link::Sll, Link::Sll2] {
         assert_eq!(told(link, story)("unmatched_segments_total{kind=\"rst\"}"), 0.0, "{link:?}");
     }
+}
+
+#[test]
+fn a_capture_of_days_keeps_what_was_long_ago() {
+    // As captures are that were put together from several.
+    let text = format!("{}0 c > t S seq=100\n40 t > c SA seq=1 ack=101\n200000000 c > s S seq=200", super::NAMES);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), capture(&story(&text), Link::Ethernet, Format::PLAIN, 65_535)).unwrap();
+    let name = file.path().to_string_lossy();
+    let shown = printed(&run(&["diagnose", "--output", "metrics", &name]));
+    assert!(shown.contains("tcp_handshake_exporter_sets 2\n"), "{shown}");
+    let shown = printed(&run(&["diagnose", "--output", "metrics", "--labels.idle-timeout", "24h", &name]));
+    assert!(shown.contains("tcp_handshake_exporter_sets 1\n"), "as asked for: {shown}");
 }
 
 /// What the program tells of the capture of a story, on all of which it agrees with the oracle.

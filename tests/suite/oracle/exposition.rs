@@ -111,8 +111,7 @@ pub(crate) fn by_server(shown: &Shown) -> Shown {
     merged
 }
 
-const UNBOUNDED: [&str; 6] =
-    ["--labels.max-sets", "1000000", "--labels.idle-timeout", "3650d", "--handshake.max-attempts", "1000000"];
+const UNBOUNDED: [&str; 4] = ["--labels.max-sets", "1000000", "--handshake.max-attempts", "1000000"];
 
 #[test]
 fn a_page_is_read_line_by_line() {
