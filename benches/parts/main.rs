@@ -7,8 +7,9 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use tcp_handshake_exporter::decode::decode;
 use tcp_handshake_exporter::frame::{Frame, Interface, Link};
-use tcp_handshake_exporter::handshake::{Event, LOOK_AHEAD, Limits, Owner, Standing, Tracker};
+use tcp_handshake_exporter::handshake::{Answer, Event, LOOK_AHEAD, Limits, Owner, Reason, Standing, Tracker};
 use tcp_handshake_exporter::labels::{Labels, Locality, Peers, Sets};
+use tcp_handshake_exporter::metrics::{About, Bounds, Connection, Exposition, Format, Ledger, SetEvent};
 use tcp_handshake_exporter::packet::{Direction, Endpoint, Packet, Via};
 use tcp_handshake_exporter::time::Timestamp;
 
@@ -18,7 +19,7 @@ mod sender;
 
 use sender::{Random, frame};
 
-criterion_group!(benches, decoding, tracking, labelling);
+criterion_group!(benches, decoding, tracking, labelling, scraping);
 criterion_main!(benches);
 
 fn decoding(criterion: &mut Criterion) {
@@ -66,6 +67,45 @@ fn labelling(criterion: &mut Criterion) {
             admit();
         }
         group.bench_function(name, |bencher| bencher.iter(&mut admit));
+    }
+    group.finish();
+}
+
+/// A page of 2,000 sets, each with a failure and answers slow enough for exemplars.
+fn scraping(criterion: &mut Criterion) {
+    let (server, now) = (end(Ipv4Addr::new(192, 0, 2, 2), 80), at(1_000));
+    let mut labels = Labels::new(
+        Locality::host([IpAddr::from([192, 0, 2, 2])], vec![]),
+        Peers::new(vec![], 32, 128),
+        Sets::new(2_000),
+    );
+    let mut ledger = Ledger::new(About::default(), Bounds::default(), false);
+    for number in 0..2_000_u32 {
+        let client = end(Ipv4Addr::from(0x0a00_0000 + number), 40_000);
+        let via = Via { interface: 0, direction: Direction::Entering, loopback: false };
+        let admission = labels.admit(labels.vantage(client, server, via), client, server, now);
+        let name = admission.created.expect("there is room for it");
+        ledger.create(admission.set, &name, now);
+        let connection = Connection { client, server, at: now };
+        ledger.count(admission.set, SetEvent::Opened { by_syn: true });
+        ledger.count(admission.set, SetEvent::Failed(Reason::Unanswered, connection));
+        for millis in [1, 30, 1_100] {
+            let answer = Answer { latency: Duration::from_millis(millis), late: false };
+            ledger.count(admission.set, SetEvent::Answered(answer, connection));
+        }
+    }
+    let mut group = criterion.benchmark_group("scrape, 2,000 sets");
+    group.bench_function("copy, while the capture waits", |bencher| bencher.iter(|| black_box(ledger.clone())));
+    for format in Format::ALL {
+        let copy = ledger.clone();
+        let exposition = Exposition::new(move || copy.clone(), false);
+        let mut page = Vec::new();
+        group.bench_function(format!("{format:?}"), |bencher| {
+            bencher.iter(|| {
+                page.clear();
+                exposition.write(format, &mut page).expect("memory takes it");
+            });
+        });
     }
     group.finish();
 }
