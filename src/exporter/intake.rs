@@ -1,7 +1,7 @@
 //! The intake: frames read and decoded, in lots that are judged together.
 //!
 //! A live interface is read by who judges: a lot costs less time than handing it to another thread. Files are read and
-//! decoded ahead by a thread of their own, for they have no pace and the two halves of the work take about as long.
+//! decoded ahead by a thread of their own, for they have no pace: about a quarter of the work is done beside the rest.
 
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
