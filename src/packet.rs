@@ -1,6 +1,8 @@
 //! Facts about one packet, as read from its headers: a TCP segment, or an ICMP error that quotes one.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv6Addr};
 
 /// What decoding makes of a frame that has to do with handshakes.
@@ -19,6 +21,11 @@ impl Packet {
             Self::Segment(segment) => (segment.from, segment.to),
             Self::IcmpError(error) => (error.quote.from, error.quote.to),
         }
+    }
+
+    /// Whether it is a segment that asks for a connection.
+    pub const fn is_syn(&self) -> bool {
+        matches!(self, Self::Segment(segment) if segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::ACK))
     }
 
     /// Where it was met.
@@ -126,7 +133,7 @@ impl fmt::Display for Endpoint {
 }
 
 /// An IP address of either family in one form, so that nothing is written twice: IPv4 as v4-mapped IPv6.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Address(Ipv6Addr);
 
 impl Address {
@@ -135,9 +142,44 @@ impl Address {
         self.0.to_canonical()
     }
 
+    /// Whether it is IPv4.
+    pub const fn is_v4(self) -> bool {
+        self.bits() >> 32 == 0xffff
+    }
+
+    /// Whether it is one of the loopback's: 127.0.0.0/8, or `::1`.
+    pub const fn is_loopback(self) -> bool {
+        self.bits() >> 24 == 0x00ff_ff7f || self.bits() == 1
+    }
+
+    /// The one form as a number.
+    pub const fn bits(self) -> u128 {
+        self.0.to_bits()
+    }
+
     /// The sixteen bytes of its one form.
     pub const fn octets(self) -> [u8; 16] {
         self.0.octets()
+    }
+}
+
+/// By number: the order of the address' own type, found faster.
+impl Ord for Address {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.bits().cmp(&other.bits())
+    }
+}
+
+impl PartialOrd for Address {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// As one number, not as bytes and how many they are.
+impl Hash for Address {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(u128::from_ne_bytes(self.octets()));
     }
 }
 

@@ -50,7 +50,7 @@ fn tracking(criterion: &mut Criterion) {
 fn labelling(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("labels, 500 sets");
     let server = end(Ipv4Addr::new(192, 0, 2, 2), 80);
-    let locality = || Locality::host([IpAddr::from([192, 0, 2, 2])], vec![]);
+    let locality = || Locality::host([IpAddr::from([192, 0, 2, 2])], &[]);
     for (name, peers) in [("a peer that has a set", 500_u32), ("a peer that has none", u32::MAX)] {
         let mut labels = Labels::new(locality(), Peers::new(vec![], 32, 128), Sets::new(500));
         let via = Via { interface: 0, direction: Direction::Entering, loopback: false };
@@ -74,11 +74,8 @@ fn labelling(criterion: &mut Criterion) {
 /// A page of 2,000 sets, each with a failure and answers slow enough for exemplars.
 fn scraping(criterion: &mut Criterion) {
     let (server, now) = (end(Ipv4Addr::new(192, 0, 2, 2), 80), at(1_000));
-    let mut labels = Labels::new(
-        Locality::host([IpAddr::from([192, 0, 2, 2])], vec![]),
-        Peers::new(vec![], 32, 128),
-        Sets::new(2_000),
-    );
+    let mut labels =
+        Labels::new(Locality::host([IpAddr::from([192, 0, 2, 2])], &[]), Peers::new(vec![], 32, 128), Sets::new(2_000));
     let mut ledger = Ledger::new(About::default(), Bounds::default(), false);
     for number in 0..2_000_u32 {
         let client = end(Ipv4Addr::from(0x0a00_0000 + number), 40_000);
@@ -87,11 +84,11 @@ fn scraping(criterion: &mut Criterion) {
         let name = admission.created.expect("there is room for it");
         ledger.create(admission.set, &name, now);
         let connection = Connection { client, server, at: now };
-        ledger.count(admission.set, SetEvent::Opened { by_syn: true });
-        ledger.count(admission.set, SetEvent::Failed(Reason::Unanswered, connection));
+        ledger.count(admission.set, &SetEvent::Opened { by_syn: true });
+        ledger.count_about(admission.set, &SetEvent::Failed(Reason::Unanswered), || Some(connection));
         for millis in [1, 30, 1_100] {
             let answer = Answer { latency: Duration::from_millis(millis), late: false };
-            ledger.count(admission.set, SetEvent::Answered(answer, connection));
+            ledger.count_about(admission.set, &SetEvent::Answered(answer), || Some(connection));
         }
     }
     let mut group = criterion.benchmark_group("scrape, 2,000 sets");
@@ -130,11 +127,11 @@ fn packets(random: &mut Random, number: &mut u64, answered: bool) -> Vec<(Timest
 }
 
 fn track(tracker: &mut Tracker, packets: &[(Timestamp, Packet)]) {
-    if let Some((latest, _)) = packets.last() {
-        tracker.look_ahead(packets.iter().map(|(_, packet)| packet), *latest);
-    }
-    for (at, packet) in packets {
-        tracker.observe(*at, packet);
+    let (sight, latest) = (tracker.sight(), packets.last().map_or(at(0), |(latest, _)| *latest));
+    let sighted: Vec<_> = packets.iter().map(|(_, packet)| (*packet, sight.ends(packet))).collect();
+    tracker.look_ahead(sighted.iter(), latest);
+    for ((at, _), (packet, ends)) in packets.iter().zip(&sighted) {
+        tracker.observe_sighted(*at, packet, ends);
         while let Some(event) = tracker.poll() {
             if let Event::Opened(attempt) = black_box(event) {
                 tracker.claim(attempt, Owner(1), Standing::Regular);

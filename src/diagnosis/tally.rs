@@ -59,7 +59,7 @@ impl Tally {
             }
             Event::Rst(_, Side::Client) => self.client_rsts += 1,
             Event::Rst(_, Side::Server) => self.server_rsts += 1,
-            Event::Answered(_, answer) => self.answer(answer),
+            Event::Answered(_, Answer { latency, late }) => self.answer(latency, late),
             Event::Failed(_, Reason::Unanswered) => self.unanswered += 1,
             Event::Failed(_, Reason::Refused) => {
                 self.server_rsts += 1;
@@ -73,7 +73,7 @@ impl Tally {
         }
     }
 
-    fn answer(&mut self, Answer { latency, late }: Answer) {
+    fn answer(&mut self, latency: Duration, late: bool) {
         self.synacks += 1;
         if late {
             self.late += 1;

@@ -56,7 +56,7 @@ impl Addresses {
         match interfaces::list() {
             Ok(found) => {
                 let all = found.values().flat_map(|interface| interface.addresses.iter().copied());
-                let locality = Locality::host(all, self.declared.clone());
+                let locality = Locality::host(all, &self.declared);
                 Some(Found { locality, shown: shown(&found, &self.watched) })
             }
             Err(error) => {

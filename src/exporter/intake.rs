@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use crate::capture::{CaptureError, Condition, Progress, Source};
 use crate::decode::{Skip, decode};
 use crate::frame::Frame;
-use crate::handshake::LOOK_AHEAD;
+use crate::handshake::{Ends, LOOK_AHEAD, Sight};
 use crate::packet::Packet;
 use crate::time::Timestamp;
 
@@ -18,13 +18,13 @@ pub(super) struct Reading {
     pub(super) at: Timestamp,
     /// The number of the watched interface or capture file.
     pub(super) interface: u16,
-    pub(super) packet: Result<Packet, Skip>,
+    pub(super) packet: Result<(Packet, Ends), Skip>,
 }
 
 /// Where readings come from.
 pub(super) enum Intake {
     /// Read here and now.
-    Here(Box<dyn Source + Send>, Vec<Reading>),
+    Here(Box<dyn Source + Send>, Sight, Vec<Reading>),
     /// Read ahead by a thread.
     Ahead(Ahead),
 }
@@ -44,6 +44,7 @@ pub(super) struct Ahead {
 /// What the thread takes with it.
 struct Reader {
     source: Box<dyn Source + Send>,
+    sight: Sight,
     full: SyncSender<Load>,
     emptied: Receiver<Vec<Reading>>,
 }
@@ -56,14 +57,14 @@ struct Load {
 }
 
 impl Intake {
-    /// Reads on whoever's thread asks.
-    pub(super) fn here(source: Box<dyn Source + Send>) -> Self {
-        Self::Here(source, Vec::with_capacity(LOOK_AHEAD))
+    /// Reads on whoever's thread asks, for a tracker with this sight.
+    pub(super) fn here(source: Box<dyn Source + Send>, sight: Sight) -> Self {
+        Self::Here(source, sight, Vec::with_capacity(LOOK_AHEAD))
     }
 
-    /// Reads ahead.
-    pub(super) fn ahead(source: Box<dyn Source + Send>) -> Self {
-        Self::Ahead(Ahead::over(source))
+    /// Reads ahead, for a tracker with this sight.
+    pub(super) fn ahead(source: Box<dyn Source + Send>, sight: Sight) -> Self {
+        Self::Ahead(Ahead::over(source, sight))
     }
 
     /// Hands over some lots, of at most [`LOOK_AHEAD`] readings each, waiting a moment for the first where none is there.
@@ -73,7 +74,7 @@ impl Intake {
     /// The capture cannot go on: what was handed over before stands.
     pub(super) fn read(&mut self, sink: &mut dyn FnMut(&[Reading])) -> Result<Progress, CaptureError> {
         match self {
-            Self::Here(source, lot) => read_here(source.as_mut(), lot, sink),
+            Self::Here(source, sight, lot) => read_here(source.as_mut(), sight, lot, sink),
             Self::Ahead(ahead) => ahead.read(sink),
         }
     }
@@ -81,7 +82,7 @@ impl Intake {
     /// How each interface or file is, in the order of their numbers, as far as it was handed over.
     pub(super) fn conditions(&mut self) -> Vec<Condition> {
         match self {
-            Self::Here(source, _) => source.conditions(),
+            Self::Here(source, ..) => source.conditions(),
             Self::Ahead(ahead) => ahead.conditions.clone(),
         }
     }
@@ -89,11 +90,12 @@ impl Intake {
 
 fn read_here(
     source: &mut dyn Source,
+    sight: &Sight,
     lot: &mut Vec<Reading>,
     sink: &mut dyn FnMut(&[Reading]),
 ) -> Result<Progress, CaptureError> {
     let progress = source.read(&mut |frame| {
-        lot.push(Reading::of(&frame));
+        lot.push(Reading::of(&frame, sight));
         if lot.len() >= LOOK_AHEAD {
             sink(lot);
             lot.clear();
@@ -107,11 +109,11 @@ fn read_here(
 }
 
 impl Ahead {
-    fn over(mut source: Box<dyn Source + Send>) -> Self {
+    fn over(mut source: Box<dyn Source + Send>, sight: Sight) -> Self {
         let conditions = source.conditions();
         let (full, loads) = sync_channel(LOADS);
         let (empty, emptied) = channel();
-        Self { reader: Some(Reader { source, full, emptied }), thread: None, loads, empty, conditions }
+        Self { reader: Some(Reader { source, sight, full, emptied }), thread: None, loads, empty, conditions }
     }
 
     fn read(&mut self, sink: &mut dyn FnMut(&[Reading])) -> Result<Progress, CaptureError> {
@@ -143,7 +145,7 @@ impl Reader {
     fn run(mut self) {
         loop {
             let mut readings = self.emptied.try_recv().unwrap_or_default();
-            let progress = self.source.read(&mut |frame| readings.push(Reading::of(&frame)));
+            let progress = self.source.read(&mut |frame| readings.push(Reading::of(&frame, &self.sight)));
             let is_last = !matches!(progress, Ok(Progress::Busy | Progress::Quiet(_)));
             let load = Load { readings, progress, conditions: self.source.conditions() };
             if self.full.send(load).is_err() || is_last {
@@ -154,8 +156,9 @@ impl Reader {
 }
 
 impl Reading {
-    fn of(frame: &Frame<'_>) -> Self {
-        Self { at: frame.at, interface: frame.interface.id, packet: decode(frame) }
+    fn of(frame: &Frame<'_>, sight: &Sight) -> Self {
+        let packet = decode(frame).map(|packet| (packet, sight.ends(&packet)));
+        Self { at: frame.at, interface: frame.interface.id, packet }
     }
 }
 

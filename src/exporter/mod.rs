@@ -2,6 +2,7 @@
 
 mod addresses;
 mod books;
+mod clerk;
 mod compare;
 mod diagnose;
 mod intake;
@@ -222,16 +223,17 @@ fn pump(source: &Watch, counting: &Counting, books: Shared, watched: Watched) ->
         Watch::Files(files) => {
             let source = Files::open(files, &filter)?;
             let bar = Bar::over(files, source.meter());
-            let locality = Locality::of_file(counting.local.clone());
-            let pump = Pump::new(Intake::ahead(Box::new(source)), River::new(counting, locality, None), books);
+            let locality = Locality::of_file(&counting.local);
+            let river = River::new(counting, locality, None);
+            let pump = Pump::new(Intake::ahead(Box::new(source), river.sight()), river, books);
             Ok(if watched == Watched::Yes { pump.with_bar(bar) } else { pump })
         }
         Watch::Interfaces(names, buffer_size) => {
             let source = Live::open(names, LiveOptions { buffer_size: *buffer_size, filter })?;
-            let locality = Locality::host([], counting.local.clone());
+            let locality = Locality::host([], &counting.local);
             let addresses = Addresses::new(counting.local.clone(), names.clone());
             let river = River::new(counting, locality, Some(addresses));
-            Ok(Pump::new(Intake::here(Box::new(source)), river, books).with_netstat())
+            Ok(Pump::new(Intake::here(Box::new(source), river.sight()), river, books).with_netstat())
         }
     }
 }

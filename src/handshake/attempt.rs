@@ -1,66 +1,37 @@
-//! One attempt: what must be remembered to judge the packets that belong to it, in 128 bytes.
+//! One attempt: what must be remembered to judge the packets that belong to it, in one cache line.
 
-use super::event::{Owner, Side};
-use super::index::Tag;
+use super::event::Owner;
+use super::evidence::{Evidence, REMEMBERED_SYNS};
+use super::name::PackedName;
 use super::print::SynPrint;
 use super::sequence::acknowledges;
-use crate::packet::{Direction, Endpoint, Segment};
+use crate::packet::{Direction, Segment};
 use crate::time::Timestamp;
 
 /// A try to open a connection, from its first SYN until no further SYN of it can be due.
 ///
-/// Two cache lines: the first is what most packets ask for, the second what a repeat or an answer needs.
+/// It has all that most packets and deadlines ask for. What else is known of it is its [`Evidence`].
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub(super) struct Attempt {
     /// The name that counts: the four-tuple of its first SYN.
-    pub(super) name: Name,
+    pub(super) name: PackedName,
     pub(super) isn: u32,
     pub(super) first_syn: Timestamp,
+    /// When the first acceptable SYN/ACK was met; meaningful once `is_answered`.
+    answered: Timestamp,
     pub(super) owner: Owner,
     /// Tells it from other attempts in the same slot.
     pub(super) serial: u32,
     /// Milliseconds after `first_syn`.
     known_until: u32,
-    pub(super) syn_data: u16,
-    syn_count: u8,
-    marks: u8,
-    /// The last four different SYNs, newest first.
-    syns: [SynPrint; REMEMBERED_SYNS as usize],
-    /// When the first acceptable SYN/ACK was met; meaningful once `is_answered`.
-    answered: Timestamp,
     /// The server's initial sequence number; meaningful once `SERVER_ISN` is marked.
     server_isn: u32,
-    /// Under which its name is in the index.
-    pub(super) tag: Tag,
-}
-
-/// A four-tuple with its roles.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Name {
-    pub(super) client: Endpoint,
-    pub(super) server: Endpoint,
-}
-
-impl Name {
-    /// Which side `from` is where it talks to `to`, if these are the two ends.
-    pub(super) fn side_of(&self, from: Endpoint, to: Endpoint) -> Option<Side> {
-        if self.client == from && self.server == to {
-            Some(Side::Client)
-        } else if self.server == from && self.client == to {
-            Some(Side::Server)
-        } else {
-            None
-        }
-    }
-
-    /// Whether that end of both is the same.
-    pub(super) fn shares(&self, side: Side, other: &Self) -> bool {
-        match side {
-            Side::Client => self.client == other.client,
-            Side::Server => self.server == other.server,
-        }
-    }
+    /// The last of its SYNs, once one was met.
+    newest: SynPrint,
+    syn_data: u16,
+    syn_count: u8,
+    marks: u8,
 }
 
 /// Where an attempt stands. What is known beyond that (an answer after a failure) is asked of the attempt.
@@ -72,32 +43,28 @@ pub(super) enum State {
 }
 
 impl Attempt {
-    /// An attempt that begins with this SYN, or with the rejection of a SYN that was never seen (`first` is none).
-    pub(super) fn new(name: Name, tag: Tag, at: Timestamp, isn: u32, first: Option<&Segment>) -> Self {
-        let mut attempt = Self {
+    /// An attempt that begins with a SYN, or with the rejection of one that was never seen. Its SYN is still to be
+    /// remembered.
+    pub(super) fn new(name: PackedName, first_syn: Timestamp, isn: u32, serial: u32) -> Self {
+        Self {
             name,
             isn,
-            first_syn: at,
+            first_syn,
+            answered: first_syn,
             owner: Owner::default(),
-            serial: 0,
+            serial,
             known_until: AT_LEAST_KNOWN_FOR,
-            syn_data: first.map_or(0, |syn| syn.payload_length),
+            server_isn: 0,
+            newest: SynPrint::default(),
+            syn_data: 0,
             syn_count: 0,
             marks: 0,
-            syns: [SynPrint::default(); REMEMBERED_SYNS as usize],
-            answered: at,
-            server_isn: 0,
-            tag,
-        };
-        if let Some(syn) = first {
-            attempt.remember_syn(at, syn);
         }
-        attempt
     }
 
-    /// Reads from both its cache lines. What it gives means nothing.
+    /// Reads from it. What it gives means nothing.
     pub(super) const fn touch(&self) -> u64 {
-        self.first_syn.as_nanos() ^ self.answered.as_nanos()
+        self.first_syn.as_nanos()
     }
 
     pub(super) const fn state(&self) -> State {
@@ -162,6 +129,15 @@ impl Attempt {
         (self.marks & SERVER_ISN != 0).then_some(self.server_isn)
     }
 
+    /// Its addresses are IPv6: its whole name is in evidence.
+    pub(super) const fn mark_long_name(&mut self) {
+        self.marks |= LONG_NAME;
+    }
+
+    pub(super) const fn has_long_name(&self) -> bool {
+        self.marks & LONG_NAME != 0
+    }
+
     pub(super) const fn is_regular(&self) -> bool {
         self.marks & REGULAR != 0
     }
@@ -194,29 +170,40 @@ impl Attempt {
     }
 
     /// Whether this repeat of its SYN is a packet that was met before, and not one more that the client sent.
-    pub(super) fn has_met(&self, at: Timestamp, syn: &Segment) -> bool {
+    pub(super) fn has_met(&self, evidence: &Evidence, at: Timestamp, syn: &Segment) -> bool {
         let print = SynPrint::of(syn, self.offset(at));
-        self.known_syns().iter().any(|known| known.same_packet(&print))
+        self.has_syn(evidence, |known| known.same_packet(&print))
     }
 
     /// Whether one of its SYNs carries what `syn` carries, however it is addressed: NAT changes none of it.
-    pub(super) fn looks_like(&self, syn: &Segment) -> bool {
+    pub(super) fn looks_like(&self, evidence: &Evidence, syn: &Segment) -> bool {
         let print = SynPrint::of(syn, 0);
-        self.isn == syn.sequence && self.known_syns().iter().any(|known| known.same_marks(&print))
+        self.isn == syn.sequence && self.has_syn(evidence, |known| known.same_marks(&print))
+    }
+
+    fn has_syn(&self, evidence: &Evidence, is_it: impl Fn(&SynPrint) -> bool) -> bool {
+        self.syn_count > 0 && (is_it(&self.newest) || evidence.older(self.syn_count).iter().any(is_it))
+    }
+
+    /// Its first SYN.
+    pub(super) fn remember_first_syn(&mut self, syn: &Segment) {
+        self.newest = SynPrint::of(syn, 0);
+        self.syn_data = syn.payload_length;
+        self.syn_count = 1;
     }
 
     /// One more SYN of it. The next one is due after a pause of at most twice the last.
-    pub(super) fn remember_syn(&mut self, at: Timestamp, syn: &Segment) {
+    pub(super) fn remember_syn(&mut self, evidence: &mut Evidence, at: Timestamp, syn: &Segment) {
         let print = SynPrint::of(syn, self.offset(at));
         if at != self.first_syn {
-            let gap = self.known_syns().first().map_or(0, |last| print.apart(last));
+            let gap = if self.syn_count > 0 { print.apart(&self.newest) } else { 0 };
             self.keep_known(at, u64::from(gap) * NANOS_PER_MICRO);
         }
-        self.syn_data = self.syn_data.max(syn.payload_length);
-        self.syns.rotate_right(1);
-        if let Some(newest) = self.syns.first_mut() {
-            *newest = print;
+        if self.syn_count > 0 {
+            evidence.note_older(self.newest);
         }
+        self.newest = print;
+        self.syn_data = self.syn_data.max(syn.payload_length);
         self.syn_count = REMEMBERED_SYNS.min(self.syn_count + 1);
     }
 
@@ -237,17 +224,12 @@ impl Attempt {
         self.known_until = self.known_until.max(u32::try_from(until).unwrap_or(u32::MAX));
     }
 
-    fn known_syns(&self) -> &[SynPrint] {
-        self.syns.get(..usize::from(self.syn_count)).unwrap_or_default()
-    }
-
     /// Microseconds since the first SYN; begins anew every 71 minutes.
     fn offset(&self, at: Timestamp) -> u32 {
         u32::try_from(at.nanos_since(self.first_syn) / NANOS_PER_MICRO % (1 << 32)).unwrap_or(0)
     }
 }
 
-const REMEMBERED_SYNS: u8 = 4;
 const KNOWN_AT_LEAST: u64 = 10 * NANOS_PER_SECOND;
 const KNOWN_AT_MOST: u64 = 135 * NANOS_PER_SECOND;
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
@@ -263,5 +245,6 @@ const INSIDE: u8 = 1 << 3;
 const COMPLETED: u8 = 1 << 4;
 const SERVER_ISN: u8 = 1 << 5;
 const ASKED_BACK: u8 = 1 << 6;
+const LONG_NAME: u8 = 1 << 7;
 
-const _: () = assert!(size_of::<Attempt>() == 128, "an attempt takes two cache lines");
+const _: () = assert!(size_of::<Attempt>() == 64, "an attempt takes one cache line");

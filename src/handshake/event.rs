@@ -102,17 +102,20 @@ impl Told {
         self.events.push(event);
     }
 
-    /// The next one, in the order they came.
-    pub(super) fn pop(&mut self) -> Option<Event> {
-        let next = self.events.get(self.polled).copied();
-        match next {
-            Some(_) => self.polled += 1,
-            None => {
-                self.events.clear();
-                self.polled = 0;
-            }
+    /// Goes on to the next one, in the order they came. Says whether there is one.
+    pub(super) fn turn(&mut self) -> bool {
+        if self.polled < self.events.len() {
+            self.polled += 1;
+            return true;
         }
-        next
+        self.events.clear();
+        self.polled = 0;
+        false
+    }
+
+    /// The one that was gone on to.
+    pub(super) fn current(&self) -> Option<&Event> {
+        self.events.get(self.polled.checked_sub(1)?)
     }
 
     /// Those that were not polled yet get this owner.

@@ -1,26 +1,27 @@
 //! An ICMP error: a rejection where it quotes the SYN of an attempt that waits, else only counted.
 
 use super::attempt::State;
+use super::ends::Ends;
 use super::event::{Event, Kind, Reason, Side};
-use super::index::Tag;
+use super::matches::Match;
+use super::name::Name;
 use super::recent::Marks;
-use super::store::Match;
 use super::tracker::Tracker;
 use crate::packet::{Address, IcmpCode, IcmpError};
 use crate::time::Timestamp;
 
 impl Tracker {
-    pub(super) fn on_icmp_error(&mut self, at: Timestamp, error: &IcmpError, tag: Tag) {
+    pub(super) fn on_icmp_error(&mut self, at: Timestamp, error: &IcmpError, ends: &Ends) {
         let quote = error.quote;
-        let matches = self.between(tag, quote.from, quote.to);
+        let matches = self.between(ends, quote.from, quote.to);
         let quoted = |known: &&Match| known.side == Side::Client && self.store.get(known.slot).isn == quote.sequence;
         let known = matches.iter().find(quoted).copied();
         // NAT on the way back changes the quote's addresses, and the reporter's where it is the server itself.
-        let name = known.map(|known| self.store.get(known.slot).name);
+        let name = known.map(|known| self.store.name(known.slot));
         let (about, reporter) = match name {
             Some(name) if error.reporter == quote.to.address => (name, name.server.address),
             Some(name) => (name, error.reporter),
-            None => (super::attempt::Name { client: quote.from, server: quote.to }, error.reporter),
+            None => (Name { client: quote.from, server: quote.to }, error.reporter),
         };
         let print = (Kind::Icmp, about, quote.sequence, reporter, error.code);
         if self.recent.has_met(print, at, error.via, Marks::Few) {
@@ -37,8 +38,7 @@ impl Tracker {
         let attempt = self.store.get(slot);
         self.events.push(Event::IcmpError(attempt.owner, code, reporter));
         if let (State::Waiting, Some(reason)) = (attempt.state(), reason_of(code)) {
-            let failed = self.fail(slot, reason);
-            self.events.push(failed);
+            self.fail(slot, reason);
         }
     }
 }

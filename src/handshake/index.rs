@@ -4,39 +4,22 @@
 //! says that they may be meant. Linear probing with backward-shift deletion (Knuth, *The Art of Computer Programming*,
 //! volume 3, section 6.4, algorithm R), so that nothing is left behind by what was removed.
 
-use std::hash::BuildHasher;
-
-use foldhash::fast::RandomState;
-
-use crate::packet::Endpoint;
+use super::ends::Tag;
 
 /// From the two ends of a packet, in either order, to the slots that may hold its attempts.
 pub(super) struct Index {
     /// A power of two of them, at most half in use; zero is free.
     words: Vec<u64>,
     used: usize,
-    hasher: RandomState,
 }
-
-/// What two ends hash to, in one tracker. Ends with the same tag are mostly the same.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub struct Tag(u32);
 
 impl Default for Index {
     fn default() -> Self {
-        Self { words: vec![0; SMALLEST], used: 0, hasher: RandomState::default() }
+        Self { words: vec![0; SMALLEST], used: 0 }
     }
 }
 
 impl Index {
-    /// The tag of two ends, in either order.
-    pub(super) fn tag(&self, one: Endpoint, other: Endpoint) -> Tag {
-        let (one, other) = (number(one), number(other));
-        let ((low, low_port), (high, high_port)) = if one <= other { (one, other) } else { (other, one) };
-        let ports = u32::from(low_port) << 16 | u32::from(high_port);
-        Tag((self.hasher.hash_one((low, high, ports)) >> 32) as u32)
-    }
-
     /// The slots under this tag. The caller looks whether their attempts have these ends.
     pub(super) fn slots(&self, tag: Tag) -> impl Iterator<Item = u32> {
         let mut place = self.home(tag);
@@ -151,10 +134,6 @@ const fn tag_of(word: u64) -> Tag {
 
 const fn slot_of(word: u64) -> u32 {
     ((word & 0xffff_ffff) as u32).wrapping_sub(1)
-}
-
-fn number(end: Endpoint) -> (u128, u16) {
-    (u128::from_ne_bytes(end.address.octets()), end.port)
 }
 
 const FREE: u64 = 0;

@@ -5,13 +5,17 @@
 //! answer there. Every table is bounded; hash tables are keyed by a random seed, for their keys come from the network.
 
 mod attempt;
+mod decided;
 mod early;
+mod ends;
 mod event;
+mod evidence;
 mod icmp;
 mod index;
 mod inside;
+mod matches;
+mod name;
 mod print;
-mod queues;
 mod recent;
 mod rst;
 mod sequence;
@@ -20,8 +24,9 @@ mod syn;
 mod synack;
 mod timeline;
 mod tracker;
+mod waiting;
 
+pub use ends::{Ends, Sight};
 pub use event::{Answer, AttemptId, Event, Kind, Owner, Reason, Side, SynKind};
-pub use index::Tag;
 pub use store::LOOK_AHEAD;
 pub use tracker::{Limits, Standing, Tracker};

@@ -1,18 +1,18 @@
 //! A RST: a refusal where it acknowledges the SYN of an attempt that waits, else only counted.
 
 use super::attempt::State;
+use super::ends::Ends;
 use super::event::{Event, Kind, Reason, Side};
-use super::index::Tag;
-use super::store::{Match, Matches};
+use super::matches::{Match, Matches};
 use super::tracker::{Tracker, marks_of};
 use crate::packet::{Flags, Segment};
 use crate::time::Timestamp;
 
 impl Tracker {
-    pub(super) fn on_rst(&mut self, at: Timestamp, rst: &Segment, tag: Tag) {
-        let matches = self.between(tag, rst.from, rst.to);
+    pub(super) fn on_rst(&mut self, at: Timestamp, rst: &Segment, ends: &Ends) {
+        let matches = self.between(ends, rst.from, rst.to);
         let known = self.refused_by(&matches, rst).or_else(|| matches.iter().next()).copied();
-        let print = (Kind::Rst, rst.flags, self.print(known, rst, tag));
+        let print = (Kind::Rst, rst.flags, self.print(known, rst, ends));
         if let Some(known) = known.filter(|known| self.ends(known, rst)) {
             self.recent.note(print, at, rst.via);
             self.reset(known, rst);
@@ -45,8 +45,7 @@ impl Tracker {
         let attempt = self.store.get(known.slot);
         let (state, owner) = (attempt.state(), attempt.owner);
         if self.ends(&known, rst) {
-            let failed = self.fail(known.slot, Reason::Refused);
-            return self.events.push(failed);
+            return self.fail(known.slot, Reason::Refused);
         }
         self.events.push(Event::Rst(owner, known.side));
         match (state, known.side) {

@@ -5,11 +5,16 @@ use std::time::Duration;
 use arrayvec::ArrayVec;
 use hashbrown::HashMap;
 
-use super::attempt::{Attempt, Name, State};
+use super::attempt::{Attempt, State};
+use super::decided::Decided;
+use super::ends::{Ends, Sight, Tag};
 use super::event::{Owner, Side};
-use super::index::{Index, Tag};
-use super::queues::{Decided, Waiting};
-use crate::packet::Endpoint;
+use super::evidence::Evidence;
+use super::index::Index;
+use super::matches::{MAX_SAME_ENDS, Match, Matches};
+use super::name::Name;
+use super::waiting::Waiting;
+use crate::packet::{Endpoint, Packet};
 use crate::time::Timestamp;
 
 /// Holds at most a fixed number of attempts. Those that wait stand in the order they began, which is the order of their
@@ -17,9 +22,12 @@ use crate::time::Timestamp;
 /// longer than usual. So each change is an entry at the end of a queue, and touches no other attempt.
 pub(super) struct Store {
     slab: Vec<Attempt>,
+    /// Of the attempts in the same slots.
+    evidence: Vec<Evidence>,
     capacity: usize,
     free: Vec<u32>,
     index: Index,
+    sight: Sight,
     more_names: HashMap<u32, Vec<Name>, foldhash::fast::RandomState>,
     /// How many were taken in so far, wrapping.
     serial: u32,
@@ -28,23 +36,15 @@ pub(super) struct Store {
     failed: Decided,
 }
 
-/// An attempt that a packet belongs to, and which side of it the sender is.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Match {
-    pub(super) slot: u32,
-    pub(super) side: Side,
-}
-
-/// A few of them, newest attempt first.
-pub(super) type Matches = ArrayVec<Match, MAX_SAME_ENDS>;
-
 impl Store {
     pub(super) fn new(capacity: usize, timeout: Duration) -> Self {
         Self {
             slab: Vec::new(),
+            evidence: Vec::new(),
             capacity: capacity.clamp(1, u32::MAX as usize - 1),
             free: Vec::new(),
             index: Index::default(),
+            sight: Sight::default(),
             more_names: HashMap::default(),
             serial: 0,
             waiting: Waiting::new(timeout),
@@ -78,62 +78,103 @@ impl Store {
         &mut self.slab[slot as usize]
     }
 
-    /// What these two ends are looked up by.
-    pub(super) fn tag(&self, from: Endpoint, to: Endpoint) -> Tag {
-        self.index.tag(from, to)
+    /// What else is known of the attempt in a slot that this store handed out.
+    #[allow(clippy::indexing_slicing, reason = "slots are made here, and only live ones are handed out")]
+    pub(super) fn evidence(&self, slot: u32) -> &Evidence {
+        &self.evidence[slot as usize]
+    }
+
+    /// An attempt and what else is known of it, to change them.
+    #[allow(clippy::indexing_slicing, reason = "slots are made here, and only live ones are handed out")]
+    pub(super) fn with_evidence(&mut self, slot: u32) -> (&mut Attempt, &mut Evidence) {
+        (&mut self.slab[slot as usize], &mut self.evidence[slot as usize])
+    }
+
+    /// What makes the ends that attempts are looked up by.
+    pub(super) const fn sight(&self) -> &Sight {
+        &self.sight
     }
 
     /// The attempts still known between these two ends, by any of their names, newest first.
-    pub(super) fn between(&self, tag: Tag, from: Endpoint, to: Endpoint, now: Timestamp) -> Matches {
-        let mut matches = Matches::new();
-        for slot in self.index.slots(tag) {
+    pub(super) fn between(&self, ends: &Ends, from: Endpoint, to: Endpoint, now: Timestamp) -> Matches {
+        let mut matches = Matches::default();
+        for slot in self.index.slots(ends.tag) {
             let attempt = self.get(slot);
-            let side = attempt.name.side_of(from, to).or_else(|| self.side_by_another_name(slot, from, to));
-            let Some(side) = side.filter(|_| attempt.is_known_at(now) && !matches.is_full()) else { continue };
-            let newer = |known: &&Match| self.get(known.slot).first_syn > attempt.first_syn;
-            match matches.iter().take_while(newer).count() {
-                all if all == matches.len() => matches.push(Match { slot, side }),
-                place => matches.insert(place, Match { slot, side }),
+            let side = if attempt.name == ends.name && self.is_name(slot, ends, from, to) {
+                Some(Side::Client)
+            } else if attempt.name == ends.name.back() && self.is_name(slot, ends, to, from) {
+                Some(Side::Server)
+            } else {
+                self.side_by_another_name(slot, from, to)
+            };
+            if let Some(side) = side.filter(|_| attempt.is_known_at(now)) {
+                matches.add(Match { slot, side }, |known| self.get(known.slot).first_syn > attempt.first_syn);
             }
         }
         matches
     }
 
-    /// Has the memory that packets with these tags will need read all at once, for it is mostly far away: waiting for one
-    /// piece after the other is where the time goes. Nothing changes.
-    pub(super) fn fetch(&self, tags: &[Tag], now: Timestamp) {
-        let mut read = tags.iter().fold(0, |read, tag| read ^ self.index.touch(*tag));
-        for tag in tags {
-            read = self.index.slots(*tag).fold(read, |read, slot| read ^ self.get(slot).touch());
+    /// Has the memory that these packets will need read all at once, for it is mostly far away: waiting for one piece after
+    /// the other is where the time goes. Nothing changes.
+    pub(super) fn fetch<'a>(&self, packets: impl Iterator<Item = &'a (Packet, Ends)>, now: Timestamp) {
+        let sighted = packets.map(|(packet, ends)| (ends.tag, packet.is_syn()));
+        let lot: ArrayVec<(Tag, bool), LOOK_AHEAD> = sighted.take(LOOK_AHEAD).collect();
+        let mut read = lot.iter().fold(0, |read, (tag, _)| read ^ self.index.touch(*tag));
+        for (tag, is_syn) in &lot {
+            for slot in self.index.slots(*tag) {
+                read ^= self.get(slot).touch();
+                if *is_syn {
+                    read ^= self.evidence(slot).touch();
+                }
+            }
         }
-        read = self.waiting.next_overdue(now).take(tags.len()).fold(read, |read, slot| read ^ self.get(slot).touch());
-        if self.known() + tags.len() > self.capacity {
-            let leaving: ArrayVec<u32, LOOK_AHEAD> = self.next_to_leave(now).take(tags.len().min(LOOK_AHEAD)).collect();
-            read = leaving.iter().fold(read, |read, slot| read ^ self.get(*slot).touch());
-            read = leaving.iter().fold(read, |read, slot| read ^ self.index.touch(self.get(*slot).tag));
-        }
+        let lot = lot.len();
+        read = self.waiting.next_overdue(now).take(lot).fold(read, |read, slot| read ^ self.get(slot).touch());
+        let is_full = self.known() + lot > self.capacity;
+        let leaving = self.next_to_leave(now).take(if is_full { lot } else { 0 });
+        let done = self.answered.next_done(now).chain(self.failed.next_done(now)).take(lot);
+        let leaving: ArrayVec<u32, { 2 * LOOK_AHEAD }> = leaving.chain(done).collect();
+        read = leaving.iter().fold(read, |read, slot| read ^ self.get(*slot).touch());
+        read = leaving.iter().fold(read, |read, slot| read ^ self.index.touch(self.tag_of(*slot)));
         std::hint::black_box(read);
     }
 
     /// Takes a new attempt in, forgetting another one where there is no room. Tells whose that was if it still waited.
-    pub(super) fn insert(&mut self, mut attempt: Attempt) -> (u32, Option<Owner>) {
-        let evicted = if self.known() >= self.capacity { self.make_room(attempt.first_syn) } else { None };
+    pub(super) fn insert(&mut self, name: &Name, ends: &Ends, first_syn: Timestamp, isn: u32) -> (u32, Option<Owner>) {
+        let evicted = if self.known() >= self.capacity { self.make_room(first_syn) } else { None };
         self.serial = self.serial.wrapping_add(1);
-        attempt.serial = self.serial;
+        let attempt = Attempt::new(ends.name, first_syn, isn, self.serial);
         let slot = match self.free.pop() {
             Some(slot) => {
                 *self.get_mut(slot) = attempt;
                 slot
             }
             None => {
-                let slot = u32::try_from(self.slab.len()).unwrap_or(u32::MAX);
                 self.slab.push(attempt);
-                slot
+                self.evidence.push(Evidence::default());
+                u32::try_from(self.slab.len() - 1).unwrap_or(u32::MAX)
             }
         };
-        self.list(attempt.tag, slot);
-        self.waiting.push(slot, &attempt, &self.slab);
+        if ends.are_long {
+            let (attempt, evidence) = self.with_evidence(slot);
+            attempt.mark_long_name();
+            evidence.name = *name;
+        }
+        self.list(ends.tag, slot);
+        self.waiting.push(slot, (first_syn, self.serial), &self.slab);
         (slot, evicted)
+    }
+
+    /// The name that counts.
+    pub(super) fn name(&self, slot: u32) -> Name {
+        let attempt = self.get(slot);
+        if attempt.has_long_name() { self.evidence(slot).name } else { attempt.name.unpacked() }
+    }
+
+    /// Whether that is the name that counts, of which the packed one is the same.
+    fn is_name(&self, slot: u32, ends: &Ends, client: Endpoint, server: Endpoint) -> bool {
+        let has_long_name = self.get(slot).has_long_name();
+        has_long_name == ends.are_long && (!has_long_name || self.evidence(slot).name == Name { client, server })
     }
 
     /// Whether the attempt may have one more name.
@@ -144,13 +185,13 @@ impl Store {
     /// Whether that end of one of the attempt's names is the same in `name`.
     pub(super) fn shares_an_end(&self, slot: u32, side: Side, name: &Name) -> bool {
         let more = self.more_names.get(&slot).into_iter().flatten();
-        std::iter::once(&self.get(slot).name).chain(more).any(|known| known.shares(side, name))
+        self.name(slot).shares(side, name) || more.into_iter().any(|known| known.shares(side, name))
     }
 
     /// Gives an attempt one more name.
     pub(super) fn add_name(&mut self, slot: u32, name: Name) {
         self.more_names.entry(slot).or_default().push(name);
-        self.list(self.tag(name.client, name.server), slot);
+        self.list(self.sight.tag_of(&name), slot);
     }
 
     /// An attempt was decided just now: it waits no more.
@@ -184,6 +225,12 @@ impl Store {
             State::Answered => &mut self.answered,
             State::Failed | State::Waiting => &mut self.failed,
         }
+    }
+
+    /// Under which the attempt's first name is in the index.
+    pub(super) fn tag_of(&self, slot: u32) -> Tag {
+        let attempt = self.get(slot);
+        if attempt.has_long_name() { self.sight.tag_of(&self.name(slot)) } else { self.sight.tag(attempt.name) }
     }
 
     fn side_by_another_name(&self, slot: u32, from: Endpoint, to: Endpoint) -> Option<Side> {
@@ -239,10 +286,10 @@ impl Store {
     }
 
     fn release(&mut self, slot: u32) {
-        self.index.remove(self.get(slot).tag, slot);
+        self.index.remove(self.tag_of(slot), slot);
         if !self.more_names.is_empty() {
             for name in self.more_names.remove(&slot).unwrap_or_default() {
-                self.index.remove(self.tag(name.client, name.server), slot);
+                self.index.remove(self.sight.tag_of(&name), slot);
             }
         }
         self.free.push(slot);
@@ -253,7 +300,5 @@ impl Store {
 pub const LOOK_AHEAD: usize = 64;
 /// Names beside the first one.
 const MAX_MORE_NAMES: usize = 2;
-/// How many attempts with the same two ends (another ISN each) are found by packets.
-const MAX_SAME_ENDS: usize = 16;
 /// How long an answered attempt is kept for its retransmissions even when room is wanted.
 const JUST_NOW: Duration = Duration::from_secs(1);

@@ -1,18 +1,19 @@
 //! A SYN: one more of an attempt, the same one met again, the same one under another name, or a new attempt.
 
-use super::attempt::{Attempt, Name, State};
+use super::attempt::State;
+use super::ends::Ends;
 use super::event::{Event, Kind, Side, SynKind};
-use super::index::Tag;
 use super::inside::{Hint, Passed};
+use super::matches::{Match, Matches};
+use super::name::Name;
 use super::recent::Marks;
-use super::store::{Match, Matches};
 use super::tracker::{Tracker, marks_of};
 use crate::packet::{Direction, Segment};
 use crate::time::Timestamp;
 
 impl Tracker {
-    pub(super) fn on_syn(&mut self, at: Timestamp, syn: &Segment, tag: Tag) {
-        let matches = self.between(tag, syn.from, syn.to);
+    pub(super) fn on_syn(&mut self, at: Timestamp, syn: &Segment, ends: &Ends) {
+        let matches = self.between(ends, syn.from, syn.to);
         if let Some(slot) = self.attempt_of(&matches, syn) {
             self.syn_again(at, syn, slot);
         } else if let Some(slot) = self.asked_at_the_same_time(&matches, syn) {
@@ -21,17 +22,18 @@ impl Tracker {
             self.leaves_under_another_name(syn, slot);
         } else {
             let name = Name { client: syn.from, server: syn.to };
-            let slot = self.open(Attempt::new(name, tag, at, syn.sequence, Some(syn)));
+            let slot = self.open(&name, ends, at, syn.sequence);
+            self.store.get_mut(slot).remember_first_syn(syn);
             self.pass(syn, slot);
-            self.answered_before(at, syn, (slot, tag));
+            self.answered_before(at, syn, (slot, ends));
         }
     }
 
     /// Its answer may have been met a moment before: then it is one, with no latency or what the packets' own time says.
-    fn answered_before(&mut self, at: Timestamp, syn: &Segment, (slot, tag): (u32, Tag)) {
+    fn answered_before(&mut self, at: Timestamp, syn: &Segment, (slot, ends): (u32, &Ends)) {
         let attempt = self.store.get(slot);
         if let Some((then, synack)) = self.early.take(at, syn, |synack| attempt.accepts(synack.acknowledgment)) {
-            self.on_synack(then, &synack, tag);
+            self.on_synack(then, &synack, &ends.back());
         }
     }
 
@@ -42,13 +44,13 @@ impl Tracker {
     }
 
     fn syn_again(&mut self, at: Timestamp, syn: &Segment, slot: u32) {
-        let attempt = self.store.get_mut(slot);
-        if attempt.has_met(at, syn) {
+        let (attempt, evidence) = self.store.with_evidence(slot);
+        if attempt.has_met(evidence, at, syn) {
             self.events.push(Event::Copy(Kind::Syn));
         } else {
             // Its first SYN is still to come where it began with the rejection of one that never reached a capture.
             let kind = if attempt.syn_count() == 0 { SynKind::First } else { SynKind::Retransmission };
-            attempt.remember_syn(at, syn);
+            attempt.remember_syn(evidence, at, syn);
             self.events.push(Event::Syn(attempt.owner, kind));
         }
         self.pass(syn, slot);
@@ -66,13 +68,13 @@ impl Tracker {
     }
 
     fn simultaneous_syn(&mut self, at: Timestamp, syn: &Segment, slot: u32) {
-        let attempt = self.store.get_mut(slot);
-        let print = (Kind::Syn, attempt.name, syn.sequence, syn.timestamp, syn.identification);
+        let print = (Kind::Syn, self.store.name(slot), syn.sequence, syn.timestamp, syn.identification);
         // A SYN that is sent again has another timestamp.
         let marks = if syn.timestamp.is_some() { Marks::Own } else { marks_of(syn) };
         if self.recent.has_met(print, at, syn.via, marks) {
             self.events.push(Event::Copy(Kind::Syn));
         } else {
+            let attempt = self.store.get_mut(slot);
             attempt.note_asked_back(syn.sequence);
             self.events.push(Event::Syn(attempt.owner, SynKind::Simultaneous));
         }
@@ -102,7 +104,7 @@ impl Tracker {
             on_its_way
                 && attempt.serial == hint.serial
                 && attempt.state() == State::Waiting
-                && attempt.looks_like(syn)
+                && attempt.looks_like(self.store.evidence(hint.slot), syn)
                 && hint.shares.is_none_or(|side| self.store.shares_an_end(hint.slot, side, name))
                 && self.store.has_room_for_a_name(hint.slot)
         }

@@ -1,18 +1,18 @@
 //! A SYN/ACK, and the ACK that completes the handshake.
 
 use super::attempt::State;
+use super::ends::Ends;
 use super::event::{Answer, Event, Kind, Side};
-use super::index::Tag;
-use super::store::Match;
+use super::matches::Match;
 use super::tracker::{Tracker, marks_of};
 use crate::packet::Segment;
 use crate::time::Timestamp;
 
 impl Tracker {
-    pub(super) fn on_synack(&mut self, at: Timestamp, synack: &Segment, tag: Tag) {
-        let matches = self.between(tag, synack.from, synack.to);
+    pub(super) fn on_synack(&mut self, at: Timestamp, synack: &Segment, ends: &Ends) {
+        let matches = self.between(ends, synack.from, synack.to);
         let answered = matches.iter().find(|known| self.answers(known, synack)).copied();
-        let print = (Kind::SynAck, self.print(answered, synack, tag));
+        let print = (Kind::SynAck, self.print(answered, synack, ends));
         if answered.is_some_and(|known| !self.store.get(known.slot).is_answered()) {
             self.recent.note(print, at, synack.via);
         } else if self.recent.has_met(print, at, synack.via, marks_of(synack)) {
@@ -35,18 +35,21 @@ impl Tracker {
     /// side may acknowledge the other's. A socket that connects to itself is both sides.
     fn answers(&self, known: &Match, synack: &Segment) -> bool {
         let attempt = self.store.get(known.slot);
-        let to_the_client = known.side == Side::Server || attempt.name.client == attempt.name.server;
+        let to_the_client = known.side == Side::Server || self.asks_itself(known);
         (to_the_client && attempt.accepts(synack.acknowledgment))
             || (known.side == Side::Client
                 && attempt.asked_back_with().is_some_and(|isn| synack.acknowledgment == isn.wrapping_add(1)))
     }
 
+    fn asks_itself(&self, known: &Match) -> bool {
+        let name = self.store.name(known.slot);
+        name.client == name.server
+    }
+
     /// Whether the other side of the sender still waits for a SYN/ACK.
     fn awaits(&self, known: &Match) -> bool {
         let attempt = self.store.get(known.slot);
-        let may_answer = known.side == Side::Server
-            || attempt.name.client == attempt.name.server
-            || attempt.asked_back_with().is_some();
+        let may_answer = known.side == Side::Server || self.asks_itself(known) || attempt.asked_back_with().is_some();
         attempt.state() == State::Waiting && may_answer
     }
 
@@ -62,7 +65,7 @@ impl Tracker {
         let late = attempt.state() == State::Failed;
         let latency = at.since(attempt.first_syn);
         attempt.answer(at);
-        self.decided = Some(attempt.name);
+        self.decided = Some(known.slot);
         if known.side == Side::Server {
             attempt.note_server_isn(synack.sequence);
         }
@@ -73,8 +76,8 @@ impl Tracker {
     }
 
     /// The third leg: the client acknowledges the server's SYN.
-    pub(super) fn on_ack(&mut self, at: Timestamp, ack: &Segment, tag: Tag) {
-        let matches = self.between(tag, ack.from, ack.to);
+    pub(super) fn on_ack(&mut self, at: Timestamp, ack: &Segment, ends: &Ends) {
+        let matches = self.between(ends, ack.from, ack.to);
         let completes = |known: &&Match| {
             let attempt = self.store.get(known.slot);
             known.side == Side::Client

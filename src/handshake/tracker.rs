@@ -3,15 +3,14 @@
 use std::hash::Hash;
 use std::time::Duration;
 
-use arrayvec::ArrayVec;
-
-use super::attempt::{Attempt, Name};
 use super::early::Early;
+use super::ends::{Ends, Sight};
 use super::event::{AttemptId, Event, Kind, Owner, Reason, Side, Told};
-use super::index::Tag;
 use super::inside::Inside;
+use super::matches::{Match, Matches};
+use super::name::Name;
 use super::recent::{Marks, Recent};
-use super::store::{LOOK_AHEAD, Match, Matches, Store};
+use super::store::Store;
 use super::timeline::Timeline;
 use crate::packet::{Endpoint, Flags, IcmpError, Packet, Segment};
 use crate::time::Timestamp;
@@ -29,15 +28,15 @@ pub struct Tracker {
     pub(super) events: Told,
     incoming: Option<Incoming>,
     tidy_at_most: usize,
-    /// Of the attempt that was answered or failed last.
-    pub(super) decided: Option<Name>,
+    /// The attempt that was answered or failed last.
+    pub(super) decided: Option<u32>,
 }
 
 /// A packet that deadlines may come before.
 struct Incoming {
     packet: Packet,
     at: Timestamp,
-    tag: Tag,
+    ends: Ends,
 }
 
 /// What bounds an attempt, and how many of them.
@@ -74,39 +73,31 @@ impl Tracker {
         }
     }
 
-    /// These packets come next, up to [`LOOK_AHEAD`] of them: their memory is fetched, and nothing changes. Gives for
-    /// each what its attempts are looked up by.
-    pub fn look_ahead<'a>(
-        &self,
-        packets: impl Iterator<Item = &'a Packet>,
-        now: Timestamp,
-    ) -> ArrayVec<Tag, LOOK_AHEAD> {
-        let tags: ArrayVec<_, LOOK_AHEAD> = packets.map(|packet| self.tag(packet)).take(LOOK_AHEAD).collect();
-        self.store.fetch(&tags, now);
-        tags
+    /// What makes the ends that attempts are looked up by, for whoever decodes packets.
+    pub fn sight(&self) -> Sight {
+        self.store.sight().clone()
+    }
+
+    /// These packets come next, up to [`LOOK_AHEAD`](super::LOOK_AHEAD) of them, with what this tracker's
+    /// [`sight`](Self::sight) makes of their ends: their memory is fetched, and nothing changes.
+    pub fn look_ahead<'a>(&self, lot: impl Iterator<Item = &'a (Packet, Ends)>, now: Timestamp) {
+        self.store.fetch(lot, now);
     }
 
     /// A packet was met at this time. Poll until nothing is left before the next one.
     pub fn observe(&mut self, at: Timestamp, packet: &Packet) {
-        self.observe_ahead(at, packet, self.tag(packet));
+        self.observe_sighted(at, packet, &self.store.sight().ends(packet));
     }
 
-    /// The same for a packet that was looked ahead to, with what this gave for it.
-    pub fn observe_ahead(&mut self, at: Timestamp, packet: &Packet, tag: Tag) {
+    /// The same for a packet whose ends were seen by this tracker's [`sight`](Self::sight).
+    pub fn observe_sighted(&mut self, at: Timestamp, packet: &Packet, ends: &Ends) {
         debug_assert!(self.incoming.is_none(), "events were left unpolled");
         let at = self.place(at);
-        match self.overdue() {
-            None => self.judge(at, packet, tag),
-            Some(verdict) => {
-                self.events.push(verdict);
-                self.incoming = Some(Incoming { packet: *packet, at, tag });
-            }
+        if self.fail_overdue() {
+            self.incoming = Some(Incoming { packet: *packet, at, ends: *ends });
+        } else {
+            self.judge(at, packet, ends);
         }
-    }
-
-    fn tag(&self, packet: &Packet) -> Tag {
-        let (from, to) = packet.ends();
-        self.store.tag(from, to)
     }
 
     /// Nothing arrived up to now. Poll afterwards: deadlines may have passed.
@@ -117,31 +108,44 @@ impl Tracker {
 
     /// The next event, or none if all is told.
     pub fn poll(&mut self) -> Option<Event> {
-        loop {
-            if let Some(event) = self.events.pop() {
-                return Some(event);
+        if self.turn() { self.event().copied() } else { None }
+    }
+
+    /// Goes on to the next event, if there is one, which [`event`](Self::event) then shows where it stands. A copy, as
+    /// [`poll`](Self::poll) gives it, is to be read as a whole just after it was written in parts: the processor waits for
+    /// all that was written before, even to memory far away.
+    pub fn turn(&mut self) -> bool {
+        while !self.events.turn() {
+            if self.fail_overdue() {
+                continue;
             }
-            if let Some(verdict) = self.overdue() {
-                return Some(verdict);
-            }
-            let Some(Incoming { packet, at, tag }) = self.incoming.take() else {
+            let Some(Incoming { packet, at, ends }) = self.incoming.take() else {
                 self.store.tidy(self.timeline.now(), std::mem::replace(&mut self.tidy_at_most, TIDY_WITH_A_PACKET));
-                return None;
+                return false;
             };
-            self.judge(at, &packet, tag);
+            self.judge(at, &packet, &ends);
         }
+        true
     }
 
-    /// The next attempt whose time is up fails.
-    fn overdue(&mut self) -> Option<Event> {
-        let slot = self.store.overdue(self.timeline.now())?;
-        Some(self.fail(slot, Reason::Unanswered))
+    /// The event that was gone on to.
+    pub fn event(&self) -> Option<&Event> {
+        self.events.current()
     }
 
-    fn judge(&mut self, at: Timestamp, packet: &Packet, tag: Tag) {
+    /// The next attempt whose time is up fails, if there is one.
+    fn fail_overdue(&mut self) -> bool {
+        let overdue = self.store.overdue(self.timeline.now());
+        if let Some(slot) = overdue {
+            self.fail(slot, Reason::Unanswered);
+        }
+        overdue.is_some()
+    }
+
+    fn judge(&mut self, at: Timestamp, packet: &Packet, ends: &Ends) {
         match packet {
-            Packet::Segment(segment) => self.on_segment(at, segment, tag),
-            Packet::IcmpError(error) => self.on_icmp_error(at, error, tag),
+            Packet::Segment(segment) => self.on_segment(at, segment, ends),
+            Packet::IcmpError(error) => self.on_icmp_error(at, error, ends),
         }
     }
 
@@ -160,8 +164,8 @@ impl Tracker {
     pub fn open_rejected(&mut self, at: Timestamp, error: &IcmpError) {
         let at = self.place(at);
         let name = Name { client: error.quote.from, server: error.quote.to };
-        let tag = self.store.tag(name.client, name.server);
-        let slot = self.open(Attempt::new(name, tag, at, error.quote.sequence, None));
+        let ends = self.store.sight().between(name.client, name.server);
+        let slot = self.open(&name, &ends, at, error.quote.sequence);
         self.reject(slot, error.code, error.reporter);
     }
 
@@ -170,9 +174,10 @@ impl Tracker {
         self.timeline.now()
     }
 
-    /// Client and server, by its first name, of the attempt that the last `Answered` or `Failed` is about.
+    /// Client and server, by its first name, of the attempt that the `Answered` or `Failed` at hand is about.
     pub fn decided(&self) -> Option<(Endpoint, Endpoint)> {
-        self.decided.map(|name| (name.client, name.server))
+        let Name { client, server } = self.store.name(self.decided?);
+        Some((client, server))
     }
 
     /// How many attempts wait for an answer.
@@ -186,8 +191,8 @@ impl Tracker {
     }
 
     /// Takes an attempt in, telling of the one that had to go and of the one that came.
-    pub(super) fn open(&mut self, attempt: Attempt) -> u32 {
-        let (slot, evicted) = self.store.insert(attempt);
+    pub(super) fn open(&mut self, name: &Name, ends: &Ends, at: Timestamp, isn: u32) -> u32 {
+        let (slot, evicted) = self.store.insert(name, ends, at, isn);
         if let Some(owner) = evicted {
             self.events.push(Event::Evicted(owner));
         }
@@ -197,10 +202,10 @@ impl Tracker {
 
     /// What a segment's copies are known by, beside its kind: whom it is about and its numbers, packed. NAT changes its
     /// addresses on its way, but not its attempt.
-    pub(super) fn print(&self, known: Option<Match>, segment: &Segment, tag: Tag) -> impl Hash + use<> {
+    pub(super) fn print(&self, known: Option<Match>, segment: &Segment, ends: &Ends) -> impl Hash + use<> {
         let (whose, side) = match known {
-            Some(known) => (self.store.get(known.slot).tag, u32::from(known.side == Side::Server)),
-            None => (tag, STRAY | u32::from(segment.from.port)),
+            Some(known) => (self.store.tag_of(known.slot), u32::from(known.side == Side::Server)),
+            None => (ends.tag, STRAY | u32::from(segment.from.port)),
         };
         let numbers = u64::from(segment.sequence) << 32 | u64::from(segment.acknowledgment);
         let marks = u64::from(segment.timestamp.unwrap_or(0)) << 32 | u64::from(segment.identification.unwrap_or(0));
@@ -209,31 +214,31 @@ impl Tracker {
     }
 
     /// The attempts still known between these two ends, newest first.
-    pub(super) fn between(&self, tag: Tag, from: Endpoint, to: Endpoint) -> Matches {
-        self.store.between(tag, from, to, self.timeline.now())
+    pub(super) fn between(&self, ends: &Ends, from: Endpoint, to: Endpoint) -> Matches {
+        self.store.between(ends, from, to, self.timeline.now())
     }
 
     /// The attempt failed: its one failure.
-    pub(super) fn fail(&mut self, slot: u32, reason: Reason) -> Event {
+    pub(super) fn fail(&mut self, slot: u32, reason: Reason) {
         let attempt = self.store.get_mut(slot);
         attempt.fail();
         let owner = attempt.owner;
-        self.decided = Some(attempt.name);
+        self.decided = Some(slot);
         self.store.decided(slot, self.timeline.now());
-        Event::Failed(owner, reason)
+        self.events.push(Event::Failed(owner, reason));
     }
 
     /// What kind of segment it is, by masks: other control bits may stand beside these.
-    fn on_segment(&mut self, at: Timestamp, segment: &Segment, tag: Tag) {
+    fn on_segment(&mut self, at: Timestamp, segment: &Segment, ends: &Ends) {
         let flags = segment.flags;
         let (syn, ack, rst) = (flags.has(Flags::SYN), flags.has(Flags::ACK), flags.has(Flags::RST));
         match (syn, ack, rst) {
             (true, false, false) if flags.has(Flags::FIN) => self.on_odd_syn(at, segment),
             (true, false, true) => self.on_odd_syn(at, segment),
-            (true, false, false) => self.on_syn(at, segment, tag),
-            (true, true, false) => self.on_synack(at, segment, tag),
-            (_, _, true) => self.on_rst(at, segment, tag),
-            (false, true, false) => self.on_ack(at, segment, tag),
+            (true, false, false) => self.on_syn(at, segment, ends),
+            (true, true, false) => self.on_synack(at, segment, ends),
+            (_, _, true) => self.on_rst(at, segment, ends),
+            (false, true, false) => self.on_ack(at, segment, ends),
             (false, false, false) => {}
         }
     }

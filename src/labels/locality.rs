@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::name::Vantage;
+use super::networks::Networks;
 use crate::packet::{Address, Direction};
 
 /// How it is told what is local.
@@ -15,10 +16,10 @@ pub enum Locality {
         /// Of its interfaces, sorted: they are few.
         addresses: Vec<Address>,
         /// Declared to be its own: container networks, virtual addresses.
-        networks: Vec<IpNet>,
+        networks: Networks,
     },
     /// A capture from somewhere: networks that were declared, and nothing else.
-    Declared(Vec<IpNet>),
+    Declared(Networks),
     /// A capture from somewhere of which nothing was said: a cooked link header's packet type is taken for a hint.
     /// On a router it misleads, for what it forwards comes in and leaves like its own.
     Guess,
@@ -26,25 +27,24 @@ pub enum Locality {
 
 impl Locality {
     /// A live host with these addresses.
-    pub fn host(addresses: impl IntoIterator<Item = IpAddr>, networks: Vec<IpNet>) -> Self {
+    pub fn host(addresses: impl IntoIterator<Item = IpAddr>, networks: &[IpNet]) -> Self {
         let mut addresses: Vec<Address> = addresses.into_iter().map(Address::from).collect();
         addresses.sort_unstable();
-        Self::Host { addresses, networks }
+        Self::Host { addresses, networks: Networks::of(networks) }
     }
 
     /// A capture file, of which these networks are known to be its host's.
-    pub fn of_file(networks: Vec<IpNet>) -> Self {
-        if networks.is_empty() { Self::Guess } else { Self::Declared(networks) }
+    pub fn of_file(networks: &[IpNet]) -> Self {
+        if networks.is_empty() { Self::Guess } else { Self::Declared(Networks::of(networks)) }
     }
 
     /// Whether the address is known to be this host's.
     pub fn is_local(&self, address: Address) -> bool {
-        let within = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&address.ip()));
         match self {
             Self::Host { addresses, networks } => {
-                addresses.binary_search(&address).is_ok() || address.ip().is_loopback() || within(networks)
+                addresses.binary_search(&address).is_ok() || address.is_loopback() || networks.have(address)
             }
-            Self::Declared(networks) => within(networks),
+            Self::Declared(networks) => networks.have(address),
             Self::Guess => false,
         }
     }

@@ -4,6 +4,7 @@ mod frequency;
 mod locality;
 mod name;
 mod names;
+mod networks;
 mod peers;
 mod sets;
 #[cfg(test)]
@@ -11,11 +12,12 @@ mod tests;
 
 pub use locality::Locality;
 pub use name::{Peer, Port, SetName, Vantage};
+pub use networks::Networks;
 pub use peers::{GroupName, PeerGroup, Peers, network};
 pub use sets::{Admission, SetId, Sets};
 
 use crate::handshake::Side;
-use crate::packet::{Address, Direction, Endpoint, Segment, Via};
+use crate::packet::{Address, Direction, Endpoint, Packet, Segment, Via};
 use crate::time::Timestamp;
 
 /// Names attempts and finds the set of series that each belongs to.
@@ -66,6 +68,15 @@ impl Labels {
     /// From where an attempt is seen.
     pub fn vantage(&self, client: Endpoint, server: Endpoint, via: Via) -> Vantage {
         self.locality.vantage(client.address, server.address, via.direction, via.loopback)
+    }
+
+    /// These packets come next. Nothing changes.
+    pub fn look_ahead<'a>(&self, packets: impl Iterator<Item = &'a Packet>) {
+        let syns = packets.filter(|packet| packet.is_syn());
+        self.sets.look_ahead(syns.map(|syn| {
+            let (client, server) = syn.ends();
+            self.name(self.vantage(client, server, syn.via()), client, server)
+        }));
     }
 
     /// The set of an attempt that begins, seen from there.

@@ -1,6 +1,7 @@
 //! The name of a set: the values of its four labels.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use ipnet::IpNet;
 
@@ -33,7 +34,7 @@ impl Vantage {
 }
 
 /// What names a set of series.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct SetName {
     /// From where it is seen.
     pub vantage: Vantage,
@@ -50,6 +51,27 @@ impl SetName {
     pub fn values(&self) -> [String; 4] {
         let local = self.local.map(|address| address.to_string()).unwrap_or_default();
         [self.vantage.as_str().to_owned(), local, self.port.to_string(), self.peer.to_string()]
+    }
+}
+
+/// In few and whole numbers: asked for every attempt.
+impl Hash for SetName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let port = match self.port {
+            Port::Number(number) => u32::from(number),
+            Port::Other => 1 << 16,
+        };
+        let (peer, kind) = match &self.peer {
+            Peer::Network(network) => (Address::from(network.addr()).bits(), u32::from(network.prefix_len())),
+            Peer::Group(name) => {
+                name.hash(state);
+                (0, 254)
+            }
+            Peer::Other => (0, 255),
+        };
+        state.write_u128(self.local.map_or(0, Address::bits));
+        state.write_u128(peer);
+        state.write_u64(u64::from(port) << 32 | u64::from(kind) << 8 | self.vantage as u64);
     }
 }
 

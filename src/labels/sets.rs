@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use arrayvec::ArrayVec;
 use hashbrown::HashMap;
 
 use super::frequency::Frequency;
@@ -124,6 +125,17 @@ impl Sets {
             set.last_seen = set.last_seen.max(now);
         }
         admission
+    }
+
+    /// Attempts of these names may begin soon: where newcomers are counted, the memory is fetched for all of them at once.
+    /// Nothing changes.
+    pub(super) fn look_ahead(&self, names: impl Iterator<Item = SetName>) {
+        if self.own < self.limit {
+            return;
+        }
+        let hashes: ArrayVec<Hashed, LOOK_AHEAD> = names.take(LOOK_AHEAD).map(|name| self.names.hash(&name)).collect();
+        let read = hashes.iter().fold(0, |read, hash| read ^ self.newcomers.touch(*hash));
+        std::hint::black_box(read);
     }
 
     /// The existing set that counts what has this name: its own, else the one it would be folded into.
@@ -313,6 +325,9 @@ const MAX_RESTS: usize = 32;
 const IDLE_FOR_A_NEWCOMER: Duration = Duration::from_secs(600);
 /// How often a newcomer must have come before it is worth a set of somebody else.
 const FREQUENT: u32 = 3;
+/// For how many names it is worth looking ahead.
+const LOOK_AHEAD: usize = 64;
 /// How long a set must be quiet before a frequent newcomer may take its place.
 const QUIET: Duration = Duration::from_secs(1);
+/// How soon to look again for a set that may make room.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);

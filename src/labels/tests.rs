@@ -21,7 +21,7 @@ fn at(millis: u64) -> Timestamp {
 
 fn host(limit: usize) -> Labels {
     let addresses: [IpAddr; 2] = ["10.0.0.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
-    Labels::new(Locality::host(addresses, Vec::new()), Peers::new(Vec::new(), 32, 128), Sets::new(limit))
+    Labels::new(Locality::host(addresses, &[]), Peers::new(Vec::new(), 32, 128), Sets::new(limit))
 }
 
 fn admit(labels: &mut Labels, client: &str, server: &str, now: Timestamp) -> Admission {
@@ -55,7 +55,7 @@ fn vantage_says_from_where_and_peer_is_the_far_end() {
 
 #[test]
 fn in_a_file_of_which_nothing_is_said_the_direction_is_a_hint() {
-    let mut labels = Labels::new(Locality::of_file(Vec::new()), Peers::new(Vec::new(), 32, 128), Sets::new(10));
+    let mut labels = Labels::new(Locality::of_file(&[]), Peers::new(Vec::new(), 32, 128), Sets::new(10));
     for (direction, vantage) in
         [(Direction::Leaving, "client"), (Direction::Entering, "server"), (Direction::Unknown, "transit")]
     {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::exemplar::Connection;
 use super::histogram::{Bounds, Layout};
 use super::own::{About, Own};
 use super::set::{SetCounts, SetEvent};
@@ -62,10 +63,15 @@ impl Ledger {
     }
 
     /// Counts a fact of a set.
-    pub fn count(&mut self, set: SetId, event: SetEvent) {
+    pub fn count(&mut self, set: SetId, event: &SetEvent) {
+        self.count_about(set, event, || None);
+    }
+
+    /// Counts a fact of a set that is about this connection, where it can be told.
+    pub fn count_about(&mut self, set: SetId, event: &SetEvent, connection: impl FnOnce() -> Option<Connection>) {
         let page = self.sets.get_mut(set.place()).and_then(Option::as_mut);
         if let Some(page) = page.filter(|page| page.set == set) {
-            page.counts.count(&self.layout, event);
+            page.counts.count(&self.layout, event, connection);
         }
     }
 }

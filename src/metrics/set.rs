@@ -63,10 +63,10 @@ pub enum SetEvent {
     Rst(Side),
     /// An ICMP error.
     IcmpError(IcmpCode, Reporter),
-    /// An answer, that is an acceptable SYN/ACK, and the connection it is about.
-    Answered(Answer, Connection),
-    /// A failure (a refusal is a RST by the server), and the connection it is about.
-    Failed(Reason, Connection),
+    /// An answer, that is an acceptable SYN/ACK.
+    Answered(Answer),
+    /// A failure; a refusal is a RST by the server.
+    Failed(Reason),
     /// The third leg.
     Completed(Duration),
     /// Forgotten while it waited.
@@ -74,9 +74,9 @@ pub enum SetEvent {
 }
 
 impl SetCounts {
-    /// Counts one fact.
-    pub(super) fn count(&mut self, layout: &Layout, event: SetEvent) {
-        match event {
+    /// Counts one fact, about this connection where it is known. It is asked for only where it becomes an exemplar.
+    pub(super) fn count(&mut self, layout: &Layout, event: &SetEvent, connection: impl FnOnce() -> Option<Connection>) {
+        match *event {
             SetEvent::Opened { by_syn } => {
                 self.attempts += 1;
                 self.syns += u64::from(by_syn);
@@ -93,13 +93,15 @@ impl SetCounts {
             SetEvent::Rst(Side::Client) => self.rsts_by_client += 1,
             SetEvent::Rst(Side::Server) => self.rsts_by_server += 1,
             SetEvent::IcmpError(code, reporter) => self.count_icmp_error(code, reporter),
-            SetEvent::Answered(answer, connection) => self.count_answer(layout, answer, connection),
-            SetEvent::Failed(reason, connection) => {
+            SetEvent::Answered(Answer { latency, late }) => self.count_answer(layout, latency, late, connection),
+            SetEvent::Failed(reason) => {
                 self.rsts_by_server += u64::from(reason == Reason::Refused);
                 for (count, _) in self.failures.iter_mut().zip(REASONS).filter(|(_, of)| of.0 == reason) {
                     *count += 1;
                 }
-                Arc::make_mut(&mut self.details).exemplars.note(Slot::Failure(reason), connection, 1.0);
+                if let Some(connection) = connection() {
+                    Arc::make_mut(&mut self.details).exemplars.note(Slot::Failure(reason), connection, 1.0);
+                }
             }
             SetEvent::Completed(latency) => {
                 self.completed += 1;
@@ -109,13 +111,20 @@ impl SetCounts {
         }
     }
 
-    fn count_answer(&mut self, layout: &Layout, answer: Answer, connection: Connection) {
-        let Answer { latency, late } = answer;
+    fn count_answer(
+        &mut self,
+        layout: &Layout,
+        latency: Duration,
+        late: bool,
+        connection: impl FnOnce() -> Option<Connection>,
+    ) {
         self.synacks += 1;
         *(if late { &mut self.late_answers } else { &mut self.answered }) += 1;
         let details = Arc::make_mut(&mut self.details);
         let bucket = details.latency.observe(layout, latency);
-        if latency > SLOW {
+        if latency > SLOW
+            && let Some(connection) = connection()
+        {
             details.exemplars.note(Slot::Latency(bucket), connection, latency.as_secs_f64());
         }
     }

@@ -11,7 +11,7 @@ const LODGERS: &[(&str, &[&str])] = &[
     ("caps", &["privilege"]),
     ("landlock", &["privilege"]),
     ("etherparse", &["decode"]),
-    ("arrayvec", &["handshake", "diagnosis"]),
+    ("arrayvec", &["handshake", "labels", "diagnosis"]),
     ("hashbrown", &["handshake", "labels", "diagnosis", "compare"]),
     ("foldhash", &["handshake", "labels", "diagnosis", "compare"]),
     ("prometheus", &["metrics"]),

@@ -43,6 +43,7 @@ impl Classic {
     }
 
     /// The next packet.
+    #[inline]
     pub(super) fn head(&mut self, input: &mut Input, ticks: Ticks) -> Result<Option<Head>, Broken> {
         let record_header = self.record_header;
         let header = input.peek(record_header)?;

@@ -53,6 +53,7 @@ impl Ticks {
     pub(super) const MICROSECONDS: Self = Self { resolution: Resolution::Decimal(6), offset: 0 };
 
     /// What is before 1970 is 1970; what is after 2554 is 2554.
+    #[inline]
     pub(super) fn time(self, ticks: u64) -> Timestamp {
         match self {
             Self { resolution: Resolution::Decimal(9), offset: 0 } => return Timestamp::from_nanos(ticks),

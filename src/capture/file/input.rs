@@ -43,6 +43,7 @@ impl Input {
     }
 
     /// The next `length` bytes, or as many as there are before the end.
+    #[inline]
     pub(super) fn peek(&mut self, length: usize) -> io::Result<&[u8]> {
         if self.here().len() < length {
             self.fill(length)?;
@@ -52,11 +53,13 @@ impl Input {
     }
 
     /// What was read, but not yet taken.
+    #[inline]
     pub(super) fn here(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
     /// Takes bytes that were looked at.
+    #[inline]
     pub(super) fn take(&mut self, length: usize) {
         let length = length.min(self.end - self.start);
         self.start += length;

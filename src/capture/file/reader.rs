@@ -43,13 +43,13 @@ impl Reader {
     /// The file cannot be opened; or its contents make no capture that is understood.
     pub(super) fn begin(&mut self, among_many: bool) -> Result<(), CaptureError> {
         let mut stream = Box::new(Stream::open(&self.file, self.id, &self.filter, &self.meter)?);
-        let first = stream.head();
+        let first = stream.next();
         let unknown = stream.unknown_link();
         let may_close = !stream.is_pipe();
         self.state = State::Open(stream);
         match first {
-            Ok(Some(head)) => {
-                self.last = head.at;
+            Ok(Some(at)) => {
+                self.last = at;
                 if among_many && may_close {
                     self.state = State::Closed;
                 }
@@ -78,10 +78,10 @@ impl Reader {
             }
         }
         let State::Open(stream) = &mut self.state else { return None };
-        match stream.head() {
-            Ok(Some(head)) => {
-                self.last = head.at;
-                return Some(head.at);
+        match stream.next() {
+            Ok(Some(at)) => {
+                self.last = at;
+                return Some(at);
             }
             Ok(None) => self.end(None),
             Err(broken) => self.end(Some(broken)),

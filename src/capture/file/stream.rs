@@ -8,6 +8,7 @@ use super::classic::Classic;
 use super::head::{Broken, Described, Head};
 use super::input::{Input, Meter, unreadable, words};
 use crate::frame::{Frame, Link};
+use crate::time::Timestamp;
 
 /// An open file.
 pub(super) struct Stream {
@@ -41,8 +42,8 @@ impl Stream {
         Ok(Self { input, format, filter: filter.clone(), sieves: Vec::new(), next: None })
     }
 
-    /// The next packet that the user does not keep out; it stays where it is.
-    pub(super) fn head(&mut self) -> Result<Option<Head>, Broken> {
+    /// When the next packet was met that the user does not keep out; it stays where it is.
+    pub(super) fn next(&mut self) -> Result<Option<Timestamp>, Broken> {
         while self.next.is_none() {
             let head = match &mut self.format {
                 Format::Classic(classic, described) => classic.head(&mut self.input, described.ticks)?,
@@ -55,17 +56,18 @@ impl Stream {
                 self.next = Some(head);
             }
         }
-        Ok(self.next)
+        Ok(self.next.as_ref().map(|head| head.at))
     }
 
     /// Hands the packet over that was looked at.
     pub(super) fn hand_over(&mut self, sink: &mut dyn FnMut(Frame<'_>)) {
-        let Some(head) = self.next.take() else { return };
+        let Some(head) = &self.next else { return };
         if let Some(described) = self.format.described().get(head.interface) {
-            let bytes = packet(&self.input, &head);
+            let bytes = packet(&self.input, head);
             sink(Frame { at: head.at, interface: &described.interface, wire_length: head.wire_length, bytes });
         }
         self.input.take(head.record);
+        self.next = None;
     }
 
     /// Whether reading on may wait for whoever writes into a pipe.

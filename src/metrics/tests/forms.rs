@@ -4,10 +4,10 @@ use super::wire::{Field, fields, of, only, text};
 use super::*;
 
 /// Two failures, an answer in 20 ms, and two that took long.
-fn events() -> Vec<SetEvent> {
+fn events() -> Vec<Fact> {
     vec![
-        SetEvent::Failed(Reason::Refused, connection(50_001, 2_000)),
-        SetEvent::Failed(Reason::Refused, connection(50_002, 3_000)),
+        failed(Reason::Refused, connection(50_001, 2_000)),
+        failed(Reason::Refused, connection(50_002, 3_000)),
         answered(Duration::from_millis(20), connection(50_003, 4_000)),
         answered(Duration::from_millis(1_500), connection(50_004, 5_500)),
         answered(Duration::from_millis(3_000), connection(50_005, 9_250)),

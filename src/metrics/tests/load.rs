@@ -11,10 +11,10 @@ fn many(sets: u32) -> Ledger {
     for number in 0..sets {
         let set = SetId::from_number(number);
         ledger.create(set, &name(Ipv4Addr::from(0x0a00_0000 + number)), at(1));
-        ledger.count(set, SetEvent::Opened { by_syn: true });
-        ledger.count(set, SetEvent::Failed(Reason::Unanswered, connection(1, 2)));
+        ledger.count(set, &SetEvent::Opened { by_syn: true });
+        tell(&mut ledger, set, failed(Reason::Unanswered, connection(1, 2)));
         for millis in [1, 5, 30, 200, 1_100] {
-            ledger.count(set, answered(Duration::from_millis(millis), connection(2, 3)));
+            tell(&mut ledger, set, answered(Duration::from_millis(millis), connection(2, 3)));
         }
     }
     ledger
@@ -78,8 +78,8 @@ fn what_is_counted_after_the_copy_is_not_in_it() {
     let copy = ledger.clone();
     let before = written(&copy, Format::OpenMetrics);
     let set = SetId::from_number(1);
-    ledger.count(set, answered(Duration::from_secs(2), connection(3, 4)));
-    ledger.count(set, SetEvent::Failed(Reason::Refused, connection(4, 5)));
+    tell(&mut ledger, set, answered(Duration::from_secs(2), connection(3, 4)));
+    tell(&mut ledger, set, failed(Reason::Refused, connection(4, 5)));
     assert_eq!(written(&copy, Format::OpenMetrics), before);
     assert_ne!(written(&ledger, Format::OpenMetrics), before);
 }

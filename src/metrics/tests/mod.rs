@@ -15,12 +15,19 @@ use crate::labels::{Peer, Port, SetId, SetName, Vantage};
 use crate::packet::Endpoint;
 use crate::time::Timestamp;
 
+/// What happened to a connection.
+type Fact = (SetEvent, Connection);
+
+fn tell(ledger: &mut Ledger, set: SetId, (event, connection): Fact) {
+    ledger.count_about(set, &event, || Some(connection));
+}
+
 /// A ledger with one server's set in it, and what happened there.
-fn ledger(bounds: &[f64], native: bool, events: &[SetEvent]) -> Ledger {
+fn ledger(bounds: &[f64], native: bool, events: &[Fact]) -> Ledger {
     let mut ledger = Ledger::new(About::default(), Bounds::new(bounds.to_vec()).unwrap(), native);
     let set = SetId::from_number(0);
     ledger.create(set, &name(Ipv4Addr::new(10, 0, 0, 2)), at(1_000));
-    events.iter().for_each(|event| ledger.count(set, *event));
+    events.iter().for_each(|fact| tell(&mut ledger, set, *fact));
     ledger
 }
 
@@ -44,8 +51,12 @@ fn connection(port: u16, millis: u64) -> Connection {
     Connection { client, server, at: at(millis) }
 }
 
-fn answered(latency: Duration, connection: Connection) -> SetEvent {
-    SetEvent::Answered(Answer { latency, late: false }, connection)
+fn answered(latency: Duration, connection: Connection) -> Fact {
+    (SetEvent::Answered(Answer { latency, late: false }), connection)
+}
+
+fn failed(reason: Reason, connection: Connection) -> Fact {
+    (SetEvent::Failed(reason), connection)
 }
 
 /// What a scrape without the exporter's own numbers is given.

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// The fields asked for, by the names that `tshark -G fields` lists.
-const FIELDS: [&str; 28] = [
+const FIELDS: [&str; 30] = [
     "frame.time_epoch",
     "frame.protocols",
     "frame.interface_id",
@@ -18,7 +18,9 @@ const FIELDS: [&str; 28] = [
     "sll.ifindex",
     "ip.src",
     "ip.dst",
+    "ip.frag_offset",
     "ip.id",
+    "ip.proto",
     "ip.ttl",
     "ipv6.src",
     "ipv6.dst",

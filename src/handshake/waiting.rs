@@ -1,8 +1,7 @@
-//! The orders that attempts stand in. An entry says who and since when, so that attempts are read only when their turn
-//! has come.
+//! The attempts that wait, in the order they began. An entry says who and since when, so that attempts are read only
+//! when their turn has come.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::attempt::{Attempt, State};
@@ -21,29 +20,11 @@ pub(super) struct Waiting {
     no_strangers: usize,
 }
 
-/// Who was decided, in that order; who leaves is the first. Apart from them are those that are known for longer than was
-/// to be expected then.
-#[derive(Default)]
-pub(super) struct Decided {
-    queue: VecDeque<Decision>,
-    /// Nobody is to be forgotten before that.
-    none_before: Timestamp,
-    longer: BinaryHeap<Reverse<(Timestamp, u32)>>,
-}
-
 #[derive(Clone, Copy)]
 struct Entry {
     since: Timestamp,
     slot: u32,
     serial: u32,
-}
-
-#[derive(Clone, Copy)]
-struct Decision {
-    at: Timestamp,
-    slot: u32,
-    /// How long after that the attempt is known, in milliseconds.
-    known_for: u32,
 }
 
 impl Waiting {
@@ -57,8 +38,7 @@ impl Waiting {
     }
 
     /// An attempt began. Packets may come a little out of order, deadlines do not.
-    pub(super) fn push(&mut self, slot: u32, attempt: &Attempt, slab: &[Attempt]) {
-        let (since, serial) = (attempt.first_syn, attempt.serial);
+    pub(super) fn push(&mut self, slot: u32, (since, serial): (Timestamp, u32), slab: &[Attempt]) {
         if self.queue.len() >= (slab.len() * 2).max(FEW) {
             self.sweep(slab);
         }
@@ -178,79 +158,8 @@ impl Entry {
     }
 }
 
-impl Decision {
-    fn until(&self) -> Timestamp {
-        self.at.plus_nanos(u64::from(self.known_for) * 1_000_000)
-    }
-}
-
-impl Decided {
-    /// An attempt was decided, and is known until then.
-    pub(super) fn push(&mut self, at: Timestamp, slot: u32, until: Timestamp) {
-        let known_for = u32::try_from(until.nanos_since(at) / 1_000_000).unwrap_or(u32::MAX);
-        self.queue.push_back(Decision { at, slot, known_for });
-        if self.queue.len() == 1 {
-            self.none_before = Timestamp::default();
-        }
-    }
-
-    /// One that was to be forgotten is known until then after all.
-    pub(super) fn keep_longer(&mut self, slot: u32, until: Timestamp) {
-        self.longer.push(Reverse((until, slot)));
-        self.none_before = self.none_before.min(until);
-    }
-
-    /// One that is to be forgotten by now.
-    pub(super) fn pop_done(&mut self, now: Timestamp) -> Option<u32> {
-        if now < self.none_before {
-            return None;
-        }
-        let first = self.queue.front().map_or(LAST, Decision::until);
-        if first <= now {
-            return self.pop_first();
-        }
-        let longer = self.longer.peek().map_or(LAST, |Reverse((until, _))| *until);
-        if longer <= now {
-            return self.longer.pop().map(|Reverse((_, slot))| slot);
-        }
-        self.none_before = first.min(longer);
-        None
-    }
-
-    /// Who was decided first, and who comes next.
-    pub(super) fn next(&self) -> impl Iterator<Item = u32> {
-        self.queue.iter().map(|first| first.slot)
-    }
-
-    /// Who comes next of those that were decided longer ago than that.
-    pub(super) fn next_older(&self, than: Duration, now: Timestamp) -> impl Iterator<Item = u32> {
-        self.queue.iter().take_while(move |first| first.at + than < now).map(|first| first.slot)
-    }
-
-    /// One that was decided longer ago than that.
-    pub(super) fn pop_older(&mut self, than: Duration, now: Timestamp) -> Option<u32> {
-        if let Some(Reverse((_, slot))) = self.longer.pop() {
-            return Some(slot);
-        }
-        self.queue.front().filter(|first| first.at + than < now)?;
-        self.pop_first()
-    }
-
-    /// Who comes next may have been known for less time.
-    fn pop_first(&mut self) -> Option<u32> {
-        self.none_before = Timestamp::default();
-        self.queue.pop_front().map(|first| first.slot)
-    }
-
-    /// Any one, those that were decided first before the others.
-    pub(super) fn pop(&mut self) -> Option<u32> {
-        let longer = self.longer.pop().map(|Reverse((_, slot))| slot);
-        longer.or_else(|| self.pop_first())
-    }
-}
-
 /// No packet is placed so late.
-const LAST: Timestamp = Timestamp::from_nanos(u64::MAX);
+pub(super) const LAST: Timestamp = Timestamp::from_nanos(u64::MAX);
 /// How far back in the queue a late packet's attempt is put in order.
 const MAX_REORDERING: usize = 1024;
 /// A queue this short is not worth sweeping.

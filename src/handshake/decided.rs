@@ -1,0 +1,106 @@
+//! The attempts that were decided in one way, in that order, until they are forgotten.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::time::Duration;
+
+use super::waiting::LAST;
+use crate::time::Timestamp;
+
+/// Who leaves is the first. Apart from them are those that are known for longer than was to be expected then.
+#[derive(Default)]
+pub(super) struct Decided {
+    queue: VecDeque<Decision>,
+    longer: BinaryHeap<Reverse<(Timestamp, u32)>>,
+    /// Nobody is to be forgotten before that. Asked for every packet, so that the queue is not.
+    none_before: Timestamp,
+}
+
+#[derive(Clone, Copy)]
+struct Decision {
+    at: Timestamp,
+    slot: u32,
+    /// How long after that the attempt is known, in milliseconds.
+    known_for: u32,
+}
+
+impl Decision {
+    fn until(&self) -> Timestamp {
+        self.at.plus_nanos(u64::from(self.known_for) * 1_000_000)
+    }
+}
+
+impl Decided {
+    /// An attempt was decided, and is known until then.
+    pub(super) fn push(&mut self, at: Timestamp, slot: u32, until: Timestamp) {
+        let known_for = u32::try_from(until.nanos_since(at) / 1_000_000).unwrap_or(u32::MAX);
+        self.queue.push_back(Decision { at, slot, known_for });
+        if self.queue.len() == 1 {
+            self.none_before = Timestamp::default();
+        }
+    }
+
+    /// One that was to be forgotten is known until then after all.
+    pub(super) fn keep_longer(&mut self, slot: u32, until: Timestamp) {
+        self.longer.push(Reverse((until, slot)));
+        self.none_before = self.none_before.min(until);
+    }
+
+    /// One that is to be forgotten by now.
+    pub(super) fn pop_done(&mut self, now: Timestamp) -> Option<u32> {
+        if now < self.none_before {
+            return None;
+        }
+        let first = self.queue.front().map_or(LAST, Decision::until);
+        if first <= now {
+            return self.pop_first();
+        }
+        let longer = self.longer.peek().map_or(LAST, |Reverse((until, _))| *until);
+        if longer <= now {
+            return self.pop_longer();
+        }
+        self.none_before = first.min(longer);
+        None
+    }
+
+    /// Who comes next of those that are to be forgotten by now.
+    pub(super) fn next_done(&self, now: Timestamp) -> impl Iterator<Item = u32> {
+        let some = if now < self.none_before { 0 } else { self.queue.len() };
+        self.queue.iter().take(some).take_while(move |first| first.until() <= now).map(|first| first.slot)
+    }
+
+    /// Who was decided first, and who comes next.
+    pub(super) fn next(&self) -> impl Iterator<Item = u32> {
+        self.queue.iter().map(|first| first.slot)
+    }
+
+    /// About who comes next of those that were decided longer ago than that.
+    pub(super) fn next_older(&self, than: Duration, now: Timestamp) -> impl Iterator<Item = u32> {
+        let older = self.queue.iter().take_while(move |first| first.at + than < now).map(|first| first.slot);
+        self.longer.iter().map(|Reverse((_, slot))| *slot).chain(older)
+    }
+
+    /// One that was decided longer ago than that.
+    pub(super) fn pop_older(&mut self, than: Duration, now: Timestamp) -> Option<u32> {
+        if let Some(slot) = self.pop_longer() {
+            return Some(slot);
+        }
+        self.queue.front().filter(|first| first.at + than < now)?;
+        self.pop_first()
+    }
+
+    /// Any one, those that were decided first before the others.
+    pub(super) fn pop(&mut self) -> Option<u32> {
+        self.pop_longer().or_else(|| self.pop_first())
+    }
+
+    fn pop_longer(&mut self) -> Option<u32> {
+        self.longer.pop().map(|Reverse((_, slot))| slot)
+    }
+
+    /// Who comes next may have been known for less time.
+    fn pop_first(&mut self) -> Option<u32> {
+        self.none_before = Timestamp::default();
+        self.queue.pop_front().map(|first| first.slot)
+    }
+}
