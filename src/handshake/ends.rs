@@ -66,3 +66,44 @@ impl Sight {
         Tag((self.0.hash_one(ends) >> 32) as u32)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn end() -> impl Strategy<Value = Endpoint> {
+        let address = prop_oneof![
+            any::<[u8; 4]>().prop_map(IpAddr::from),
+            any::<[u8; 16]>().prop_map(IpAddr::from),
+            // Few bits apart, and of two families.
+            (0..3_u8).prop_map(|last| IpAddr::from([10, 0, 0, last])),
+            (0..3_u16, 0..3_u16).prop_map(|(one, other)| IpAddr::from([0x2001, 0xdb8, 0, one, 0, other, 0, 0])),
+        ];
+        (address, 1..4_u16).prop_map(|(address, port)| Endpoint { address: address.into(), port })
+    }
+
+    proptest! {
+        #[test]
+        fn both_ways_have_one_tag(one in end(), other in end()) {
+            let sight = Sight::default();
+            let (there, back) = (sight.between(one, other), sight.between(other, one));
+            prop_assert_eq!(there.tag, back.tag);
+            prop_assert_eq!(there.back().name, back.name);
+            prop_assert_eq!(sight.tag_of(&Name { client: one, server: other }), there.tag);
+        }
+
+        #[test]
+        fn a_packed_name_of_ipv4_is_all_of_it(one in end(), other in end()) {
+            let ends = Sight::default().between(one, other);
+            if ends.are_long {
+                prop_assert!(!one.address.is_v4() || !other.address.is_v4());
+            } else {
+                prop_assert_eq!(ends.name.unpacked(), Name { client: one, server: other });
+            }
+        }
+    }
+}
