@@ -51,7 +51,7 @@ impl Clerk {
         Self { labels, sides: Sides::default(), addresses }
     }
 
-    /// These packets come next. Nothing changes.
+    /// These packets come next: memory is fetched, and nothing changes.
     pub(super) fn look_ahead<'a>(&self, packets: impl Iterator<Item = &'a Packet>) {
         self.labels.look_ahead(packets);
     }

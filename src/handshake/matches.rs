@@ -17,20 +17,24 @@ pub(super) struct Matches {
 }
 
 impl Matches {
-    /// One more, behind those that are newer.
+    /// One more, behind those that are newer. Where there are too many, the oldest is left out.
     pub(super) fn add(&mut self, found: Match, is_newer: impl Fn(&Match) -> bool) {
-        match self.newest {
-            None => self.newest = Some(found),
-            Some(newest) if !is_newer(&newest) => {
-                self.older.insert(0, newest);
-                self.newest = Some(found);
-            }
-            Some(_) if self.older.len() + 1 < MAX_SAME_ENDS => {
-                let place = self.older.iter().take_while(|known| is_newer(known)).count();
-                self.older.insert(place, found);
-            }
-            Some(_) => {}
+        let Some(newest) = self.newest else {
+            self.newest = Some(found);
+            return;
+        };
+        let (place, next) = if is_newer(&newest) {
+            (self.older.iter().take_while(|known| is_newer(known)).count(), found)
+        } else {
+            self.newest = Some(found);
+            (0, newest)
+        };
+        if self.older.is_empty() {
+            // Room for all at once: a flood that uses its ports again finds many.
+            self.older.reserve_exact(MAX_SAME_ENDS);
         }
+        self.older.insert(place, next);
+        self.older.truncate(MAX_SAME_ENDS - 1);
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Match> {
@@ -40,3 +44,25 @@ impl Matches {
 
 /// How many attempts with the same two ends (another ISN each) are found by packets.
 pub(super) const MAX_SAME_ENDS: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Slots stand for when an attempt began.
+        #[test]
+        fn they_are_the_newest_in_order_however_they_are_found(found in prop::collection::hash_set(0..1000_u32, 0..40)) {
+            let mut matches = Matches::default();
+            for slot in &found {
+                matches.add(Match { slot: *slot, side: Side::Client }, |known| known.slot > *slot);
+            }
+            let mut newest: Vec<u32> = found.into_iter().collect();
+            newest.sort_unstable_by(|one, other| other.cmp(one));
+            newest.truncate(MAX_SAME_ENDS);
+            prop_assert_eq!(matches.iter().map(|known| known.slot).collect::<Vec<_>>(), newest);
+        }
+    }
+}

@@ -9,8 +9,8 @@ use crate::time::Timestamp;
 /// 2007): a count-min sketch whose estimates are freed of the noise that all the others leave in each cell. So a flood
 /// of names that come once makes none of them look frequent, and a name that comes back stands out. Counts are halved
 /// every minute. A name's cells, one of each row, lie in one block of a cache line's size (Putze, Sanders and Singler,
-/// *Cache-, hash- and space-efficient Bloom filters*, 2007): a flood, whose every name is far away, waits once and not
-/// four times.
+/// *Cache-, hash- and space-efficient Bloom filters*, 2007): in a flood, whose every name is far away, one line is fetched
+/// and not four.
 #[derive(Default)]
 pub(super) struct Frequency {
     blocks: Vec<Block>,

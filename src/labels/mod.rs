@@ -70,7 +70,8 @@ impl Labels {
         self.locality.vantage(client.address, server.address, via.direction, via.loopback)
     }
 
-    /// These packets come next. Nothing changes.
+    /// These packets come next: where newcomers are counted, the memory that their SYNs will need is fetched, and nothing
+    /// changes.
     pub fn look_ahead<'a>(&self, packets: impl Iterator<Item = &'a Packet>) {
         let syns = packets.filter(|packet| packet.is_syn());
         self.sets.look_ahead(syns.map(|syn| {

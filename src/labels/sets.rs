@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 use super::frequency::Frequency;
 use super::name::{Peer, Port, SetName, Vantage};
 use super::names::{Hashed, Names};
+use crate::handshake::LOOK_AHEAD;
 use crate::packet::Address;
 use crate::time::Timestamp;
 
@@ -325,8 +326,6 @@ const MAX_RESTS: usize = 32;
 const IDLE_FOR_A_NEWCOMER: Duration = Duration::from_secs(600);
 /// How often a newcomer must have come before it is worth a set of somebody else.
 const FREQUENT: u32 = 3;
-/// For how many names it is worth looking ahead.
-const LOOK_AHEAD: usize = 64;
 /// How long a set must be quiet before a frequent newcomer may take its place.
 const QUIET: Duration = Duration::from_secs(1);
 /// How soon to look again for a set that may make room.

@@ -7,13 +7,13 @@ use super::tshark::Row;
 pub(super) fn reason(row: &Row) -> Option<&'static str> {
     let mut from_ip = layers(row)?;
     match (from_ip.next(), from_ip.next()) {
-        // Where the version is not what the type before it says, tshark hands the packet on and shows no header.
         // What says that it is IPv6 and is not, tshark shows as data.
         (Some("ip"), Some("data"))
             if row.number("ip.proto") == Some(41_u8) && row.number("ip.frag_offset") == Some(0_u16) =>
         {
             Some("6in4")
         }
+        // Where the version is not what the type before it says, tshark hands the packet on and shows no header.
         (Some("ip"), Some(carried)) if row.first("ip.src").is_some() => tunnel(row, carried),
         (Some("ipv6"), Some(carried)) if row.first("ipv6.src").is_some() => tunnel(row, carried),
         _ => None,
