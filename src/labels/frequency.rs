@@ -8,25 +8,19 @@ use crate::time::Timestamp;
 /// A count-mean-min sketch (Deng and Rafiei, *New estimation algorithms for streaming data: Count-min can do more*,
 /// 2007): a count-min sketch whose estimates are freed of the noise that all the others leave in each cell. So a flood
 /// of names that come once makes none of them look frequent, and a name that comes back stands out. Counts are halved
-/// every minute. A name's cells, one of each row, lie in one block of a cache line's size (Putze, Sanders and Singler,
-/// *Cache-, hash- and space-efficient Bloom filters*, 2007): in a flood, whose every name is far away, one line is fetched
-/// and not four.
+/// every minute. Where a name's cells are, two halves of its hash tell for all rows (Kirsch and Mitzenmacher, *Less
+/// hashing, same performance: building a better Bloom filter*, 2006).
 #[derive(Default)]
 pub(super) struct Frequency {
-    blocks: Vec<Block>,
+    rows: [Vec<u8>; ROWS],
     counted: u64,
     next_halving: Timestamp,
 }
 
-/// Some cells of each row.
-#[derive(Clone, Copy, Default)]
-#[repr(align(64))]
-struct Block([[u8; CELLS]; ROWS]);
-
 impl Frequency {
-    /// Reads from where the name's cells lie. What it gives means nothing.
+    /// Reads from the name's cells. What it gives means nothing.
     pub(super) fn touch(&self, name: Hashed) -> u8 {
-        self.blocks.get(block_of(name)).map_or(0, |Block([row, ..])| row[0])
+        self.rows.iter().zip(places(name)).fold(0, |read, (row, place)| read ^ row.get(place).copied().unwrap_or(0))
     }
 
     /// The name came once more. About how often it came lately, beyond what chance would make it seem.
@@ -34,18 +28,18 @@ impl Frequency {
         self.age(now);
         self.counted += 1;
         let mut least = u8::MAX;
-        let rows = self.blocks.get_mut(block_of(name)).into_iter().flat_map(|Block(rows)| rows);
-        let Hashed(name) = name;
-        for (row, place) in rows.zip((0..).step_by(CELLS.ilog2() as usize)) {
-            if let Some(cell) = row.get_mut(usize::try_from((name >> place) % CELLS as u64).unwrap_or(0)) {
+        for (row, place) in self.rows.iter_mut().zip(places(name)) {
+            if let Some(cell) = row.get_mut(place) {
                 *cell = cell.saturating_add(1);
                 least = least.min(*cell);
             }
         }
         // Each cell holds, beside the name's own count, its share of all others; twice the deviation of that share is
-        // left out too, so that one name in many does not pass by luck.
-        let noise = self.counted / CELLS_A_ROW;
-        let excess = u64::from(least).saturating_sub(noise + 2 * noise.isqrt());
+        // left out too, so that one name in many does not pass by luck. All in parts of one, for a share of less than one
+        // makes some lucky, too.
+        let share = self.counted * ONE / CELLS as u64;
+        let excess = u64::from(least) * ONE + ONE / 2;
+        let excess = excess.saturating_sub(share + 2 * (share * ONE).isqrt()) / ONE;
         u32::try_from(excess.max(1)).unwrap_or(u32::MAX)
     }
 
@@ -55,26 +49,29 @@ impl Frequency {
         }
         self.next_halving = now + HALVING;
         self.counted /= 2;
-        // Room is taken when it is first needed: most hosts never fill their table of sets.
-        self.blocks.resize(BLOCKS, Block::default());
-        for cell in self.blocks.iter_mut().flat_map(|Block(rows)| rows).flatten() {
-            *cell /= 2;
+        for row in &mut self.rows {
+            // Room is taken when it is first needed: most hosts never fill their table of sets.
+            row.resize(CELLS, 0);
+            for cell in row {
+                *cell /= 2;
+            }
         }
     }
 }
 
-fn block_of(Hashed(name): Hashed) -> usize {
-    usize::try_from((name >> 32) % BLOCKS as u64).unwrap_or(0)
+/// Where a name's cell is in each row.
+fn places(Hashed(name): Hashed) -> impl Iterator<Item = usize> {
+    let step = name >> 32 | 1;
+    (1..).map(move |row| usize::try_from(name.wrapping_add(step.wrapping_mul(row)) % CELLS as u64).unwrap_or(0))
 }
 
+/// Noise is reckoned in parts of this.
+const ONE: u64 = 256;
 const ROWS: usize = 4;
-/// Of each row in a block.
-const CELLS: usize = 16;
-const BLOCKS: usize = 1 << 13;
-const CELLS_A_ROW: u64 = (BLOCKS * CELLS) as u64;
+const CELLS: usize = 1 << 17;
 const HALVING: Duration = Duration::from_secs(60);
 /// Cells hold at most 255: before the noise alone fills them, counts are halved.
-const MOST_COUNTED: u64 = 64 * CELLS_A_ROW;
+const MOST_COUNTED: u64 = 64 * CELLS as u64;
 
 #[cfg(test)]
 mod tests {
@@ -105,6 +102,14 @@ mod tests {
         }
         assert!(regular >= 20, "{regular}");
         assert!(loudest_stranger < 20, "{loudest_stranger}");
+    }
+
+    /// Each that did would take the place of a set, and its numbers with it.
+    #[test]
+    fn of_a_flood_that_fills_the_cells_no_stranger_seems_to_come_back() {
+        let (mut frequency, state) = (Frequency::default(), RandomState::default());
+        let frequent = (0..400_000_u32).filter(|stranger| frequency.count(hashed(&state, stranger), at(0)) >= 3);
+        assert_eq!(frequent.count(), 0);
     }
 
     #[test]
