@@ -85,10 +85,10 @@ fn scraping(criterion: &mut Criterion) {
         ledger.create(admission.set, &name, now);
         let connection = Connection { client, server, at: now };
         ledger.count(admission.set, &SetEvent::Opened { by_syn: true });
-        ledger.count_about(admission.set, &SetEvent::Failed(Reason::Unanswered), || Some(connection));
+        ledger.count_about(admission.set, &SetEvent::Failed(Reason::Unanswered), Some(connection));
         for millis in [1, 30, 1_100] {
             let answer = Answer { latency: Duration::from_millis(millis), late: false };
-            ledger.count_about(admission.set, &SetEvent::Answered(answer), || Some(connection));
+            ledger.count_about(admission.set, &SetEvent::Answered(answer), Some(connection));
         }
     }
     let mut group = criterion.benchmark_group("scrape, 2,000 sets");

@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::capture::ANY;
+use super::entry::{Entry, Line, Whose};
+use super::intake::Reading;
+use super::sides::Sides;
+use crate::capture::{ANY, Condition};
 use crate::cli::{Counting, Watch};
-use crate::diagnosis::{CaptureFacts, Diagnosis, Span};
-use crate::handshake::Kind;
-use crate::labels::{SetId, SetName};
-use crate::metrics::{About, Ledger};
-use crate::time::Timestamp;
+use crate::diagnosis::{CaptureFacts, Diagnosis, Heard, Span};
+use crate::handshake::{Event, Kind, Side};
+use crate::labels::Reporter;
+use crate::metrics::{About, Connection, InterfaceCounts, Ledger, SetEvent};
+use crate::packet::Packet;
 
 /// The books as the pump and the pages share them.
 pub(super) type Shared = Arc<Mutex<Books>>;
@@ -19,6 +22,7 @@ pub(super) type Shared = Arc<Mutex<Books>>;
 pub(super) struct Books {
     pub(super) ledger: Ledger,
     pub(super) diagnosis: Diagnosis,
+    sides: Sides,
     one_interface: bool,
 }
 
@@ -29,23 +33,112 @@ impl Books {
         let diagnosis = Diagnosis::new(span, counting.limits.timeout);
         let one_interface =
             matches!(source, Watch::Interfaces(names, ..) if names.len() == 1 && !names.iter().any(|name| name == ANY));
-        Arc::new(Mutex::new(Self { ledger, diagnosis, one_interface }))
+        Arc::new(Mutex::new(Self { ledger, diagnosis, sides: Sides::default(), one_interface }))
     }
 
-    /// A set begins, at zero.
-    pub(super) fn create(&mut self, set: SetId, name: &SetName, since: Timestamp) {
-        self.ledger.create(set, name, since);
-        self.diagnosis.create(set, name);
+    /// Writes these lines, which are about these readings.
+    pub(super) fn write(&mut self, lines: &[Line], readings: &[Reading]) {
+        let mut connection = None;
+        for line in lines {
+            match line {
+                Line::Event(entry) => {
+                    let reading = entry.packet.and_then(|place| readings.get(place as usize));
+                    let packet = reading.and_then(|reading| reading.packet.as_ref().ok()).map(|(packet, _)| packet);
+                    self.enter(entry, packet, connection.take());
+                }
+                Line::Connection(next) => connection = Some(*next),
+                Line::Captured { interface, packets, last } => {
+                    if let Some(counts) = self.ledger.own.interfaces.get_mut(usize::from(*interface)) {
+                        counts.captured += u64::from(*packets);
+                        counts.last_packet = *last;
+                    }
+                }
+                seldom => self.note(seldom),
+            }
+        }
     }
 
-    /// A set ends.
-    pub(super) fn remove(&mut self, set: SetId) {
-        self.ledger.remove(set);
-        self.diagnosis.remove(set);
+    /// Writes what is no event.
+    fn note(&mut self, line: &Line) {
+        let own = &mut self.ledger.own;
+        match line {
+            Line::Undecodable(reason) => own.undecodable(*reason),
+            Line::Created(begun) => {
+                let (set, name, since) = begun.as_ref();
+                self.ledger.create(*set, name, *since);
+                self.diagnosis.create(*set, name);
+            }
+            Line::Removed(set) => {
+                self.ledger.remove(*set);
+                self.diagnosis.remove(*set);
+            }
+            Line::Passed(now) => self.diagnosis.pass_time(*now),
+            Line::Sums(sums) => {
+                (own.pending, own.tracked) = (sums.pending, sums.tracked);
+                (own.sets, own.sets_limit) = (sums.sets, sums.sets_limit);
+                own.one_sided = self.sides.verdict();
+            }
+            Line::Addresses(shown) => own.local_addresses.clone_from(shown),
+            Line::Round(round) => {
+                let (conditions, listen_overflows) = round.as_ref();
+                for (counts, condition) in own.interfaces.iter_mut().zip(conditions) {
+                    update(counts, condition);
+                }
+                self.note_capture(*listen_overflows);
+            }
+            Line::Retold(about, _) => self.ledger.retell(about.as_ref().clone()),
+            Line::Event(_) | Line::Connection(_) | Line::Captured { .. } => {}
+        }
+    }
+
+    /// Has an event counted, and heard by the diagnosis.
+    fn enter(&mut self, entry: &Entry, packet: Option<&Packet>, connection: Option<Connection>) {
+        let Entry { at, event, whose, .. } = entry;
+        let (set, reporter) = match *whose {
+            Whose::Nobodys => {
+                self.count_nobodys(event);
+                self.sides.hear(*at, None, (event, packet));
+                if let Event::Copy(kind) = event {
+                    self.diagnosis.hear_copy(*at, *kind, packet);
+                }
+                return;
+            }
+            Whose::Stray(set, side) => {
+                let is_syn = matches!(event, Event::OddSyn);
+                self.ledger.count(set, &if is_syn { SetEvent::OddSyn } else { SetEvent::Rst(side) });
+                if !is_syn && side == Side::Server {
+                    self.sides.hear_server();
+                }
+                return self.sides.hear(*at, None, (event, packet));
+            }
+            Whose::Opened(set, vantage, folded) => {
+                self.ledger.own.folded += u64::from(folded);
+                self.sides.opened(set, vantage);
+                (set, None)
+            }
+            Whose::Of(set) => (set, None),
+            Whose::Reported(set, reporter) => (set, Some(reporter)),
+        };
+        if let Some(counted) = set_event(event, packet, reporter) {
+            self.ledger.count_about(set, &counted, connection);
+        }
+        self.sides.hear(*at, Some(set), (event, packet));
+        self.diagnosis.hear(set, &Heard { at: *at, event, packet, reporter });
+    }
+
+    fn count_nobodys(&mut self, event: &Event) {
+        let own = &mut self.ledger.own;
+        match event {
+            Event::Copy(kind) => own.duplicate(*kind),
+            Event::Unacceptable(kind) => own.unacceptable(*kind),
+            Event::Unmatched(kind) => own.unmatched(*kind),
+            Event::ClockStep => own.clock_steps += 1,
+            _ => {}
+        }
     }
 
     /// Lets the diagnosis know how the capture is.
-    pub(super) fn note_capture(&mut self, listen_overflows: Option<u64>) {
+    fn note_capture(&mut self, listen_overflows: Option<u64>) {
         let own = &self.ledger.own;
         let interfaces = || own.interfaces.iter();
         self.diagnosis.note_capture(CaptureFacts {
@@ -59,6 +152,30 @@ impl Books {
             one_interface: self.one_interface,
         });
     }
+}
+
+/// What a set counts of an event.
+fn set_event(event: &Event, packet: Option<&Packet>, reporter: Option<Reporter>) -> Option<SetEvent> {
+    Some(match *event {
+        Event::Opened(_) => SetEvent::Opened { by_syn: matches!(packet, Some(Packet::Segment(_))) },
+        Event::Syn(_, kind) => SetEvent::Syn(kind),
+        Event::SynAck(_) => SetEvent::SynAck,
+        Event::Rst(_, side) => SetEvent::Rst(side),
+        Event::IcmpError(_, code, _) => SetEvent::IcmpError(code, reporter?),
+        Event::Answered(_, answer) => SetEvent::Answered(answer),
+        Event::Failed(_, reason) => SetEvent::Failed(reason),
+        Event::Completed(_, latency) => SetEvent::Completed(latency),
+        Event::Evicted(_) => SetEvent::Evicted,
+        Event::Copy(_) | Event::Unacceptable(_) | Event::OddSyn | Event::Unmatched(_) | Event::ClockStep => {
+            return None;
+        }
+    })
+}
+
+fn update(counts: &mut InterfaceCounts, condition: &Condition) {
+    counts.up = condition.up;
+    counts.dropped_by_kernel = condition.dropped_by_kernel;
+    counts.dropped_by_interface = condition.dropped_by_interface;
 }
 
 /// What the program was told to count.

@@ -1,23 +1,20 @@
-//! The clerk: says whose each event is, has it counted, and lets the diagnosis hear it.
+//! The clerk: says whose each event is, in lines for the books.
 
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use super::addresses::{Addresses, Occasion};
-use super::books::Books;
-use super::sides::Sides;
-use crate::diagnosis::Heard;
-use crate::handshake::{Answer, AttemptId, Event, Kind, Owner, Side, Standing, Tracker};
-use crate::labels::{Labels, Locality, Peers, Reporter, SetId, Vantage};
-use crate::metrics::{Connection, SetEvent};
+use super::entry::{Entry, Line, Sums, Whose, is_exemplary};
+use crate::handshake::{AttemptId, Event, Kind, Owner, Side, Standing, Tracker};
+use crate::labels::{Labels, Locality, Peers, SetId, Vantage};
+use crate::metrics::Connection;
 use crate::packet::{Direction, Flags, IcmpError, Packet, Via};
 use crate::time::Timestamp;
 
-/// Names attempts, and enters what became of them in the books.
+/// Names attempts, and finds the sets that events count for.
 pub(super) struct Clerk {
     labels: Labels,
-    sides: Sides,
     /// None for capture files.
     addresses: Option<Addresses>,
 }
@@ -26,8 +23,8 @@ pub(super) struct Clerk {
 #[derive(Clone, Copy)]
 pub(super) struct Told<'a> {
     pub(super) event: &'a Event,
-    /// The packet at hand, and when that was met by its own word.
-    pub(super) packet: Option<&'a Packet>,
+    /// The packet at hand with its place, and when it was met by its own word.
+    pub(super) packet: Option<(u32, &'a Packet)>,
     pub(super) met: Timestamp,
     pub(super) tracker: &'a Tracker,
 }
@@ -42,13 +39,10 @@ pub(super) enum Then {
     OpenRejected,
 }
 
-/// The set that an event was counted in, if it is about an attempt, and who reported an ICMP error.
-type Counted = Option<(SetId, Option<Reporter>)>;
-
 impl Clerk {
     /// Attempts are named by these labels, which know a live host's addresses if it is one.
-    pub(super) fn new(labels: Labels, addresses: Option<Addresses>) -> Self {
-        Self { labels, sides: Sides::default(), addresses }
+    pub(super) const fn new(labels: Labels, addresses: Option<Addresses>) -> Self {
+        Self { labels, addresses }
     }
 
     /// These packets come next: memory is fetched, and nothing changes.
@@ -56,29 +50,28 @@ impl Clerk {
         self.labels.look_ahead(packets);
     }
 
-    /// Enters an event.
-    pub(super) fn enter(&mut self, books: &mut Books, told: &Told<'_>) -> Then {
+    /// Writes down what an event counts for.
+    pub(super) fn write(&mut self, told: &Told<'_>, lines: &mut Vec<Line>) -> Then {
         let Told { event, packet, tracker, .. } = *told;
-        let now = tracker.now();
         let mut then = Then::Nothing;
-        let counted = match (event, packet) {
-            (Event::Opened(attempt), Some(packet)) => {
-                let (set, standing) = self.open(books, told, packet);
+        let whose = match (event, packet) {
+            (Event::Opened(attempt), Some((_, packet))) => {
+                let (set, whose, standing) = self.open(told, packet, lines);
                 then = Then::Claim(*attempt, Owner(set.number()), standing);
-                Some((set, None))
+                whose
             }
-            (Event::Unmatched(Kind::Icmp), Some(Packet::IcmpError(error))) if self.is_own_word(error) => {
-                then = Then::OpenRejected;
-                None
+            (Event::Unmatched(Kind::Icmp), Some((_, Packet::IcmpError(error)))) if self.is_own_word(error) => {
+                return Then::OpenRejected;
             }
-            _ => self.count(books, told),
+            _ => self.whose(told),
         };
-        self.sides.hear(now, counted.map(|(set, _)| set), (event, packet));
-        if let Some((set, reporter)) = counted {
-            books.diagnosis.hear(set, &Heard { at: now, event, packet, reporter });
-        } else if let Event::Copy(kind) = event {
-            books.diagnosis.hear_copy(now, *kind, packet);
+        if is_exemplary(event)
+            && let Some((client, server)) = tracker.decided()
+        {
+            lines.push(Line::Connection(Connection { client, server, at: tracker.now() }));
         }
+        let packet = packet.map(|(place, _)| place);
+        lines.push(Line::Event(Entry { at: tracker.now(), packet, event: *event, whose }));
         then
     }
 
@@ -93,123 +86,89 @@ impl Clerk {
     }
 
     /// Looks at this host's addresses, if it is time to. Says whether it did.
-    pub(super) fn look_at_addresses(&mut self, books: &mut Books, now: Timestamp, occasion: Occasion) -> bool {
+    pub(super) fn look_at_addresses(&mut self, lines: &mut Vec<Line>, now: Timestamp, occasion: Occasion) -> bool {
         let found = self.addresses.as_mut().and_then(|addresses| addresses.look(now, occasion));
         let looked = found.is_some();
         if let Some(found) = found {
             self.labels.relocate(found.locality);
-            books.ledger.own.local_addresses = found.shown;
+            lines.push(Line::Addresses(Box::new(found.shown)));
         }
         looked
     }
 
     /// Removes the sets that nothing was seen of for so long.
-    pub(super) fn expire(&mut self, books: &mut Books, idle: Duration, now: Timestamp) {
+    pub(super) fn expire(&mut self, lines: &mut Vec<Line>, idle: Duration, now: Timestamp) {
         while let Some(set) = self.labels.sets().expire(idle, now) {
-            books.remove(set);
+            lines.push(Line::Removed(set));
         }
     }
 
-    /// Brings the numbers about the sets up to date.
-    pub(super) fn sum_up(&mut self, books: &mut Books) {
-        books.ledger.own.sets = self.labels.sets().count();
-        books.ledger.own.sets_limit = self.labels.sets().limit();
-        books.ledger.own.one_sided = self.sides.verdict();
+    /// How full the tables are.
+    pub(super) fn sums(&mut self, tracker: &Tracker) -> Sums {
+        let (pending, tracked) = (tracker.pending(), tracker.tracked());
+        let sets = self.labels.sets();
+        Sums { pending, tracked, sets: sets.count(), sets_limit: sets.limit() }
     }
 
-    /// Counts an event, whatever it is about.
-    fn count(&mut self, books: &mut Books, told: &Told<'_>) -> Counted {
-        let Told { event, packet, .. } = *told;
-        match *event {
-            Event::Opened(_) => {}
-            Event::Syn(owner, kind) => return self.count_in(books, told, owner, SetEvent::Syn(kind)),
-            Event::SynAck(owner) => return self.count_in(books, told, owner, SetEvent::SynAck),
-            Event::Rst(owner, side) => return self.count_in(books, told, owner, SetEvent::Rst(side)),
-            Event::IcmpError(owner, code, reporter) => {
-                let reporter = self.labels.reporter(set_of(owner), reporter);
-                let (set, _) = self.count_in(books, told, owner, SetEvent::IcmpError(code, reporter))?;
-                return Some((set, Some(reporter)));
+    /// Whose an event is that opens nothing.
+    fn whose(&mut self, told: &Told<'_>) -> Whose {
+        let Told { event, packet, tracker, .. } = *told;
+        let now = tracker.now();
+        let owner = match *event {
+            Event::Failed(owner, _) | Event::Evicted(owner) => {
+                self.labels.sets().decided(set_of(owner));
+                owner
             }
-            Event::Answered(owner, Answer { latency, late }) => {
-                if !late {
+            Event::Answered(owner, answer) => {
+                if !answer.late {
                     self.labels.sets().decided(set_of(owner));
                 }
-                return self.count_in(books, told, owner, SetEvent::Answered(Answer { latency, late }));
+                owner
             }
-            Event::Failed(owner, reason) => {
-                self.labels.sets().decided(set_of(owner));
-                return self.count_in(books, told, owner, SetEvent::Failed(reason));
+            Event::IcmpError(owner, _, reporter) => {
+                let set = set_of(owner);
+                self.labels.sets().touch(set, now);
+                return Whose::Reported(set, self.labels.reporter(set, reporter));
             }
-            Event::Evicted(owner) => {
-                self.labels.sets().decided(set_of(owner));
-                return self.count_in(books, told, owner, SetEvent::Evicted);
+            Event::Syn(owner, _) | Event::SynAck(owner) | Event::Rst(owner, _) | Event::Completed(owner, _) => owner,
+            Event::OddSyn | Event::Unmatched(Kind::Rst) => return self.stray(event, packet, now),
+            Event::Opened(_) | Event::Copy(_) | Event::Unacceptable(_) | Event::Unmatched(_) | Event::ClockStep => {
+                return Whose::Nobodys;
             }
-            Event::Completed(owner, latency) => {
-                return self.count_in(books, told, owner, SetEvent::Completed(latency));
-            }
-            Event::Copy(kind) => books.ledger.own.duplicate(kind),
-            Event::Unacceptable(kind) => books.ledger.own.unacceptable(kind),
-            Event::OddSyn => self.count_odd_syn(books, told, packet?),
-            Event::Unmatched(kind) => self.count_unmatched(books, told, kind, packet?),
-            Event::ClockStep => books.ledger.own.clock_steps += 1,
-        }
-        None
-    }
-
-    fn count_in(&mut self, books: &mut Books, told: &Told<'_>, owner: Owner, event: SetEvent) -> Counted {
+        };
         let set = set_of(owner);
-        self.labels.sets().touch(set, told.tracker.now());
-        books.ledger.count_about(set, &event, || connection(told.tracker));
-        Some((set, None))
+        self.labels.sets().touch(set, now);
+        Whose::Of(set)
     }
 
-    /// A SYN that opens nothing counts where its set exists.
-    fn count_odd_syn(&mut self, books: &mut Books, told: &Told<'_>, packet: &Packet) {
-        if let Packet::Segment(syn) = packet
-            && let Some(set) = self.labels.set_of_syn(syn, told.tracker.now())
-        {
-            books.ledger.count(set, &SetEvent::OddSyn);
-        }
-    }
-
-    /// What fits no attempt may still belong to a set.
-    fn count_unmatched(&mut self, books: &mut Books, told: &Told<'_>, kind: Kind, packet: &Packet) {
-        if let Packet::Segment(rst) = packet
-            && kind == Kind::Rst
-            && let Some((set, side)) = self.labels.set_of_stray(rst, told.tracker.now())
-        {
-            if side == Side::Server {
-                self.sides.hear_server();
-            }
-            return books.ledger.count(set, &SetEvent::Rst(side));
-        }
-        books.ledger.own.unmatched(kind);
+    /// What fits no attempt may still belong to a set that exists: a SYN that opens nothing, a RST.
+    fn stray(&mut self, event: &Event, packet: Option<(u32, &Packet)>, now: Timestamp) -> Whose {
+        let Some((_, Packet::Segment(segment))) = packet else { return Whose::Nobodys };
+        let found = match event {
+            Event::OddSyn => self.labels.set_of_syn(segment, now).map(|set| (set, Side::Client)),
+            _ => self.labels.set_of_stray(segment, now),
+        };
+        found.map_or(Whose::Nobodys, |(set, side)| Whose::Stray(set, side))
     }
 
     /// An attempt begins: finds its set, and whether its peer was known.
-    fn open(&mut self, books: &mut Books, told: &Told<'_>, packet: &Packet) -> (SetId, Standing) {
+    fn open(&mut self, told: &Told<'_>, packet: &Packet, lines: &mut Vec<Line>) -> (SetId, Whose, Standing) {
         let ((client, server), mut via) = (packet.ends(), packet.via());
         if let Packet::IcmpError(_) = packet {
             // It came in over the loopback, but the SYN it is about was on its way out.
             via = Via { direction: Direction::Leaving, loopback: false, ..via };
         }
         let mut vantage = self.labels.vantage(client, server, via);
-        if vantage == Vantage::Transit && self.look_at_addresses(books, told.met, Occasion::Stranger) {
+        if vantage == Vantage::Transit && self.look_at_addresses(lines, told.met, Occasion::Stranger) {
             vantage = self.labels.vantage(client, server, via);
         }
         let admission = self.labels.admit(vantage, client, server, told.tracker.now());
-        if let Some(gone) = admission.removed {
-            books.remove(gone);
-        }
-        if let Some(name) = &admission.created {
-            books.create(admission.set, name, told.met);
-        }
-        books.ledger.own.folded += u64::from(admission.folded);
-        self.sides.opened(admission.set, vantage);
-        let by_syn = matches!(packet, Packet::Segment(_));
-        books.ledger.count(admission.set, &SetEvent::Opened { by_syn });
-        let never_seen = admission.folded || admission.created.is_some();
-        (admission.set, if never_seen { Standing::NeverSeen } else { Standing::Regular })
+        let (set, folded) = (admission.set, admission.folded);
+        let never_seen = folded || admission.created.is_some();
+        lines.extend(admission.removed.map(Line::Removed));
+        lines.extend(admission.created.map(|name| Line::Created(Box::new((set, name, told.met)))));
+        let standing = if never_seen { Standing::NeverSeen } else { Standing::Regular };
+        (set, Whose::Opened(set, vantage, folded), standing)
     }
 
     /// This host tells itself, over the loopback, that a SYN of its own came to nothing before any capture could see
@@ -222,12 +181,6 @@ impl Clerk {
             && quotes_a_syn
             && ours.into_iter().all(|address| self.labels.is_own(address))
     }
-}
-
-/// The connection that was decided just now.
-fn connection(tracker: &Tracker) -> Option<Connection> {
-    let (client, server) = tracker.decided()?;
-    Some(Connection { client, server, at: tracker.now() })
 }
 
 /// Attempts are claimed for the set that counts them.

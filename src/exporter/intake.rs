@@ -67,16 +67,22 @@ impl Intake {
         Self::Ahead(Ahead::over(source, sight))
     }
 
-    /// Hands over some lots, of at most [`LOOK_AHEAD`] readings each, waiting a moment for the first where none is there.
+    /// Hands over some lots of readings, waiting a moment for the first where none is there. They may be taken, and another
+    /// room be left for the next ones.
     ///
     /// # Errors
     ///
     /// The capture cannot go on: what was handed over before stands.
-    pub(super) fn read(&mut self, sink: &mut dyn FnMut(&[Reading])) -> Result<Progress, CaptureError> {
+    pub(super) fn read(&mut self, sink: &mut dyn FnMut(&mut Vec<Reading>)) -> Result<Progress, CaptureError> {
         match self {
             Self::Here(source, sight, lot) => read_here(source.as_mut(), sight, lot, sink),
             Self::Ahead(ahead) => ahead.read(sink),
         }
+    }
+
+    /// Whether a thread reads ahead, for the source has no pace of its own.
+    pub(super) const fn is_ahead(&self) -> bool {
+        matches!(self, Self::Ahead(_))
     }
 
     /// How each interface or file is, in the order of their numbers, as far as it was handed over.
@@ -92,7 +98,7 @@ fn read_here(
     source: &mut dyn Source,
     sight: &Sight,
     lot: &mut Vec<Reading>,
-    sink: &mut dyn FnMut(&[Reading]),
+    sink: &mut dyn FnMut(&mut Vec<Reading>),
 ) -> Result<Progress, CaptureError> {
     let progress = source.read(&mut |frame| {
         lot.push(Reading::of(&frame, sight));
@@ -116,13 +122,13 @@ impl Ahead {
         Self { reader: Some(Reader { source, sight, full, emptied }), thread: None, loads, empty, conditions }
     }
 
-    fn read(&mut self, sink: &mut dyn FnMut(&[Reading])) -> Result<Progress, CaptureError> {
+    fn read(&mut self, sink: &mut dyn FnMut(&mut Vec<Reading>)) -> Result<Progress, CaptureError> {
         if let Some(reader) = self.reader.take() {
             let thread = std::thread::Builder::new().name("reader".to_owned());
             self.thread = thread.spawn(|| reader.run()).ok();
         }
         let Ok(Load { mut readings, progress, conditions }) = self.loads.recv() else { self.die() };
-        readings.chunks(LOOK_AHEAD).for_each(sink);
+        sink(&mut readings);
         readings.clear();
         self.conditions = conditions;
         // Nobody takes it where all is read.

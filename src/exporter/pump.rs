@@ -1,20 +1,19 @@
 //! The pump: reads a source to its end, or until it is told to stop.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use parking_lot::MutexGuard;
-
-use super::books::{Books, Shared};
+use super::books::{Shared, about};
+use super::desk::Desk;
+use super::entry::Line;
 use super::intake::Intake;
 use super::netstat::Netstat;
 use super::progress::Bar;
 use super::reload::Order;
 use super::river::River;
 use super::supervisor::Pulse;
-use crate::capture::{CaptureError, Condition, Progress};
+use crate::capture::{CaptureError, Progress};
 use crate::metrics::InterfaceCounts;
 use crate::time::Timestamp;
 
@@ -22,7 +21,7 @@ use crate::time::Timestamp;
 pub(super) struct Pump {
     intake: Intake,
     river: River,
-    books: Shared,
+    desk: Desk,
     now: Timestamp,
     last_round: Timestamp,
     /// None for capture files, which may be from another host.
@@ -35,12 +34,13 @@ pub(super) struct Pump {
 }
 
 impl Pump {
-    pub(super) fn new(intake: Intake, river: River, books: Shared) -> Self {
+    pub(super) fn new(mut intake: Intake, river: River, books: Shared) -> Self {
         let (start, pulse) = (Timestamp::default(), Pulse::default());
+        let interfaces = intake.conditions().into_iter().map(|condition| named(condition.name)).collect();
+        books.lock().ledger.own.interfaces = interfaces;
+        let desk = Desk::new(books);
         let mut pump =
-            Self { intake, river, books, now: start, last_round: start, netstat: None, bar: None, orders: None, pulse };
-        let interfaces = pump.intake.conditions().into_iter().map(|condition| named(condition.name)).collect();
-        pump.books.lock().ledger.own.interfaces = interfaces;
+            Self { intake, river, desk, now: start, last_round: start, netstat: None, bar: None, orders: None, pulse };
         pump.look_around();
         pump
     }
@@ -67,38 +67,49 @@ impl Pump {
 
     /// Reads until the source ends or `stop` is set. Says where files broke.
     pub(super) fn run(&mut self, stop: &AtomicBool) -> Result<Vec<(String, String)>, CaptureError> {
-        while !stop.load(Ordering::Relaxed) {
-            self.pulse.beat();
-            if let Some(end) = self.read()? {
-                self.pass_time(end);
-                self.now = end;
-                self.look_around();
-                break;
-            }
-            if is_due(self.last_round, self.now) {
-                self.look_around();
-            }
-            self.heed_orders();
+        if self.intake.is_ahead() {
+            self.desk.hire();
+        }
+        let end = self.go_round(stop);
+        self.desk.dismiss();
+        if let Some(end) = end? {
+            self.pass_time(end);
+            self.now = end;
+            self.look_around();
         }
         self.bar = None;
         let broken = self.intake.conditions().into_iter();
         Ok(broken.filter_map(|condition| Some((condition.name, condition.broken?))).collect())
     }
 
-    /// One batch. The books are taken with the first frame, so that nobody waits for them while nothing comes; they are
-    /// given to whoever waits for them before the next batch.
+    /// Says when the source ended, if it did.
+    fn go_round(&mut self, stop: &AtomicBool) -> Result<Option<Timestamp>, CaptureError> {
+        while !stop.load(Ordering::Relaxed) {
+            self.pulse.beat();
+            if let Some(end) = self.read()? {
+                return Ok(Some(end));
+            }
+            if is_due(self.last_round, self.now) {
+                self.look_around();
+            }
+            self.heed_orders();
+        }
+        Ok(None)
+    }
+
+    /// One batch. The books are given to whoever waits for them before the next one.
     fn read(&mut self) -> Result<Option<Timestamp>, CaptureError> {
-        let (river, shared, now) = (&mut self.river, Arc::clone(&self.books), &mut self.now);
-        let mut books: Option<MutexGuard<'_, Books>> = None;
+        let (river, desk, now) = (&mut self.river, &mut self.desk, &mut self.now);
         let mut read = 0;
-        let progress = self.intake.read(&mut |lot| {
-            *now = lot.last().map_or(*now, |last| last.at);
-            read += lot.len() as u64;
-            river.flow(books.get_or_insert_with(|| shared.lock()), lot);
+        let progress = self.intake.read(&mut |readings| {
+            *now = readings.last().map_or(*now, |last| last.at);
+            read += readings.len() as u64;
+            river.flow(readings, &mut desk.lines);
+            desk.put(readings);
         });
-        if let Some(mut books) = books {
-            river.sum_up(&mut books);
-            MutexGuard::unlock_fair(books);
+        if read > 0 {
+            river.sum_up(&mut desk.lines);
+            desk.pass_on();
         }
         if let Some(bar) = &mut self.bar {
             bar.advance(read);
@@ -117,20 +128,19 @@ impl Pump {
     /// Between two batches: what was met before is named by the old rules.
     fn heed_orders(&mut self) {
         while let Some(order) = self.orders.as_ref().and_then(|orders| orders.try_recv().ok()) {
-            let mut books = self.books.lock();
-            self.river.change(&mut books, order.counting);
-            self.river.follow_addresses(&mut books, self.now);
-            self.river.sum_up(&mut books);
-            drop(books);
-            // Who gave the order may wait no more.
-            let _nobody = order.done.send(());
+            let retold = Box::new(about(&order.counting));
+            self.river.change(order.counting);
+            self.river.follow_addresses(&mut self.desk.lines, self.now);
+            self.river.sum_up(&mut self.desk.lines);
+            self.desk.lines.push(Line::Retold(retold, order.done));
+            self.desk.pass_on();
         }
     }
 
     fn pass_time(&mut self, now: Timestamp) {
-        let mut books = self.books.lock();
-        self.river.pass_time(&mut books, now);
-        self.river.sum_up(&mut books);
+        self.river.pass_time(&mut self.desk.lines, now);
+        self.river.sum_up(&mut self.desk.lines);
+        self.desk.pass_on();
     }
 
     /// How the captures are, and which addresses this host has.
@@ -138,12 +148,9 @@ impl Pump {
         self.last_round = self.now;
         let conditions = self.intake.conditions();
         let overflows = self.netstat.as_mut().and_then(|netstat| netstat.listen_overflows(self.now));
-        let mut books = self.books.lock();
-        for (counts, condition) in books.ledger.own.interfaces.iter_mut().zip(&conditions) {
-            update(counts, condition);
-        }
-        self.river.follow_addresses(&mut books, self.now);
-        books.note_capture(overflows);
+        self.river.follow_addresses(&mut self.desk.lines, self.now);
+        self.desk.lines.push(Line::Round(Box::new((conditions, overflows))));
+        self.desk.pass_on();
     }
 }
 
@@ -154,12 +161,6 @@ fn is_due(last: Timestamp, now: Timestamp) -> bool {
 
 fn named(name: String) -> InterfaceCounts {
     InterfaceCounts { name, ..InterfaceCounts::default() }
-}
-
-fn update(counts: &mut InterfaceCounts, condition: &Condition) {
-    counts.up = condition.up;
-    counts.dropped_by_kernel = condition.dropped_by_kernel;
-    counts.dropped_by_interface = condition.dropped_by_interface;
 }
 
 /// How often drop counts are read.

@@ -1,19 +1,19 @@
-//! The river: readings to packets that count, packets to events, and events to the clerk.
+//! The river: readings to packets that count, packets to events, and events to lines for the books.
 
 use std::time::Duration;
 
 use super::addresses::{Addresses, Occasion};
-use super::books::{Books, about};
 use super::clerk::{Clerk, Then, Told};
+use super::entry::Line;
 use super::intake::Reading;
 use crate::cli::{Counting, PortRange};
 use crate::decode::Skip;
-use crate::handshake::{Sight, Tracker};
+use crate::handshake::{LOOK_AHEAD, Sight, Tracker};
 use crate::labels::{Labels, Locality, Sets};
 use crate::packet::{Flags, Packet};
 use crate::time::Timestamp;
 
-/// Carries frames to the books.
+/// Judges packets, and says what is to be written in the books.
 pub(super) struct River {
     tracker: Tracker,
     clerk: Clerk,
@@ -49,64 +49,70 @@ impl River {
         self.tracker.sight()
     }
 
-    /// Brings a lot of packets to their end, at most [`LOOK_AHEAD`](crate::handshake::LOOK_AHEAD) of them.
-    pub(super) fn flow(&mut self, books: &mut Books, lot: &[Reading]) {
+    /// Brings packets to their end.
+    pub(super) fn flow(&mut self, readings: &[Reading], lines: &mut Vec<Line>) {
+        for (first, lot) in (0..).step_by(LOOK_AHEAD).zip(readings.chunks(LOOK_AHEAD)) {
+            self.flow_lot(first, lot, lines);
+        }
+    }
+
+    /// The same for as many as it is worth looking ahead for, the first of which stands at this place.
+    fn flow_lot(&mut self, first: u32, lot: &[Reading], lines: &mut Vec<Line>) {
         let latest = lot.last().map_or(self.met, |last| last.at);
         let packets = lot.iter().filter_map(|reading| reading.packet.as_ref().ok());
         self.tracker.look_ahead(packets.clone(), latest);
         self.clerk.look_ahead(packets.map(|(packet, _)| packet));
-        for (nth, Reading { at, interface, packet }) in lot.iter().enumerate() {
-            if let Some(interface) = books.ledger.own.interfaces.get_mut(usize::from(*interface)) {
-                interface.captured += 1;
-                interface.last_packet = *at;
-            }
+        for (place, (nth, Reading { at, packet, .. })) in (first..).zip(lot.iter().enumerate()) {
             match packet {
                 Ok((packet, ends)) if self.hears(packet) => {
                     self.met = *at;
                     self.tracker.observe_sighted(*at, packet, ends);
-                    self.settle(books, Some(packet));
+                    self.settle(lines, Some((place, packet)));
                 }
                 Err(Skip::Undecodable(reason)) => {
-                    books.ledger.own.undecodable(*reason);
-                    self.tell_time(books, *at, lot.get(nth + 1));
+                    lines.push(Line::Undecodable(*reason));
+                    self.tell_time(lines, *at, lot.get(nth + 1));
                 }
-                Ok(_) | Err(_) => self.tell_time(books, *at, lot.get(nth + 1)),
+                Ok(_) | Err(_) => self.tell_time(lines, *at, lot.get(nth + 1)),
+            }
+        }
+        for met in lot.chunk_by(|one, next| one.interface == next.interface) {
+            if let Some(Reading { at, interface, .. }) = met.last() {
+                let packets = u32::try_from(met.len()).unwrap_or(u32::MAX);
+                lines.push(Line::Captured { interface: *interface, packets, last: *at });
             }
         }
     }
 
     /// What is no packet of a handshake was met then. As long as the time of more of these goes forward, the last one tells
     /// as much as all of them.
-    fn tell_time(&mut self, books: &mut Books, at: Timestamp, next: Option<&Reading>) {
+    fn tell_time(&mut self, lines: &mut Vec<Line>, at: Timestamp, next: Option<&Reading>) {
         let is_forward = std::mem::replace(&mut self.met, at) <= at;
         if !is_forward || next.is_none_or(|next| next.packet.is_ok() || next.at < at) {
             self.tracker.advance(at);
-            self.settle(books, None);
+            self.settle(lines, None);
         }
     }
 
     /// Nothing else was met up to then.
-    pub(super) fn pass_time(&mut self, books: &mut Books, now: Timestamp) {
+    pub(super) fn pass_time(&mut self, lines: &mut Vec<Line>, now: Timestamp) {
         self.tracker.advance(now);
-        self.settle(books, None);
-        books.diagnosis.pass_time(self.tracker.now());
+        self.settle(lines, None);
+        lines.push(Line::Passed(self.tracker.now()));
     }
 
-    /// Brings the numbers about the tables up to date, and removes sets that are idle for too long.
-    pub(super) fn sum_up(&mut self, books: &mut Books) {
+    /// Tells the numbers about the tables, and removes sets that are idle for too long.
+    pub(super) fn sum_up(&mut self, lines: &mut Vec<Line>) {
         let now = self.tracker.now();
         if now >= self.next_expiry {
             self.next_expiry = now + EXPIRY_EVERY;
-            self.clerk.expire(books, self.idle_timeout, now);
+            self.clerk.expire(lines, self.idle_timeout, now);
         }
-        books.ledger.own.pending = self.tracker.pending();
-        books.ledger.own.tracked = self.tracker.tracked();
-        self.clerk.sum_up(books);
+        lines.push(Line::Sums(self.clerk.sums(&self.tracker)));
     }
 
     /// Names and bounds what begins from now on otherwise. What has begun stays where it is.
-    pub(super) fn change(&mut self, books: &mut Books, counting: Counting) {
-        books.ledger.retell(about(&counting));
+    pub(super) fn change(&mut self, counting: Counting) {
         if counting.ports != self.ports {
             let former = std::mem::replace(&mut self.ports, counting.ports);
             self.former_ports = Some((former, self.tracker.now() + LONGEST_ATTEMPT));
@@ -116,8 +122,8 @@ impl River {
     }
 
     /// Looks at this host's addresses now and then.
-    pub(super) fn follow_addresses(&mut self, books: &mut Books, now: Timestamp) {
-        self.clerk.look_at_addresses(books, now, Occasion::Round);
+    pub(super) fn follow_addresses(&mut self, lines: &mut Vec<Line>, now: Timestamp) {
+        self.clerk.look_at_addresses(lines, now, Occasion::Round);
     }
 
     /// Whether the packet counts: pure ACKs only where they are asked for, for a file's filter may let them pass.
@@ -132,14 +138,16 @@ impl River {
         !packet.is_syn() && self.met <= *until && wants(former, packet)
     }
 
-    /// Has each event counted, and heard by the diagnosis, beside the packet that may have told it.
-    fn settle(&mut self, books: &mut Books, packet: Option<&Packet>) {
+    /// Has each event written down, beside the packet that may have told it.
+    fn settle(&mut self, lines: &mut Vec<Line>, packet: Option<(u32, &Packet)>) {
         while self.tracker.turn() {
             let Some(event) = self.tracker.event() else { return };
             let told = Told { event, packet, met: self.met, tracker: &self.tracker };
-            match (self.clerk.enter(books, &told), packet) {
+            match (self.clerk.write(&told, lines), packet) {
                 (Then::Claim(attempt, owner, standing), _) => self.tracker.claim(attempt, owner, standing),
-                (Then::OpenRejected, Some(Packet::IcmpError(error))) => self.tracker.open_rejected(self.met, error),
+                (Then::OpenRejected, Some((_, Packet::IcmpError(error)))) => {
+                    self.tracker.open_rejected(self.met, error);
+                }
                 (Then::Nothing | Then::OpenRejected, _) => {}
             }
         }

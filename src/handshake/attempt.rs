@@ -62,11 +62,6 @@ impl Attempt {
         }
     }
 
-    /// Reads from it. What it gives means nothing.
-    pub(super) const fn touch(&self) -> u64 {
-        self.first_syn.as_nanos()
-    }
-
     pub(super) const fn state(&self) -> State {
         if self.marks & FAILED != 0 {
             State::Failed

@@ -23,11 +23,6 @@ impl Evidence {
         self.older.rotate_right(1);
         self.older[0] = syn;
     }
-
-    /// Reads from it. What it gives means nothing.
-    pub(super) const fn touch(&self) -> u64 {
-        self.older[0].at as u64
-    }
 }
 
 /// How many SYNs of an attempt are remembered.

@@ -4,6 +4,8 @@
 //! says that they may be meant. Linear probing with backward-shift deletion (Knuth, *The Art of Computer Programming*,
 //! volume 3, section 6.4, algorithm R), so that nothing is left behind by what was removed.
 
+use prefetch_index::prefetch_index;
+
 use super::ends::Tag;
 
 /// From the two ends of a packet, in either order, to the slots that may hold its attempts.
@@ -37,9 +39,9 @@ impl Index {
         })
     }
 
-    /// Reads where the slots of this tag stand, if any do. What it gives means nothing.
-    pub(super) fn touch(&self, tag: Tag) -> u64 {
-        self.word(self.home(tag))
+    /// Has the memory fetched where the slots of this tag stand, if any do.
+    pub(super) fn fetch(&self, tag: Tag) {
+        prefetch_index(&self.words, self.home(tag));
     }
 
     /// Adds a slot under this tag. Says how many others the tag has.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use arrayvec::ArrayVec;
 use hashbrown::HashMap;
+use prefetch_index::prefetch_index;
 
 use super::attempt::{Attempt, State};
 use super::decided::Decided;
@@ -114,29 +115,31 @@ impl Store {
         matches
     }
 
-    /// Has the memory that these packets will need read all at once, for it is mostly far away: waiting for one piece after
-    /// the other is where the time goes. Nothing changes.
+    /// Has the memory that these packets will need fetched all at once, for it is mostly far away: waiting for one piece
+    /// after the other is where the time goes. Nothing changes.
     pub(super) fn fetch<'a>(&self, packets: impl Iterator<Item = &'a (Packet, Ends)>, now: Timestamp) {
         let sighted = packets.map(|(packet, ends)| (ends.tag, packet.is_syn()));
         let lot: ArrayVec<(Tag, bool), LOOK_AHEAD> = sighted.take(LOOK_AHEAD).collect();
-        let mut read = lot.iter().fold(0, |read, (tag, _)| read ^ self.index.touch(*tag));
+        lot.iter().for_each(|(tag, _)| self.index.fetch(*tag));
+        self.waiting.next_overdue(now).take(lot.len()).for_each(|slot| self.fetch_attempt(slot));
+        let is_full = self.known() + lot.len() > self.capacity;
+        let leaving = self.next_to_leave(now).take(if is_full { lot.len() } else { 0 });
+        let done = self.answered.next_done(now).chain(self.failed.next_done(now)).take(lot.len());
+        let leaving: ArrayVec<u32, { 2 * LOOK_AHEAD }> = leaving.chain(done).collect();
+        leaving.iter().for_each(|slot| self.fetch_attempt(*slot));
         for (tag, is_syn) in &lot {
             for slot in self.index.slots(*tag) {
-                read ^= self.get(slot).touch();
+                self.fetch_attempt(slot);
                 if *is_syn {
-                    read ^= self.evidence(slot).touch();
+                    prefetch_index(&self.evidence, slot as usize);
                 }
             }
         }
-        let lot = lot.len();
-        read = self.waiting.next_overdue(now).take(lot).fold(read, |read, slot| read ^ self.get(slot).touch());
-        let is_full = self.known() + lot > self.capacity;
-        let leaving = self.next_to_leave(now).take(if is_full { lot } else { 0 });
-        let done = self.answered.next_done(now).chain(self.failed.next_done(now)).take(lot);
-        let leaving: ArrayVec<u32, { 2 * LOOK_AHEAD }> = leaving.chain(done).collect();
-        read = leaving.iter().fold(read, |read, slot| read ^ self.get(*slot).touch());
-        read = leaving.iter().fold(read, |read, slot| read ^ self.index.touch(self.tag_of(*slot)));
-        std::hint::black_box(read);
+        leaving.iter().for_each(|slot| self.index.fetch(self.tag_of(*slot)));
+    }
+
+    fn fetch_attempt(&self, slot: u32) {
+        prefetch_index(&self.slab, slot as usize);
     }
 
     /// Takes a new attempt in, forgetting another one where there is no room. Tells whose that was if it still waited.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use prefetch_index::prefetch_index;
+
 use super::names::Hashed;
 use crate::time::Timestamp;
 
@@ -18,9 +20,9 @@ pub(super) struct Frequency {
 }
 
 impl Frequency {
-    /// Reads from the name's cells. What it gives means nothing.
-    pub(super) fn touch(&self, name: Hashed) -> u8 {
-        self.rows.iter().zip(places(name)).fold(0, |read, (row, place)| read ^ row.get(place).copied().unwrap_or(0))
+    /// Has the memory of the name's cells fetched.
+    pub(super) fn fetch(&self, name: Hashed) {
+        self.rows.iter().zip(places(name)).for_each(|(row, place)| prefetch_index(row, place));
     }
 
     /// The name came once more. About how often it came lately, beyond what chance would make it seem.

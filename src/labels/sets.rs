@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use arrayvec::ArrayVec;
 use hashbrown::HashMap;
 
 use super::frequency::Frequency;
 use super::name::{Peer, Port, SetName, Vantage};
 use super::names::{Hashed, Names};
-use crate::handshake::LOOK_AHEAD;
 use crate::packet::Address;
 use crate::time::Timestamp;
 
@@ -134,9 +132,7 @@ impl Sets {
         if self.own < self.limit {
             return;
         }
-        let hashes: ArrayVec<Hashed, LOOK_AHEAD> = names.take(LOOK_AHEAD).map(|name| self.names.hash(&name)).collect();
-        let read = hashes.iter().fold(0, |read, hash| read ^ self.newcomers.touch(*hash));
-        std::hint::black_box(read);
+        names.for_each(|name| self.newcomers.fetch(self.names.hash(&name)));
     }
 
     /// The existing set that counts what has this name: its own, else the one it would be folded into.

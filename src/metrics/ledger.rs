@@ -64,11 +64,11 @@ impl Ledger {
 
     /// Counts a fact of a set.
     pub fn count(&mut self, set: SetId, event: &SetEvent) {
-        self.count_about(set, event, || None);
+        self.count_about(set, event, None);
     }
 
     /// Counts a fact of a set that is about this connection, where it can be told.
-    pub fn count_about(&mut self, set: SetId, event: &SetEvent, connection: impl FnOnce() -> Option<Connection>) {
+    pub fn count_about(&mut self, set: SetId, event: &SetEvent, connection: Option<Connection>) {
         let page = self.sets.get_mut(set.place()).and_then(Option::as_mut);
         if let Some(page) = page.filter(|page| page.set == set) {
             page.counts.count(&self.layout, event, connection);

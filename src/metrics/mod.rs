@@ -19,5 +19,5 @@ pub use exposition::{Exposition, Format};
 pub use histogram::Bounds;
 pub use ledger::Ledger;
 pub use own::{About, InterfaceCounts, OneSided, Own, Reload};
-pub use set::{SetCounts, SetEvent};
+pub use set::{EXEMPLARY, SetCounts, SetEvent};
 pub use table::{Row, rows};

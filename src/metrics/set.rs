@@ -74,8 +74,8 @@ pub enum SetEvent {
 }
 
 impl SetCounts {
-    /// Counts one fact, about this connection where it is known. It is asked for only where it becomes an exemplar.
-    pub(super) fn count(&mut self, layout: &Layout, event: &SetEvent, connection: impl FnOnce() -> Option<Connection>) {
+    /// Counts one fact, about this connection where it is known, which becomes an exemplar of a failure or a slow answer.
+    pub(super) fn count(&mut self, layout: &Layout, event: &SetEvent, connection: Option<Connection>) {
         match *event {
             SetEvent::Opened { by_syn } => {
                 self.attempts += 1;
@@ -99,7 +99,7 @@ impl SetCounts {
                 for (count, _) in self.failures.iter_mut().zip(REASONS).filter(|(_, of)| of.0 == reason) {
                     *count += 1;
                 }
-                if let Some(connection) = connection() {
+                if let Some(connection) = connection {
                     Arc::make_mut(&mut self.details).exemplars.note(Slot::Failure(reason), connection, 1.0);
                 }
             }
@@ -111,19 +111,13 @@ impl SetCounts {
         }
     }
 
-    fn count_answer(
-        &mut self,
-        layout: &Layout,
-        latency: Duration,
-        late: bool,
-        connection: impl FnOnce() -> Option<Connection>,
-    ) {
+    fn count_answer(&mut self, layout: &Layout, latency: Duration, late: bool, connection: Option<Connection>) {
         self.synacks += 1;
         *(if late { &mut self.late_answers } else { &mut self.answered }) += 1;
         let details = Arc::make_mut(&mut self.details);
         let bucket = details.latency.observe(layout, latency);
-        if latency > SLOW
-            && let Some(connection) = connection()
+        if latency > EXEMPLARY
+            && let Some(connection) = connection
         {
             details.exemplars.note(Slot::Latency(bucket), connection, latency.as_secs_f64());
         }
@@ -160,7 +154,7 @@ pub(super) const fn name_of(code: Option<IcmpCode>) -> &'static str {
 }
 
 /// Above this a latency has an exemplar: most paths that are no detour take less.
-const SLOW: Duration = Duration::from_millis(100);
+pub const EXEMPLARY: Duration = Duration::from_millis(100);
 
 /// Different (code, reporter) that a set tells apart.
 const MAX_ICMP: usize = 4;

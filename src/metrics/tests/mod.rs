@@ -19,7 +19,7 @@ use crate::time::Timestamp;
 type Fact = (SetEvent, Connection);
 
 fn tell(ledger: &mut Ledger, set: SetId, (event, connection): Fact) {
-    ledger.count_about(set, &event, || Some(connection));
+    ledger.count_about(set, &event, Some(connection));
 }
 
 /// A ledger with one server's set in it, and what happened there.
