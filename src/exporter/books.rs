@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::entry::{Entry, Line, Whose};
+use super::entry::{Entry, Line, Sheet, Whose};
 use super::intake::Reading;
 use super::sides::Sides;
 use crate::capture::{ANY, Condition};
@@ -36,17 +36,19 @@ impl Books {
         Arc::new(Mutex::new(Self { ledger, diagnosis, sides: Sides::default(), one_interface }))
     }
 
-    /// Writes these lines, which are about these readings.
-    pub(super) fn write(&mut self, lines: &[Line], readings: &[Reading]) {
-        let mut connection = None;
-        for line in lines {
+    /// Writes what is said about these readings.
+    pub(super) fn write(&mut self, sheet: &Sheet, readings: &[Reading]) {
+        let (mut events, mut ends) = (sheet.events.iter(), None);
+        for line in &sheet.lines {
             match line {
                 Line::Event(entry) => {
+                    let Some(event) = events.next() else { return };
                     let reading = entry.packet.and_then(|place| readings.get(place as usize));
                     let packet = reading.and_then(|reading| reading.packet.as_ref().ok()).map(|(packet, _)| packet);
-                    self.enter(entry, packet, connection.take());
+                    let connection = ends.take().map(|(client, server)| Connection { client, server, at: entry.at });
+                    self.enter(entry, event, packet, connection);
                 }
-                Line::Connection(next) => connection = Some(*next),
+                Line::Connection(client, server) => ends = Some((*client, *server)),
                 Line::Captured { interface, packets, last } => {
                     if let Some(counts) = self.ledger.own.interfaces.get_mut(usize::from(*interface)) {
                         counts.captured += u64::from(*packets);
@@ -87,14 +89,15 @@ impl Books {
                 self.note_capture(*listen_overflows);
             }
             Line::Retold(about, _) => self.ledger.retell(about.as_ref().clone()),
-            Line::Event(_) | Line::Connection(_) | Line::Captured { .. } => {}
+            Line::Event(_) | Line::Connection(..) | Line::Captured { .. } => {}
         }
     }
 
     /// Has an event counted, and heard by the diagnosis.
-    fn enter(&mut self, entry: &Entry, packet: Option<&Packet>, connection: Option<Connection>) {
-        let Entry { at, event, whose, .. } = entry;
+    fn enter(&mut self, entry: &Entry, event: &Event, packet: Option<&Packet>, connection: Option<Connection>) {
+        let Entry { at, whose, .. } = entry;
         let (set, reporter) = match *whose {
+            Whose::Nothing => return,
             Whose::Nobodys => {
                 self.count_nobodys(event);
                 self.sides.hear(*at, None, (event, packet));

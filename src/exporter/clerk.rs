@@ -8,7 +8,6 @@ use super::addresses::{Addresses, Occasion};
 use super::entry::{Entry, Line, Sums, Whose, is_exemplary};
 use crate::handshake::{AttemptId, Event, Kind, Owner, Side, Standing, Tracker};
 use crate::labels::{Labels, Locality, Peers, SetId, Vantage};
-use crate::metrics::Connection;
 use crate::packet::{Direction, Flags, IcmpError, Packet, Via};
 use crate::time::Timestamp;
 
@@ -61,17 +60,18 @@ impl Clerk {
                 whose
             }
             (Event::Unmatched(Kind::Icmp), Some((_, Packet::IcmpError(error)))) if self.is_own_word(error) => {
-                return Then::OpenRejected;
+                then = Then::OpenRejected;
+                Whose::Nothing
             }
             _ => self.whose(told),
         };
         if is_exemplary(event)
             && let Some((client, server)) = tracker.decided()
         {
-            lines.push(Line::Connection(Connection { client, server, at: tracker.now() }));
+            lines.push(Line::Connection(client, server));
         }
         let packet = packet.map(|(place, _)| place);
-        lines.push(Line::Event(Entry { at: tracker.now(), packet, event: *event, whose }));
+        lines.push(Line::Event(Entry { at: tracker.now(), packet, whose }));
         then
     }
 

@@ -7,15 +7,17 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
+use parking_lot::MutexGuard;
+
 use super::books::Shared;
-use super::entry::Line;
+use super::entry::{Line, Sheet};
 use super::intake::Reading;
 
 /// What is to be written, and who writes it.
 pub(super) struct Desk {
     /// To be written next.
-    pub(super) lines: Vec<Line>,
-    /// What these are about, where it was not written at once.
+    pub(super) sheet: Sheet,
+    /// What this is about, where it was not written at once.
     readings: Vec<Reading>,
     books: Shared,
     writer: Option<Writer>,
@@ -24,68 +26,61 @@ pub(super) struct Desk {
 /// A thread that writes, as it is known to who judges.
 struct Writer {
     thread: JoinHandle<()>,
-    sheets: SyncSender<Sheet>,
-    /// Emptied, to be filled again.
-    empty: Receiver<Sheet>,
-}
-
-/// Lines, and the readings that they are about.
-#[derive(Default)]
-struct Sheet {
-    lines: Vec<Line>,
-    readings: Vec<Reading>,
+    full: SyncSender<(Sheet, Vec<Reading>)>,
+    /// To be filled again.
+    empty: Receiver<(Sheet, Vec<Reading>)>,
 }
 
 impl Desk {
     /// Writes here and now.
-    pub(super) const fn new(books: Shared) -> Self {
-        Self { lines: Vec::new(), readings: Vec::new(), books, writer: None }
+    pub(super) fn new(books: Shared) -> Self {
+        Self { sheet: Sheet::default(), readings: Vec::new(), books, writer: None }
     }
 
     /// From now on a thread writes. What this process may not do any more, it may not either.
     pub(super) fn hire(&mut self) {
-        let (sheets, filled) = sync_channel::<Sheet>(SHEETS);
+        let (full, sheets) = sync_channel::<(Sheet, Vec<Reading>)>(SHEETS);
         let (emptied, empty) = channel();
         let books = Arc::clone(&self.books);
         let write = move || {
-            for mut sheet in filled {
-                write(&books, &mut sheet.lines, &sheet.readings);
-                sheet.readings.clear();
+            for (mut sheet, mut readings) in sheets {
+                write(&books, &mut sheet, &readings);
+                readings.clear();
                 // Nobody takes it where all is judged.
-                drop(emptied.send(sheet));
+                drop(emptied.send((sheet, readings)));
             }
         };
         // Without a thread, it is written here.
         let thread = std::thread::Builder::new().name("books".to_owned()).spawn(write).ok();
-        self.writer = thread.map(|thread| Writer { thread, sheets, empty });
+        self.writer = thread.map(|thread| Writer { thread, full, empty });
     }
 
-    /// The lines are about these readings. Others may be given back, to be filled again.
+    /// The sheet is about these readings. Others may be given back, to be filled again.
     pub(super) fn put(&mut self, readings: &mut Vec<Reading>) {
         if self.writer.is_some() {
             std::mem::swap(&mut self.readings, readings);
         } else {
-            write(&self.books, &mut self.lines, readings);
+            write(&self.books, &mut self.sheet, readings);
         }
     }
 
     /// Nothing more is to be said about these readings.
     pub(super) fn pass_on(&mut self) {
-        let Some(Writer { sheets, empty, .. }) = &self.writer else {
-            return write(&self.books, &mut self.lines, &[]);
+        let Some(Writer { full, empty, .. }) = &self.writer else {
+            return write(&self.books, &mut self.sheet, &[]);
         };
-        let emptied = empty.try_recv().unwrap_or_default();
-        let lines = std::mem::replace(&mut self.lines, emptied.lines);
-        let readings = std::mem::replace(&mut self.readings, emptied.readings);
-        if sheets.send(Sheet { lines, readings }).is_err() {
+        let (sheet, readings) = empty.try_recv().unwrap_or_default();
+        let sheet = std::mem::replace(&mut self.sheet, sheet);
+        let readings = std::mem::replace(&mut self.readings, readings);
+        if full.send((sheet, readings)).is_err() {
             self.dismiss();
         }
     }
 
     /// Waits until all is written; from now on it is written here.
     pub(super) fn dismiss(&mut self) {
-        let Some(Writer { thread, sheets, .. }) = self.writer.take() else { return };
-        drop(sheets);
+        let Some(Writer { thread, full, .. }) = self.writer.take() else { return };
+        drop(full);
         if let Err(panic) = thread.join() {
             // Books that are not written must not look like a capture that ended.
             std::panic::resume_unwind(panic);
@@ -93,15 +88,16 @@ impl Desk {
     }
 }
 
-/// The books are taken for these lines only, and given to whoever waits for them.
-fn write(books: &Shared, lines: &mut Vec<Line>, readings: &[Reading]) {
-    if lines.is_empty() {
+/// The books are taken for this sheet only, and given to whoever waits for them.
+fn write(books: &Shared, sheet: &mut Sheet, readings: &[Reading]) {
+    if sheet.lines.is_empty() {
         return;
     }
     let mut open = books.lock();
-    open.write(lines, readings);
-    parking_lot::MutexGuard::unlock_fair(open);
-    for line in lines.drain(..) {
+    open.write(sheet, readings);
+    MutexGuard::unlock_fair(open);
+    sheet.events.clear();
+    for line in sheet.lines.drain(..) {
         if let Line::Retold(_, done) = line {
             // Who gave the order may wait no more.
             let _nobody = done.send(());

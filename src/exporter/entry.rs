@@ -6,8 +6,17 @@ use crate::capture::Condition;
 use crate::decode::Undecodable;
 use crate::handshake::{Answer, Event, Side};
 use crate::labels::{Reporter, SetId, SetName, Vantage};
-use crate::metrics::{About, Connection, EXEMPLARY};
+use crate::metrics::{About, EXEMPLARY};
+use crate::packet::Endpoint;
 use crate::time::Timestamp;
+
+/// What is to be written next.
+#[derive(Default)]
+pub(super) struct Sheet {
+    pub(super) lines: Vec<Line>,
+    /// What the tracker told, in the order of the lines that are about it: where it stands, for there is much of it.
+    pub(super) events: Vec<Event>,
+}
 
 /// One thing to be written. Packets are meant by their places among the readings that come with the lines.
 pub(super) enum Line {
@@ -19,9 +28,9 @@ pub(super) enum Line {
     Created(Box<(SetId, SetName, Timestamp)>),
     /// A set ends.
     Removed(SetId),
-    /// What the next event is about, where it is one that shows it.
-    Connection(Connection),
-    /// What the tracker told.
+    /// Who asked whom, of the next event, where it is one that shows it.
+    Connection(Endpoint, Endpoint),
+    /// The next of the events that come with the lines.
     Event(Entry),
     /// Packet time went on.
     Passed(Timestamp),
@@ -35,19 +44,20 @@ pub(super) enum Line {
     Retold(Box<About>, SyncSender<()>),
 }
 
-/// An event, and what was known of it where it was told.
+/// What was known of an event where it was told.
 pub(super) struct Entry {
     /// When, on the tracker's line of time.
     pub(super) at: Timestamp,
     /// The place of the packet at hand; deadlines have none.
     pub(super) packet: Option<u32>,
-    pub(super) event: Event,
     pub(super) whose: Whose,
 }
 
 /// What an event counts for.
 #[derive(Clone, Copy)]
 pub(super) enum Whose {
+    /// Nothing: another event says what it means.
+    Nothing,
     /// No set.
     Nobodys,
     /// A set, in which an attempt begins: seen from there, and whether for want of room.
@@ -78,4 +88,4 @@ pub(super) fn is_exemplary(event: &Event) -> bool {
     }
 }
 
-const _: () = assert!(size_of::<Line>() <= 64, "a line takes one cache line");
+const _: () = assert!(size_of::<Line>() <= 40, "lines are many");

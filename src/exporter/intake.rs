@@ -59,7 +59,7 @@ struct Load {
 impl Intake {
     /// Reads on whoever's thread asks, for a tracker with this sight.
     pub(super) fn here(source: Box<dyn Source + Send>, sight: Sight) -> Self {
-        Self::Here(source, sight, Vec::with_capacity(LOOK_AHEAD))
+        Self::Here(source, sight, Vec::with_capacity(LOT))
     }
 
     /// Reads ahead, for a tracker with this sight.
@@ -102,7 +102,7 @@ fn read_here(
 ) -> Result<Progress, CaptureError> {
     let progress = source.read(&mut |frame| {
         lot.push(Reading::of(&frame, sight));
-        if lot.len() >= LOOK_AHEAD {
+        if lot.len() >= LOT {
             sink(lot);
             lot.clear();
         }
@@ -170,3 +170,5 @@ impl Reading {
 
 /// How many reads the thread may be ahead: enough to bridge a pause of either side, and small enough for the cache.
 const LOADS: usize = 2;
+/// How many live frames are judged together: so many that it can be looked ahead for most of them.
+const LOT: usize = 4 * LOOK_AHEAD;

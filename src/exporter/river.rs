@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::addresses::{Addresses, Occasion};
 use super::clerk::{Clerk, Then, Told};
-use super::entry::Line;
+use super::entry::{Line, Sheet};
 use super::intake::Reading;
 use crate::cli::{Counting, PortRange};
 use crate::decode::Skip;
-use crate::handshake::{LOOK_AHEAD, Sight, Tracker};
+use crate::handshake::{Ends, LOOK_AHEAD, Sight, Tracker};
 use crate::labels::{Labels, Locality, Sets};
 use crate::packet::{Flags, Packet};
 use crate::time::Timestamp;
@@ -33,7 +33,7 @@ impl River {
     pub(super) fn new(counting: &Counting, locality: Locality, addresses: Option<Addresses>) -> Self {
         let start = Timestamp::default();
         Self {
-            tracker: Tracker::new(counting.limits),
+            tracker: Tracker::new(counting.limits).keeping_what_it_tells(),
             clerk: Clerk::new(Labels::new(locality, counting.peers.clone(), Sets::new(counting.max_sets)), addresses),
             ports: counting.ports.clone(),
             former_ports: None,
@@ -50,19 +50,28 @@ impl River {
     }
 
     /// Brings packets to their end.
-    pub(super) fn flow(&mut self, readings: &[Reading], lines: &mut Vec<Line>) {
-        for (first, lot) in (0..).step_by(LOOK_AHEAD).zip(readings.chunks(LOOK_AHEAD)) {
-            self.flow_lot(first, lot, lines);
+    pub(super) fn flow(&mut self, readings: &[Reading], sheet: &mut Sheet) {
+        let mut lots = (0..).step_by(LOOK_AHEAD).zip(readings.chunks(LOOK_AHEAD)).peekable();
+        if let Some((_, first)) = lots.peek() {
+            self.tracker.look_far_ahead(packets_of(first));
         }
+        while let Some((place, lot)) = lots.next() {
+            if let Some((_, next)) = lots.peek() {
+                self.tracker.look_far_ahead(packets_of(next));
+            }
+            self.flow_lot(place, lot, &mut sheet.lines);
+        }
+        self.tell(sheet);
     }
 
     /// The same for as many as it is worth looking ahead for, the first of which stands at this place.
     fn flow_lot(&mut self, first: u32, lot: &[Reading], lines: &mut Vec<Line>) {
-        let latest = lot.last().map_or(self.met, |last| last.at);
-        let packets = lot.iter().filter_map(|reading| reading.packet.as_ref().ok());
-        self.tracker.look_ahead(packets.clone(), latest);
-        self.clerk.look_ahead(packets.map(|(packet, _)| packet));
-        for (place, (nth, Reading { at, packet, .. })) in (first..).zip(lot.iter().enumerate()) {
+        self.tracker.look_ahead(packets_of(lot), lot.last().map_or(self.met, |last| last.at));
+        self.clerk.look_ahead(packets_of(lot).map(|(packet, _)| packet));
+        let mut rest = lot;
+        for place in first.. {
+            let Some((Reading { at, packet, .. }, after)) = rest.split_first() else { break };
+            rest = after;
             match packet {
                 Ok((packet, ends)) if self.hears(packet) => {
                     self.met = *at;
@@ -71,9 +80,9 @@ impl River {
                 }
                 Err(Skip::Undecodable(reason)) => {
                     lines.push(Line::Undecodable(*reason));
-                    self.tell_time(lines, *at, lot.get(nth + 1));
+                    self.tell_time(lines, *at, rest.first());
                 }
-                Ok(_) | Err(_) => self.tell_time(lines, *at, lot.get(nth + 1)),
+                Ok(_) | Err(_) => self.tell_time(lines, *at, rest.first()),
             }
         }
         for met in lot.chunk_by(|one, next| one.interface == next.interface) {
@@ -95,10 +104,17 @@ impl River {
     }
 
     /// Nothing else was met up to then.
-    pub(super) fn pass_time(&mut self, lines: &mut Vec<Line>, now: Timestamp) {
+    pub(super) fn pass_time(&mut self, sheet: &mut Sheet, now: Timestamp) {
         self.tracker.advance(now);
-        self.settle(lines, None);
-        lines.push(Line::Passed(self.tracker.now()));
+        self.settle(&mut sheet.lines, None);
+        sheet.lines.push(Line::Passed(self.tracker.now()));
+        self.tell(sheet);
+    }
+
+    /// The events that the lines are about.
+    fn tell(&mut self, sheet: &mut Sheet) {
+        debug_assert!(sheet.events.is_empty(), "events were told and not written");
+        sheet.events = self.tracker.take_told(std::mem::take(&mut sheet.events));
     }
 
     /// Tells the numbers about the tables, and removes sets that are idle for too long.
@@ -152,6 +168,10 @@ impl River {
             }
         }
     }
+}
+
+fn packets_of(lot: &[Reading]) -> impl Iterator<Item = &(Packet, Ends)> {
+    lot.iter().filter_map(|reading| reading.packet.as_ref().ok())
 }
 
 /// Whether the packet belongs to attempts to a port that counts; of a RST either end may be the server.

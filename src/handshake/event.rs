@@ -90,11 +90,13 @@ pub enum Reason {
     Prohibited,
 }
 
-/// Events that wait to be polled: mostly none or one.
+/// Events, in the order they came, and how far they were polled.
 #[derive(Default)]
 pub(super) struct Told {
     events: Vec<Event>,
     polled: usize,
+    /// They stay until they are taken.
+    pub(super) are_kept: bool,
 }
 
 impl Told {
@@ -108,9 +110,17 @@ impl Told {
             self.polled += 1;
             return true;
         }
-        self.events.clear();
-        self.polled = 0;
+        if !self.are_kept {
+            self.events.clear();
+            self.polled = 0;
+        }
         false
+    }
+
+    /// Takes them all, and leaves that room for the next ones.
+    pub(super) fn take(&mut self, room: Vec<Event>) -> Vec<Event> {
+        self.polled = 0;
+        std::mem::replace(&mut self.events, room)
     }
 
     /// The one that was gone on to.

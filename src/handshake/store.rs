@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use arrayvec::ArrayVec;
 use hashbrown::HashMap;
 use prefetch_index::prefetch_index;
 
@@ -115,27 +114,41 @@ impl Store {
         matches
     }
 
-    /// Has the memory that these packets will need fetched all at once, for it is mostly far away: waiting for one piece
+    /// Has that part of the index fetched that these packets will need. Memory is mostly far away, and waiting for one piece
     /// after the other is where the time goes. Nothing changes.
+    pub(super) fn fetch_index<'a>(&self, packets: impl Iterator<Item = &'a (Packet, Ends)>) {
+        packets.for_each(|(_, ends)| self.index.fetch(ends.tag));
+    }
+
+    /// Has the attempts fetched that these packets will need, and those that are about to leave while they come: of the
+    /// first of these, which were fetched with the packets before, also what the index has of them.
     pub(super) fn fetch<'a>(&self, packets: impl Iterator<Item = &'a (Packet, Ends)>, now: Timestamp) {
-        let sighted = packets.map(|(packet, ends)| (ends.tag, packet.is_syn()));
-        let lot: ArrayVec<(Tag, bool), LOOK_AHEAD> = sighted.take(LOOK_AHEAD).collect();
-        lot.iter().for_each(|(tag, _)| self.index.fetch(*tag));
-        self.waiting.next_overdue(now).take(lot.len()).for_each(|slot| self.fetch_attempt(slot));
-        let is_full = self.known() + lot.len() > self.capacity;
-        let leaving = self.next_to_leave(now).take(if is_full { lot.len() } else { 0 });
-        let done = self.answered.next_done(now).chain(self.failed.next_done(now)).take(lot.len());
-        let leaving: ArrayVec<u32, { 2 * LOOK_AHEAD }> = leaving.chain(done).collect();
-        leaving.iter().for_each(|slot| self.fetch_attempt(*slot));
-        for (tag, is_syn) in &lot {
-            for slot in self.index.slots(*tag) {
+        let mut count = 0;
+        for (packet, ends) in packets {
+            count += 1;
+            for slot in self.index.slots(ends.tag) {
                 self.fetch_attempt(slot);
-                if *is_syn {
+                if packet.is_syn() {
                     prefetch_index(&self.evidence, slot as usize);
                 }
             }
         }
-        leaving.iter().for_each(|slot| self.index.fetch(self.tag_of(*slot)));
+        self.waiting.next_overdue(now).take(2 * count).for_each(|slot| self.fetch_attempt(slot));
+        let is_full = self.known() + 2 * count > self.capacity;
+        let leaving = self.next_to_leave(now).take(if is_full { 2 * count } else { 0 });
+        let done = self.answered.next_done(now).chain(self.failed.next_done(now));
+        self.fetch_leaving(leaving, count);
+        self.fetch_leaving(done.take(2 * count), count);
+    }
+
+    fn fetch_leaving(&self, slots: impl Iterator<Item = u32>, first: usize) {
+        for (nth, slot) in slots.enumerate() {
+            if nth < first {
+                self.index.fetch(self.tag_of(slot));
+            } else {
+                self.fetch_attempt(slot);
+            }
+        }
     }
 
     fn fetch_attempt(&self, slot: u32) {

@@ -78,8 +78,14 @@ impl Tracker {
         self.store.sight().clone()
     }
 
-    /// These packets come next, up to [`LOOK_AHEAD`](super::LOOK_AHEAD) of them, with what this tracker's
-    /// [`sight`](Self::sight) makes of their ends: their memory is fetched, and nothing changes.
+    /// These packets come soon, with what this tracker's [`sight`](Self::sight) makes of their ends: where their attempts
+    /// may be found is fetched, and nothing changes.
+    pub fn look_far_ahead<'a>(&self, packets: impl Iterator<Item = &'a (Packet, Ends)>) {
+        self.store.fetch_index(packets);
+    }
+
+    /// These packets come next, up to [`LOOK_AHEAD`](super::LOOK_AHEAD) of them: their attempts are fetched, and nothing
+    /// changes.
     pub fn look_ahead<'a>(&self, lot: impl Iterator<Item = &'a (Packet, Ends)>, now: Timestamp) {
         self.store.fetch(lot, now);
     }
@@ -106,14 +112,26 @@ impl Tracker {
         self.tidy_at_most = TIDY_IN_SILENCE;
     }
 
+    /// The same, but what it tells is kept, to be [taken](Self::take_told).
+    pub fn keeping_what_it_tells(mut self) -> Self {
+        self.events.are_kept = true;
+        self
+    }
+
+    /// Takes the events that were told since this was asked last, in their order; all of them must have been polled. What it
+    /// is given is the room for the next ones.
+    pub fn take_told(&mut self, room: Vec<Event>) -> Vec<Event> {
+        self.events.take(room)
+    }
+
     /// The next event, or none if all is told.
     pub fn poll(&mut self) -> Option<Event> {
         if self.turn() { self.event().copied() } else { None }
     }
 
     /// Goes on to the next event, if there is one, which [`event`](Self::event) then shows where it stands. A copy, as
-    /// [`poll`](Self::poll) gives it, is to be read as a whole just after it was written in parts: the processor waits for
-    /// all that was written before, even to memory far away.
+    /// [`poll`](Self::poll) gives it, is read as a whole just after it was written in parts: the processor waits for all
+    /// that was written before, even to memory far away.
     pub fn turn(&mut self) -> bool {
         while !self.events.turn() {
             if self.fail_overdue() {
