@@ -20,6 +20,7 @@ use crate::packet::Packet;
 /// # Errors
 ///
 /// Why it is passed over: damaged, beyond what is understood, or none of our business.
+#[inline]
 pub fn decode(frame: &Frame<'_>) -> Result<Packet, Skip> {
     let link::Opened { via, version, bytes } = link::open(frame)?;
     let beyond = usize::try_from(frame.wire_length).unwrap_or(usize::MAX).saturating_sub(frame.bytes.len());

@@ -42,8 +42,29 @@ impl Classic {
         Ok(Some(Ok((Self { order, unit, record_header, minor, number: 0 }, described))))
     }
 
-    /// The next packet.
+    /// The next packet, if these bytes hold it whole and nothing is wrong with it.
     #[inline]
+    pub(super) fn whole_head(&self, here: &[u8], ticks: Ticks) -> Option<Head> {
+        let header = *here.first_chunk::<16>()?;
+        let [a, b, c, d] = self.order.words(header);
+        if self.minor <= 3 || c as usize > LONGEST_PACKET {
+            return None;
+        }
+        let captured = c as usize;
+        let record = self.record_header + captured;
+        if here.len() < record {
+            return None;
+        }
+        let at = ticks.time(u64::from(a) * self.unit + u64::from(b));
+        Some(Head { at, interface: 0, wire_length: d, offset: self.record_header, captured, record })
+    }
+
+    /// So many were taken that were whole.
+    pub(super) const fn took(&mut self, count: u64) {
+        self.number += count;
+    }
+
+    /// The next packet.
     pub(super) fn head(&mut self, input: &mut Input, ticks: Ticks) -> Result<Option<Head>, Broken> {
         let record_header = self.record_header;
         let header = input.peek(record_header)?;

@@ -83,6 +83,13 @@ pub(super) enum Order {
 }
 
 impl Order {
+    /// Four numbers, one behind the other.
+    pub(super) fn words(self, bytes: [u8; 16]) -> [u32; 4] {
+        let little = u128::from_le_bytes(bytes);
+        let words = [0, 32, 64, 96].map(|shift| (little >> shift & 0xffff_ffff) as u32);
+        if self == Self::Little { words } else { words.map(u32::swap_bytes) }
+    }
+
     pub(super) fn u32_at(self, bytes: &[u8], at: usize) -> Option<u32> {
         let four = *bytes.get(at..)?.first_chunk::<4>()?;
         Some(if self == Self::Little { u32::from_le_bytes(four) } else { u32::from_be_bytes(four) })

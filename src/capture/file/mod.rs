@@ -87,6 +87,7 @@ impl Files {
             }
             reader.hand_over(sink);
             read += 1;
+            read += reader.hand_over_whole(most.saturating_sub(read), others.map(|(next, _)| next), sink);
             if reader.may_wait() {
                 self.queue.push(Reverse((at, nth)));
                 return Some((read, true));

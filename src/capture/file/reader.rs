@@ -89,6 +89,19 @@ impl Reader {
         None
     }
 
+    /// Hands over packets that came before `until`, at most so many, as long as that is quickly done. Says how many.
+    pub(super) fn hand_over_whole(
+        &mut self,
+        most: usize,
+        until: Option<Timestamp>,
+        sink: &mut dyn FnMut(Frame<'_>),
+    ) -> usize {
+        let State::Open(stream) = &mut self.state else { return 0 };
+        let (count, last) = stream.hand_over_whole(most, until, sink);
+        self.last = last.unwrap_or(self.last);
+        count
+    }
+
     /// Hands the packet over that comes next.
     pub(super) fn hand_over(&mut self, sink: &mut dyn FnMut(Frame<'_>)) {
         if let State::Open(stream) = &mut self.state {

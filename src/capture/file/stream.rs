@@ -59,6 +59,36 @@ impl Stream {
         Ok(self.next.as_ref().map(|head| head.at))
     }
 
+    /// Hands over packets, at most so many and none that was met `until` then or later, as long as they are whole in the
+    /// buffer and there is nothing to ask of them. Says how many these were, and when the last one was met.
+    pub(super) fn hand_over_whole(
+        &mut self,
+        most: usize,
+        until: Option<Timestamp>,
+        sink: &mut dyn FnMut(Frame<'_>),
+    ) -> (usize, Option<Timestamp>) {
+        let (mut count, mut last) = (0, None);
+        let Format::Classic(classic, described) = &mut self.format else { return (count, last) };
+        if self.next.is_some() || self.filter.expression.is_some() {
+            return (count, last);
+        }
+        let mut rest = self.input.here();
+        let whole = rest.len();
+        while count < most
+            && let Some(head) = classic.whole_head(rest, described.ticks)
+            && until.is_none_or(|until| head.at < until)
+            && let Some((record, after)) = rest.split_at_checked(head.record)
+        {
+            let bytes = record.get(head.offset..).unwrap_or_default();
+            sink(Frame { at: head.at, interface: &described.interface, wire_length: head.wire_length, bytes });
+            (count, last, rest) = (count + 1, Some(head.at), after);
+        }
+        let taken = whole - rest.len();
+        classic.took(count as u64);
+        self.input.take(taken);
+        (count, last)
+    }
+
     /// Hands the packet over that was looked at.
     pub(super) fn hand_over(&mut self, sink: &mut dyn FnMut(Frame<'_>)) {
         let Some(head) = &self.next else { return };

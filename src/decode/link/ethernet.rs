@@ -9,6 +9,7 @@ use crate::frame::Interface;
 use crate::packet::{Direction, Via};
 
 /// Destination, source, type. The interface's own address tells which way.
+#[inline]
 pub(super) fn open<'a>(interface: &Interface, bytes: &'a [u8]) -> Result<Opened<'a>, Skip> {
     let (destination, rest) = take::<6>(bytes)?;
     let (source, rest) = take::<6>(rest)?;

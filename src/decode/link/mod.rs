@@ -37,6 +37,7 @@ pub(super) enum Version {
 type Announced<'a> = (Version, &'a [u8]);
 
 /// Takes the link header off.
+#[inline]
 pub(super) fn open<'a>(frame: &Frame<'a>) -> Result<Opened<'a>, Skip> {
     layer(frame.interface.link, frame.interface, frame.bytes)
 }
