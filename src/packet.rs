@@ -186,7 +186,8 @@ impl Hash for Address {
 impl<A: Into<IpAddr>> From<A> for Address {
     fn from(address: A) -> Self {
         match address.into() {
-            IpAddr::V4(v4) => Self(v4.to_ipv6_mapped()),
+            // In one piece, as it is read again soon.
+            IpAddr::V4(v4) => Self(Ipv6Addr::from_bits(0xffff << 32 | u128::from(v4.to_bits()))),
             IpAddr::V6(v6) => Self(v6),
         }
     }

@@ -20,13 +20,23 @@ use crate::packet::Packet;
 /// # Errors
 ///
 /// Why it is passed over: damaged, beyond what is understood, or none of our business.
-#[inline]
 pub fn decode(frame: &Frame<'_>) -> Result<Packet, Skip> {
+    decode_then(frame, |packet| packet)
+}
+
+/// The same for what is done with the packet at once: so it is written where it belongs, and copied from nowhere. A copy
+/// that is made just after its parts were written waits until these have reached the cache.
+///
+/// # Errors
+///
+/// As above; then nothing is done.
+#[inline(always)]
+pub fn decode_then<T>(frame: &Frame<'_>, then: impl FnOnce(Packet) -> T) -> Result<T, Skip> {
     let link::Opened { via, version, bytes } = link::open(frame)?;
     let beyond = usize::try_from(frame.wire_length).unwrap_or(usize::MAX).saturating_sub(frame.bytes.len());
     let packet = net::read(version, bytes, beyond)?;
     match packet.payload {
-        net::Payload::Tcp(bytes) => tcp::read(&packet, via, bytes).map(Packet::Segment),
-        net::Payload::Icmp(family, bytes) => icmp::read(&packet, via, family, bytes).map(Packet::IcmpError),
+        net::Payload::Tcp(bytes) => Ok(then(Packet::Segment(tcp::read(&packet, via, bytes)?))),
+        net::Payload::Icmp(family, bytes) => Ok(then(Packet::IcmpError(icmp::read(&packet, via, family, bytes)?))),
     }
 }

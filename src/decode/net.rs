@@ -45,7 +45,7 @@ pub(super) struct Header<'a> {
 }
 
 /// Reads an IP packet of which `beyond` more bytes were on the wire.
-#[inline]
+#[inline(always)]
 pub(super) fn read(version: Version, bytes: &[u8], beyond: usize) -> Result<Internet<'_>, Skip> {
     let family = family_of(version, *bytes.first().ok_or(TRUNCATED)? >> 4)?;
     let header = header(family, bytes, bytes.len() + beyond)?;
@@ -61,7 +61,7 @@ pub(super) fn read(version: Version, bytes: &[u8], beyond: usize) -> Result<Inte
 }
 
 /// What the link layer says must be what the packet says.
-#[inline]
+#[inline(always)]
 fn family_of(version: Version, nibble: u8) -> Result<Family, Skip> {
     match (version, nibble) {
         (Version::V4 | Version::Own, 4) => Ok(Family::V4),
@@ -71,7 +71,7 @@ fn family_of(version: Version, nibble: u8) -> Result<Family, Skip> {
 }
 
 /// Reads a header that stands in front of as many bytes as `on_the_wire`, where it does not say itself.
-#[inline]
+#[inline(always)]
 pub(super) fn header(family: Family, bytes: &[u8], on_the_wire: usize) -> Result<Header<'_>, Skip> {
     match family {
         Family::V4 => header_v4(bytes, on_the_wire),
@@ -79,7 +79,7 @@ pub(super) fn header(family: Family, bytes: &[u8], on_the_wire: usize) -> Result
     }
 }
 
-#[inline]
+#[inline(always)]
 fn header_v4(bytes: &[u8], on_the_wire: usize) -> Result<Header<'_>, Skip> {
     let header = Ipv4HeaderSlice::from_slice(bytes).map_err(|error| match error {
         etherparse::err::ipv4::HeaderSliceError::Len(_) => TRUNCATED,
@@ -183,7 +183,7 @@ const fn is_extension(carries: IpNumber, family: Family) -> bool {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn payload_of<'a>(header: &Header<'a>, family: Family) -> Result<Payload<'a>, Skip> {
     Err(match (header.carries, family) {
         (ip_number::TCP, _) => return Ok(Payload::Tcp(header.payload)),

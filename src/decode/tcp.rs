@@ -9,7 +9,7 @@ use crate::packet::{Endpoint, Flags, Segment, Via};
 /// Reads the segment that `packet` carries. Of a capture that was cut the header is enough as far as the window; options
 /// that are not there are done without. A packet that itself says it has no room for a header is none (the kernel drops
 /// it too: `tcp_v4_rcv`).
-#[inline]
+#[inline(always)]
 pub(super) fn read(packet: &Internet<'_>, via: Via, bytes: &[u8]) -> Result<Segment, Skip> {
     if packet.length < FIXED {
         return Err(MALFORMED);
@@ -45,7 +45,7 @@ pub(super) fn flags_of_part(bytes: &[u8]) -> Option<Flags> {
 }
 
 /// The first twenty bytes with a data offset that claims no more than these; what nobody asks for may be missing.
-#[inline]
+#[inline(always)]
 fn fixed_header(bytes: &[u8]) -> Result<[u8; FIXED], Skip> {
     let mut fixed = match bytes.first_chunk::<FIXED>() {
         Some(whole) => *whole,
@@ -76,7 +76,7 @@ fn is_pure_ack(flags: Flags, packet_length: usize, header_length: usize) -> bool
 
 /// TSval of the timestamps option (RFC 7323 section 3.2). Options are walked by their lengths, whatever their kind; one
 /// that would be longer than the `room` that the header has is none, however many bytes of it were captured.
-#[inline]
+#[inline(always)]
 fn timestamp(mut options: &[u8], mut room: usize) -> Option<u32> {
     loop {
         let length = match options {

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
 use crate::capture::{CaptureError, Condition, Progress, Source};
-use crate::decode::{Skip, decode};
+use crate::decode::{Skip, decode_then};
 use crate::frame::Frame;
 use crate::handshake::{Ends, LOOK_AHEAD, Sight};
 use crate::packet::Packet;
@@ -101,7 +101,7 @@ fn read_here(
     sink: &mut dyn FnMut(&mut Vec<Reading>),
 ) -> Result<Progress, CaptureError> {
     let progress = source.read(&mut |frame| {
-        lot.push(Reading::of(&frame, sight));
+        Reading::note(lot, &frame, sight);
         if lot.len() >= LOT {
             sink(lot);
             lot.clear();
@@ -151,7 +151,7 @@ impl Reader {
     fn run(mut self) {
         loop {
             let mut readings = self.emptied.try_recv().unwrap_or_default();
-            let progress = self.source.read(&mut |frame| readings.push(Reading::of(&frame, &self.sight)));
+            let progress = self.source.read(&mut |frame| Reading::note(&mut readings, &frame, &self.sight));
             let is_last = !matches!(progress, Ok(Progress::Busy | Progress::Quiet(_)));
             let load = Load { readings, progress, conditions: self.source.conditions() };
             if self.full.send(load).is_err() || is_last {
@@ -162,9 +162,15 @@ impl Reader {
 }
 
 impl Reading {
-    fn of(frame: &Frame<'_>, sight: &Sight) -> Self {
-        let packet = decode(frame).map(|packet| (packet, sight.ends(&packet)));
-        Self { at: frame.at, interface: frame.interface.id, packet }
+    /// Writes it down where it stays.
+    fn note(readings: &mut Vec<Self>, frame: &Frame<'_>, sight: &Sight) {
+        let (at, interface) = (frame.at, frame.interface.id);
+        let met = decode_then(frame, |packet| {
+            readings.push(Self { at, interface, packet: Ok((packet, sight.ends(&packet))) });
+        });
+        if let Err(skip) = met {
+            readings.push(Self { at, interface, packet: Err(skip) });
+        }
     }
 }
 

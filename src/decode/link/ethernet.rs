@@ -9,7 +9,7 @@ use crate::frame::Interface;
 use crate::packet::{Direction, Via};
 
 /// Destination, source, type. The interface's own address tells which way.
-#[inline]
+#[inline(always)]
 pub(super) fn open<'a>(interface: &Interface, bytes: &'a [u8]) -> Result<Opened<'a>, Skip> {
     let (destination, rest) = take::<6>(bytes)?;
     let (source, rest) = take::<6>(rest)?;
@@ -23,6 +23,7 @@ pub(super) fn open<'a>(interface: &Interface, bytes: &'a [u8]) -> Result<Opened<
         _ => Direction::Unknown,
     };
     let (version, bytes) = match destination {
+        [first, ..] if first & GROUP == 0 && ethertype == EtherType::IPV4.0 => (Version::V4, rest),
         [0x01 | 0x03, 0, 0x0c, 0, 0, _] => typed(BRIDGED, behind(bytes, INTER_SWITCH)?)?,
         _ => typed(ethertype, rest)?,
     };
@@ -91,6 +92,8 @@ pub(super) fn labelled(mut bytes: &[u8]) -> Result<Announced<'_>, Skip> {
 
 /// Cisco's ISL, before the whole frame: it is known by its destination.
 const INTER_SWITCH: usize = 26;
+/// Of an address, that it is for several (IEEE 802.3 section 3.2.3).
+const GROUP: u8 = 1;
 const NOBODY: [u8; 6] = [0; 6];
 const PPPOE_SESSION: EtherType = EtherType(0x8864);
 const MPLS: EtherType = EtherType(0x8847);

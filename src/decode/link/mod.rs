@@ -37,9 +37,12 @@ pub(super) enum Version {
 type Announced<'a> = (Version, &'a [u8]);
 
 /// Takes the link header off.
-#[inline]
+#[inline(always)]
 pub(super) fn open<'a>(frame: &Frame<'a>) -> Result<Opened<'a>, Skip> {
-    layer(frame.interface.link, frame.interface, frame.bytes)
+    match frame.interface.link {
+        Link::Ethernet => ethernet::open(frame.interface, frame.bytes),
+        link => layer(link, frame.interface, frame.bytes),
+    }
 }
 
 fn layer<'a>(link: Link, interface: &Interface, bytes: &'a [u8]) -> Result<Opened<'a>, Skip> {
