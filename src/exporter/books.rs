@@ -38,32 +38,34 @@ impl Books {
 
     /// Writes what is said about these readings.
     pub(super) fn write(&mut self, sheet: &Sheet, readings: &[Reading]) {
-        let (mut events, mut ends) = (sheet.events.iter(), None);
-        for line in &sheet.lines {
-            match line {
-                Line::Event(entry) => {
-                    let Some(event) = events.next() else { return };
-                    let reading = entry.packet.and_then(|place| readings.get(place as usize));
-                    let packet = reading.and_then(|reading| reading.packet.as_ref().ok()).map(|(packet, _)| packet);
-                    let connection = ends.take().map(|(client, server)| Connection { client, server, at: entry.at });
-                    self.enter(entry, event, packet, connection);
-                }
-                Line::Connection(client, server) => ends = Some((*client, *server)),
-                Line::Captured { interface, packets, last } => {
-                    if let Some(counts) = self.ledger.own.interfaces.get_mut(usize::from(*interface)) {
-                        counts.captured += u64::from(*packets);
-                        counts.last_packet = *last;
+        let mut lines = sheet.lines.iter().peekable();
+        for (nth, (entry, event)) in sheet.entries.iter().zip(&sheet.events).enumerate() {
+            let mut connection = None;
+            while let Some((_, line)) = lines.next_if(|(before, _)| *before <= nth) {
+                match line {
+                    Line::Connection(client, server) => {
+                        connection = Some(Connection { client: *client, server: *server, at: entry.at });
                     }
+                    line => self.note(line),
                 }
-                seldom => self.note(seldom),
             }
+            let reading = readings.get(entry.packet as usize);
+            let packet = reading.and_then(|reading| reading.packet.as_ref().ok()).map(|(packet, _)| packet);
+            self.enter(entry, event, packet, connection);
         }
+        lines.for_each(|(_, line)| self.note(line));
     }
 
     /// Writes what is no event.
     fn note(&mut self, line: &Line) {
         let own = &mut self.ledger.own;
         match line {
+            Line::Captured { interface, packets, last } => {
+                if let Some(counts) = own.interfaces.get_mut(usize::from(*interface)) {
+                    counts.captured += u64::from(*packets);
+                    counts.last_packet = *last;
+                }
+            }
             Line::Undecodable(reason) => own.undecodable(*reason),
             Line::Created(begun) => {
                 let (set, name, since) = begun.as_ref();
@@ -89,7 +91,7 @@ impl Books {
                 self.note_capture(*listen_overflows);
             }
             Line::Retold(about, _) => self.ledger.retell(about.as_ref().clone()),
-            Line::Event(_) | Line::Connection(..) | Line::Captured { .. } => {}
+            Line::Connection(..) => {}
         }
     }
 

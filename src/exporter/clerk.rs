@@ -5,7 +5,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::addresses::{Addresses, Occasion};
-use super::entry::{Entry, Line, Sums, Whose, is_exemplary};
+use super::entry::{Entry, Line, NO_PACKET, Sheet, Sums, Whose, is_exemplary};
 use crate::handshake::{AttemptId, Event, Kind, Owner, Side, Standing, Tracker};
 use crate::labels::{Labels, Locality, Peers, SetId, Vantage};
 use crate::packet::{Direction, Flags, IcmpError, Packet, Via};
@@ -50,12 +50,12 @@ impl Clerk {
     }
 
     /// Writes down what an event counts for.
-    pub(super) fn write(&mut self, told: &Told<'_>, lines: &mut Vec<Line>) -> Then {
+    pub(super) fn write(&mut self, told: &Told<'_>, sheet: &mut Sheet) -> Then {
         let Told { event, packet, tracker, .. } = *told;
         let mut then = Then::Nothing;
         let whose = match (event, packet) {
             (Event::Opened(attempt), Some((_, packet))) => {
-                let (set, whose, standing) = self.open(told, packet, lines);
+                let (set, whose, standing) = self.open(told, packet, sheet);
                 then = Then::Claim(*attempt, Owner(set.number()), standing);
                 whose
             }
@@ -68,10 +68,10 @@ impl Clerk {
         if is_exemplary(event)
             && let Some((client, server)) = tracker.decided()
         {
-            lines.push(Line::Connection(client, server));
+            sheet.push(Line::Connection(client, server));
         }
-        let packet = packet.map(|(place, _)| place);
-        lines.push(Line::Event(Entry { at: tracker.now(), packet, whose }));
+        let packet = packet.map_or(NO_PACKET, |(place, _)| place);
+        sheet.entries.push(Entry { at: tracker.now(), packet, whose });
         then
     }
 
@@ -86,20 +86,20 @@ impl Clerk {
     }
 
     /// Looks at this host's addresses, if it is time to. Says whether it did.
-    pub(super) fn look_at_addresses(&mut self, lines: &mut Vec<Line>, now: Timestamp, occasion: Occasion) -> bool {
+    pub(super) fn look_at_addresses(&mut self, sheet: &mut Sheet, now: Timestamp, occasion: Occasion) -> bool {
         let found = self.addresses.as_mut().and_then(|addresses| addresses.look(now, occasion));
         let looked = found.is_some();
         if let Some(found) = found {
             self.labels.relocate(found.locality);
-            lines.push(Line::Addresses(Box::new(found.shown)));
+            sheet.push(Line::Addresses(Box::new(found.shown)));
         }
         looked
     }
 
     /// Removes the sets that nothing was seen of for so long.
-    pub(super) fn expire(&mut self, lines: &mut Vec<Line>, idle: Duration, now: Timestamp) {
+    pub(super) fn expire(&mut self, sheet: &mut Sheet, idle: Duration, now: Timestamp) {
         while let Some(set) = self.labels.sets().expire(idle, now) {
-            lines.push(Line::Removed(set));
+            sheet.push(Line::Removed(set));
         }
     }
 
@@ -152,21 +152,25 @@ impl Clerk {
     }
 
     /// An attempt begins: finds its set, and whether its peer was known.
-    fn open(&mut self, told: &Told<'_>, packet: &Packet, lines: &mut Vec<Line>) -> (SetId, Whose, Standing) {
+    fn open(&mut self, told: &Told<'_>, packet: &Packet, sheet: &mut Sheet) -> (SetId, Whose, Standing) {
         let ((client, server), mut via) = (packet.ends(), packet.via());
         if let Packet::IcmpError(_) = packet {
             // It came in over the loopback, but the SYN it is about was on its way out.
             via = Via { direction: Direction::Leaving, loopback: false, ..via };
         }
         let mut vantage = self.labels.vantage(client, server, via);
-        if vantage == Vantage::Transit && self.look_at_addresses(lines, told.met, Occasion::Stranger) {
+        if vantage == Vantage::Transit && self.look_at_addresses(sheet, told.met, Occasion::Stranger) {
             vantage = self.labels.vantage(client, server, via);
         }
         let admission = self.labels.admit(vantage, client, server, told.tracker.now());
         let (set, folded) = (admission.set, admission.folded);
         let never_seen = folded || admission.created.is_some();
-        lines.extend(admission.removed.map(Line::Removed));
-        lines.extend(admission.created.map(|name| Line::Created(Box::new((set, name, told.met)))));
+        if let Some(gone) = admission.removed {
+            sheet.push(Line::Removed(gone));
+        }
+        if let Some(name) = admission.created {
+            sheet.push(Line::Created(Box::new((set, name, told.met))));
+        }
         let standing = if never_seen { Standing::NeverSeen } else { Standing::Regular };
         (set, Whose::Opened(set, vantage, folded), standing)
     }

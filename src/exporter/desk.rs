@@ -90,14 +90,15 @@ impl Desk {
 
 /// The books are taken for this sheet only, and given to whoever waits for them.
 fn write(books: &Shared, sheet: &mut Sheet, readings: &[Reading]) {
-    if sheet.lines.is_empty() {
+    if sheet.is_empty() {
         return;
     }
     let mut open = books.lock();
     open.write(sheet, readings);
     MutexGuard::unlock_fair(open);
     sheet.events.clear();
-    for line in sheet.lines.drain(..) {
+    sheet.entries.clear();
+    for (_, line) in sheet.lines.drain(..) {
         if let Line::Retold(_, done) = line {
             // Who gave the order may wait no more.
             let _nobody = done.send(());

@@ -13,12 +13,26 @@ use crate::time::Timestamp;
 /// What is to be written next.
 #[derive(Default)]
 pub(super) struct Sheet {
-    pub(super) lines: Vec<Line>,
-    /// What the tracker told, in the order of the lines that are about it: where it stands, for there is much of it.
+    /// What the tracker told: it is taken from there as a whole, for there is much of it.
     pub(super) events: Vec<Event>,
+    /// What was known of each of the events.
+    pub(super) entries: Vec<Entry>,
+    /// What else there is, each before that one of the events.
+    pub(super) lines: Vec<(usize, Line)>,
 }
 
-/// One thing to be written. Packets are meant by their places among the readings that come with the lines.
+impl Sheet {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.lines.is_empty()
+    }
+
+    /// Writes what comes before the next event.
+    pub(super) fn push(&mut self, line: Line) {
+        self.lines.push((self.entries.len(), line));
+    }
+}
+
+/// One thing to be written.
 pub(super) enum Line {
     /// So many packets were met there, the last of them then.
     Captured { interface: u16, packets: u32, last: Timestamp },
@@ -30,8 +44,6 @@ pub(super) enum Line {
     Removed(SetId),
     /// Who asked whom, of the next event, where it is one that shows it.
     Connection(Endpoint, Endpoint),
-    /// The next of the events that come with the lines.
-    Event(Entry),
     /// Packet time went on.
     Passed(Timestamp),
     /// How full the tables are.
@@ -48,10 +60,12 @@ pub(super) enum Line {
 pub(super) struct Entry {
     /// When, on the tracker's line of time.
     pub(super) at: Timestamp,
-    /// The place of the packet at hand; deadlines have none.
-    pub(super) packet: Option<u32>,
+    /// The place of the packet at hand among the readings; for deadlines [`NO_PACKET`].
+    pub(super) packet: u32,
     pub(super) whose: Whose,
 }
+
+pub(super) const NO_PACKET: u32 = u32::MAX;
 
 /// What an event counts for.
 #[derive(Clone, Copy)]
@@ -88,4 +102,4 @@ pub(super) fn is_exemplary(event: &Event) -> bool {
     }
 }
 
-const _: () = assert!(size_of::<Line>() <= 40, "lines are many");
+const _: () = assert!(size_of::<Entry>() <= 24, "entries are many");

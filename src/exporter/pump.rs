@@ -108,7 +108,7 @@ impl Pump {
             desk.put(readings);
         });
         if read > 0 {
-            river.sum_up(&mut desk.sheet.lines);
+            river.sum_up(&mut desk.sheet);
             desk.pass_on();
         }
         if let Some(bar) = &mut self.bar {
@@ -130,16 +130,16 @@ impl Pump {
         while let Some(order) = self.orders.as_ref().and_then(|orders| orders.try_recv().ok()) {
             let retold = Box::new(about(&order.counting));
             self.river.change(order.counting);
-            self.river.follow_addresses(&mut self.desk.sheet.lines, self.now);
-            self.river.sum_up(&mut self.desk.sheet.lines);
-            self.desk.sheet.lines.push(Line::Retold(retold, order.done));
+            self.river.follow_addresses(&mut self.desk.sheet, self.now);
+            self.river.sum_up(&mut self.desk.sheet);
+            self.desk.sheet.push(Line::Retold(retold, order.done));
             self.desk.pass_on();
         }
     }
 
     fn pass_time(&mut self, now: Timestamp) {
         self.river.pass_time(&mut self.desk.sheet, now);
-        self.river.sum_up(&mut self.desk.sheet.lines);
+        self.river.sum_up(&mut self.desk.sheet);
         self.desk.pass_on();
     }
 
@@ -148,8 +148,8 @@ impl Pump {
         self.last_round = self.now;
         let conditions = self.intake.conditions();
         let overflows = self.netstat.as_mut().and_then(|netstat| netstat.listen_overflows(self.now));
-        self.river.follow_addresses(&mut self.desk.sheet.lines, self.now);
-        self.desk.sheet.lines.push(Line::Round(Box::new((conditions, overflows))));
+        self.river.follow_addresses(&mut self.desk.sheet, self.now);
+        self.desk.sheet.push(Line::Round(Box::new((conditions, overflows))));
         self.desk.pass_on();
     }
 }

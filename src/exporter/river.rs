@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use prefetch_index::prefetch_index;
+
 use super::addresses::{Addresses, Occasion};
 use super::clerk::{Clerk, Then, Told};
 use super::entry::{Line, Sheet};
@@ -56,16 +58,19 @@ impl River {
             self.tracker.look_far_ahead(packets_of(first));
         }
         while let Some((place, lot)) = lots.next() {
-            if let Some((_, next)) = lots.peek() {
+            if let Some((place, next)) = lots.peek() {
                 self.tracker.look_far_ahead(packets_of(next));
+                // What was read by another thread is far away, too.
+                let after = *place as usize + LOOK_AHEAD;
+                (after..after + LOOK_AHEAD).for_each(|place| prefetch_index(readings, place));
             }
-            self.flow_lot(place, lot, &mut sheet.lines);
+            self.flow_lot(place, lot, sheet);
         }
         self.tell(sheet);
     }
 
     /// The same for as many as it is worth looking ahead for, the first of which stands at this place.
-    fn flow_lot(&mut self, first: u32, lot: &[Reading], lines: &mut Vec<Line>) {
+    fn flow_lot(&mut self, first: u32, lot: &[Reading], sheet: &mut Sheet) {
         self.tracker.look_ahead(packets_of(lot), lot.last().map_or(self.met, |last| last.at));
         self.clerk.look_ahead(packets_of(lot).map(|(packet, _)| packet));
         let mut rest = lot;
@@ -76,38 +81,38 @@ impl River {
                 Ok((packet, ends)) if self.hears(packet) => {
                     self.met = *at;
                     self.tracker.observe_sighted(*at, packet, ends);
-                    self.settle(lines, Some((place, packet)));
+                    self.settle(sheet, Some((place, packet)));
                 }
                 Err(Skip::Undecodable(reason)) => {
-                    lines.push(Line::Undecodable(*reason));
-                    self.tell_time(lines, *at, rest.first());
+                    sheet.push(Line::Undecodable(*reason));
+                    self.tell_time(sheet, *at, rest.first());
                 }
-                Ok(_) | Err(_) => self.tell_time(lines, *at, rest.first()),
+                Ok(_) | Err(_) => self.tell_time(sheet, *at, rest.first()),
             }
         }
         for met in lot.chunk_by(|one, next| one.interface == next.interface) {
             if let Some(Reading { at, interface, .. }) = met.last() {
                 let packets = u32::try_from(met.len()).unwrap_or(u32::MAX);
-                lines.push(Line::Captured { interface: *interface, packets, last: *at });
+                sheet.push(Line::Captured { interface: *interface, packets, last: *at });
             }
         }
     }
 
     /// What is no packet of a handshake was met then. As long as the time of more of these goes forward, the last one tells
     /// as much as all of them.
-    fn tell_time(&mut self, lines: &mut Vec<Line>, at: Timestamp, next: Option<&Reading>) {
+    fn tell_time(&mut self, sheet: &mut Sheet, at: Timestamp, next: Option<&Reading>) {
         let is_forward = std::mem::replace(&mut self.met, at) <= at;
         if !is_forward || next.is_none_or(|next| next.packet.is_ok() || next.at < at) {
             self.tracker.advance(at);
-            self.settle(lines, None);
+            self.settle(sheet, None);
         }
     }
 
     /// Nothing else was met up to then.
     pub(super) fn pass_time(&mut self, sheet: &mut Sheet, now: Timestamp) {
         self.tracker.advance(now);
-        self.settle(&mut sheet.lines, None);
-        sheet.lines.push(Line::Passed(self.tracker.now()));
+        self.settle(sheet, None);
+        sheet.push(Line::Passed(self.tracker.now()));
         self.tell(sheet);
     }
 
@@ -118,13 +123,13 @@ impl River {
     }
 
     /// Tells the numbers about the tables, and removes sets that are idle for too long.
-    pub(super) fn sum_up(&mut self, lines: &mut Vec<Line>) {
+    pub(super) fn sum_up(&mut self, sheet: &mut Sheet) {
         let now = self.tracker.now();
         if now >= self.next_expiry {
             self.next_expiry = now + EXPIRY_EVERY;
-            self.clerk.expire(lines, self.idle_timeout, now);
+            self.clerk.expire(sheet, self.idle_timeout, now);
         }
-        lines.push(Line::Sums(self.clerk.sums(&self.tracker)));
+        sheet.push(Line::Sums(self.clerk.sums(&self.tracker)));
     }
 
     /// Names and bounds what begins from now on otherwise. What has begun stays where it is.
@@ -138,8 +143,8 @@ impl River {
     }
 
     /// Looks at this host's addresses now and then.
-    pub(super) fn follow_addresses(&mut self, lines: &mut Vec<Line>, now: Timestamp) {
-        self.clerk.look_at_addresses(lines, now, Occasion::Round);
+    pub(super) fn follow_addresses(&mut self, sheet: &mut Sheet, now: Timestamp) {
+        self.clerk.look_at_addresses(sheet, now, Occasion::Round);
     }
 
     /// Whether the packet counts: pure ACKs only where they are asked for, for a file's filter may let them pass.
@@ -155,11 +160,11 @@ impl River {
     }
 
     /// Has each event written down, beside the packet that may have told it.
-    fn settle(&mut self, lines: &mut Vec<Line>, packet: Option<(u32, &Packet)>) {
+    fn settle(&mut self, sheet: &mut Sheet, packet: Option<(u32, &Packet)>) {
         while self.tracker.turn() {
             let Some(event) = self.tracker.event() else { return };
             let told = Told { event, packet, met: self.met, tracker: &self.tracker };
-            match (self.clerk.write(&told, lines), packet) {
+            match (self.clerk.write(&told, sheet), packet) {
                 (Then::Claim(attempt, owner, standing), _) => self.tracker.claim(attempt, owner, standing),
                 (Then::OpenRejected, Some((_, Packet::IcmpError(error)))) => {
                     self.tracker.open_rejected(self.met, error);

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
+use super::ends::Tag;
 use super::waiting::LAST;
 use crate::time::Timestamp;
 
@@ -11,15 +12,18 @@ use crate::time::Timestamp;
 #[derive(Default)]
 pub(super) struct Decided {
     queue: VecDeque<Decision>,
-    longer: BinaryHeap<Reverse<(Timestamp, u32)>>,
+    longer: BinaryHeap<Reverse<(Timestamp, Known)>>,
     /// Nobody is to be forgotten before that. Asked for every packet, so that the queue is not.
     none_before: Timestamp,
 }
 
+/// An attempt, and under which tag it is found: so it can be forgotten without being read.
+pub(super) type Known = (u32, Tag);
+
 #[derive(Clone, Copy)]
 struct Decision {
     at: Timestamp,
-    slot: u32,
+    known: Known,
     /// How long after that the attempt is known, in milliseconds.
     known_for: u32,
 }
@@ -32,22 +36,22 @@ impl Decision {
 
 impl Decided {
     /// An attempt was decided, and is known until then.
-    pub(super) fn push(&mut self, at: Timestamp, slot: u32, until: Timestamp) {
+    pub(super) fn push(&mut self, at: Timestamp, known: Known, until: Timestamp) {
         let known_for = u32::try_from(until.nanos_since(at) / 1_000_000).unwrap_or(u32::MAX);
-        self.queue.push_back(Decision { at, slot, known_for });
+        self.queue.push_back(Decision { at, known, known_for });
         if self.queue.len() == 1 {
             self.none_before = Timestamp::default();
         }
     }
 
     /// One that was to be forgotten is known until then after all.
-    pub(super) fn keep_longer(&mut self, slot: u32, until: Timestamp) {
-        self.longer.push(Reverse((until, slot)));
+    pub(super) fn keep_longer(&mut self, known: Known, until: Timestamp) {
+        self.longer.push(Reverse((until, known)));
         self.none_before = self.none_before.min(until);
     }
 
     /// One that is to be forgotten by now.
-    pub(super) fn pop_done(&mut self, now: Timestamp) -> Option<u32> {
+    pub(super) fn pop_done(&mut self, now: Timestamp) -> Option<Known> {
         if now < self.none_before {
             return None;
         }
@@ -64,24 +68,19 @@ impl Decided {
     }
 
     /// Who comes next of those that are to be forgotten by now.
-    pub(super) fn next_done(&self, now: Timestamp) -> impl Iterator<Item = u32> {
+    pub(super) fn next_done(&self, now: Timestamp) -> impl Iterator<Item = Known> {
         let some = if now < self.none_before { 0 } else { self.queue.len() };
-        self.queue.iter().take(some).take_while(move |first| first.until() <= now).map(|first| first.slot)
-    }
-
-    /// Who was decided first, and who comes next.
-    pub(super) fn next(&self) -> impl Iterator<Item = u32> {
-        self.queue.iter().map(|first| first.slot)
+        self.queue.iter().take(some).take_while(move |first| first.until() <= now).map(|first| first.known)
     }
 
     /// About who comes next of those that were decided longer ago than that.
-    pub(super) fn next_older(&self, than: Duration, now: Timestamp) -> impl Iterator<Item = u32> {
-        let older = self.queue.iter().take_while(move |first| first.at + than < now).map(|first| first.slot);
-        self.longer.iter().map(|Reverse((_, slot))| *slot).chain(older)
+    pub(super) fn next_older(&self, than: Duration, now: Timestamp) -> impl Iterator<Item = Known> {
+        let older = self.queue.iter().take_while(move |first| first.at + than < now).map(|first| first.known);
+        self.longer.iter().map(|Reverse((_, known))| *known).chain(older)
     }
 
     /// One that was decided longer ago than that.
-    pub(super) fn pop_older(&mut self, than: Duration, now: Timestamp) -> Option<u32> {
+    pub(super) fn pop_older(&mut self, than: Duration, now: Timestamp) -> Option<Known> {
         if let Some(slot) = self.pop_longer() {
             return Some(slot);
         }
@@ -90,17 +89,17 @@ impl Decided {
     }
 
     /// Any one, those that were decided first before the others.
-    pub(super) fn pop(&mut self) -> Option<u32> {
+    pub(super) fn pop(&mut self) -> Option<Known> {
         self.pop_longer().or_else(|| self.pop_first())
     }
 
-    fn pop_longer(&mut self) -> Option<u32> {
-        self.longer.pop().map(|Reverse((_, slot))| slot)
+    fn pop_longer(&mut self) -> Option<Known> {
+        self.longer.pop().map(|Reverse((_, known))| known)
     }
 
     /// Who comes next may have been known for less time.
-    fn pop_first(&mut self) -> Option<u32> {
+    fn pop_first(&mut self) -> Option<Known> {
         self.none_before = Timestamp::default();
-        self.queue.pop_front().map(|first| first.slot)
+        self.queue.pop_front().map(|first| first.known)
     }
 }

@@ -22,7 +22,7 @@ pub struct Ends {
 }
 
 /// What two ends hash to, in either order. Ends with the same tag are mostly the same.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub(super) struct Tag(pub(super) u32);
 
 impl Ends {

@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 use prefetch_index::prefetch_index;
 
 use super::attempt::{Attempt, State};
-use super::decided::Decided;
+use super::decided::{Decided, Known};
 use super::ends::{Ends, Sight, Tag};
 use super::event::{Owner, Side};
 use super::evidence::Evidence;
@@ -135,20 +135,24 @@ impl Store {
         }
         self.waiting.next_overdue(now).take(2 * count).for_each(|slot| self.fetch_attempt(slot));
         let is_full = self.known() + 2 * count > self.capacity;
-        let leaving = self.next_to_leave(now).take(if is_full { 2 * count } else { 0 });
-        let done = self.answered.next_done(now).chain(self.failed.next_done(now));
-        self.fetch_leaving(leaving, count);
-        self.fetch_leaving(done.take(2 * count), count);
-    }
-
-    fn fetch_leaving(&self, slots: impl Iterator<Item = u32>, first: usize) {
-        for (nth, slot) in slots.enumerate() {
-            if nth < first {
-                self.index.fetch(self.tag_of(slot));
-            } else {
-                self.fetch_attempt(slot);
+        if is_full {
+            self.answered.next_older(JUST_NOW, now).take(count).for_each(|known| self.fetch_known(known));
+            for (nth, slot) in self.waiting.next_strangers().take(2 * count).enumerate() {
+                // The first of them were fetched with the packets before.
+                if nth < count {
+                    self.index.fetch(self.tag_of(slot));
+                } else {
+                    self.fetch_attempt(slot);
+                }
             }
         }
+        let done = self.answered.next_done(now).chain(self.failed.next_done(now));
+        done.take(count).for_each(|known| self.fetch_known(known));
+    }
+
+    fn fetch_known(&self, (slot, tag): Known) {
+        self.index.fetch(tag);
+        self.fetch_attempt(slot);
     }
 
     fn fetch_attempt(&self, slot: u32) {
@@ -177,7 +181,7 @@ impl Store {
             evidence.name = *name;
         }
         self.list(ends.tag, slot);
-        self.waiting.push(slot, (first_syn, self.serial), &self.slab);
+        self.waiting.push(slot, first_syn);
         (slot, evicted)
     }
 
@@ -212,26 +216,26 @@ impl Store {
 
     /// An attempt was decided just now: it waits no more.
     pub(super) fn decided(&mut self, slot: u32, now: Timestamp) {
-        self.waiting.leave();
-        let (state, until) = (self.get(slot).state(), self.get(slot).known_until());
-        self.decided_as(state).push(now, slot, until);
+        self.waiting.leave(slot);
+        let (state, until, tag) = (self.get(slot).state(), self.get(slot).known_until(), self.tag_of(slot));
+        self.decided_as(state).push(now, (slot, tag), until);
     }
 
     /// The attempt that has waited longest, if its time is up by now.
     pub(super) fn overdue(&mut self, now: Timestamp) -> Option<u32> {
-        self.waiting.overdue(now, &self.slab)
+        self.waiting.overdue(now)
     }
 
     /// Forgets decided attempts that no packet can matter to any more: at most so many a call, so that no call is slow.
     pub(super) fn tidy(&mut self, now: Timestamp, at_most: usize) {
         for _ in 0..at_most {
-            let Some(slot) = self.answered.pop_done(now).or_else(|| self.failed.pop_done(now)) else { break };
-            let attempt = self.get(slot);
+            let Some(known) = self.answered.pop_done(now).or_else(|| self.failed.pop_done(now)) else { break };
+            let attempt = self.get(known.0);
             if attempt.is_known_at(now) {
                 let (state, until) = (attempt.state(), attempt.known_until());
-                self.decided_as(state).keep_longer(slot, until);
+                self.decided_as(state).keep_longer(known, until);
             } else {
-                self.release(slot);
+                self.release(known);
             }
         }
     }
@@ -268,41 +272,34 @@ impl Store {
     /// Who must go when the store is full: answered a while ago; else a stranger that sent one SYN, oldest first;
     /// else failed; else answered just now; else whoever has waited longest.
     fn make_room(&mut self, now: Timestamp) -> Option<Owner> {
-        if let Some(slot) = self.answered.pop_older(JUST_NOW, now) {
-            self.release(slot);
+        if let Some(known) = self.answered.pop_older(JUST_NOW, now) {
+            self.release(known);
             return None;
         }
         if let Some(slot) = self.waiting.take_stranger(&self.slab) {
             return self.evict(slot);
         }
-        if let Some(slot) = self.failed.pop().or_else(|| self.answered.pop()) {
-            self.release(slot);
+        if let Some(known) = self.failed.pop().or_else(|| self.answered.pop()) {
+            self.release(known);
             return None;
         }
-        let slot = self.waiting.take_oldest(&self.slab)?;
+        let slot = self.waiting.take_oldest()?;
         self.evict(slot)
-    }
-
-    /// About who goes next when room is wanted.
-    fn next_to_leave(&self, now: Timestamp) -> impl Iterator<Item = u32> {
-        let answered = self.answered.next_older(JUST_NOW, now);
-        let rest = self.failed.next().chain(self.answered.next()).chain(self.waiting.next());
-        answered.chain(self.waiting.next_strangers()).chain(rest)
     }
 
     /// Forgets an attempt that waits.
     fn evict(&mut self, slot: u32) -> Option<Owner> {
         let attempt = self.get_mut(slot);
-        // So that what is left of it in the queue is known for what it is.
+        // So that no hint takes it for one that waits.
         attempt.fail();
         let owner = attempt.owner;
-        self.waiting.leave();
-        self.release(slot);
+        self.waiting.leave(slot);
+        self.release((slot, self.tag_of(slot)));
         Some(owner)
     }
 
-    fn release(&mut self, slot: u32) {
-        self.index.remove(self.tag_of(slot), slot);
+    fn release(&mut self, (slot, tag): Known) {
+        self.index.remove(tag, slot);
         if !self.more_names.is_empty() {
             for name in self.more_names.remove(&slot).unwrap_or_default() {
                 self.index.remove(self.sight.tag_of(&name), slot);
