@@ -58,7 +58,7 @@ impl Waiting {
             self.numbers.resize(slot as usize + 1, 0);
         }
         let entry = Entry { since, slot };
-        if self.queue.back().is_none_or(|last| last.since <= since) {
+        if self.queue.back().is_some_and(|last| last.since <= since) {
             self.queue.push_back(entry);
             return self.number(self.queue.len() - 1);
         }

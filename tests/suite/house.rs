@@ -13,6 +13,7 @@ const LODGERS: &[(&str, &[&str])] = &[
     ("etherparse", &["decode"]),
     ("arrayvec", &["handshake", "labels", "diagnosis"]),
     ("hashbrown", &["handshake", "labels", "diagnosis", "compare"]),
+    ("prefetch_index", &["handshake", "labels", "exporter"]),
     ("foldhash", &["handshake", "labels", "diagnosis", "compare"]),
     ("prometheus", &["metrics"]),
     ("prost", &["metrics"]),
