@@ -181,7 +181,7 @@ impl Store {
             evidence.name = *name;
         }
         self.list(ends.tag, slot);
-        self.waiting.push(slot, first_syn);
+        self.waiting.push(slot, (first_syn, self.serial), &self.slab);
         (slot, evicted)
     }
 
@@ -216,14 +216,14 @@ impl Store {
 
     /// An attempt was decided just now: it waits no more.
     pub(super) fn decided(&mut self, slot: u32, now: Timestamp) {
-        self.waiting.leave(slot);
+        self.waiting.leave();
         let (state, until, tag) = (self.get(slot).state(), self.get(slot).known_until(), self.tag_of(slot));
         self.decided_as(state).push(now, (slot, tag), until);
     }
 
     /// The attempt that has waited longest, if its time is up by now.
     pub(super) fn overdue(&mut self, now: Timestamp) -> Option<u32> {
-        self.waiting.overdue(now)
+        self.waiting.overdue(now, &self.slab)
     }
 
     /// Forgets decided attempts that no packet can matter to any more: at most so many a call, so that no call is slow.
@@ -283,17 +283,17 @@ impl Store {
             self.release(known);
             return None;
         }
-        let slot = self.waiting.take_oldest()?;
+        let slot = self.waiting.take_oldest(&self.slab)?;
         self.evict(slot)
     }
 
     /// Forgets an attempt that waits.
     fn evict(&mut self, slot: u32) -> Option<Owner> {
         let attempt = self.get_mut(slot);
-        // So that no hint takes it for one that waits.
+        // So that what is left of it in the queue, and any hint, is known for what it is.
         attempt.fail();
         let owner = attempt.owner;
-        self.waiting.leave(slot);
+        self.waiting.leave();
         self.release((slot, self.tag_of(slot)));
         Some(owner)
     }

@@ -1,20 +1,17 @@
-//! The attempts that wait, in the order they began. An entry says who and since when, and is struck out where somebody
-//! waits no more: so attempts are read only when their turn has come.
+//! The attempts that wait, in the order they began. An entry says who and since when, so that attempts are read only
+//! when their turn has come.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, State};
 use crate::time::Timestamp;
 
-/// Who waits, in the order they began.
+/// Who waits, in the order they began. Who is decided meanwhile stays in the queue until its turn comes, and is passed
+/// over then.
 pub(super) struct Waiting {
     timeout: Duration,
     queue: VecDeque<Entry>,
-    /// The number of the first entry. They are numbered as they come, wrapping.
-    first: u32,
-    /// By slot, the number of its entry.
-    numbers: Vec<u32>,
     /// Nobody's time is up before that. Asked for every packet, so that the queue is not.
     none_before: Timestamp,
     /// How many of the queue do wait.
@@ -26,22 +23,14 @@ pub(super) struct Waiting {
 #[derive(Clone, Copy)]
 struct Entry {
     since: Timestamp,
-    /// Or [`NOBODY`].
     slot: u32,
+    serial: u32,
 }
 
 impl Waiting {
     /// Nobody waits; whoever does, waits for so long at most.
     pub(super) const fn new(timeout: Duration) -> Self {
-        Self {
-            timeout,
-            queue: VecDeque::new(),
-            first: 0,
-            numbers: Vec::new(),
-            none_before: LAST,
-            count: 0,
-            no_strangers: 0,
-        }
+        Self { timeout, queue: VecDeque::new(), none_before: LAST, count: 0, no_strangers: 0 }
     }
 
     pub(super) const fn count(&self) -> usize {
@@ -49,23 +38,18 @@ impl Waiting {
     }
 
     /// An attempt began. Packets may come a little out of order, deadlines do not.
-    pub(super) fn push(&mut self, slot: u32, since: Timestamp) {
-        if self.queue.len() >= (self.numbers.len() * 2).max(FEW) {
-            self.sweep();
+    pub(super) fn push(&mut self, slot: u32, (since, serial): (Timestamp, u32), slab: &[Attempt]) {
+        if self.queue.len() >= (slab.len() * 2).max(FEW) {
+            self.sweep(slab);
         }
         self.count += 1;
-        if self.numbers.len() <= slot as usize {
-            self.numbers.resize(slot as usize + 1, 0);
-        }
-        let entry = Entry { since, slot };
+        let entry = Entry { since, slot, serial };
         if self.queue.back().is_some_and(|last| last.since <= since) {
-            self.queue.push_back(entry);
-            return self.number(self.queue.len() - 1);
+            return self.queue.push_back(entry);
         }
         let later = self.queue.iter().rev().take(MAX_REORDERING).take_while(|entry| entry.since > since).count();
         let place = self.queue.len() - later;
         self.queue.insert(place, entry);
-        self.number(place);
         if place == 0 {
             self.none_before = self.none_before.min(since + self.timeout);
         }
@@ -73,29 +57,23 @@ impl Waiting {
     }
 
     /// One that waited was decided, or forgotten.
-    pub(super) fn leave(&mut self, slot: u32) {
+    pub(super) const fn leave(&mut self) {
         self.count -= 1;
-        let number = self.numbers.get(slot as usize).copied().unwrap_or_default();
-        let place = number.wrapping_sub(self.first) as usize;
-        // Who was taken has no entry any more.
-        if let Some(entry) = self.queue.get_mut(place).filter(|entry| entry.slot == slot) {
-            entry.slot = NOBODY;
-        }
     }
 
     /// Whose time is up by now.
-    pub(super) fn overdue(&mut self, now: Timestamp) -> Option<u32> {
+    pub(super) fn overdue(&mut self, now: Timestamp, slab: &[Attempt]) -> Option<u32> {
         if now < self.none_before {
             return None;
         }
         while let Some(first) = self.queue.front().copied() {
             let end = first.since + self.timeout;
-            if end > now && first.waits() {
+            if end > now {
                 self.none_before = end;
                 return None;
             }
             self.drop_first();
-            if first.waits() {
+            if first.waits(slab) {
                 return Some(first.slot);
             }
         }
@@ -104,10 +82,10 @@ impl Waiting {
     }
 
     /// Who has waited longest.
-    pub(super) fn take_oldest(&mut self) -> Option<u32> {
+    pub(super) fn take_oldest(&mut self, slab: &[Attempt]) -> Option<u32> {
         while let Some(first) = self.queue.front().copied() {
             self.drop_first();
-            if first.waits() {
+            if first.waits(slab) {
                 return Some(first.slot);
             }
         }
@@ -118,9 +96,10 @@ impl Waiting {
     /// one, so each is passed over once.
     pub(super) fn take_stranger(&mut self, slab: &[Attempt]) -> Option<u32> {
         while let Some(entry) = self.queue.get(self.no_strangers).copied() {
-            let found = entry.is_stranger(slab);
-            if self.no_strangers == 0 && (found || !entry.waits()) {
-                self.drop_first();
+            let waits = entry.waits(slab);
+            let found = waits && entry.is_stranger(slab);
+            if self.no_strangers == 0 && (found || !waits) {
+                self.queue.pop_front();
             } else {
                 self.no_strangers += 1;
             }
@@ -135,48 +114,38 @@ impl Waiting {
     pub(super) fn next_overdue(&self, now: Timestamp) -> impl Iterator<Item = u32> {
         let some = if now < self.none_before { 0 } else { self.queue.len() };
         let is_due = move |entry: &&Entry| entry.since + self.timeout <= now;
-        slots(self.queue.range(..some).take_while(is_due))
+        self.queue.iter().take(some).take_while(is_due).map(|entry| entry.slot)
     }
 
     /// Who may be the next strangers to go.
     pub(super) fn next_strangers(&self) -> impl Iterator<Item = u32> {
-        slots(self.queue.range(self.no_strangers.min(self.queue.len())..))
+        self.queue.range(self.no_strangers.min(self.queue.len())..).map(|entry| entry.slot)
     }
 
     fn drop_first(&mut self) {
         self.queue.pop_front();
-        self.first = self.first.wrapping_add(1);
         self.no_strangers = self.no_strangers.saturating_sub(1);
     }
 
     /// Drops who waits no more.
-    fn sweep(&mut self) {
+    fn sweep(&mut self, slab: &[Attempt]) {
         let mut place = 0;
         let (mut passed, until) = (0, self.no_strangers);
         self.queue.retain(|entry| {
-            passed += usize::from(entry.waits() && place < until);
+            let waits = entry.waits(slab);
+            passed += usize::from(waits && place < until);
             place += 1;
-            entry.waits()
+            waits
         });
         self.no_strangers = passed;
-        self.number(0);
-    }
-
-    /// Numbers the entries from that place on.
-    fn number(&mut self, place: usize) {
-        let mut number = self.first.wrapping_add(u32::try_from(place).unwrap_or(u32::MAX));
-        for entry in self.queue.range(place..) {
-            if let Some(known) = self.numbers.get_mut(entry.slot as usize) {
-                *known = number;
-            }
-            number = number.wrapping_add(1);
-        }
     }
 }
 
 impl Entry {
-    const fn waits(&self) -> bool {
-        self.slot != NOBODY
+    /// Whether the attempt still waits that this is about.
+    fn waits(&self, slab: &[Attempt]) -> bool {
+        let attempt = slab.get(self.slot as usize);
+        attempt.is_some_and(|attempt| attempt.serial == self.serial && attempt.state() == State::Waiting)
     }
 
     fn is_stranger(&self, slab: &[Attempt]) -> bool {
@@ -184,12 +153,6 @@ impl Entry {
     }
 }
 
-fn slots<'a>(entries: impl Iterator<Item = &'a Entry>) -> impl Iterator<Item = u32> {
-    entries.filter(|entry| entry.waits()).map(|entry| entry.slot)
-}
-
-/// No attempt has this slot.
-const NOBODY: u32 = u32::MAX;
 /// No packet is placed so late.
 pub(super) const LAST: Timestamp = Timestamp::from_nanos(u64::MAX);
 /// How far back in the queue a late packet's attempt is put in order.
