@@ -91,7 +91,7 @@ impl Clerk {
         let looked = found.is_some();
         if let Some(found) = found {
             self.labels.relocate(found.locality);
-            sheet.push(Line::Addresses(Box::new(found.shown)));
+            sheet.push(Line::Addresses(found.shown));
         }
         looked
     }

@@ -49,7 +49,7 @@ pub(super) enum Line {
     /// How full the tables are.
     Sums(Sums),
     /// This host's addresses, as they are shown.
-    Addresses(Box<Vec<(String, String)>>),
+    Addresses(Vec<(String, String)>),
     /// How the captures are, and this host's listen overflows, where they count.
     Round(Box<(Vec<Condition>, Option<u64>)>),
     /// The program was told something else. Who told it may be told that it is done.
