@@ -155,3 +155,34 @@ pub enum Kind {
     /// ICMP error.
     Icmp,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_told_once_and_taken_whole() {
+        let mut told = Told { are_kept: true, ..Told::default() };
+        let opened = |slot| Event::Opened(AttemptId(slot));
+        for slot in 0..3 {
+            told.push(opened(slot));
+            assert!(told.turn());
+            assert_eq!(told.current(), Some(&opened(slot)));
+            assert!(!told.turn(), "each is told once");
+        }
+        assert_eq!(told.take(vec![]), [0, 1, 2].map(opened));
+        told.push(opened(3));
+        assert!(told.turn());
+        assert_eq!(told.take(Vec::new()), [opened(3)]);
+    }
+
+    #[test]
+    fn what_is_not_kept_takes_no_room() {
+        let mut told = Told::default();
+        for slot in 0..100 {
+            told.push(Event::Opened(AttemptId(slot)));
+            while told.turn() {}
+        }
+        assert!(told.events.is_empty() && told.events.capacity() < 8);
+    }
+}
