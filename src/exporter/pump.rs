@@ -138,7 +138,9 @@ impl Pump {
     }
 
     fn pass_time(&mut self, now: Timestamp) {
-        self.river.pass_time(&mut self.desk.sheet, now);
+        while !self.river.pass_time(&mut self.desk.sheet, now) {
+            self.desk.pass_on();
+        }
         self.river.sum_up(&mut self.desk.sheet);
         self.desk.pass_on();
     }

@@ -108,12 +108,14 @@ impl River {
         }
     }
 
-    /// Nothing else was met up to then.
-    pub(super) fn pass_time(&mut self, sheet: &mut Sheet, now: Timestamp) {
+    /// Nothing else was met up to then. Says whether that is all: after a flood very many deadlines may pass at once, and
+    /// then the sheet is to be written before the next one.
+    pub(super) fn pass_time(&mut self, sheet: &mut Sheet, now: Timestamp) -> bool {
         self.tracker.advance(now);
-        self.settle(sheet, None);
+        let is_all = self.settle_some(sheet, None, A_SHEETFUL);
         sheet.push(Line::Passed(self.tracker.now()));
         self.tell(sheet);
+        is_all
     }
 
     /// The events that the lines are about.
@@ -161,8 +163,13 @@ impl River {
 
     /// Has each event written down, beside the packet that may have told it.
     fn settle(&mut self, sheet: &mut Sheet, packet: Option<(u32, &Packet)>) {
+        self.settle_some(sheet, packet, usize::MAX);
+    }
+
+    /// The same until the sheet is full. Says whether that was not so.
+    fn settle_some(&mut self, sheet: &mut Sheet, packet: Option<(u32, &Packet)>, most: usize) -> bool {
         while self.tracker.turn() {
-            let Some(event) = self.tracker.event() else { return };
+            let Some(event) = self.tracker.event() else { break };
             let told = Told { event, packet, met: self.met, tracker: &self.tracker };
             match (self.clerk.write(&told, sheet), packet) {
                 (Then::Claim(attempt, owner, standing), _) => self.tracker.claim(attempt, owner, standing),
@@ -171,7 +178,11 @@ impl River {
                 }
                 (Then::Nothing | Then::OpenRejected, _) => {}
             }
+            if sheet.entries.len() >= most {
+                return false;
+            }
         }
+        true
     }
 }
 
@@ -193,6 +204,8 @@ pub(super) fn wants(ports: &[PortRange], packet: &Packet) -> bool {
         }
 }
 
+/// So many deadlines are written at once: as many as packets of a file.
+const A_SHEETFUL: usize = 2048;
 const EXPIRY_EVERY: Duration = Duration::from_secs(60);
 /// After so long no packet of an attempt can be due.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(135);

@@ -119,6 +119,7 @@ impl Told {
 
     /// Takes them all, and leaves that room for the next ones.
     pub(super) fn take(&mut self, room: Vec<Event>) -> Vec<Event> {
+        debug_assert!(self.polled == self.events.len(), "events were left unpolled");
         self.polled = 0;
         std::mem::replace(&mut self.events, room)
     }
