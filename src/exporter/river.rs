@@ -209,3 +209,71 @@ const A_SHEETFUL: usize = 2048;
 const EXPIRY_EVERY: Duration = Duration::from_secs(60);
 /// After so long no packet of an attempt can be due.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(135);
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::capture::Filter;
+    use crate::handshake::{Event, Limits, Reason};
+    use crate::labels::Peers;
+    use crate::metrics::Bounds;
+    use crate::packet::{Direction, Endpoint, Segment, Via};
+
+    const SYNS: u32 = 10_000;
+
+    /// So the memory that they take is that of a sheet, and whoever waits for the books waits no longer than for one.
+    #[test]
+    fn what_a_flood_left_waiting_is_written_a_sheet_at_a_time() {
+        let mut river = River::new(&counting(), Locality::of_file(&[]), None);
+        let (sight, mut sheet) = (river.sight(), Sheet::default());
+        let readings: Vec<Reading> = (0..SYNS).map(|source| syn(source, &sight)).collect();
+        river.flow(&readings, &mut sheet);
+
+        let (later, mut unanswered, mut is_all) = (Timestamp::default() + Duration::from_secs(60), 0, false);
+        while !is_all {
+            sheet = Sheet::default();
+            is_all = river.pass_time(&mut sheet, later);
+            assert_eq!(sheet.entries.len(), sheet.events.len());
+            assert!(sheet.entries.len() <= A_SHEETFUL, "{} at once", sheet.entries.len());
+            unanswered +=
+                sheet.events.iter().filter(|event| matches!(event, Event::Failed(_, Reason::Unanswered))).count();
+        }
+        assert_eq!(unanswered, SYNS as usize);
+    }
+
+    fn syn(source: u32, sight: &Sight) -> Reading {
+        let end = |address: u32, port| Endpoint { address: Ipv4Addr::from_bits(address).into(), port };
+        let packet = Packet::Segment(Segment {
+            via: Via { interface: 0, direction: Direction::Unknown, loopback: false },
+            from: end(0x0a00_0000 | source, 40_000),
+            to: end(0xc000_0201, 80),
+            sequence: source,
+            acknowledgment: 0,
+            flags: Flags::SYN,
+            timestamp: None,
+            identification: None,
+            hop_limit: 60,
+            payload_length: 0,
+            ecn_setup: false,
+        });
+        Reading { at: Timestamp::default(), interface: 0, packet: Ok((packet, sight.ends(&packet))) }
+    }
+
+    fn counting() -> Counting {
+        Counting {
+            filter: Filter { expression: None, acks: false },
+            ports: Vec::new(),
+            local: Vec::new(),
+            limits: Limits { timeout: Duration::from_secs(5), max_attempts: SYNS as usize },
+            max_sets: 100,
+            idle_timeout: Duration::from_secs(3600),
+            peers: Peers::new(Vec::new(), 32, 128),
+            bounds: Bounds::default(),
+            native_histograms: false,
+            peer_groups: String::new(),
+            peer_prefixes: (32, 128),
+        }
+    }
+}

@@ -46,17 +46,17 @@ impl Classic {
     #[inline]
     pub(super) fn whole_head(&self, here: &[u8], ticks: Ticks) -> Option<Head> {
         let header = *here.first_chunk::<16>()?;
-        let [a, b, c, d] = self.order.words(header);
-        if self.minor <= 3 || c as usize > LONGEST_PACKET {
+        let [seconds, fraction, captured, wire_length] = self.order.words(header);
+        let captured = captured as usize;
+        if self.minor <= 3 || captured > LONGEST_PACKET {
             return None;
         }
-        let captured = c as usize;
         let record = self.record_header + captured;
         if here.len() < record {
             return None;
         }
-        let at = ticks.time(u64::from(a) * self.unit + u64::from(b));
-        Some(Head { at, interface: 0, wire_length: d, offset: self.record_header, captured, record })
+        let at = ticks.time(u64::from(seconds) * self.unit + u64::from(fraction));
+        Some(Head { at, interface: 0, wire_length, offset: self.record_header, captured, record })
     }
 
     /// So many were taken that were whole.
