@@ -33,7 +33,8 @@ impl Tracker {
     fn answered_before(&mut self, at: Timestamp, syn: &Segment, (slot, ends): (u32, &Ends)) {
         let attempt = self.store.get(slot);
         if let Some((then, synack)) = self.early.take(at, syn, |synack| attempt.accepts(synack.acknowledgment)) {
-            self.on_synack(then, &synack, &ends.back());
+            // This attempt's, and no other's: where a socket asks itself, others between the same ends might take it.
+            self.answer_first(then, &synack, Match { slot, side: Side::Server }, &ends.back());
         }
     }
 

@@ -53,6 +53,13 @@ impl Tracker {
         attempt.state() == State::Waiting && may_answer
     }
 
+    /// Its first answer: no copy, and known by it if it is met again.
+    pub(super) fn answer_first(&mut self, at: Timestamp, synack: &Segment, known: Match, ends: &Ends) {
+        let print = (Kind::SynAck, self.print(Some(known), synack, ends));
+        self.recent.note(print, at, synack.via);
+        self.answer(at, synack, known);
+    }
+
     /// What it is called depends on time alone: before the verdict an answer, after it a late one.
     fn answer(&mut self, at: Timestamp, synack: &Segment, known: Match) {
         let attempt = self.store.get_mut(known.slot);
