@@ -133,7 +133,7 @@ impl Store {
                 }
             }
         }
-        self.waiting.next_overdue(now).take(2 * count).for_each(|slot| self.fetch_attempt(slot));
+        self.waiting.next_overdue(now, 2 * count).for_each(|slot| self.fetch_attempt(slot));
         let is_full = self.known() + 2 * count > self.capacity;
         if is_full {
             self.answered.next_older(JUST_NOW, now).take(count).for_each(|known| self.fetch_known(known));
@@ -216,7 +216,7 @@ impl Store {
 
     /// An attempt was decided just now: it waits no more.
     pub(super) fn decided(&mut self, slot: u32, now: Timestamp) {
-        self.waiting.leave();
+        self.waiting.leave(slot);
         let (state, until, tag) = (self.get(slot).state(), self.get(slot).known_until(), self.tag_of(slot));
         self.decided_as(state).push(now, (slot, tag), until);
     }
@@ -293,7 +293,7 @@ impl Store {
         // So that what is left of it in the queue, and any hint, is known for what it is.
         attempt.fail();
         let owner = attempt.owner;
-        self.waiting.leave();
+        self.waiting.leave(slot);
         self.release((slot, self.tag_of(slot)));
         Some(owner)
     }

@@ -14,6 +14,9 @@ pub(super) struct Waiting {
     queue: VecDeque<Entry>,
     /// Nobody's time is up before that. Asked for every packet, so that the queue is not.
     none_before: Timestamp,
+    /// By slot, which attempt waits there, as far as it fits; zero where none does. One in a hundred bytes of what the attempts
+    /// take: it stays near, and who was decided meanwhile is passed over without being read.
+    marks: Vec<u8>,
     /// How many of the queue do wait.
     count: usize,
     /// So many at the front have repeated their SYN, or belong to regular peers, or wait no more.
@@ -30,7 +33,7 @@ struct Entry {
 impl Waiting {
     /// Nobody waits; whoever does, waits for so long at most.
     pub(super) const fn new(timeout: Duration) -> Self {
-        Self { timeout, queue: VecDeque::new(), none_before: LAST, count: 0, no_strangers: 0 }
+        Self { timeout, queue: VecDeque::new(), none_before: LAST, marks: Vec::new(), count: 0, no_strangers: 0 }
     }
 
     pub(super) const fn count(&self) -> usize {
@@ -44,6 +47,7 @@ impl Waiting {
         }
         self.count += 1;
         let entry = Entry { since, slot, serial };
+        self.mark(slot, entry.mark());
         if self.queue.back().is_some_and(|last| last.since <= since) {
             return self.queue.push_back(entry);
         }
@@ -57,8 +61,9 @@ impl Waiting {
     }
 
     /// One that waited was decided, or forgotten.
-    pub(super) const fn leave(&mut self) {
+    pub(super) fn leave(&mut self, slot: u32) {
         self.count -= 1;
+        self.mark(slot, NOBODY);
     }
 
     /// Whose time is up by now.
@@ -73,7 +78,7 @@ impl Waiting {
                 return None;
             }
             self.drop_first();
-            if first.waits(slab) {
+            if self.waits(&first, slab) {
                 return Some(first.slot);
             }
         }
@@ -85,7 +90,7 @@ impl Waiting {
     pub(super) fn take_oldest(&mut self, slab: &[Attempt]) -> Option<u32> {
         while let Some(first) = self.queue.front().copied() {
             self.drop_first();
-            if first.waits(slab) {
+            if self.waits(&first, slab) {
                 return Some(first.slot);
             }
         }
@@ -96,7 +101,7 @@ impl Waiting {
     /// one, so each is passed over once.
     pub(super) fn take_stranger(&mut self, slab: &[Attempt]) -> Option<u32> {
         while let Some(entry) = self.queue.get(self.no_strangers).copied() {
-            let waits = entry.waits(slab);
+            let waits = self.waits(&entry, slab);
             let found = waits && entry.is_stranger(slab);
             if self.no_strangers == 0 && (found || !waits) {
                 self.queue.pop_front();
@@ -110,16 +115,31 @@ impl Waiting {
         None
     }
 
-    /// Whose time is up next.
-    pub(super) fn next_overdue(&self, now: Timestamp) -> impl Iterator<Item = u32> {
-        let some = if now < self.none_before { 0 } else { self.queue.len() };
+    /// Whose time is up next, of so many in the queue.
+    pub(super) fn next_overdue(&self, now: Timestamp, of: usize) -> impl Iterator<Item = u32> {
+        let some = if now < self.none_before { 0 } else { of };
         let is_due = move |entry: &&Entry| entry.since + self.timeout <= now;
-        self.queue.iter().take(some).take_while(is_due).map(|entry| entry.slot)
+        let due = self.queue.iter().take(some).take_while(is_due);
+        due.filter(|entry| entry.may_wait(&self.marks)).map(|entry| entry.slot)
     }
 
     /// Who may be the next strangers to go.
     pub(super) fn next_strangers(&self) -> impl Iterator<Item = u32> {
         self.queue.range(self.no_strangers.min(self.queue.len())..).map(|entry| entry.slot)
+    }
+
+    fn waits(&self, entry: &Entry, slab: &[Attempt]) -> bool {
+        entry.may_wait(&self.marks) && entry.waits(slab)
+    }
+
+    fn mark(&mut self, slot: u32, mark: u8) {
+        let slot = slot as usize;
+        if slot >= self.marks.len() {
+            self.marks.resize(slot + 1, NOBODY);
+        }
+        if let Some(known) = self.marks.get_mut(slot) {
+            *known = mark;
+        }
     }
 
     fn drop_first(&mut self) {
@@ -132,7 +152,7 @@ impl Waiting {
         let mut place = 0;
         let (mut passed, until) = (0, self.no_strangers);
         self.queue.retain(|entry| {
-            let waits = entry.waits(slab);
+            let waits = entry.may_wait(&self.marks) && entry.waits(slab);
             passed += usize::from(waits && place < until);
             place += 1;
             waits
@@ -142,6 +162,16 @@ impl Waiting {
 }
 
 impl Entry {
+    /// What is marked of it while it waits: some of its serial, and that somebody does.
+    const fn mark(&self) -> u8 {
+        (self.serial & 0x7f) as u8 | SOMEBODY
+    }
+
+    /// Whether it is worth asking the attempt: others that have the slot after it seldom have its mark.
+    fn may_wait(&self, marks: &[u8]) -> bool {
+        marks.get(self.slot as usize).is_some_and(|mark| *mark == self.mark())
+    }
+
     /// Whether the attempt still waits that this is about.
     fn waits(&self, slab: &[Attempt]) -> bool {
         let attempt = slab.get(self.slot as usize);
@@ -153,6 +183,9 @@ impl Entry {
     }
 }
 
+/// In a slot of which nobody waits.
+const NOBODY: u8 = 0;
+const SOMEBODY: u8 = 0x80;
 /// No packet is placed so late.
 pub(super) const LAST: Timestamp = Timestamp::from_nanos(u64::MAX);
 /// How far back in the queue a late packet's attempt is put in order.
