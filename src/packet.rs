@@ -152,6 +152,11 @@ impl Address {
         self.bits() >> 24 == 0x00ff_ff7f || self.bits() == 1
     }
 
+    /// From the one form as a number.
+    pub const fn from_bits(bits: u128) -> Self {
+        Self(Ipv6Addr::from_bits(bits))
+    }
+
     /// The one form as a number.
     pub const fn bits(self) -> u128 {
         self.0.to_bits()
@@ -187,7 +192,7 @@ impl<A: Into<IpAddr>> From<A> for Address {
     fn from(address: A) -> Self {
         match address.into() {
             // In one piece, as it is read again soon.
-            IpAddr::V4(v4) => Self(Ipv6Addr::from_bits(0xffff << 32 | u128::from(v4.to_bits()))),
+            IpAddr::V4(v4) => Self::from_bits(0xffff << 32 | u128::from(v4.to_bits())),
             IpAddr::V6(v6) => Self(v6),
         }
     }

@@ -205,10 +205,8 @@ pub(super) fn capture(exam: &Exam) -> String {
 
 fn far_end(exam: &Exam) -> Option<String> {
     match &exam.name.peer {
-        Peer::Network(network) if network.prefix_len() == network.max_prefix_len() => {
-            Some(format!("host {}", network.addr()))
-        }
-        Peer::Network(network) => Some(format!("net {network}")),
+        Peer::Network(block) if block.is_host() => Some(format!("host {block}")),
+        Peer::Network(block) => Some(format!("net {block}")),
         Peer::Group(_) | Peer::Other => None,
     }
 }

@@ -19,7 +19,7 @@ fn address(text: &str) -> Address {
 }
 
 fn exam(vantage: Vantage, judged: Tally) -> Exam {
-    let peer = Peer::Network("10.0.0.9".parse::<std::net::IpAddr>().unwrap().into());
+    let peer = Peer::Network(ipnet::IpNet::from("10.0.0.9".parse::<std::net::IpAddr>().unwrap()).into());
     let local = (vantage != Transit).then(|| address("10.0.0.1"));
     Exam {
         name: SetName { vantage, local, port: Port::Number(3306), peer },
@@ -256,7 +256,7 @@ fn scans_and_floods() {
     let from = |peers: u8, tally: Tally| {
         let peer = |n: u8| {
             let set = exam(Server, tally);
-            let peer = Peer::Network(std::net::IpAddr::from([198, 51, 100, n]).into());
+            let peer = Peer::Network(ipnet::IpNet::from(std::net::IpAddr::from([198, 51, 100, n])).into());
             Exam { name: SetName { peer, ..set.name.clone() }, ..set }
         };
         let mut exams: Vec<Exam> = (1..=peers).map(peer).collect();

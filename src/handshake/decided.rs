@@ -51,10 +51,12 @@ impl Decided {
     }
 
     /// One that is to be forgotten by now.
+    #[inline]
     pub(super) fn pop_done(&mut self, now: Timestamp) -> Option<Known> {
-        if now < self.none_before {
-            return None;
-        }
+        if now < self.none_before { None } else { self.first_done(now) }
+    }
+
+    fn first_done(&mut self, now: Timestamp) -> Option<Known> {
         let first = self.queue.front().map_or(LAST, Decision::until);
         if first <= now {
             return self.pop_first();

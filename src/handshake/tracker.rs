@@ -132,18 +132,24 @@ impl Tracker {
     /// Goes on to the next event, if there is one, which [`event`](Self::event) then shows where it stands. A copy, as
     /// [`poll`](Self::poll) gives it, is read as a whole just after it was written in parts: the processor waits for all
     /// that was written before, even to memory far away.
+    #[inline]
     pub fn turn(&mut self) -> bool {
-        while !self.events.turn() {
-            if self.fail_overdue() {
-                continue;
+        self.events.turn() || self.tell_more()
+    }
+
+    /// Lets deadlines pass, and judges the packet that they came before, until there is an event to tell.
+    fn tell_more(&mut self) -> bool {
+        loop {
+            if !self.fail_overdue() {
+                let Some(Incoming { packet, at, ends }) = self.incoming.take() else { break };
+                self.judge(at, &packet, &ends);
             }
-            let Some(Incoming { packet, at, ends }) = self.incoming.take() else {
-                self.store.tidy(self.timeline.now(), std::mem::replace(&mut self.tidy_at_most, TIDY_WITH_A_PACKET));
-                return false;
-            };
-            self.judge(at, &packet, &ends);
+            if self.events.turn() {
+                return true;
+            }
         }
-        true
+        self.store.tidy(self.timeline.now(), std::mem::replace(&mut self.tidy_at_most, TIDY_WITH_A_PACKET));
+        false
     }
 
     /// The event that was gone on to.

@@ -67,10 +67,12 @@ impl Waiting {
     }
 
     /// Whose time is up by now.
+    #[inline]
     pub(super) fn overdue(&mut self, now: Timestamp, slab: &[Attempt]) -> Option<u32> {
-        if now < self.none_before {
-            return None;
-        }
+        if now < self.none_before { None } else { self.first_overdue(now, slab) }
+    }
+
+    fn first_overdue(&mut self, now: Timestamp, slab: &[Attempt]) -> Option<u32> {
         while let Some(first) = self.queue.front().copied() {
             let end = first.since + self.timeout;
             if end > now {

@@ -1,5 +1,6 @@
 //! Labels: vantage, local address, port and peer of every attempt, made here and nowhere else, and never too many.
 
+mod block;
 mod frequency;
 mod locality;
 mod name;
@@ -10,6 +11,7 @@ mod sets;
 #[cfg(test)]
 mod tests;
 
+pub use block::Block;
 pub use locality::Locality;
 pub use name::{Peer, Port, SetName, Vantage};
 pub use networks::Networks;

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use ipnet::IpNet;
-
+use super::block::Block;
 use super::peers::GroupName;
 use crate::packet::Address;
 
@@ -62,7 +61,7 @@ impl Hash for SetName {
             Port::Other => 1 << 16,
         };
         let (peer, kind) = match &self.peer {
-            Peer::Network(network) => (Address::from(network.addr()).bits(), u32::from(network.prefix_len())),
+            Peer::Network(block) => (block.first().bits(), u32::from(block.length())),
             Peer::Group(name) => {
                 name.hash(state);
                 (0, 254)
@@ -97,7 +96,7 @@ impl fmt::Display for Port {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Peer {
     /// A host, or a network where peers are cut to prefixes.
-    Network(IpNet),
+    Network(Block),
     /// A named group.
     Group(GroupName),
     /// The rest.
@@ -107,15 +106,14 @@ pub enum Peer {
 impl Peer {
     /// Whether it is this address, or a network with it; what a group has, its name does not tell.
     pub(super) fn has(&self, address: Address) -> bool {
-        matches!(self, Self::Network(network) if network.contains(&address.ip()))
+        matches!(self, Self::Network(block) if block.has(address))
     }
 }
 
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Network(network) if network.prefix_len() == network.max_prefix_len() => network.addr().fmt(f),
-            Self::Network(network) => network.fmt(f),
+            Self::Network(block) => block.fmt(f),
             Self::Group(name) => name.fmt(f),
             Self::Other => f.write_str(OTHER),
         }

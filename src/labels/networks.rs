@@ -19,8 +19,7 @@ struct Masked {
 impl Networks {
     pub(super) fn of(networks: &[IpNet]) -> Self {
         let masked = |network: &IpNet| {
-            let host_bits = u32::from(network.max_prefix_len() - network.prefix_len());
-            let mask = u128::MAX.checked_shl(host_bits).unwrap_or(0);
+            let mask = mask(network.prefix_len(), network.max_prefix_len());
             let first = Address::from(network.network());
             // IPv4 addresses are written as IPv6 ones, but lie in no network of these.
             Masked { bits: first.bits() & mask, mask, is_v4: matches!(network, IpNet::V4(_)) }
@@ -32,6 +31,11 @@ impl Networks {
         let has = |network: &Masked| address.bits() & network.mask == network.bits && address.is_v4() == network.is_v4;
         self.0.iter().any(has)
     }
+}
+
+/// The bits that a prefix of this length keeps, of addresses that have so many.
+pub(super) fn mask(length: u8, of: u8) -> u128 {
+    u128::MAX.checked_shl(u32::from(of - length)).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use super::block::Cut;
 use super::name::{OTHER, Peer};
 use crate::packet::Address;
 
@@ -15,8 +16,8 @@ use crate::packet::Address;
 pub struct Peers {
     /// The network of each group, longest prefix first.
     groups: Vec<(IpNet, GroupName)>,
-    prefix_v4: u8,
-    prefix_v6: u8,
+    of_v4: Cut,
+    of_v6: Cut,
 }
 
 /// The name of a group of peers; cannot be mistaken for an address or for the rest.
@@ -78,24 +79,22 @@ impl Peers {
             .flat_map(|group| group.networks.into_iter().map(move |network| (network, group.name.clone())))
             .collect();
         groups.sort_by_key(|(network, _)| std::cmp::Reverse(network.prefix_len()));
-        Self { groups, prefix_v4, prefix_v6 }
+        Self { groups, of_v4: Cut::new(prefix_v4, 32), of_v6: Cut::new(prefix_v6, 128) }
     }
 
     /// The peer that an address belongs to.
     pub fn of(&self, address: Address) -> Peer {
-        let ip = address.ip();
-        if let Some((_, name)) = self.groups.iter().find(|(network, _)| network.contains(&ip)) {
-            return Peer::Group(name.clone());
+        match self.group_of(address) {
+            Some(name) => Peer::Group(name.clone()),
+            None => Peer::Network(if address.is_v4() { self.of_v4 } else { self.of_v6 }.of(address)),
         }
-        Peer::Network(match ip {
-            IpAddr::V4(_) if self.prefix_v4 >= 32 => ip.into(),
-            IpAddr::V6(_) if self.prefix_v6 >= 128 => ip.into(),
-            IpAddr::V4(_) => cut(ip, self.prefix_v4),
-            IpAddr::V6(_) => cut(ip, self.prefix_v6),
-        })
     }
-}
 
-fn cut(address: IpAddr, prefix: u8) -> IpNet {
-    IpNet::new(address, prefix).map_or_else(|_| address.into(), |network| network.trunc())
+    fn group_of(&self, address: Address) -> Option<&GroupName> {
+        if self.groups.is_empty() {
+            return None;
+        }
+        let ip = address.ip();
+        self.groups.iter().find(|(network, _)| network.contains(&ip)).map(|(_, name)| name)
+    }
 }

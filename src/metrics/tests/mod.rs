@@ -36,7 +36,7 @@ fn name(peer: Ipv4Addr) -> SetName {
         vantage: Vantage::Client,
         local: Some(Ipv4Addr::new(10, 0, 0, 1).into()),
         port: Port::Number(80),
-        peer: Peer::Network(IpNet::from(std::net::IpAddr::V4(peer))),
+        peer: Peer::Network(IpNet::from(std::net::IpAddr::V4(peer)).into()),
     }
 }
 
