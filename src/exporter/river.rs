@@ -58,12 +58,16 @@ impl River {
             self.tracker.look_far_ahead(packets_of(first));
         }
         while let Some((place, lot)) = lots.next() {
+            let mut until = lot.last();
             if let Some((place, next)) = lots.peek() {
+                until = next.last();
                 self.tracker.look_far_ahead(packets_of(next));
                 // What was read by another thread is far away, too.
                 let after = *place as usize + LOOK_AHEAD;
                 (after..after + LOOK_AHEAD).for_each(|place| prefetch_index(readings, place));
             }
+            self.tracker.look_ahead(packets_of(lot), until.map_or(self.met, |last| last.at));
+            self.clerk.look_ahead(packets_of(lot).map(|(packet, _)| packet));
             self.flow_lot(place, lot, sheet);
         }
         self.tell(sheet);
@@ -71,8 +75,6 @@ impl River {
 
     /// The same for as many as it is worth looking ahead for, the first of which stands at this place.
     fn flow_lot(&mut self, first: u32, lot: &[Reading], sheet: &mut Sheet) {
-        self.tracker.look_ahead(packets_of(lot), lot.last().map_or(self.met, |last| last.at));
-        self.clerk.look_ahead(packets_of(lot).map(|(packet, _)| packet));
         let mut rest = lot;
         for place in first.. {
             let Some((Reading { at, packet, .. }, after)) = rest.split_first() else { break };

@@ -86,7 +86,9 @@ impl Recent {
 
     fn place(&self, print: impl Hash) -> (usize, u32) {
         let hash = self.hasher.hash_one(print);
-        (usize::try_from(hash % self.buckets.len() as u64).unwrap_or(0), (hash >> 32) as u32 | 1)
+        // A product instead of a remainder: it is faster.
+        let place = ((hash & 0xffff_ffff) * self.buckets.len() as u64) >> 32;
+        (usize::try_from(place).unwrap_or(0), (hash >> 32) as u32 | 1)
     }
 }
 

@@ -120,8 +120,8 @@ impl Store {
         packets.for_each(|(_, ends)| self.index.fetch(ends.tag));
     }
 
-    /// Has the attempts fetched that these packets will need, and those that are about to leave while they come: of the
-    /// first of these, which were fetched with the packets before, also what the index has of them.
+    /// Has the attempts fetched that these packets will need, and those that are about to leave or have their time up by
+    /// then: of the first of these, which were fetched with the packets before, also what the index has of them.
     pub(super) fn fetch<'a>(&self, packets: impl Iterator<Item = &'a (Packet, Ends)>, now: Timestamp) {
         let mut count = 0;
         for (packet, ends) in packets {
@@ -133,7 +133,7 @@ impl Store {
                 }
             }
         }
-        self.waiting.next_overdue(now, 2 * count).for_each(|slot| self.fetch_attempt(slot));
+        self.waiting.next_overdue(now, 4 * count).for_each(|slot| self.fetch_attempt(slot));
         let is_full = self.known() + 2 * count > self.capacity;
         if is_full {
             self.answered.next_older(JUST_NOW, now).take(count).for_each(|known| self.fetch_known(known));
@@ -147,7 +147,7 @@ impl Store {
             }
         }
         let done = self.answered.next_done(now).chain(self.failed.next_done(now));
-        done.take(count).for_each(|known| self.fetch_known(known));
+        done.take(2 * count).for_each(|known| self.fetch_known(known));
     }
 
     fn fetch_known(&self, (slot, tag): Known) {
