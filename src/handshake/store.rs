@@ -134,20 +134,28 @@ impl Store {
             }
         }
         self.waiting.next_overdue(now, 4 * count).for_each(|slot| self.fetch_attempt(slot));
-        let is_full = self.known() + 2 * count > self.capacity;
-        if is_full {
-            self.answered.next_older(JUST_NOW, now).take(count).for_each(|known| self.fetch_known(known));
-            for (nth, slot) in self.waiting.next_strangers().take(2 * count).enumerate() {
-                // The first of them were fetched with the packets before.
-                if nth < count {
-                    self.index.fetch(self.tag_of(slot));
-                } else {
-                    self.fetch_attempt(slot);
-                }
-            }
+        if self.known() + 2 * count > self.capacity {
+            self.fetch_who_leaves(count, now);
         }
         let done = self.answered.next_done(now).chain(self.failed.next_done(now));
         done.take(2 * count).for_each(|known| self.fetch_known(known));
+    }
+
+    /// The same of those that make room where there is none.
+    fn fetch_who_leaves(&self, count: usize, now: Timestamp) {
+        let older = self.answered.next_older(JUST_NOW, now).take(count);
+        let found = older.inspect(|known| self.fetch_known(*known)).count();
+        if found == count {
+            return;
+        }
+        for (nth, slot) in self.waiting.next_strangers().take(2 * count).enumerate() {
+            // The first of them were fetched with the packets before.
+            if nth < count {
+                self.index.fetch(self.tag_of(slot));
+            } else {
+                self.fetch_attempt(slot);
+            }
+        }
     }
 
     fn fetch_known(&self, (slot, tag): Known) {
