@@ -16,10 +16,10 @@ pub enum Packet {
 
 impl Packet {
     /// The two ends it is about: who sent it, or what it quotes, and to whom.
-    pub const fn ends(&self) -> (Endpoint, Endpoint) {
+    pub const fn ends(&self) -> (&Endpoint, &Endpoint) {
         match self {
-            Self::Segment(segment) => (segment.from, segment.to),
-            Self::IcmpError(error) => (error.quote.from, error.quote.to),
+            Self::Segment(segment) => (&segment.from, &segment.to),
+            Self::IcmpError(error) => (&error.quote.from, &error.quote.to),
         }
     }
 

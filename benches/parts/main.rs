@@ -58,9 +58,9 @@ fn labelling(criterion: &mut Criterion) {
         let mut admit = move || {
             now += 1_000;
             let client = end(Ipv4Addr::from(random.below(peers)), 40_000);
-            let vantage = labels.vantage(client, server, via);
-            let admission = labels.admit(vantage, client, server, at(now));
-            labels.sets().decided(admission.set);
+            let vantage = labels.vantage(&client, &server, via);
+            let admission = labels.admit(vantage, &client, &server, at(now));
+            labels.sets().decided(admission.set, at(now));
             admission.folded
         };
         for _ in 0..100_000 {
@@ -80,7 +80,7 @@ fn scraping(criterion: &mut Criterion) {
     for number in 0..2_000_u32 {
         let client = end(Ipv4Addr::from(0x0a00_0000 + number), 40_000);
         let via = Via { interface: 0, direction: Direction::Entering, loopback: false };
-        let admission = labels.admit(labels.vantage(client, server, via), client, server, now);
+        let admission = labels.admit(labels.vantage(&client, &server, via), &client, &server, now);
         let name = admission.created.expect("there is room for it");
         ledger.create(admission.set, &name, now);
         let connection = Connection { client, server, at: now };

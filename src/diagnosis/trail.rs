@@ -88,7 +88,7 @@ impl Trails {
             }
             Packet::IcmpError(error) => error.quote.sequence,
         };
-        let (client, server) = packet.ends();
+        let (&client, &server) = packet.ends();
         self.isns.push(isn);
         self.waiting.push(Trail { client, server, isn, began: at, marks, end: End::Waiting });
     }

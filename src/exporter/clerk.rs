@@ -52,18 +52,12 @@ impl Clerk {
     /// Writes down what an event counts for.
     pub(super) fn write(&mut self, told: &Told<'_>, sheet: &mut Sheet) -> Then {
         let Told { event, packet, tracker, .. } = *told;
-        let mut then = Then::Nothing;
-        let whose = match (event, packet) {
-            (Event::Opened(attempt), Some((_, packet))) => {
-                let (set, whose, standing) = self.open(told, packet, sheet);
-                then = Then::Claim(*attempt, Owner(set.number()), standing);
-                whose
-            }
+        let (whose, then) = match (event, packet) {
+            (Event::Opened(attempt), Some((_, packet))) => self.open(told, *attempt, packet, sheet),
             (Event::Unmatched(Kind::Icmp), Some((_, Packet::IcmpError(error)))) if self.is_own_word(error) => {
-                then = Then::OpenRejected;
-                Whose::Nothing
+                (Whose::Nothing, Then::OpenRejected)
             }
-            _ => self.whose(told),
+            _ => (self.whose(told), Then::Nothing),
         };
         if is_exemplary(event)
             && let Some((client, server)) = tracker.decided()
@@ -114,34 +108,33 @@ impl Clerk {
     fn whose(&mut self, told: &Told<'_>) -> Whose {
         let Told { event, packet, tracker, .. } = *told;
         let now = tracker.now();
-        let owner = match *event {
-            Event::Failed(owner, _) | Event::Evicted(owner) => {
-                self.labels.sets().decided(set_of(owner));
-                owner
-            }
-            Event::Answered(owner, answer) => {
-                if !answer.late {
-                    self.labels.sets().decided(set_of(owner));
-                }
-                owner
-            }
+        let (owner, decides) = match *event {
+            Event::Failed(owner, _) | Event::Evicted(owner) => (owner, true),
+            Event::Answered(owner, answer) => (owner, !answer.late),
             Event::IcmpError(owner, _, reporter) => {
                 let set = set_of(owner);
                 self.labels.sets().touch(set, now);
                 return Whose::Reported(set, self.labels.reporter(set, reporter));
             }
-            Event::Syn(owner, _) | Event::SynAck(owner) | Event::Rst(owner, _) | Event::Completed(owner, _) => owner,
+            Event::Syn(owner, _) | Event::SynAck(owner) | Event::Rst(owner, _) | Event::Completed(owner, _) => {
+                (owner, false)
+            }
             Event::OddSyn | Event::Unmatched(Kind::Rst) => return self.stray(event, packet, now),
             Event::Opened(_) | Event::Copy(_) | Event::Unacceptable(_) | Event::Unmatched(_) | Event::ClockStep => {
                 return Whose::Nobodys;
             }
         };
         let set = set_of(owner);
-        self.labels.sets().touch(set, now);
+        if decides {
+            self.labels.sets().decided(set, now);
+        } else {
+            self.labels.sets().touch(set, now);
+        }
         Whose::Of(set)
     }
 
     /// What fits no attempt may still belong to a set that exists: a SYN that opens nothing, a RST.
+    #[inline(never)]
     fn stray(&mut self, event: &Event, packet: Option<(u32, &Packet)>, now: Timestamp) -> Whose {
         let Some((_, Packet::Segment(segment))) = packet else { return Whose::Nobodys };
         let found = match event {
@@ -151,8 +144,10 @@ impl Clerk {
         found.map_or(Whose::Nobodys, |(set, side)| Whose::Stray(set, side))
     }
 
-    /// An attempt begins: finds its set, and whether its peer was known.
-    fn open(&mut self, told: &Told<'_>, packet: &Packet, sheet: &mut Sheet) -> (SetId, Whose, Standing) {
+    /// An attempt begins: finds its set, and whether its peer was known. Apart from the rest, so that other events have a
+    /// short way.
+    #[inline(never)]
+    fn open(&mut self, told: &Told<'_>, attempt: AttemptId, packet: &Packet, sheet: &mut Sheet) -> (Whose, Then) {
         let ((client, server), mut via) = (packet.ends(), packet.via());
         if let Packet::IcmpError(_) = packet {
             // It came in over the loopback, but the SYN it is about was on its way out.
@@ -172,11 +167,12 @@ impl Clerk {
             sheet.push(Line::Created(Box::new((set, name, told.met))));
         }
         let standing = if never_seen { Standing::NeverSeen } else { Standing::Regular };
-        (set, Whose::Opened(set, vantage, folded), standing)
+        (Whose::Opened(set, vantage, folded), Then::Claim(attempt, Owner(set.number()), standing))
     }
 
     /// This host tells itself, over the loopback, that a SYN of its own came to nothing before any capture could see
     /// it: nobody on the link has the address, or the local firewall rejects what goes out.
+    #[inline(never)]
     fn is_own_word(&self, error: &IcmpError) -> bool {
         let quotes_a_syn = error.quote.flags.is_some_and(|flags| flags.has(Flags::SYN) && !flags.has(Flags::ACK));
         let ours = [error.reporter, error.recipient, error.quote.from.address];

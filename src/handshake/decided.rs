@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
-use super::ends::Tag;
+use super::matches::Known;
 use super::waiting::LAST;
 use crate::time::Timestamp;
 
@@ -16,9 +16,6 @@ pub(super) struct Decided {
     /// Nobody is to be forgotten before that. Asked for every packet, so that the queue is not.
     none_before: Timestamp,
 }
-
-/// An attempt, and under which tag it is found: so it can be forgotten without being read.
-pub(super) type Known = (u32, Tag);
 
 #[derive(Clone, Copy)]
 struct Decision {

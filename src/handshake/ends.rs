@@ -39,7 +39,7 @@ impl Sight {
         self.between(from, to)
     }
 
-    pub(super) fn between(&self, from: Endpoint, to: Endpoint) -> Ends {
+    pub(super) fn between(&self, from: &Endpoint, to: &Endpoint) -> Ends {
         let name = PackedName::of(from, to);
         let are_long = !(from.address.is_v4() && to.address.is_v4());
         Ends { name, are_long, tag: if are_long { self.long_tag(from, to) } else { self.tag(name) } }
@@ -53,11 +53,11 @@ impl Sight {
 
     /// The tag of any name.
     pub(super) fn tag_of(&self, name: &Name) -> Tag {
-        self.between(name.client, name.server).tag
+        self.between(&name.client, &name.server).tag
     }
 
-    fn long_tag(&self, one: Endpoint, other: Endpoint) -> Tag {
-        let number = |end: Endpoint| (u128::from_ne_bytes(end.address.octets()), end.port);
+    fn long_tag(&self, one: &Endpoint, other: &Endpoint) -> Tag {
+        let number = |end: &Endpoint| (u128::from_ne_bytes(end.address.octets()), end.port);
         let (one, other) = (number(one), number(other));
         self.hash((one.min(other), one.max(other)))
     }
@@ -90,7 +90,7 @@ mod tests {
         #[test]
         fn both_ways_have_one_tag(one in end(), other in end()) {
             let sight = Sight::default();
-            let (there, back) = (sight.between(one, other), sight.between(other, one));
+            let (there, back) = (sight.between(&one, &other), sight.between(&other, &one));
             prop_assert_eq!(there.tag, back.tag);
             prop_assert_eq!(there.back().name, back.name);
             prop_assert_eq!(sight.tag_of(&Name { client: one, server: other }), there.tag);
@@ -98,7 +98,7 @@ mod tests {
 
         #[test]
         fn a_packed_name_of_ipv4_is_all_of_it(one in end(), other in end()) {
-            let ends = Sight::default().between(one, other);
+            let ends = Sight::default().between(&one, &other);
             if ends.are_long {
                 prop_assert!(!one.address.is_v4() || !other.address.is_v4());
             } else {

@@ -3,7 +3,7 @@
 use super::attempt::State;
 use super::ends::Ends;
 use super::event::{Event, Kind, Reason, Side};
-use super::matches::Match;
+use super::matches::{Known, Match};
 use super::name::Name;
 use super::recent::Marks;
 use super::tracker::Tracker;
@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 impl Tracker {
     pub(super) fn on_icmp_error(&mut self, at: Timestamp, error: &IcmpError, ends: &Ends) {
         let quote = error.quote;
-        let matches = self.between(ends, quote.from, quote.to);
+        let matches = self.between(ends, &quote.from, &quote.to);
         let quoted = |known: &&Match| known.side == Side::Client && self.store.get(known.slot).isn == quote.sequence;
         let known = matches.iter().find(quoted).copied();
         // NAT on the way back changes the quote's addresses, and the reporter's where it is the server itself.
@@ -27,18 +27,18 @@ impl Tracker {
         if self.recent.has_met(print, at, error.via, Marks::Few) {
             self.events.push(Event::Copy(Kind::Icmp));
         } else if let Some(known) = known {
-            self.reject(known.slot, error.code, reporter);
+            self.reject(known.known(), error.code, reporter);
         } else {
             self.events.push(Event::Unmatched(Kind::Icmp));
         }
     }
 
     /// The attempt's SYN was reported: its end, if it waits and the error is one that ends an attempt.
-    pub(super) fn reject(&mut self, slot: u32, code: IcmpCode, reporter: Address) {
-        let attempt = self.store.get(slot);
+    pub(super) fn reject(&mut self, known: Known, code: IcmpCode, reporter: Address) {
+        let attempt = self.store.get(known.0);
         self.events.push(Event::IcmpError(attempt.owner, code, reporter));
         if let (State::Waiting, Some(reason)) = (attempt.state(), reason_of(code)) {
-            self.fail(slot, reason);
+            self.fail(known, reason);
         }
     }
 }

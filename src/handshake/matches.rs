@@ -1,19 +1,32 @@
 //! The attempts that a packet may be about.
 
+use arrayvec::ArrayVec;
+
+use super::ends::Tag;
 use super::event::Side;
+
+/// An attempt and under which tag its first name is found: so it can be forgotten without being read.
+pub(super) type Known = (u32, Tag);
 
 /// An attempt that a packet belongs to, and which side of it the sender is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Match {
     pub(super) slot: u32,
+    pub(super) tag: Tag,
     pub(super) side: Side,
+}
+
+impl Match {
+    pub(super) const fn known(self) -> Known {
+        (self.slot, self.tag)
+    }
 }
 
 /// A few of them, newest attempt first: nearly always none or one, which takes no room of its own.
 #[derive(Default)]
 pub(super) struct Matches {
     newest: Option<Match>,
-    older: Vec<Match>,
+    older: Option<Box<ArrayVec<Match, { MAX_SAME_ENDS - 1 }>>>,
 }
 
 impl Matches {
@@ -23,22 +36,25 @@ impl Matches {
             self.newest = Some(found);
             return;
         };
+        // Room for all at once: a flood that uses its ports again finds many.
+        let older = self.older.get_or_insert_default();
         let (place, next) = if is_newer(&newest) {
-            (self.older.iter().take_while(|known| is_newer(known)).count(), found)
+            (older.iter().take_while(|known| is_newer(known)).count(), found)
         } else {
             self.newest = Some(found);
             (0, newest)
         };
-        if self.older.is_empty() {
-            // Room for all at once: a flood that uses its ports again finds many.
-            self.older.reserve_exact(MAX_SAME_ENDS);
+        if older.is_full() {
+            if place == older.len() {
+                return;
+            }
+            older.pop();
         }
-        self.older.insert(place, next);
-        self.older.truncate(MAX_SAME_ENDS - 1);
+        older.insert(place, next);
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Match> {
-        self.newest.iter().chain(&self.older)
+        self.newest.iter().chain(self.older.iter().flat_map(|older| older.iter()))
     }
 }
 
@@ -57,7 +73,7 @@ mod tests {
         fn they_are_the_newest_in_order_however_they_are_found(found in prop::collection::hash_set(0..1000_u32, 0..40)) {
             let mut matches = Matches::default();
             for slot in &found {
-                matches.add(Match { slot: *slot, side: Side::Client }, |known| known.slot > *slot);
+                matches.add(Match { slot: *slot, tag: Tag::default(), side: Side::Client }, |known| known.slot > *slot);
             }
             let mut newest: Vec<u32> = found.into_iter().collect();
             newest.sort_unstable_by(|one, other| other.cmp(one));

@@ -19,10 +19,10 @@ impl Default for Name {
 
 impl Name {
     /// Which side `from` is where it talks to `to`, if these are the two ends.
-    pub(super) fn side_of(&self, from: Endpoint, to: Endpoint) -> Option<Side> {
-        if self.client == from && self.server == to {
+    pub(super) fn side_of(&self, from: &Endpoint, to: &Endpoint) -> Option<Side> {
+        if self.client == *from && self.server == *to {
             Some(Side::Client)
-        } else if self.server == from && self.client == to {
+        } else if self.server == *from && self.client == *to {
             Some(Side::Server)
         } else {
             None
@@ -49,7 +49,7 @@ pub(super) struct PackedName {
 }
 
 impl PackedName {
-    pub(super) fn of(client: Endpoint, server: Endpoint) -> Self {
+    pub(super) fn of(client: &Endpoint, server: &Endpoint) -> Self {
         let (client_port, server_port) = (client.port, server.port);
         Self { client: folded(client.address), server: folded(server.address), client_port, server_port }
     }

@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 
 impl Tracker {
     pub(super) fn on_rst(&mut self, at: Timestamp, rst: &Segment, ends: &Ends) {
-        let matches = self.between(ends, rst.from, rst.to);
+        let matches = self.between(ends, &rst.from, &rst.to);
         let known = self.refused_by(&matches, rst).or_else(|| matches.iter().next()).copied();
         let print = (Kind::Rst, rst.flags, self.print(known, rst, ends));
         if let Some(known) = known.filter(|known| self.ends(known, rst)) {
@@ -45,7 +45,7 @@ impl Tracker {
         let attempt = self.store.get(known.slot);
         let (state, owner) = (attempt.state(), attempt.owner);
         if self.ends(&known, rst) {
-            return self.fail(known.slot, Reason::Refused);
+            return self.fail(known.known(), Reason::Refused);
         }
         self.events.push(Event::Rst(owner, known.side));
         match (state, known.side) {

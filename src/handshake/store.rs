@@ -6,12 +6,12 @@ use hashbrown::HashMap;
 use prefetch_index::prefetch_index;
 
 use super::attempt::{Attempt, State};
-use super::decided::{Decided, Known};
+use super::decided::Decided;
 use super::ends::{Ends, Sight, Tag};
 use super::event::{Owner, Side};
 use super::evidence::Evidence;
 use super::index::Index;
-use super::matches::{MAX_SAME_ENDS, Match, Matches};
+use super::matches::{Known, MAX_SAME_ENDS, Match, Matches};
 use super::name::Name;
 use super::waiting::Waiting;
 use crate::packet::{Endpoint, Packet};
@@ -96,22 +96,28 @@ impl Store {
     }
 
     /// The attempts still known between these two ends, by any of their names, newest first.
-    pub(super) fn between(&self, ends: &Ends, from: Endpoint, to: Endpoint, now: Timestamp) -> Matches {
+    pub(super) fn between(&self, ends: &Ends, from: &Endpoint, to: &Endpoint, now: Timestamp) -> Matches {
         let mut matches = Matches::default();
         for slot in self.index.slots(ends.tag) {
             let attempt = self.get(slot);
-            let side = if attempt.name == ends.name && self.is_name(slot, ends, from, to) {
-                Some(Side::Client)
-            } else if attempt.name == ends.name.back() && self.is_name(slot, ends, to, from) {
-                Some(Side::Server)
-            } else {
-                self.side_by_another_name(slot, from, to)
-            };
-            if let Some(side) = side.filter(|_| attempt.is_known_at(now)) {
-                matches.add(Match { slot, side }, |known| self.get(known.slot).first_syn > attempt.first_syn);
+            if let Some(found) = self.match_of(slot, ends, from, to).filter(|_| attempt.is_known_at(now)) {
+                matches.add(found, |known| self.get(known.slot).first_syn > attempt.first_syn);
             }
         }
         matches
+    }
+
+    /// Whether these are the two ends of the attempt.
+    fn match_of(&self, slot: u32, ends: &Ends, from: &Endpoint, to: &Endpoint) -> Option<Match> {
+        let attempt = self.get(slot);
+        if attempt.name == ends.name && self.is_name(slot, ends, from, to) {
+            Some(Match { slot, tag: ends.tag, side: Side::Client })
+        } else if attempt.name == ends.name.back() && self.is_name(slot, ends, to, from) {
+            Some(Match { slot, tag: ends.tag, side: Side::Server })
+        } else {
+            let side = self.side_by_another_name(slot, from, to)?;
+            Some(Match { slot, tag: self.tag_of(slot), side })
+        }
     }
 
     /// Has that part of the index fetched that these packets will need. Memory is mostly far away, and waiting for one piece
@@ -168,7 +174,12 @@ impl Store {
     }
 
     /// Takes a new attempt in, forgetting another one where there is no room. Tells whose that was if it still waited.
-    pub(super) fn insert(&mut self, name: &Name, ends: &Ends, first_syn: Timestamp, isn: u32) -> (u32, Option<Owner>) {
+    pub(super) fn insert(
+        &mut self,
+        ends: &Ends,
+        (client, server): (&Endpoint, &Endpoint),
+        (first_syn, isn): (Timestamp, u32),
+    ) -> (u32, Option<Owner>) {
         let evicted = if self.known() >= self.capacity { self.make_room(first_syn) } else { None };
         self.serial = self.serial.wrapping_add(1);
         let attempt = Attempt::new(ends.name, first_syn, isn, self.serial);
@@ -186,7 +197,7 @@ impl Store {
         if ends.are_long {
             let (attempt, evidence) = self.with_evidence(slot);
             attempt.mark_long_name();
-            evidence.name = *name;
+            evidence.name = Name { client: *client, server: *server };
         }
         self.list(ends.tag, slot);
         self.waiting.push(slot, (first_syn, self.serial), &self.slab);
@@ -200,9 +211,10 @@ impl Store {
     }
 
     /// Whether that is the name that counts, of which the packed one is the same.
-    fn is_name(&self, slot: u32, ends: &Ends, client: Endpoint, server: Endpoint) -> bool {
+    fn is_name(&self, slot: u32, ends: &Ends, client: &Endpoint, server: &Endpoint) -> bool {
         let has_long_name = self.get(slot).has_long_name();
-        has_long_name == ends.are_long && (!has_long_name || self.evidence(slot).name == Name { client, server })
+        let is_it = |name: &Name| name.client == *client && name.server == *server;
+        has_long_name == ends.are_long && (!has_long_name || is_it(&self.evidence(slot).name))
     }
 
     /// Whether the attempt may have one more name.
@@ -223,10 +235,11 @@ impl Store {
     }
 
     /// An attempt was decided just now: it waits no more.
-    pub(super) fn decided(&mut self, slot: u32, now: Timestamp) {
+    pub(super) fn decided(&mut self, known: Known, now: Timestamp) {
+        let (slot, _) = known;
         self.waiting.leave(slot);
-        let (state, until, tag) = (self.get(slot).state(), self.get(slot).known_until(), self.tag_of(slot));
-        self.decided_as(state).push(now, (slot, tag), until);
+        let (state, until) = (self.get(slot).state(), self.get(slot).known_until());
+        self.decided_as(state).push(now, known, until);
     }
 
     /// The attempt that has waited longest, if its time is up by now.
@@ -261,7 +274,7 @@ impl Store {
         if attempt.has_long_name() { self.sight.tag_of(&self.name(slot)) } else { self.sight.tag(attempt.name) }
     }
 
-    fn side_by_another_name(&self, slot: u32, from: Endpoint, to: Endpoint) -> Option<Side> {
+    fn side_by_another_name(&self, slot: u32, from: &Endpoint, to: &Endpoint) -> Option<Side> {
         self.more_names.get(&slot)?.iter().find_map(|name| name.side_of(from, to))
     }
 

@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 
 impl Tracker {
     pub(super) fn on_syn(&mut self, at: Timestamp, syn: &Segment, ends: &Ends) {
-        let matches = self.between(ends, syn.from, syn.to);
+        let matches = self.between(ends, &syn.from, &syn.to);
         if let Some(slot) = self.attempt_of(&matches, syn) {
             self.syn_again(at, syn, slot);
         } else if let Some(slot) = self.asked_at_the_same_time(&matches, syn) {
@@ -21,8 +21,7 @@ impl Tracker {
         } else if let Some(slot) = self.passed_as(syn) {
             self.leaves_under_another_name(syn, slot);
         } else {
-            let name = Name { client: syn.from, server: syn.to };
-            let slot = self.open(&name, ends, at, syn.sequence);
+            let slot = self.open(ends, (&syn.from, &syn.to), (at, syn.sequence));
             self.store.get_mut(slot).remember_first_syn(syn);
             self.pass(syn, slot);
             self.answered_before(at, syn, (slot, ends));
@@ -34,7 +33,7 @@ impl Tracker {
         let attempt = self.store.get(slot);
         if let Some((then, synack)) = self.early.take(at, syn, |synack| attempt.accepts(synack.acknowledgment)) {
             // This attempt's, and no other's: where a socket asks itself, others between the same ends might take it.
-            self.answer_first(then, &synack, Match { slot, side: Side::Server }, &ends.back());
+            self.answer_first(then, &synack, Match { slot, tag: ends.tag, side: Side::Server }, &ends.back());
         }
     }
 

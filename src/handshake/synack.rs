@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 
 impl Tracker {
     pub(super) fn on_synack(&mut self, at: Timestamp, synack: &Segment, ends: &Ends) {
-        let matches = self.between(ends, synack.from, synack.to);
+        let matches = self.between(ends, &synack.from, &synack.to);
         let answered = matches.iter().find(|known| self.answers(known, synack)).copied();
         let print = (Kind::SynAck, self.print(answered, synack, ends));
         if answered.is_some_and(|known| !self.store.get(known.slot).is_answered()) {
@@ -77,14 +77,14 @@ impl Tracker {
             attempt.note_server_isn(synack.sequence);
         }
         if !late {
-            self.store.decided(known.slot, self.timeline.now());
+            self.store.decided(known.known(), self.timeline.now());
         }
         self.events.push(Event::Answered(owner, Answer { latency, late }));
     }
 
     /// The third leg: the client acknowledges the server's SYN.
     pub(super) fn on_ack(&mut self, at: Timestamp, ack: &Segment, ends: &Ends) {
-        let matches = self.between(ends, ack.from, ack.to);
+        let matches = self.between(ends, &ack.from, &ack.to);
         let completes = |known: &&Match| {
             let attempt = self.store.get(known.slot);
             known.side == Side::Client

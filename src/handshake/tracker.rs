@@ -7,7 +7,7 @@ use super::early::Early;
 use super::ends::{Ends, Sight};
 use super::event::{AttemptId, Event, Kind, Owner, Reason, Side, Told};
 use super::inside::Inside;
-use super::matches::{Match, Matches};
+use super::matches::{Known, Match, Matches};
 use super::name::Name;
 use super::recent::{Marks, Recent};
 use super::store::Store;
@@ -161,7 +161,7 @@ impl Tracker {
     fn fail_overdue(&mut self) -> bool {
         let overdue = self.store.overdue(self.timeline.now());
         if let Some(slot) = overdue {
-            self.fail(slot, Reason::Unanswered);
+            self.fail((slot, self.store.tag_of(slot)), Reason::Unanswered);
         }
         overdue.is_some()
     }
@@ -187,10 +187,10 @@ impl Tracker {
     /// capture (nobody has that address, or the local firewall rejects it): an attempt begins and is rejected.
     pub fn open_rejected(&mut self, at: Timestamp, error: &IcmpError) {
         let at = self.place(at);
-        let name = Name { client: error.quote.from, server: error.quote.to };
-        let ends = self.store.sight().between(name.client, name.server);
-        let slot = self.open(&name, &ends, at, error.quote.sequence);
-        self.reject(slot, error.code, error.reporter);
+        let (client, server) = (&error.quote.from, &error.quote.to);
+        let ends = self.store.sight().between(client, server);
+        let slot = self.open(&ends, (client, server), (at, error.quote.sequence));
+        self.reject((slot, ends.tag), error.code, error.reporter);
     }
 
     /// The latest packet time, on a line that never steps back by a second or more.
@@ -215,8 +215,8 @@ impl Tracker {
     }
 
     /// Takes an attempt in, telling of the one that had to go and of the one that came.
-    pub(super) fn open(&mut self, name: &Name, ends: &Ends, at: Timestamp, isn: u32) -> u32 {
-        let (slot, evicted) = self.store.insert(name, ends, at, isn);
+    pub(super) fn open(&mut self, ends: &Ends, name: (&Endpoint, &Endpoint), began: (Timestamp, u32)) -> u32 {
+        let (slot, evicted) = self.store.insert(ends, name, began);
         if let Some(owner) = evicted {
             self.events.push(Event::Evicted(owner));
         }
@@ -228,7 +228,7 @@ impl Tracker {
     /// addresses on its way, but not its attempt.
     pub(super) fn print(&self, known: Option<Match>, segment: &Segment, ends: &Ends) -> impl Hash + use<> {
         let (whose, side) = match known {
-            Some(known) => (self.store.tag_of(known.slot), u32::from(known.side == Side::Server)),
+            Some(known) => (known.tag, u32::from(known.side == Side::Server)),
             None => (ends.tag, STRAY | u32::from(segment.from.port)),
         };
         let numbers = u64::from(segment.sequence) << 32 | u64::from(segment.acknowledgment);
@@ -238,17 +238,18 @@ impl Tracker {
     }
 
     /// The attempts still known between these two ends, newest first.
-    pub(super) fn between(&self, ends: &Ends, from: Endpoint, to: Endpoint) -> Matches {
+    pub(super) fn between(&self, ends: &Ends, from: &Endpoint, to: &Endpoint) -> Matches {
         self.store.between(ends, from, to, self.timeline.now())
     }
 
     /// The attempt failed: its one failure.
-    pub(super) fn fail(&mut self, slot: u32, reason: Reason) {
+    pub(super) fn fail(&mut self, known: Known, reason: Reason) {
+        let (slot, _) = known;
         let attempt = self.store.get_mut(slot);
         attempt.fail();
         let owner = attempt.owner;
         self.decided = Some(slot);
-        self.store.decided(slot, self.timeline.now());
+        self.store.decided(known, self.timeline.now());
         self.events.push(Event::Failed(owner, reason));
     }
 

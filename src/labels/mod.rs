@@ -68,7 +68,7 @@ impl Labels {
     }
 
     /// From where an attempt is seen.
-    pub fn vantage(&self, client: Endpoint, server: Endpoint, via: Via) -> Vantage {
+    pub fn vantage(&self, client: &Endpoint, server: &Endpoint, via: Via) -> Vantage {
         self.locality.vantage(client.address, server.address, via.direction, via.loopback)
     }
 
@@ -83,7 +83,7 @@ impl Labels {
     }
 
     /// The set of an attempt that begins, seen from there.
-    pub fn admit(&mut self, vantage: Vantage, client: Endpoint, server: Endpoint, now: Timestamp) -> Admission {
+    pub fn admit(&mut self, vantage: Vantage, client: &Endpoint, server: &Endpoint, now: Timestamp) -> Admission {
         let name = self.name(vantage, client, server);
         self.sets.admit(name, now)
     }
@@ -91,9 +91,9 @@ impl Labels {
     /// The existing set that a segment outside of every known attempt belongs to, and who sent it: exactly one of its
     /// ends must be a server that a set is about, else nobody can tell.
     pub fn set_of_stray(&mut self, segment: &Segment, now: Timestamp) -> Option<(SetId, Side)> {
-        let Segment { from, to, via, .. } = *segment;
-        let back = Via { direction: opposite(via.direction), ..via };
-        let by_client = self.find(from, to, via);
+        let Segment { from, to, via, .. } = segment;
+        let back = Via { direction: opposite(via.direction), ..*via };
+        let by_client = self.find(from, to, *via);
         let by_server = self.find(to, from, back);
         let (set, side) = match (by_client, by_server) {
             (Some(set), None) => (set, Side::Client),
@@ -106,7 +106,7 @@ impl Labels {
 
     /// The existing set of a SYN that opens nothing.
     pub fn set_of_syn(&mut self, syn: &Segment, now: Timestamp) -> Option<SetId> {
-        let set = self.find(syn.from, syn.to, syn.via)?;
+        let set = self.find(&syn.from, &syn.to, syn.via)?;
         self.sets.touch(set, now);
         Some(set)
     }
@@ -135,12 +135,12 @@ impl Labels {
 
     /// The set of these ends, if there is one. Where the way of a packet is all that tells the vantage, what a router
     /// forwards comes in and goes out: either way leads to the set.
-    fn find(&self, client: Endpoint, server: Endpoint, via: Via) -> Option<SetId> {
+    fn find(&self, client: &Endpoint, server: &Endpoint, via: Via) -> Option<SetId> {
         let find = |via| self.sets.find(&self.name(self.vantage(client, server, via), client, server));
         find(via).or_else(|| find(Via { direction: opposite(via.direction), ..via }))
     }
 
-    fn name(&self, vantage: Vantage, client: Endpoint, server: Endpoint) -> SetName {
+    fn name(&self, vantage: Vantage, client: &Endpoint, server: &Endpoint) -> SetName {
         let (local, peer) = match vantage {
             Vantage::Client | Vantage::Local => (Some(client.address), server.address),
             Vantage::Server => (Some(server.address), client.address),

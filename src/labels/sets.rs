@@ -149,8 +149,9 @@ impl Sets {
     }
 
     /// An attempt of this set waits no more.
-    pub fn decided(&mut self, set: SetId) {
+    pub fn decided(&mut self, set: SetId, now: Timestamp) {
         if let Some(set) = self.get_mut(set) {
+            set.last_seen = set.last_seen.max(now);
             set.waiting = set.waiting.saturating_sub(1);
         }
     }

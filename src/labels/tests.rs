@@ -29,8 +29,8 @@ fn admit(labels: &mut Labels, client: &str, server: &str, now: Timestamp) -> Adm
 }
 
 fn admit_met(labels: &mut Labels, client: Endpoint, server: Endpoint, via: Via, now: Timestamp) -> Admission {
-    let vantage = labels.vantage(client, server, via);
-    labels.admit(vantage, client, server, now)
+    let vantage = labels.vantage(&client, &server, via);
+    labels.admit(vantage, &client, &server, now)
 }
 
 fn values(admission: Admission) -> [String; 4] {
@@ -117,7 +117,7 @@ fn where_the_limit_is_lowered_sets_leave_as_they_fall_idle_and_nobody_comes_in_t
     let mut labels = host(4);
     for peer in 1..=4 {
         let set = admit(&mut labels, &format!("192.0.2.{peer}:9"), "10.0.0.1:80", at(0)).set;
-        labels.sets().decided(set);
+        labels.sets().decided(set, at(0));
     }
     labels.sets().resize(2);
     let day = Duration::from_secs(86_400);
@@ -153,9 +153,9 @@ fn the_longest_idle_set_leaves_for_a_newcomer_after_ten_minutes() {
     let mut labels = host(2);
     let first = admit(&mut labels, "192.0.2.1:9", "10.0.0.1:80", at(0)).set;
     let second = admit(&mut labels, "192.0.2.2:9", "10.0.0.1:80", at(1_000)).set;
-    labels.sets().decided(second);
+    labels.sets().decided(second, at(0));
     assert!(admit(&mut labels, "192.0.2.3:9", "10.0.0.1:80", at(700_000)).removed.is_some(), "nobody waits in it");
-    labels.sets().decided(first);
+    labels.sets().decided(first, at(0));
     assert_eq!(admit(&mut labels, "192.0.2.4:9", "10.0.0.1:80", at(1_400_000)).removed, Some(first));
 }
 
@@ -163,7 +163,7 @@ fn the_longest_idle_set_leaves_for_a_newcomer_after_ten_minutes() {
 fn a_set_that_left_is_not_its_successor() {
     let mut labels = host(1);
     let first = admit(&mut labels, "192.0.2.1:9", "10.0.0.1:80", at(0)).set;
-    labels.sets().decided(first);
+    labels.sets().decided(first, at(0));
     let second = admit(&mut labels, "192.0.2.2:9", "10.0.0.1:80", at(700_000)).set;
     assert_eq!(first.place(), second.place());
     assert_ne!(first, second);
@@ -177,14 +177,14 @@ fn peers_that_come_back_win_sets_of_their_own_against_a_flood() {
         let now = at(u64::from(stranger) / 50);
         let spoofed = Endpoint { address: std::net::Ipv4Addr::from(0x0b00_0000 + stranger).into(), port: 9 };
         let set = admit_met(&mut labels, spoofed, end("10.0.0.1:80"), via(Direction::Unknown), now).set;
-        labels.sets().decided(set);
+        labels.sets().decided(set, at(0));
         if stranger % 200 == 0 {
             let regular = stranger / 200 % 100;
             let admission = admit(&mut labels, &format!("198.51.100.{regular}:9"), "10.0.0.1:80", now);
             if !admission.folded {
                 own.insert(regular);
             }
-            labels.sets().decided(admission.set);
+            labels.sets().decided(admission.set, at(0));
         }
     }
     assert_eq!(own.len(), 100);
@@ -199,7 +199,7 @@ fn a_scan_of_all_ports_costs_a_bounded_number_of_sets() {
     for port in 0..=u16::MAX {
         let server = Endpoint { address: end("10.0.0.1:1").address, port };
         let set = admit_met(&mut labels, end("192.0.2.1:9"), server, via(Direction::Unknown), at(port.into())).set;
-        labels.sets().decided(set);
+        labels.sets().decided(set, at(0));
     }
     assert!(labels.sets().count() <= 100 + 36, "{}", labels.sets().count());
 }
@@ -252,7 +252,7 @@ proptest! {
             count.0 += 1;
             count.1 += 1;
             if decided {
-                labels.sets().decided(admission.set);
+                labels.sets().decided(admission.set, at(0));
                 count.1 -= 1;
             }
             prop_assert!(labels.sets().count() <= limit + 36);
