@@ -30,6 +30,11 @@ pub(super) struct Matches {
 }
 
 impl Matches {
+    /// One, or none.
+    pub(super) const fn of(found: Option<Match>) -> Self {
+        Self { newest: found, older: None }
+    }
+
     /// One more, behind those that are newer. Where there are too many, the oldest is left out.
     pub(super) fn add(&mut self, found: Match, is_newer: impl Fn(&Match) -> bool) {
         let Some(newest) = self.newest else {

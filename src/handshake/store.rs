@@ -96,21 +96,29 @@ impl Store {
     }
 
     /// The attempts still known between these two ends, by any of their names, newest first.
+    #[inline]
     pub(super) fn between(&self, ends: &Ends, from: &Endpoint, to: &Endpoint, now: Timestamp) -> Matches {
-        let mut matches = Matches::default();
-        for slot in self.index.slots(ends.tag) {
-            let attempt = self.get(slot);
-            if let Some(found) = self.match_of(slot, ends, from, to).filter(|_| attempt.is_known_at(now)) {
-                matches.add(found, |known| self.get(known.slot).first_syn > attempt.first_syn);
-            }
-        }
+        let mut slots = self.index.slots(ends.tag);
+        // Most SYNs have none, and most other packets one.
+        let first = slots.next().and_then(|slot| self.match_of(slot, ends, from, to, now));
+        let mut matches = Matches::of(first);
+        slots.for_each(|slot| self.add_match(&mut matches, self.match_of(slot, ends, from, to, now)));
         matches
     }
 
-    /// Whether these are the two ends of the attempt.
-    fn match_of(&self, slot: u32, ends: &Ends, from: &Endpoint, to: &Endpoint) -> Option<Match> {
+    #[cold]
+    fn add_match(&self, matches: &mut Matches, found: Option<Match>) {
+        let Some(found) = found else { return };
+        let began = self.get(found.slot).first_syn;
+        matches.add(found, |known| self.get(known.slot).first_syn > began);
+    }
+
+    /// Whether these are the two ends of the attempt, and it is still known.
+    fn match_of(&self, slot: u32, ends: &Ends, from: &Endpoint, to: &Endpoint, now: Timestamp) -> Option<Match> {
         let attempt = self.get(slot);
-        if attempt.name == ends.name && self.is_name(slot, ends, from, to) {
+        if !attempt.is_known_at(now) {
+            None
+        } else if attempt.name == ends.name && self.is_name(slot, ends, from, to) {
             Some(Match { slot, tag: ends.tag, side: Side::Client })
         } else if attempt.name == ends.name.back() && self.is_name(slot, ends, to, from) {
             Some(Match { slot, tag: ends.tag, side: Side::Server })
