@@ -5,7 +5,7 @@ use etherparse::ip_number;
 use super::net::{self, Family, Internet};
 use super::skip::{Skip, TRUNCATED};
 use super::tcp::flags_of_part;
-use crate::packet::{Endpoint, IcmpCode, IcmpError, Quote, Via};
+use crate::packet::{Address, Endpoint, IcmpCode, IcmpError, Quote, Via};
 
 /// Reads the ICMP error that `packet` carries.
 pub(super) fn read(packet: &Internet<'_>, via: Via, family: Family, bytes: &[u8]) -> Result<IcmpError, Skip> {
@@ -16,7 +16,13 @@ pub(super) fn read(packet: &Internet<'_>, via: Via, family: Family, bytes: &[u8]
     };
     let code = code.ok_or(Skip::NotTcpError)?;
     let quote = quote(family, bytes.get(ICMP_HEADER..).ok_or(TRUNCATED)?)?;
-    Ok(IcmpError { via, reporter: packet.from, recipient: packet.to, code, quote })
+    Ok(IcmpError {
+        via,
+        reporter: Address::from_bits(packet.from),
+        recipient: Address::from_bits(packet.to),
+        code,
+        quote,
+    })
 }
 
 /// At least the IP header and eight bytes of what follows it (RFC 792): ports and sequence number.
@@ -35,8 +41,8 @@ fn quote(family: Family, bytes: &[u8]) -> Result<Quote, Skip> {
     let tcp = packet.payload;
     let &[f0, f1, t0, t1, s0, s1, s2, s3, ..] = tcp else { return Err(TRUNCATED) };
     Ok(Quote {
-        from: Endpoint { address: packet.from, port: u16::from_be_bytes([f0, f1]) },
-        to: Endpoint { address: packet.to, port: u16::from_be_bytes([t0, t1]) },
+        from: Endpoint { address: Address::from_bits(packet.from), port: u16::from_be_bytes([f0, f1]) },
+        to: Endpoint { address: Address::from_bits(packet.to), port: u16::from_be_bytes([t0, t1]) },
         sequence: u32::from_be_bytes([s0, s1, s2, s3]),
         flags: flags_of_part(tcp),
     })

@@ -8,8 +8,10 @@ use crate::packet::Address;
 
 /// What an IP header says, and what it carries.
 pub(super) struct Internet<'a> {
-    pub(super) from: Address,
-    pub(super) to: Address,
+    /// Addresses are [numbers](Address::bits) until they are written where they stay: what was just written in parts and is
+    /// then copied as a whole has to be waited for.
+    pub(super) from: u128,
+    pub(super) to: u128,
     pub(super) identification: Option<u16>,
     pub(super) hop_limit: u8,
     /// Length of the payload as the header tells it, whatever was captured of it.
@@ -35,8 +37,8 @@ pub(super) enum Family {
 
 /// An IP header, and what stands behind it and its extensions.
 pub(super) struct Header<'a> {
-    pub(super) from: Address,
-    pub(super) to: Address,
+    pub(super) from: u128,
+    pub(super) to: u128,
     identification: Option<u16>,
     hop_limit: u8,
     length: usize,
@@ -97,8 +99,8 @@ fn header_v4(bytes: &[u8], on_the_wire: usize) -> Result<Header<'_>, Skip> {
     let rest = Rest { carries: header.protocol(), length: total, bytes }.without(header.slice().len())?;
     let rest = rest.without_extensions(Family::V4)?;
     Ok(Header {
-        from: header.source_addr().into(),
-        to: header.destination_addr().into(),
+        from: Address::from(header.source_addr()).bits(),
+        to: Address::from(header.destination_addr()).bits(),
         identification: Some(header.identification()),
         hop_limit: header.ttl(),
         length: rest.length,
@@ -120,8 +122,8 @@ fn header_v6(bytes: &[u8], on_the_wire: usize) -> Result<Header<'_>, Skip> {
     let rest = Rest { carries: header.next_header(), length: total, bytes }.without(header.slice().len())?;
     let rest = rest.without_extensions(Family::V6)?;
     Ok(Header {
-        from: header.source_addr().into(),
-        to: header.destination_addr().into(),
+        from: Address::from(header.source_addr()).bits(),
+        to: Address::from(header.destination_addr()).bits(),
         identification: None,
         hop_limit: header.hop_limit(),
         length: rest.length,

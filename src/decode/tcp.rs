@@ -4,7 +4,7 @@ use etherparse::TcpHeaderSlice;
 
 use super::net::Internet;
 use super::skip::{MALFORMED, Skip, TRUNCATED};
-use crate::packet::{Endpoint, Flags, Segment, Via};
+use crate::packet::{Address, Endpoint, Flags, Segment, Via};
 
 /// Reads the segment that `packet` carries. Of a capture that was cut the header is enough as far as the window; options
 /// that are not there are done without. A packet that itself says it has no room for a header is none (the kernel drops
@@ -26,8 +26,8 @@ pub(super) fn read(packet: &Internet<'_>, via: Via, bytes: &[u8]) -> Result<Segm
     let options = bytes.get(FIXED..length.min(bytes.len())).unwrap_or_default();
     Ok(Segment {
         via,
-        from: Endpoint { address: packet.from, port: header.source_port() },
-        to: Endpoint { address: packet.to, port: header.destination_port() },
+        from: Endpoint { address: Address::from_bits(packet.from), port: header.source_port() },
+        to: Endpoint { address: Address::from_bits(packet.to), port: header.destination_port() },
         sequence: header.sequence_number(),
         acknowledgment: header.acknowledgment_number(),
         flags,
