@@ -10,7 +10,7 @@ use super::ends::Tag;
 
 /// From the two ends of a packet, in either order, to the slots that may hold its attempts.
 pub(super) struct Index {
-    /// A power of two of them, at most half in use; zero is free.
+    /// A power of two of them, at most a quarter in use, so that walks are short; zero is free.
     words: Vec<u64>,
     used: usize,
 }
@@ -46,7 +46,7 @@ impl Index {
 
     /// Adds a slot under this tag. Says how many others the tag has.
     pub(super) fn insert(&mut self, tag: Tag, slot: u32) -> usize {
-        if (self.used + 1) * 2 > self.words.len() {
+        if (self.used + 1) * 4 > self.words.len() {
             self.grow();
         }
         self.used += 1;
