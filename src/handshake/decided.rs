@@ -47,10 +47,16 @@ impl Decided {
         self.none_before = self.none_before.min(until);
     }
 
+    /// Whether there may be one that is to be forgotten by now.
+    #[inline]
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        now >= self.none_before
+    }
+
     /// One that is to be forgotten by now.
     #[inline]
     pub(super) fn pop_done(&mut self, now: Timestamp) -> Option<Known> {
-        if now < self.none_before { None } else { self.first_done(now) }
+        if self.is_due(now) { self.first_done(now) } else { None }
     }
 
     fn first_done(&mut self, now: Timestamp) -> Option<Known> {

@@ -250,6 +250,12 @@ impl Store {
         self.decided_as(state).push(now, known, until);
     }
 
+    /// Whether the time of some attempt may be up by now, or one may be forgotten.
+    #[inline]
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        self.waiting.is_due(now) || self.answered.is_due(now) || self.failed.is_due(now)
+    }
+
     /// The attempt that has waited longest, if its time is up by now.
     pub(super) fn overdue(&mut self, now: Timestamp) -> Option<u32> {
         self.waiting.overdue(now, &self.slab)

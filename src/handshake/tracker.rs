@@ -99,6 +99,7 @@ impl Tracker {
     pub fn observe_sighted(&mut self, at: Timestamp, packet: &Packet, ends: &Ends) {
         debug_assert!(self.incoming.is_none(), "events were left unpolled");
         let at = self.place(at);
+        self.tidy_at_most = TIDY_WITH_A_PACKET;
         if self.fail_overdue() {
             self.incoming = Some(Incoming { packet: *packet, at, ends: *ends });
         } else {
@@ -134,7 +135,13 @@ impl Tracker {
     /// that was written before, even to memory far away.
     #[inline]
     pub fn turn(&mut self) -> bool {
-        self.events.turn() || self.tell_more()
+        self.events.turn() || (self.has_more() && self.tell_more())
+    }
+
+    /// Whether a packet or a deadline is still to be judged, or an attempt to be forgotten: mostly not.
+    #[inline]
+    fn has_more(&self) -> bool {
+        self.incoming.is_some() || self.store.is_due(self.timeline.now())
     }
 
     /// Lets deadlines pass, and judges the packet that they came before, until there is an event to tell.
@@ -148,7 +155,7 @@ impl Tracker {
                 return true;
             }
         }
-        self.store.tidy(self.timeline.now(), std::mem::replace(&mut self.tidy_at_most, TIDY_WITH_A_PACKET));
+        self.store.tidy(self.timeline.now(), self.tidy_at_most);
         false
     }
 

@@ -66,10 +66,16 @@ impl Waiting {
         self.mark(slot, NOBODY);
     }
 
+    /// Whether somebody's time may be up by now.
+    #[inline]
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        now >= self.none_before
+    }
+
     /// Whose time is up by now.
     #[inline]
     pub(super) fn overdue(&mut self, now: Timestamp, slab: &[Attempt]) -> Option<u32> {
-        if now < self.none_before { None } else { self.first_overdue(now, slab) }
+        if self.is_due(now) { self.first_overdue(now, slab) } else { None }
     }
 
     fn first_overdue(&mut self, now: Timestamp, slab: &[Attempt]) -> Option<u32> {
