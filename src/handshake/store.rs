@@ -114,6 +114,7 @@ impl Store {
     }
 
     /// Whether these are the two ends of the attempt, and it is still known.
+    #[inline(always)]
     fn match_of(&self, slot: u32, ends: &Ends, from: &Endpoint, to: &Endpoint, now: Timestamp) -> Option<Match> {
         let attempt = self.get(slot);
         if !attempt.is_known_at(now) {
