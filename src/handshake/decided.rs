@@ -81,6 +81,12 @@ impl Decided {
         longer.map(|Reverse((_, known))| *known).chain(done.map(|first| first.known))
     }
 
+    /// About who comes next of all.
+    pub(super) fn next(&self) -> impl Iterator<Item = Known> {
+        let longer = self.longer.iter().map(|Reverse((_, known))| *known);
+        longer.chain(self.queue.iter().map(|first| first.known))
+    }
+
     /// About who comes next of those that were decided longer ago than that.
     pub(super) fn next_older(&self, than: Duration, now: Timestamp) -> impl Iterator<Item = Known> {
         let older = self.queue.iter().take_while(move |first| first.at + than < now).map(|first| first.known);

@@ -156,21 +156,36 @@ impl Store {
         done.take(2 * count).for_each(|known| self.fetch_known(known));
     }
 
-    /// The same of those that make room where there is none.
+    /// The same of so many that [make room](Self::make_room) where there is none, in their order.
     fn fetch_who_leaves(&self, count: usize, now: Timestamp) {
-        let older = self.answered.next_older(JUST_NOW, now).take(count);
-        let found = older.inspect(|known| self.fetch_known(*known)).count();
-        if found == count {
-            return;
+        let mut left = count - self.fetch_all(self.answered.next_older(JUST_NOW, now), count);
+        if left > 0 {
+            left -= self.fetch_waiting(self.waiting.next_strangers(), left);
         }
-        for (nth, slot) in self.waiting.next_strangers().take(2 * count).enumerate() {
-            // The first of them were fetched with the packets before.
-            if nth < count {
+        if left > 0 {
+            left -= self.fetch_all(self.failed.next().chain(self.answered.next()), left);
+        }
+        if left > 0 {
+            self.fetch_waiting(self.waiting.next_oldest(), left);
+        }
+    }
+
+    /// Says how many there were, of so many.
+    fn fetch_all(&self, those: impl Iterator<Item = Known>, most: usize) -> usize {
+        those.take(most).inspect(|known| self.fetch_known(*known)).count()
+    }
+
+    /// The same of those that wait, of which the first were fetched with the packets before: where they are in the index,
+    /// they themselves must be asked for.
+    fn fetch_waiting(&self, those: impl Iterator<Item = u32>, most: usize) -> usize {
+        let fetch = |(nth, slot): (usize, u32)| {
+            if nth < most {
                 self.index.fetch(self.tag_of(slot));
             } else {
                 self.fetch_attempt(slot);
             }
-        }
+        };
+        those.take(2 * most).enumerate().map(fetch).count().min(most)
     }
 
     fn fetch_known(&self, (slot, tag): Known) {

@@ -136,6 +136,11 @@ impl Waiting {
         self.queue.range(self.no_strangers.min(self.queue.len())..).map(|entry| entry.slot)
     }
 
+    /// Who may have waited longest.
+    pub(super) fn next_oldest(&self) -> impl Iterator<Item = u32> {
+        self.queue.iter().filter(|entry| entry.may_wait(&self.marks)).map(|entry| entry.slot)
+    }
+
     fn waits(&self, entry: &Entry, slab: &[Attempt]) -> bool {
         entry.may_wait(&self.marks) && entry.waits(slab)
     }
