@@ -49,28 +49,31 @@ fn flood(cable: &Cable, this: &str) {
     );
 }
 
-/// How much slower the sender gets by what watches it: pairs of runs, with and without.
+/// How much slower the sender gets by what watches it: in each round it runs alone and beside each, in turn.
 fn bulk(cable: &Cable, this: &str, filter: &str, rounds: usize) {
-    println!("live bulk: full segments, one SYN in a thousand; what the sender keeps of its rate, of {rounds} pairs");
+    println!("live bulk: full segments, one SYN in a thousand; what the sender keeps of its rate, of {rounds} rounds");
     let watchers: [(&str, &str, &[&str]); 2] = [
         ("this program", env!("CARGO_BIN_EXE_tcp_handshake_exporter"), &["-i", "far0"]),
         ("tcpdump -w /dev/null", "tcpdump", &["-i", "far0", "-w", "/dev/null", filter]),
     ];
-    for (name, program, flags) in watchers {
-        let pairs: Vec<_> = (0..rounds)
-            .map(|_| (cable.run(this, Load::Bulk, None), cable.run(this, Load::Bulk, Some((program, flags)))))
-            .collect();
-        let kept = Spread::of(pairs.iter().map(|(alone, watched)| watched.sent as f64 / alone.sent as f64));
-        let cpu = Spread::of(pairs.iter().map(|(_, watched)| watched.cpu.as_secs_f64() / SECONDS.as_secs_f64()));
-        println!(
-            "  {name:22} {:.3} ({:.3}..{:.3}), {:.1} % of a core",
-            kept.median,
-            kept.least,
-            kept.most,
-            cpu.median * 100.0
-        );
+    let rounds: Vec<(Run, [Run; 2])> = (0..rounds)
+        .map(|round| {
+            let alone = cable.run(this, Load::Bulk, None);
+            let mut runs = watchers;
+            runs.rotate_left(round % 2);
+            let mut watched = runs.map(|(_, program, flags)| cable.run(this, Load::Bulk, Some((program, flags))));
+            watched.rotate_right(round % 2);
+            (alone, watched)
+        })
+        .collect();
+    let columns: [fn(&[Run; 2]) -> &Run; 2] = [|[this, _]| this, |[_, other]| other];
+    for ((name, ..), of) in watchers.iter().zip(columns) {
+        let kept = Spread::of(rounds.iter().map(|(alone, watched)| of(watched).sent as f64 / alone.sent as f64));
+        let cpu = Spread::of(rounds.iter().map(|(_, watched)| of(watched).cpu.as_secs_f64() / SECONDS.as_secs_f64()));
+        println!("  {name:22} {kept}, {:.1} % of a core", cpu.median * 100.0);
     }
-    println!();
+    let beside = |(_, [this, other]): &(Run, [Run; 2])| this.sent as f64 / other.sent as f64;
+    println!("  {:22} {}\n", "the one to the other", Spread::of(rounds.iter().map(beside)));
 }
 
 impl Cable {

@@ -12,6 +12,7 @@ use crate::lab::exposition::Exposition;
 use crate::lab::namespace::Namespace;
 use crate::lab::pair::{self, OPEN, Pair};
 use crate::lab::road::Family::V4;
+use crate::program::has_tool;
 
 #[test]
 fn sigterm_ends_it_within_a_second() {
@@ -85,3 +86,22 @@ fn fails(host: &Namespace, wrapper: &[&str], flags: &[&str]) -> String {
 
 const ANSWERED: &str = "tcp_handshake_answered_total";
 const CAPTURE_UP: &str = "tcp_handshake_exporter_capture_up";
+
+/// A socket that asks for timestamps has the kernel stamp whatever arrives at the host: bulk traffic would pay for it.
+#[test]
+fn nothing_is_stamped_but_what_passes_the_filter() {
+    let Some(laboratory) = Laboratory::open("nothing_is_stamped_but_what_passes_the_filter") else { return };
+    if !has_tool("strace") {
+        return;
+    }
+    let pair = Pair::build(&laboratory);
+    let folder = tempfile::tempdir().expect("a folder");
+    let trace = folder.path().join("trace");
+    // Both end then: strace hands a signal of its own on to nobody.
+    let mut strace = pair.near.command("timeout");
+    strace.args(["5", "strace", "-f", "-e", "trace=setsockopt", "-o"]).arg(&trace);
+    strace.args([PROGRAM, "-i", "eth0", "--web.listen-address", "127.0.0.1:0"]).output().expect("timeout runs");
+    let asked = std::fs::read_to_string(&trace).expect("it was traced");
+    assert!(asked.contains("PACKET_RX_RING") && asked.contains("SO_ATTACH_FILTER"), "{asked}");
+    assert!(!asked.contains("SO_TIMESTAMP"), "{asked}");
+}
