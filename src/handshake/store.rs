@@ -1,9 +1,12 @@
 //! The attempts that are known: a slab of bounded size, found by their ends, in queues by where they stand.
 
+mod ahead;
+
 use std::time::Duration;
 
 use hashbrown::HashMap;
-use prefetch_index::prefetch_index;
+
+pub use ahead::LOOK_AHEAD;
 
 use super::attempt::{Attempt, State};
 use super::decided::Decided;
@@ -14,7 +17,7 @@ use super::index::Index;
 use super::matches::{Known, MAX_SAME_ENDS, Match, Matches};
 use super::name::Name;
 use super::waiting::Waiting;
-use crate::packet::{Endpoint, Packet};
+use crate::packet::Endpoint;
 use crate::time::Timestamp;
 
 /// Holds at most a fixed number of attempts. Those that wait stand in the order they began, which is the order of their
@@ -127,74 +130,6 @@ impl Store {
             let side = self.side_by_another_name(slot, from, to)?;
             Some(Match { slot, tag: self.tag_of(slot), side })
         }
-    }
-
-    /// Has that part of the index fetched that these packets will need. Memory is mostly far away, and waiting for one piece
-    /// after the other is where the time goes. Nothing changes.
-    pub(super) fn fetch_index<'a>(&self, packets: impl Iterator<Item = &'a (Packet, Ends)>) {
-        packets.for_each(|(_, ends)| self.index.fetch(ends.tag));
-    }
-
-    /// Has the attempts fetched that these packets will need, and those that are about to leave or have their time up by
-    /// then: of the first of these, which were fetched with the packets before, also what the index has of them.
-    pub(super) fn fetch<'a>(&self, packets: impl Iterator<Item = &'a (Packet, Ends)>, now: Timestamp) {
-        let mut count = 0;
-        for (packet, ends) in packets {
-            count += 1;
-            for slot in self.index.slots(ends.tag) {
-                self.fetch_attempt(slot);
-                if packet.is_syn() {
-                    prefetch_index(&self.evidence, slot as usize);
-                }
-            }
-        }
-        self.waiting.next_overdue(now, 4 * count).for_each(|slot| self.fetch_attempt(slot));
-        if self.known() + 2 * count > self.capacity {
-            self.fetch_who_leaves(count, now);
-        }
-        let done = self.answered.next_done(now).chain(self.failed.next_done(now));
-        done.take(2 * count).for_each(|known| self.fetch_known(known));
-    }
-
-    /// The same of so many that [make room](Self::make_room) where there is none, in their order.
-    fn fetch_who_leaves(&self, count: usize, now: Timestamp) {
-        let mut left = count - self.fetch_all(self.answered.next_older(JUST_NOW, now), count);
-        if left > 0 {
-            left -= self.fetch_waiting(self.waiting.next_strangers(), left);
-        }
-        if left > 0 {
-            left -= self.fetch_all(self.failed.next().chain(self.answered.next()), left);
-        }
-        if left > 0 {
-            self.fetch_waiting(self.waiting.next_oldest(), left);
-        }
-    }
-
-    /// Says how many there were, of so many.
-    fn fetch_all(&self, those: impl Iterator<Item = Known>, most: usize) -> usize {
-        those.take(most).inspect(|known| self.fetch_known(*known)).count()
-    }
-
-    /// The same of those that wait, of which the first were fetched with the packets before: where they are in the index,
-    /// they themselves must be asked for.
-    fn fetch_waiting(&self, those: impl Iterator<Item = u32>, most: usize) -> usize {
-        let fetch = |(nth, slot): (usize, u32)| {
-            if nth < most {
-                self.index.fetch(self.tag_of(slot));
-            } else {
-                self.fetch_attempt(slot);
-            }
-        };
-        those.take(2 * most).enumerate().map(fetch).count().min(most)
-    }
-
-    fn fetch_known(&self, (slot, tag): Known) {
-        self.index.fetch(tag);
-        self.fetch_attempt(slot);
-    }
-
-    fn fetch_attempt(&self, slot: u32) {
-        prefetch_index(&self.slab, slot as usize);
     }
 
     /// Takes a new attempt in, forgetting another one where there is no room. Tells whose that was if it still waited.
@@ -360,8 +295,6 @@ impl Store {
     }
 }
 
-/// For how many packets it is worth looking ahead.
-pub const LOOK_AHEAD: usize = 64;
 /// Names beside the first one.
 const MAX_MORE_NAMES: usize = 2;
 /// How long an answered attempt is kept for its retransmissions even when room is wanted.
