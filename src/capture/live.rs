@@ -4,7 +4,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use pcap::{Active, Capture};
+use pcap::{Active, Capture, Precision};
 
 use super::error::{CaptureError, words};
 use super::filter::Filter;
@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 /// One or more interfaces, captured at once.
 pub struct Live {
     taps: Vec<Tap>,
-    options: LiveOptions,
+    plan: Plan,
     merger: Merger,
     /// Whether the last read left nothing behind, so that it is worth waiting.
     drained: bool,
@@ -32,6 +32,22 @@ pub struct LiveOptions {
     pub buffer_size: i32,
     /// What passes.
     pub filter: Filter,
+}
+
+/// The options, and how finely packets are stamped.
+///
+/// For nanoseconds libpcap asks the kernel to stamp whatever arrives at the host (`SO_TIMESTAMPNS`), which costs each packet of bulk
+/// traffic more than the filter does; for microseconds only what passes the filter is stamped. One ring keeps the order by itself.
+/// Several are brought into the order of their stamps, and what this host forwards leaves it in a few microseconds.
+struct Plan {
+    options: LiveOptions,
+    precision: Precision,
+}
+
+impl Plan {
+    fn of(options: LiveOptions, rings: usize) -> Self {
+        Self { options, precision: if rings > 1 { Precision::Nano } else { Precision::Micro } }
+    }
 }
 
 struct Tap {
@@ -65,21 +81,21 @@ impl Live {
     ///
     /// No privilege, no such interface, an interface that is down, a filter that is none.
     pub fn open(names: &[String], options: LiveOptions) -> Result<Self, CaptureError> {
-        let ids = 0u16..;
-        let taps = ids.zip(names).map(|(id, name)| Tap::open(name, id, &options)).collect::<Result<_, _>>()?;
-        Ok(Self { taps, options, merger: Merger::default(), drained: false, next_look: Instant::now() })
+        let (ids, plan) = (0u16.., Plan::of(options, names.len()));
+        let taps = ids.zip(names).map(|(id, name)| Tap::open(name, id, &plan)).collect::<Result<_, _>>()?;
+        Ok(Self { taps, plan, merger: Merger::default(), drained: false, next_look: Instant::now() })
     }
 
     /// Reads what each ring holds, some of it where it holds much. Says whether all of them were empty.
     fn drain(&mut self, sink: &mut dyn FnMut(Frame<'_>)) -> Result<bool, CaptureError> {
         let now = now();
         if let [only] = self.taps.as_mut_slice() {
-            return Ok(only.read(now, &self.options, sink)? == 0);
+            return Ok(only.read(now, &self.plan, sink)? == 0);
         }
         let mut empty = true;
         for tap in &mut self.taps {
             let merger = &mut self.merger;
-            empty &= tap.read(now, &self.options, &mut |frame| merger.hold(&frame))? == 0;
+            empty &= tap.read(now, &self.plan, &mut |frame| merger.hold(&frame))? == 0;
         }
         self.release(now.before(HOLD), sink);
         Ok(empty)
@@ -138,8 +154,8 @@ impl Source for Live {
 }
 
 impl Tap {
-    fn open(name: &str, id: u16, options: &LiveOptions) -> Result<Self, CaptureError> {
-        let (capture, interface) = open_capture(name, id, options)?;
+    fn open(name: &str, id: u16, plan: &Plan) -> Result<Self, CaptureError> {
+        let (capture, interface) = open_capture(name, id, plan)?;
         Ok(Self {
             name: name.to_owned(),
             interface,
@@ -154,19 +170,14 @@ impl Tap {
     }
 
     /// Reads a batch. An interface that is gone, or down, is tried again every second.
-    fn read(
-        &mut self,
-        now: Timestamp,
-        options: &LiveOptions,
-        sink: &mut dyn FnMut(Frame<'_>),
-    ) -> Result<usize, CaptureError> {
+    fn read(&mut self, now: Timestamp, plan: &Plan, sink: &mut dyn FnMut(Frame<'_>)) -> Result<usize, CaptureError> {
         let Some(capture) = &mut self.capture else {
             self.read_up_to = now.before(HOLD);
-            return if Instant::now() >= self.reopen_at { self.reopen(options).map(|()| 0) } else { Ok(0) };
+            return if Instant::now() >= self.reopen_at { self.reopen(plan).map(|()| 0) } else { Ok(0) };
         };
         let (interface, mut last) = (&self.interface, None);
         let read = capture.dispatch(Some(BATCH), |packet| {
-            let frame = frame_of(&packet, interface);
+            let frame = frame_of(&packet, interface, plan.precision);
             last = Some(frame.at);
             sink(frame);
         });
@@ -195,9 +206,9 @@ impl Tap {
         }
     }
 
-    fn reopen(&mut self, options: &LiveOptions) -> Result<(), CaptureError> {
+    fn reopen(&mut self, plan: &Plan) -> Result<(), CaptureError> {
         self.reopen_at = Instant::now() + REOPEN;
-        match open_capture(&self.name, self.interface.id, options) {
+        match open_capture(&self.name, self.interface.id, plan) {
             Ok((capture, interface)) => {
                 tracing::info!(interface = self.name, "capture goes on");
                 self.capture = Some(capture);
@@ -250,10 +261,7 @@ impl Drops {
 
 /// A ring that the kernel hands over in blocks (TPACKET_V3: no immediate mode, and a timeout that retires blocks that
 /// are not full), and of each frame as much as headers need.
-///
-/// Timestamps in microseconds: for nanoseconds libpcap asks the kernel to stamp whatever arrives at the host (`SO_TIMESTAMPNS`),
-/// which costs each packet of bulk traffic more than the filter does. Else only what passes the filter is stamped.
-fn open_capture(name: &str, id: u16, options: &LiveOptions) -> Result<(Capture<Active>, Interface), CaptureError> {
+fn open_capture(name: &str, id: u16, plan: &Plan) -> Result<(Capture<Active>, Interface), CaptureError> {
     let known = interfaces::list()?;
     if name != ANY && !known.contains_key(name) {
         let known = known.into_keys().collect();
@@ -265,7 +273,8 @@ fn open_capture(name: &str, id: u16, options: &LiveOptions) -> Result<(Capture<A
         .promisc(name != ANY)
         .snaplen(SNAPLEN)
         .timeout(BLOCK_TIMEOUT)
-        .buffer_size(options.buffer_size)
+        .buffer_size(plan.options.buffer_size)
+        .precision(plan.precision)
         .open()
         .and_then(Capture::setnonblock)
         .map_err(explained)?;
@@ -274,7 +283,7 @@ fn open_capture(name: &str, id: u16, options: &LiveOptions) -> Result<(Capture<A
         tracing::warn!("libpcap does not tell interfaces apart: copies on bridges are known by direction alone");
     }
     let link = understood(capture.get_datalink(), name)?;
-    options.filter.install(&mut capture, link)?;
+    plan.options.filter.install(&mut capture, link)?;
     let own = known.get(name).and_then(|interface| interface.hardware_address);
     let hardware_address = own.filter(|_| link == Link::Ethernet);
     Ok((capture, Interface { id, number: id.into(), link, hardware_address }))
@@ -285,10 +294,12 @@ fn index_of(name: &str) -> Option<u32> {
     nix::net::if_::if_nametoindex(name).ok()
 }
 
-fn frame_of<'a>(packet: &pcap::Packet<'a>, interface: &'a Interface) -> Frame<'a> {
+/// The microseconds field holds nanoseconds where these were asked for.
+fn frame_of<'a>(packet: &pcap::Packet<'a>, interface: &'a Interface, precision: Precision) -> Frame<'a> {
     let time = packet.header.ts;
+    let unit = if precision == Precision::Nano { 1 } else { NANOS_PER_MICRO };
     Frame {
-        at: Timestamp::from_parts(time.tv_sec, time.tv_usec.saturating_mul(NANOS_PER_MICRO)),
+        at: Timestamp::from_parts(time.tv_sec, time.tv_usec.saturating_mul(unit)),
         interface,
         wire_length: packet.header.len,
         bytes: packet.data,

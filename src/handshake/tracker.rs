@@ -84,10 +84,10 @@ impl Tracker {
         self.store.fetch_index(packets);
     }
 
-    /// These packets come next, up to [`LOOK_AHEAD`](super::LOOK_AHEAD) of them: their attempts are fetched, and nothing
-    /// changes.
-    pub fn look_ahead<'a>(&self, lot: impl Iterator<Item = &'a (Packet, Ends)>, now: Timestamp) {
-        self.store.fetch(lot, now);
+    /// These packets come next, up to [`LOOK_AHEAD`](super::LOOK_AHEAD) of them: their attempts are fetched, and those whose
+    /// time is up by `until`. Nothing changes.
+    pub fn look_ahead<'a>(&self, lot: impl Iterator<Item = &'a (Packet, Ends)>, until: Timestamp) {
+        self.store.fetch(lot, until);
     }
 
     /// A packet was met at this time. Poll until nothing is left before the next one.

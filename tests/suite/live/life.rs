@@ -74,6 +74,30 @@ fn without_the_privilege_it_says_how_to_get_it() {
     assert_eq!(output.trim_end(), format!("{words} {binary}`"));
 }
 
+/// A socket that asks for timestamps has the kernel stamp whatever arrives at the host: bulk traffic would pay for it. Several
+/// rings need them to be brought into order.
+#[test]
+fn only_several_interfaces_have_all_that_arrives_stamped() {
+    let Some(laboratory) = Laboratory::open("only_several_interfaces_have_all_that_arrives_stamped") else { return };
+    if !has_tool("strace") {
+        return;
+    }
+    let pair = Pair::build(&laboratory);
+    let folder = tempfile::tempdir().expect("a folder");
+    for (interfaces, stamped) in
+        [(["-i", "eth0"].as_slice(), false), (&["-i", "any"], false), (&["-i", "eth0", "-i", "lo"], true)]
+    {
+        let trace = folder.path().join("trace");
+        // Both end then: strace hands a signal of its own on to nobody.
+        let mut strace = pair.near.command("timeout");
+        strace.args(["5", "strace", "-f", "-e", "trace=setsockopt", "-o"]).arg(&trace).arg(PROGRAM).args(interfaces);
+        strace.args(["--web.listen-address", "127.0.0.1:0"]).output().expect("timeout runs");
+        let asked = std::fs::read_to_string(&trace).expect("it was traced");
+        assert!(asked.contains("PACKET_RX_RING") && asked.contains("SO_ATTACH_FILTER"), "{asked}");
+        assert_eq!(asked.contains("SO_TIMESTAMPNS"), stamped, "{interfaces:?}: {asked}");
+    }
+}
+
 /// Runs the program, which must fail with status 1; what it says.
 fn fails(host: &Namespace, wrapper: &[&str], flags: &[&str]) -> String {
     let words: Vec<_> = wrapper.iter().copied().chain([PROGRAM, "--web.listen-address", "127.0.0.1:0"]).collect();
@@ -86,22 +110,3 @@ fn fails(host: &Namespace, wrapper: &[&str], flags: &[&str]) -> String {
 
 const ANSWERED: &str = "tcp_handshake_answered_total";
 const CAPTURE_UP: &str = "tcp_handshake_exporter_capture_up";
-
-/// A socket that asks for timestamps has the kernel stamp whatever arrives at the host: bulk traffic would pay for it.
-#[test]
-fn nothing_is_stamped_but_what_passes_the_filter() {
-    let Some(laboratory) = Laboratory::open("nothing_is_stamped_but_what_passes_the_filter") else { return };
-    if !has_tool("strace") {
-        return;
-    }
-    let pair = Pair::build(&laboratory);
-    let folder = tempfile::tempdir().expect("a folder");
-    let trace = folder.path().join("trace");
-    // Both end then: strace hands a signal of its own on to nobody.
-    let mut strace = pair.near.command("timeout");
-    strace.args(["5", "strace", "-f", "-e", "trace=setsockopt", "-o"]).arg(&trace);
-    strace.args([PROGRAM, "-i", "eth0", "--web.listen-address", "127.0.0.1:0"]).output().expect("timeout runs");
-    let asked = std::fs::read_to_string(&trace).expect("it was traced");
-    assert!(asked.contains("PACKET_RX_RING") && asked.contains("SO_ATTACH_FILTER"), "{asked}");
-    assert!(!asked.contains("SO_TIMESTAMP"), "{asked}");
-}
