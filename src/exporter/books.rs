@@ -39,16 +39,14 @@ impl Books {
     /// Writes what is said about these readings.
     pub(super) fn write(&mut self, sheet: &Sheet, readings: &[Reading]) {
         let mut lines = sheet.lines.iter().peekable();
+        let mut connections = sheet.connections.iter().peekable();
         for (nth, (entry, event)) in sheet.entries.iter().zip(&sheet.events).enumerate() {
-            let mut connection = None;
             while let Some((_, line)) = lines.next_if(|(before, _)| *before <= nth) {
-                match line {
-                    Line::Connection(client, server) => {
-                        connection = Some(Connection { client: *client, server: *server, at: entry.at });
-                    }
-                    line => self.note(line),
-                }
+                self.note(line);
             }
+            let shown = connections.next_if(|(of, ..)| *of == nth);
+            let connection =
+                shown.map(|(_, client, server)| Connection { client: *client, server: *server, at: entry.at });
             let reading = readings.get(entry.packet as usize);
             let packet = reading.and_then(|reading| reading.packet.as_ref().ok()).map(|(packet, _)| packet);
             self.enter(entry, event, packet, connection);
@@ -91,7 +89,6 @@ impl Books {
                 self.note_capture(*listen_overflows);
             }
             Line::Retold(about, _) => self.ledger.retell(about.as_ref().clone()),
-            Line::Connection(..) => {}
         }
     }
 

@@ -98,6 +98,7 @@ fn write(books: &Shared, sheet: &mut Sheet, readings: &[Reading]) {
     MutexGuard::unlock_fair(open);
     sheet.events.clear();
     sheet.entries.clear();
+    sheet.connections.clear();
     for (_, line) in sheet.lines.drain(..) {
         if let Line::Retold(_, done) = line {
             // Who gave the order may wait no more.

@@ -17,6 +17,8 @@ pub(super) struct Sheet {
     pub(super) events: Vec<Event>,
     /// What was known of each of the events.
     pub(super) entries: Vec<Entry>,
+    /// Who asked whom, of those of the events that show it.
+    pub(super) connections: Vec<(usize, Endpoint, Endpoint)>,
     /// What else there is, each before that one of the events.
     pub(super) lines: Vec<(usize, Line)>,
 }
@@ -42,8 +44,6 @@ pub(super) enum Line {
     Created(Box<(SetId, SetName, Timestamp)>),
     /// A set ends.
     Removed(SetId),
-    /// Who asked whom, of the next event, where it is one that shows it.
-    Connection(Endpoint, Endpoint),
     /// Packet time went on.
     Passed(Timestamp),
     /// How full the tables are.
