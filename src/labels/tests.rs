@@ -49,7 +49,7 @@ fn values(admission: Admission) -> [String; 4] {
 fn whose_set_was_just_found_is_admitted_again_until_a_set_leaves() {
     let mut labels = host(2);
     let (client, server) = (end("192.0.2.1:9"), end("10.0.0.1:80"));
-    let mut again = |labels: &mut Labels| labels.admit_again(Vantage::Server, &client, &server, at(0));
+    let again = |labels: &mut Labels| labels.admit_again(Vantage::Server, &client, &server, at(0));
     assert_eq!(again(&mut labels), None);
     let first = admit(&mut labels, "192.0.2.1:9", "10.0.0.1:80", at(0)).set;
     assert_eq!(again(&mut labels), Some(first));
