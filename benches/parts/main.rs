@@ -59,13 +59,9 @@ fn labelling(criterion: &mut Criterion) {
             now += 1_000;
             let client = end(Ipv4Addr::from(random.below(peers)), 40_000);
             let vantage = labels.vantage(&client, &server, via);
-            let again = labels.admit_again(vantage, &client, &server, at(now)).map(|set| (set, false));
-            let (set, folded) = again.unwrap_or_else(|| {
-                let admission = labels.admit(vantage, &client, &server, at(now));
-                (admission.set, admission.folded)
-            });
-            labels.sets().decided(set, at(now));
-            folded
+            let admission = labels.admit(vantage, &client, &server, at(now));
+            labels.sets().decided(admission.set, at(now));
+            admission.folded
         };
         for _ in 0..100_000 {
             admit();

@@ -7,8 +7,8 @@ use ipnet::IpNet;
 use super::addresses::{Addresses, Occasion};
 use super::entry::{Entry, Line, NO_PACKET, Sheet, Sums, Whose, is_exemplary};
 use crate::handshake::{AttemptId, Event, Kind, Owner, Side, Standing, Tracker};
-use crate::labels::{Admission, Labels, Locality, Peers, SetId, Vantage};
-use crate::packet::{Direction, Endpoint, Flags, IcmpError, Packet, Via};
+use crate::labels::{Labels, Locality, Peers, SetId, Vantage};
+use crate::packet::{Direction, Flags, IcmpError, Packet, Via};
 use crate::time::Timestamp;
 
 /// Names attempts, and finds the sets that events count for.
@@ -154,38 +154,20 @@ impl Clerk {
             via = Via { direction: Direction::Leaving, loopback: false, ..via };
         }
         let mut vantage = self.labels.vantage(client, server, via);
-        if vantage == Vantage::Transit
-            && self.addresses.is_some()
-            && self.look_at_addresses(sheet, told.met, Occasion::Stranger)
-        {
+        if vantage == Vantage::Transit && self.look_at_addresses(sheet, told.met, Occasion::Stranger) {
             vantage = self.labels.vantage(client, server, via);
         }
-        let now = told.tracker.now();
-        let (set, folded, standing) = match self.labels.admit_again(vantage, client, server, now) {
-            Some(set) => (set, false, Standing::Regular),
-            None => self.admit(vantage, (client, server), (now, told.met), sheet),
-        };
-        (Whose::Opened(set, vantage, folded), Then::Claim(attempt, Owner(set.number()), standing))
-    }
-
-    /// Finds the set of an attempt or makes it, and says whether it is for want of room, and whether its peer was known.
-    #[inline(never)]
-    fn admit(
-        &mut self,
-        vantage: Vantage,
-        (client, server): (&Endpoint, &Endpoint),
-        (now, met): (Timestamp, Timestamp),
-        sheet: &mut Sheet,
-    ) -> (SetId, bool, Standing) {
-        let Admission { set, created, removed, folded } = self.labels.admit(vantage, client, server, now);
-        let standing = if folded || created.is_some() { Standing::NeverSeen } else { Standing::Regular };
-        if let Some(gone) = removed {
+        let admission = self.labels.admit(vantage, client, server, told.tracker.now());
+        let (set, folded) = (admission.set, admission.folded);
+        let never_seen = folded || admission.created.is_some();
+        if let Some(gone) = admission.removed {
             sheet.push(Line::Removed(gone));
         }
-        if let Some(name) = created {
-            sheet.push(Line::Created(Box::new((set, name, met))));
+        if let Some(name) = admission.created {
+            sheet.push(Line::Created(Box::new((set, name, told.met))));
         }
-        (set, folded, standing)
+        let standing = if never_seen { Standing::NeverSeen } else { Standing::Regular };
+        (Whose::Opened(set, vantage, folded), Then::Claim(attempt, Owner(set.number()), standing))
     }
 
     /// This host tells itself, over the loopback, that a SYN of its own came to nothing before any capture could see

@@ -1,6 +1,7 @@
 //! The attempts that were decided in one way, in that order, until they are forgotten.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
 use super::matches::Known;
@@ -11,8 +12,7 @@ use crate::time::Timestamp;
 #[derive(Default)]
 pub(super) struct Decided {
     queue: VecDeque<Decision>,
-    /// By the eighth of a second in which they are to be forgotten, for which they are few rows; nobody asks which of a row goes first.
-    longer: BTreeMap<Timestamp, Vec<Known>>,
+    longer: BinaryHeap<Reverse<(Timestamp, Known)>>,
     /// Nobody is to be forgotten before that. Asked for every packet, so that the queue is not.
     none_before: Timestamp,
 }
@@ -43,9 +43,8 @@ impl Decided {
 
     /// One that was to be forgotten is known until then after all.
     pub(super) fn keep_longer(&mut self, known: Known, until: Timestamp) {
-        let row = row_of(until);
-        self.longer.entry(row).or_default().push(known);
-        self.none_before = self.none_before.min(row);
+        self.longer.push(Reverse((until, known)));
+        self.none_before = self.none_before.min(until);
     }
 
     /// Whether there may be one that is to be forgotten by now.
@@ -65,7 +64,7 @@ impl Decided {
         if first <= now {
             return self.pop_first();
         }
-        let longer = self.longer.first_key_value().map_or(LAST, |(until, _)| *until);
+        let longer = self.longer.peek().map_or(LAST, |Reverse((until, _))| *until);
         if longer <= now {
             return self.pop_longer();
         }
@@ -75,25 +74,23 @@ impl Decided {
 
     /// About who comes next of those that are to be forgotten by now.
     pub(super) fn next_done(&self, now: Timestamp) -> impl Iterator<Item = Known> {
-        let (some, rows) = if self.is_due(now) { (self.queue.len(), usize::MAX) } else { (0, 0) };
+        let (some, few) = if self.is_due(now) { (self.queue.len(), FEW) } else { (0, 0) };
         let done = self.queue.iter().take(some).take_while(move |first| first.until() <= now);
-        let rows = self.longer.iter().take(rows).take_while(move |(until, _)| **until <= now);
-        rows.flat_map(|(_, row)| row.iter().rev().copied()).chain(done.map(|first| first.known))
+        // The first of a heap are mostly near its top.
+        let longer = self.longer.iter().take(few).filter(move |Reverse((until, _))| *until <= now);
+        longer.map(|Reverse((_, known))| *known).chain(done.map(|first| first.known))
     }
 
     /// About who comes next of all.
     pub(super) fn next(&self) -> impl Iterator<Item = Known> {
-        self.next_longer().chain(self.queue.iter().map(|first| first.known))
+        let longer = self.longer.iter().map(|Reverse((_, known))| *known);
+        longer.chain(self.queue.iter().map(|first| first.known))
     }
 
     /// About who comes next of those that were decided longer ago than that.
     pub(super) fn next_older(&self, than: Duration, now: Timestamp) -> impl Iterator<Item = Known> {
         let older = self.queue.iter().take_while(move |first| first.at + than < now).map(|first| first.known);
-        self.next_longer().chain(older)
-    }
-
-    fn next_longer(&self) -> impl Iterator<Item = Known> {
-        self.longer.values().flat_map(|row| row.iter().rev().copied())
+        self.longer.iter().map(|Reverse((_, known))| *known).chain(older)
     }
 
     /// One that was decided longer ago than that.
@@ -111,12 +108,7 @@ impl Decided {
     }
 
     fn pop_longer(&mut self) -> Option<Known> {
-        let mut first = self.longer.first_entry()?;
-        let known = first.get_mut().pop();
-        if first.get().is_empty() {
-            first.remove();
-        }
-        known
+        self.longer.pop().map(|Reverse((_, known))| known)
     }
 
     /// Who comes next may have been known for less time.
@@ -126,10 +118,5 @@ impl Decided {
     }
 }
 
-/// The end of the row that this moment belongs to.
-fn row_of(until: Timestamp) -> Timestamp {
-    Timestamp::from_nanos(until.as_nanos().div_ceil(A_ROW).saturating_mul(A_ROW))
-}
-
-/// In nanoseconds.
-const A_ROW: u64 = 125_000_000;
+/// So much of a heap is looked at for who comes next.
+const FEW: usize = 63;

@@ -2,7 +2,6 @@
 
 mod block;
 mod frequency;
-mod lately;
 mod locality;
 mod name;
 mod names;
@@ -19,7 +18,6 @@ pub use networks::Networks;
 pub use peers::{GroupName, PeerGroup, Peers, network};
 pub use sets::{Admission, SetId, Sets};
 
-use self::lately::{Asked, Lately};
 use crate::handshake::Side;
 use crate::packet::{Address, Direction, Endpoint, Packet, Segment, Via};
 use crate::time::Timestamp;
@@ -29,7 +27,6 @@ pub struct Labels {
     locality: Locality,
     peers: Peers,
     sets: Sets,
-    lately: Lately,
 }
 
 /// Who reported an ICMP error, seen from the set it is counted in. A label's values.
@@ -56,8 +53,8 @@ impl Reporter {
 
 impl Labels {
     /// No set exists yet.
-    pub fn new(locality: Locality, peers: Peers, sets: Sets) -> Self {
-        Self { locality, peers, sets, lately: Lately::default() }
+    pub const fn new(locality: Locality, peers: Peers, sets: Sets) -> Self {
+        Self { locality, peers, sets }
     }
 
     /// This host's addresses changed: attempts that begin from now on are named by the new ones.
@@ -68,7 +65,6 @@ impl Labels {
     /// Peers are named otherwise: attempts that begin from now on go by the new rule, the others stay where they are.
     pub fn regroup(&mut self, peers: Peers) {
         self.peers = peers;
-        self.lately.forget();
     }
 
     /// From where an attempt is seen.
@@ -82,31 +78,14 @@ impl Labels {
         let syns = packets.filter(|packet| packet.is_syn());
         self.sets.look_ahead(syns.map(|syn| {
             let (client, server) = syn.ends();
-            self.name(&asked(self.vantage(client, server, syn.via()), client, server))
+            self.name(self.vantage(client, server, syn.via()), client, server)
         }));
     }
 
     /// The set of an attempt that begins, seen from there.
     pub fn admit(&mut self, vantage: Vantage, client: &Endpoint, server: &Endpoint, now: Timestamp) -> Admission {
-        let asked = asked(vantage, client, server);
-        let admission = self.sets.admit(self.name(&asked), now);
-        if !admission.folded {
-            self.lately.note(asked, admission.set, self.sets.removals());
-        }
-        admission
-    }
-
-    /// The same where an attempt between such ends began just before: then there is nothing to tell but the set.
-    pub fn admit_again(
-        &mut self,
-        vantage: Vantage,
-        client: &Endpoint,
-        server: &Endpoint,
-        now: Timestamp,
-    ) -> Option<SetId> {
-        let set = self.lately.get(&asked(vantage, client, server), self.sets.removals())?;
-        self.sets.began(set, now);
-        Some(set)
+        let name = self.name(vantage, client, server);
+        self.sets.admit(name, now)
     }
 
     /// The existing set that a segment outside of every known attempt belongs to, and who sent it: exactly one of its
@@ -157,24 +136,18 @@ impl Labels {
     /// The set of these ends, if there is one. Where the way of a packet is all that tells the vantage, what a router
     /// forwards comes in and goes out: either way leads to the set.
     fn find(&self, client: &Endpoint, server: &Endpoint, via: Via) -> Option<SetId> {
-        let find = |via| self.sets.find(&self.name(&asked(self.vantage(client, server, via), client, server)));
+        let find = |via| self.sets.find(&self.name(self.vantage(client, server, via), client, server));
         find(via).or_else(|| find(Via { direction: opposite(via.direction), ..via }))
     }
 
-    fn name(&self, asked: &Asked) -> SetName {
-        let Asked { vantage, local, port, peer } = *asked;
-        SetName { vantage, local, port: Port::Number(port), peer: self.peers.of(peer) }
+    fn name(&self, vantage: Vantage, client: &Endpoint, server: &Endpoint) -> SetName {
+        let (local, peer) = match vantage {
+            Vantage::Client | Vantage::Local => (Some(client.address), server.address),
+            Vantage::Server => (Some(server.address), client.address),
+            Vantage::Transit => (None, server.address),
+        };
+        SetName { vantage, local, port: Port::Number(server.port), peer: self.peers.of(peer) }
     }
-}
-
-/// Which of the ends is ours, as seen from there.
-const fn asked(vantage: Vantage, client: &Endpoint, server: &Endpoint) -> Asked {
-    let (local, peer) = match vantage {
-        Vantage::Client | Vantage::Local => (Some(client.address), server.address),
-        Vantage::Server => (Some(server.address), client.address),
-        Vantage::Transit => (None, server.address),
-    };
-    Asked { vantage, local, port: server.port, peer }
 }
 
 const fn opposite(direction: Direction) -> Direction {

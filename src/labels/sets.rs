@@ -61,8 +61,6 @@ pub struct Sets {
     sets: Vec<Option<Set>>,
     free: Vec<SetId>,
     own: usize,
-    /// How many have left so far.
-    removals: u64,
     /// How many own sets each port has.
     ports: HashMap<PortName, u32, foldhash::fast::RandomState>,
     /// How often those came that have no set of their own.
@@ -94,7 +92,6 @@ impl Sets {
             sets: Vec::new(),
             free: Vec::new(),
             own: 0,
-            removals: 0,
             ports: HashMap::default(),
             newcomers: Frequency::default(),
             last_rest: None,
@@ -121,17 +118,12 @@ impl Sets {
                 }
             }
         };
-        self.began(admission.set, now);
-        admission
-    }
-
-    /// An attempt of this set began.
-    pub(super) fn began(&mut self, set: SetId, now: Timestamp) {
-        if let Some(set) = self.get_mut(set) {
+        if let Some(set) = self.get_mut(admission.set) {
             set.attempts = set.attempts.saturating_add(1);
             set.waiting += 1;
             set.last_seen = set.last_seen.max(now);
         }
+        admission
     }
 
     /// Attempts of these names may begin soon: where newcomers are counted, the memory is fetched for all of them at once.
@@ -179,11 +171,6 @@ impl Sets {
         let id = expired.map(|set| set.id)?;
         self.remove(id);
         Some(id)
-    }
-
-    /// How many have left so far: as long as it stays, a set that was found is there.
-    pub(super) const fn removals(&self) -> u64 {
-        self.removals
     }
 
     /// How many exist, the sets of the rest included.
@@ -300,7 +287,6 @@ impl Sets {
                 }
             }
             self.last_rest = None;
-            self.removals += 1;
             self.names.remove(&set.name);
             self.free.push(id.next_use());
         }

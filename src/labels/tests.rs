@@ -30,39 +30,11 @@ fn admit(labels: &mut Labels, client: &str, server: &str, now: Timestamp) -> Adm
 
 fn admit_met(labels: &mut Labels, client: Endpoint, server: Endpoint, via: Via, now: Timestamp) -> Admission {
     let vantage = labels.vantage(&client, &server, via);
-    let again = labels.admit_again(vantage, &client, &server, now);
-    let is_again = |set| Admission { set, created: None, removed: None, folded: false };
-    let admission = again.map_or_else(|| labels.admit(vantage, &client, &server, now), is_again);
-    if !admission.folded {
-        let name = labels.name(&asked(vantage, &client, &server));
-        assert_eq!(labels.sets.name(admission.set), Some(&name), "a set of another name, or one that left");
-    }
-    admission
+    labels.admit(vantage, &client, &server, now)
 }
 
 fn values(admission: Admission) -> [String; 4] {
     admission.created.unwrap().values()
-}
-
-/// What is not so is made anew by [`Labels::admit`], which nobody would notice.
-#[test]
-fn whose_set_was_just_found_is_admitted_again_until_a_set_leaves() {
-    let mut labels = host(2);
-    let (client, server) = (end("192.0.2.1:9"), end("10.0.0.1:80"));
-    let again = |labels: &mut Labels| labels.admit_again(Vantage::Server, &client, &server, at(0));
-    assert_eq!(again(&mut labels), None);
-    let first = admit(&mut labels, "192.0.2.1:9", "10.0.0.1:80", at(0)).set;
-    assert_eq!(again(&mut labels), Some(first));
-
-    let second = admit(&mut labels, "192.0.2.2:9", "10.0.0.1:80", at(0)).set;
-    assert!(admit(&mut labels, "192.0.2.3:9", "10.0.0.1:80", at(1)).folded);
-    assert_eq!(again(&mut labels), Some(first), "another one found no room");
-    labels.sets().decided(second, at(1));
-    assert_eq!(labels.sets().expire(Duration::from_secs(60), at(100_000)), Some(second));
-    assert_eq!(again(&mut labels), None);
-    assert_eq!(admit(&mut labels, "192.0.2.1:9", "10.0.0.1:80", at(100_000)).set, first);
-    labels.regroup(Peers::new(Vec::new(), 24, 64));
-    assert_eq!(again(&mut labels), None, "peers are named otherwise");
 }
 
 #[test]
