@@ -109,3 +109,60 @@ fn write(books: &Shared, sheet: &mut Sheet, readings: &[Reading]) {
 
 /// How many sheets may wait: enough to bridge a pause of either side, and small enough for the cache.
 const SHEETS: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::cli::Watch;
+    use crate::diagnosis::Span;
+    use crate::exporter::books::Books;
+    use crate::exporter::entry::{Entry, NO_PACKET, Whose};
+    use crate::exporter::pages::exposition;
+    use crate::exporter::river::tests::counting;
+    use crate::handshake::{Event, Owner, Reason};
+    use crate::labels::{Peer, Port, SetId, SetName, Vantage};
+    use crate::metrics::Format;
+    use crate::packet::Endpoint;
+    use crate::time::Timestamp;
+
+    const SET: SetId = SetId::from_number(0);
+
+    /// Whoever follows a number to a packet must not be led to that of a sheet before, or of another event.
+    #[test]
+    fn the_last_failure_is_shown_with_its_own_connection() {
+        let books = Books::open(&Watch::Files(Vec::new()), &counting(), Span::Whole);
+        let mut desk = Desk::new(Arc::clone(&books));
+        let name = SetName { vantage: Vantage::Client, local: None, port: Port::Number(80), peer: Peer::Other };
+        desk.sheet.push(Line::Created(Box::new((SET, name, Timestamp::default()))));
+        for ports in [[1001, 1002].as_slice(), &[1003], &[1004, 1005, 1006]] {
+            for port in ports {
+                // What shows no connection stands between.
+                tell(&mut desk.sheet, Event::SynAck(Owner(0)));
+                let connection = (desk.sheet.entries.len(), end(*port), end(80));
+                desk.sheet.connections.push(connection);
+                tell(&mut desk.sheet, Event::Failed(Owner(0), Reason::Refused));
+            }
+            desk.pass_on();
+            let last = ports.last().expect("some").to_string();
+            let mut page = Vec::new();
+            exposition(&books, false).write(Format::OpenMetrics, &mut page).expect("there is room");
+            let page = String::from_utf8(page).expect("it is text");
+            let shown: Vec<&str> = page.lines().filter(|line| line.contains(" # {")).collect();
+            assert!(
+                matches!(shown[..], [one] if one.contains(&format!("client_port=\"{last}\""))),
+                "{last}: {shown:#?}"
+            );
+        }
+    }
+
+    fn tell(sheet: &mut Sheet, event: Event) {
+        sheet.events.push(event);
+        sheet.entries.push(Entry { at: Timestamp::default(), packet: NO_PACKET, whose: Whose::Of(SET) });
+    }
+
+    fn end(port: u16) -> Endpoint {
+        Endpoint { address: Ipv4Addr::new(10, 0, 0, 1).into(), port }
+    }
+}

@@ -213,7 +213,7 @@ const EXPIRY_EVERY: Duration = Duration::from_secs(60);
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(135);
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
@@ -263,7 +263,7 @@ mod tests {
         Reading { at: Timestamp::default(), interface: 0, packet: Ok((packet, sight.ends(&packet))) }
     }
 
-    fn counting() -> Counting {
+    pub(in crate::exporter) fn counting() -> Counting {
         Counting {
             filter: Filter { expression: None, acks: false },
             ports: Vec::new(),
