@@ -113,6 +113,7 @@ const SHEETS: usize = 2;
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use super::*;
     use crate::cli::Watch;
@@ -154,6 +155,27 @@ mod tests {
                 matches!(shown[..], [one] if one.contains(&format!("client_port=\"{last}\""))),
                 "{last}: {shown:#?}"
             );
+        }
+    }
+
+    /// It dies with the first sheet, and is found dead with a later one or, where there is none, at the end.
+    #[test]
+    fn a_writer_that_died_does_not_look_like_books_that_are_whole() {
+        for later_sheets in [0, SHEETS + 2] {
+            let (full, sheets) = sync_channel(SHEETS);
+            let (_emptied, empty) = channel();
+            let thread = std::thread::spawn(move || {
+                let _first: Option<(Sheet, Vec<Reading>)> = sheets.iter().next();
+                panic!("the writer died");
+            });
+            let books = Books::open(&Watch::Files(Vec::new()), &counting(), Span::Whole);
+            let mut desk = Desk { writer: Some(Writer { thread, full, empty }), ..Desk::new(books) };
+            let write = || {
+                (0..=later_sheets).for_each(|_| desk.pass_on());
+                desk.dismiss();
+            };
+            let said = catch_unwind(AssertUnwindSafe(write)).expect_err("who judges dies too");
+            assert_eq!(said.downcast_ref(), Some(&"the writer died"), "and says what the writer said");
         }
     }
 

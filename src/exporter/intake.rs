@@ -178,3 +178,55 @@ impl Reading {
 const LOADS: usize = 2;
 /// How many live frames are judged together: so many that it can be looked ahead for most of them.
 const LOT: usize = 4 * LOOK_AHEAD;
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::exporter::river::River;
+    use crate::exporter::river::tests::counting;
+    use crate::labels::Locality;
+
+    /// Has no frames, and dies or ends at its third read.
+    struct Short {
+        reads: u32,
+        dies: bool,
+    }
+
+    impl Source for Short {
+        #[allow(clippy::panic, reason = "this is what is tested")]
+        fn read(&mut self, _sink: &mut dyn FnMut(Frame<'_>)) -> Result<Progress, CaptureError> {
+            self.reads += 1;
+            match (self.reads < 3, self.dies) {
+                (true, _) => Ok(Progress::Busy),
+                (false, true) => panic!("the source died"),
+                (false, false) => Ok(Progress::Ended(Timestamp::default() + Duration::from_secs(7))),
+            }
+        }
+
+        fn conditions(&mut self) -> Vec<Condition> {
+            Vec::new()
+        }
+    }
+
+    /// What the last of three reads comes to.
+    fn third_read(dies: bool) -> std::thread::Result<Progress> {
+        let sight = River::new(&counting(), Locality::of_file(&[]), None).sight();
+        let mut intake = Intake::ahead(Box::new(Short { reads: 0, dies }), sight);
+        let mut read = || intake.read(&mut |_| {}).expect("no error is told");
+        for _ in 0..2 {
+            assert_eq!(read(), Progress::Busy);
+        }
+        catch_unwind(AssertUnwindSafe(read))
+    }
+
+    #[test]
+    fn a_reader_that_died_does_not_look_like_a_file_that_ended() {
+        let said = third_read(true).expect_err("whoever asked dies too");
+        assert_eq!(said.downcast_ref(), Some(&"the source died"), "and says what the reader said");
+        let end = third_read(false).expect("it ends");
+        assert_eq!(end, Progress::Ended(Timestamp::default() + Duration::from_secs(7)));
+    }
+}
