@@ -24,28 +24,54 @@ fn each_dependency_has_its_reason() {
 fn no_crate_in_the_program_wants_a_newer_rust() {
     let metadata = metadata();
     let ours = version(metadata.root["rust_version"].as_str().unwrap());
-    let (mut seen, mut waiting) = (BTreeSet::new(), vec![metadata.root["id"].as_str().unwrap().to_owned()]);
-    while let Some(id) = waiting.pop() {
-        if !seen.insert(id.clone()) {
-            continue;
-        }
-        for dependency in metadata.nodes[&id]["deps"].as_array().unwrap() {
-            let kinds = dependency["dep_kinds"].as_array().unwrap();
-            if kinds.iter().any(|kind| kind["kind"] != "dev") {
-                waiting.push(dependency["pkg"].as_str().unwrap().to_owned());
-            }
-        }
-    }
+    let seen = metadata.in_the_program();
     assert!(seen.len() > 50, "{seen:?}");
     let wanted = |id: &String| Some(version(metadata.packages[id]["rust_version"].as_str()?));
     let newer: Vec<_> = seen.iter().filter(|id| wanted(id).is_some_and(|wanted| wanted > ours)).collect();
     assert!(newer.is_empty(), "Rust {ours:?} cannot build these: {newer:?}");
 }
 
+/// What is fuzzed is what is built: `cargo fuzz` writes its own lock file again where the two differ, and nobody looks.
+#[test]
+fn fuzzing_is_locked_to_the_same_crates() {
+    let metadata = metadata();
+    let fuzzed = fs::read_to_string(file("fuzz/Cargo.lock")).unwrap();
+    let locked = |id: &String| {
+        let package = &metadata.packages[id];
+        format!("name = {}\nversion = {}\n", package["name"], package["version"])
+    };
+    // Of those further off, some are there only for what our own tests ask of them.
+    let own = metadata.asked_for_by(metadata.root["id"].as_str().unwrap());
+    assert!(own.len() > 20, "{own:?}");
+    let missing: Vec<_> = own.iter().map(locked).filter(|package| !fuzzed.contains(package)).collect();
+    assert!(missing.is_empty(), "fuzz/Cargo.lock lacks {missing:#?}: run make fuzz, and commit what it writes");
+}
+
 struct Metadata {
     root: Value,
     packages: BTreeMap<String, Value>,
     nodes: BTreeMap<String, Value>,
+}
+
+impl Metadata {
+    /// All crates that the program is built from, and itself.
+    fn in_the_program(&self) -> BTreeSet<String> {
+        let (mut seen, mut waiting) = (BTreeSet::new(), vec![self.root["id"].as_str().unwrap().to_owned()]);
+        while let Some(id) = waiting.pop() {
+            if !seen.insert(id.clone()) {
+                continue;
+            }
+            waiting.extend(self.asked_for_by(&id));
+        }
+        seen
+    }
+
+    /// What a crate is built from, beside its tests.
+    fn asked_for_by(&self, id: &str) -> Vec<String> {
+        let dependencies = self.nodes[id]["deps"].as_array().unwrap().iter();
+        let is_built = |one: &&Value| one["dep_kinds"].as_array().unwrap().iter().any(|kind| kind["kind"] != "dev");
+        dependencies.filter(is_built).map(|one| one["pkg"].as_str().unwrap().to_owned()).collect()
+    }
 }
 
 fn metadata() -> Metadata {
