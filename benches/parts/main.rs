@@ -58,8 +58,7 @@ fn labelling(criterion: &mut Criterion) {
         let mut admit = move || {
             now += 1_000;
             let client = end(Ipv4Addr::from(random.below(peers)), 40_000);
-            let vantage = labels.vantage(&client, &server, via);
-            let admission = labels.admit(vantage, &client, &server, at(now));
+            let admission = labels.admit(labels.named(&client, &server, via), at(now));
             labels.sets().decided(admission.set, at(now));
             admission.folded
         };
@@ -80,7 +79,7 @@ fn scraping(criterion: &mut Criterion) {
     for number in 0..2_000_u32 {
         let client = end(Ipv4Addr::from(0x0a00_0000 + number), 40_000);
         let via = Via { interface: 0, direction: Direction::Entering, loopback: false };
-        let admission = labels.admit(labels.vantage(&client, &server, via), &client, &server, now);
+        let admission = labels.admit(labels.named(&client, &server, via), now);
         let name = admission.created.expect("there is room for it");
         ledger.create(admission.set, &name, now);
         let connection = Connection { client, server, at: now };
@@ -129,7 +128,9 @@ fn packets(random: &mut Random, number: &mut u64, answered: bool) -> Vec<(Timest
 fn track(tracker: &mut Tracker, packets: &[(Timestamp, Packet)]) {
     let (sight, latest) = (tracker.sight(), packets.last().map_or(at(0), |(latest, _)| *latest));
     let sighted: Vec<_> = packets.iter().map(|(_, packet)| (*packet, sight.ends(packet))).collect();
-    tracker.look_ahead(sighted.iter(), latest);
+    sighted.iter().for_each(|(_, ends)| tracker.look_far_ahead(ends));
+    sighted.iter().for_each(|(packet, ends)| tracker.look_ahead(packet, ends));
+    tracker.look_ahead_in_time(LOOK_AHEAD, latest);
     for ((at, _), (packet, ends)) in packets.iter().zip(&sighted) {
         tracker.observe_sighted(*at, packet, ends);
         while let Some(event) = tracker.poll() {

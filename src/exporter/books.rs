@@ -38,20 +38,27 @@ impl Books {
 
     /// Writes what is said about these readings.
     pub(super) fn write(&mut self, sheet: &Sheet, readings: &[Reading]) {
-        let mut lines = sheet.lines.iter().peekable();
-        let mut connections = sheet.connections.iter().peekable();
-        for (nth, (entry, event)) in sheet.entries.iter().zip(&sheet.events).enumerate() {
-            while let Some((_, line)) = lines.next_if(|(before, _)| *before <= nth) {
+        let mut connections = sheet.connections.iter();
+        let mut shown = connections.next();
+        let mut place = 0;
+        // From one line to the next there are mostly many events.
+        let ends = sheet.lines.iter().map(|(before, _)| *before).chain([sheet.entries.len()]);
+        for (nth, end) in ends.enumerate() {
+            let told = sheet.entries.iter().zip(&sheet.events).take(end).skip(place);
+            for (entry, event) in told {
+                let connection = shown.filter(|(of, ..)| *of == place).map(|(_, client, server)| {
+                    shown = connections.next();
+                    Connection { client: *client, server: *server, at: entry.at }
+                });
+                let reading = readings.get(entry.packet as usize);
+                let packet = reading.and_then(|reading| reading.packet.as_ref().ok()).map(|(packet, _)| packet);
+                self.enter(entry, event, packet, connection);
+                place += 1;
+            }
+            if let Some((_, line)) = sheet.lines.get(nth) {
                 self.note(line);
             }
-            let shown = connections.next_if(|(of, ..)| *of == nth);
-            let connection =
-                shown.map(|(_, client, server)| Connection { client: *client, server: *server, at: entry.at });
-            let reading = readings.get(entry.packet as usize);
-            let packet = reading.and_then(|reading| reading.packet.as_ref().ok()).map(|(packet, _)| packet);
-            self.enter(entry, event, packet, connection);
         }
-        lines.for_each(|(_, line)| self.note(line));
     }
 
     /// Writes what is no event.

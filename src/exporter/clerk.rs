@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use super::addresses::{Addresses, Occasion};
 use super::entry::{Entry, Line, NO_PACKET, Sheet, Sums, Whose, is_exemplary};
 use crate::handshake::{AttemptId, Event, Kind, Owner, Side, Standing, Tracker};
-use crate::labels::{Labels, Locality, Peers, SetId, Vantage};
+use crate::labels::{Labels, Locality, Named, Peers, SetId, Vantage};
 use crate::packet::{Direction, Flags, IcmpError, Packet, Via};
 use crate::time::Timestamp;
 
@@ -44,16 +44,21 @@ impl Clerk {
         Self { labels, addresses }
     }
 
-    /// These packets come next: memory is fetched, and nothing changes.
-    pub(super) fn look_ahead<'a>(&self, packets: impl Iterator<Item = &'a Packet>) {
-        self.labels.look_ahead(packets);
+    /// Other packets come, whose places begin anew.
+    pub(super) fn begin_anew(&mut self) {
+        self.labels.forget_names_ahead();
+    }
+
+    /// This packet comes soon, at that place: memory is fetched, and nothing else changes.
+    pub(super) fn look_ahead(&mut self, place: u32, packet: &Packet) {
+        self.labels.look_ahead(place, packet);
     }
 
     /// Writes down what an event counts for.
     pub(super) fn write(&mut self, told: &Told<'_>, sheet: &mut Sheet) -> Then {
         let Told { event, packet, tracker, .. } = *told;
         let (whose, then) = match (event, packet) {
-            (Event::Opened(attempt), Some((_, packet))) => self.open(told, *attempt, packet, sheet),
+            (Event::Opened(attempt), Some(packet)) => self.open(told, *attempt, packet, sheet),
             (Event::Unmatched(Kind::Icmp), Some((_, Packet::IcmpError(error)))) if self.is_own_word(error) => {
                 (Whose::Nothing, Then::OpenRejected)
             }
@@ -147,17 +152,19 @@ impl Clerk {
     /// An attempt begins: finds its set, and whether its peer was known. Apart from the rest, so that other events have a
     /// short way.
     #[inline(never)]
-    fn open(&mut self, told: &Told<'_>, attempt: AttemptId, packet: &Packet, sheet: &mut Sheet) -> (Whose, Then) {
-        let ((client, server), mut via) = (packet.ends(), packet.via());
-        if let Packet::IcmpError(_) = packet {
-            // It came in over the loopback, but the SYN it is about was on its way out.
-            via = Via { direction: Direction::Leaving, loopback: false, ..via };
+    fn open(
+        &mut self,
+        told: &Told<'_>,
+        attempt: AttemptId,
+        (place, packet): (u32, &Packet),
+        sheet: &mut Sheet,
+    ) -> (Whose, Then) {
+        let mut named = self.labels.named_ahead(place).unwrap_or_else(|| self.named(packet));
+        if named.vantage() == Vantage::Transit && self.look_at_addresses(sheet, told.met, Occasion::Stranger) {
+            named = self.named(packet);
         }
-        let mut vantage = self.labels.vantage(client, server, via);
-        if vantage == Vantage::Transit && self.look_at_addresses(sheet, told.met, Occasion::Stranger) {
-            vantage = self.labels.vantage(client, server, via);
-        }
-        let admission = self.labels.admit(vantage, client, server, told.tracker.now());
+        let vantage = named.vantage();
+        let admission = self.labels.admit(named, told.tracker.now());
         let (set, folded) = (admission.set, admission.folded);
         let never_seen = folded || admission.created.is_some();
         if let Some(gone) = admission.removed {
@@ -168,6 +175,16 @@ impl Clerk {
         }
         let standing = if never_seen { Standing::NeverSeen } else { Standing::Regular };
         (Whose::Opened(set, vantage, folded), Then::Claim(attempt, Owner(set.number()), standing))
+    }
+
+    /// The name of an attempt that begins with this packet.
+    fn named(&self, packet: &Packet) -> Named {
+        let ((client, server), mut via) = (packet.ends(), packet.via());
+        if let Packet::IcmpError(_) = packet {
+            // It came in over the loopback, but the SYN it is about was on its way out.
+            via = Via { direction: Direction::Leaving, loopback: false, ..via };
+        }
+        self.labels.named(client, server, via)
     }
 
     /// This host tells itself, over the loopback, that a SYN of its own came to nothing before any capture could see

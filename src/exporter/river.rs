@@ -6,7 +6,7 @@ use prefetch_index::prefetch_index;
 
 use super::addresses::{Addresses, Occasion};
 use super::clerk::{Clerk, Then, Told};
-use super::entry::{Line, Sheet};
+use super::entry::{Line, NO_PACKET, Sheet};
 use super::intake::Reading;
 use crate::cli::{Counting, PortRange};
 use crate::decode::Skip;
@@ -53,30 +53,40 @@ impl River {
 
     /// Brings packets to their end.
     pub(super) fn flow(&mut self, readings: &[Reading], sheet: &mut Sheet) {
-        let mut lots = (0..).step_by(LOOK_AHEAD).zip(readings.chunks(LOOK_AHEAD)).peekable();
-        if let Some((_, first)) = lots.peek() {
-            self.tracker.look_far_ahead(packets_of(first));
-        }
-        while let Some((place, lot)) = lots.next() {
-            let mut until = lot.last();
-            if let Some((place, next)) = lots.peek() {
-                until = next.last();
-                self.tracker.look_far_ahead(packets_of(next));
-                // What was read by another thread is far away, too.
-                let after = *place as usize + LOOK_AHEAD;
-                (after..after + LOOK_AHEAD).for_each(|place| prefetch_index(readings, place));
-            }
-            self.tracker.look_ahead(packets_of(lot), until.map_or(self.met, |last| last.at));
-            self.clerk.look_ahead(packets_of(lot).map(|(packet, _)| packet));
-            self.flow_lot(place, lot, sheet);
+        self.clerk.begin_anew();
+        self.look_far_ahead(readings, 0);
+        for first in (0..readings.len()).step_by(LOOK_AHEAD) {
+            self.look_far_ahead(readings, first + LOOK_AHEAD);
+            self.look_ahead(readings, first);
+            self.flow_lot(first, lot_of(readings, first), sheet);
         }
         self.tell(sheet);
     }
 
-    /// The same for as many as it is worth looking ahead for, the first of which stands at this place.
-    fn flow_lot(&mut self, first: u32, lot: &[Reading], sheet: &mut Sheet) {
+    /// The lot from this place on is judged next but one.
+    fn look_far_ahead(&self, readings: &[Reading], first: usize) {
+        for (_, (_, ends)) in packets_of(readings, first) {
+            self.tracker.look_far_ahead(ends);
+        }
+        // What was read by another thread is far away, too.
+        let next = first + LOOK_AHEAD;
+        (next..next + LOOK_AHEAD).for_each(|place| prefetch_index(readings, place));
+    }
+
+    /// The lot from this place on is judged next.
+    fn look_ahead(&mut self, readings: &[Reading], first: usize) {
+        for (place, (packet, ends)) in packets_of(readings, first) {
+            self.tracker.look_ahead(packet, ends);
+            self.clerk.look_ahead(place, packet);
+        }
+        let until = lot_of(readings, first + LOOK_AHEAD).last().or(readings.last());
+        self.tracker.look_ahead_in_time(LOOK_AHEAD, until.map_or(self.met, |last| last.at));
+    }
+
+    /// Judges a lot, the first of which stands at this place.
+    fn flow_lot(&mut self, first: usize, lot: &[Reading], sheet: &mut Sheet) {
         let mut rest = lot;
-        for place in first.. {
+        for place in place_of(first).. {
             let Some((Reading { at, packet, .. }, after)) = rest.split_first() else { break };
             rest = after;
             match packet {
@@ -188,8 +198,20 @@ impl River {
     }
 }
 
-fn packets_of(lot: &[Reading]) -> impl Iterator<Item = &(Packet, Ends)> {
-    lot.iter().filter_map(|reading| reading.packet.as_ref().ok())
+/// As many as it is worth looking ahead for, from this place on.
+fn lot_of(readings: &[Reading], first: usize) -> &[Reading] {
+    let rest = readings.get(first..).unwrap_or_default();
+    rest.get(..LOOK_AHEAD).unwrap_or(rest)
+}
+
+/// The packets of a lot, each with its place.
+fn packets_of(readings: &[Reading], first: usize) -> impl Iterator<Item = (u32, &(Packet, Ends))> {
+    let lot = (place_of(first)..).zip(lot_of(readings, first));
+    lot.filter_map(|(place, reading)| Some((place, reading.packet.as_ref().ok()?)))
+}
+
+fn place_of(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(NO_PACKET)
 }
 
 /// Whether the packet belongs to attempts to a port that counts; of a RST either end may be the server.

@@ -48,12 +48,20 @@ impl Sides {
         }
     }
 
-    /// What the tracker tells beside a packet, about an attempt of this set where it has one.
-    pub(super) fn hear(&mut self, at: Timestamp, set: Option<SetId>, (event, packet): (&Event, Option<&Packet>)) {
+    /// What the tracker tells beside a packet, about an attempt of this set where it has one. As soon as one packet came
+    /// back, all else is no evidence.
+    #[inline]
+    pub(super) fn hear(&mut self, at: Timestamp, set: Option<SetId>, told: (&Event, Option<&Packet>)) {
         if at >= self.until {
             self.before = std::mem::take(&mut self.now);
             self.until = at + EPOCH;
         }
+        if self.now.back == 0 && is_evidence(told.0) {
+            self.weigh(set, told);
+        }
+    }
+
+    fn weigh(&mut self, set: Option<SetId>, (event, packet): (&Event, Option<&Packet>)) {
         let (now, before) = (&mut self.now, &self.before);
         match event {
             Event::Syn(_, SynKind::Retransmission) if before.watches(set) || now.watches(set) => {
@@ -113,6 +121,11 @@ impl Epoch {
     fn watches(&self, set: Option<SetId>) -> bool {
         set.is_some_and(|set| self.unanswered.contains_key(&set.number()))
     }
+}
+
+/// Whether it may be: the others are nearly all that a flood tells.
+const fn is_evidence(event: &Event) -> bool {
+    !matches!(event, Event::Opened(_) | Event::Evicted(_))
 }
 
 fn more(count: &mut u32) {

@@ -124,7 +124,7 @@ impl Attempt {
         (self.marks & SERVER_ISN != 0).then_some(self.server_isn)
     }
 
-    /// Its addresses are IPv6: its whole name is in evidence.
+    /// Its addresses are IPv6: the rest of its name is in evidence.
     pub(super) const fn mark_long_name(&mut self) {
         self.marks |= LONG_NAME;
     }

@@ -1,10 +1,10 @@
 //! The attempts that were decided in one way, in that order, until they are forgotten.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::matches::Known;
+use super::rows::Rows;
 use super::waiting::LAST;
 use crate::time::Timestamp;
 
@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 #[derive(Default)]
 pub(super) struct Decided {
     queue: VecDeque<Decision>,
-    longer: BinaryHeap<Reverse<(Timestamp, Known)>>,
+    longer: Rows,
     /// Nobody is to be forgotten before that. Asked for every packet, so that the queue is not.
     none_before: Timestamp,
 }
@@ -43,7 +43,7 @@ impl Decided {
 
     /// One that was to be forgotten is known until then after all.
     pub(super) fn keep_longer(&mut self, known: Known, until: Timestamp) {
-        self.longer.push(Reverse((until, known)));
+        self.longer.push(until, known);
         self.none_before = self.none_before.min(until);
     }
 
@@ -64,39 +64,36 @@ impl Decided {
         if first <= now {
             return self.pop_first();
         }
-        let longer = self.longer.peek().map_or(LAST, |Reverse((until, _))| *until);
+        let longer = self.longer.first_end().unwrap_or(LAST);
         if longer <= now {
-            return self.pop_longer();
+            return self.longer.pop();
         }
         self.none_before = first.min(longer);
         None
     }
 
-    /// About who comes next of those that are to be forgotten by now.
+    /// Who comes next of those that are to be forgotten by now.
     pub(super) fn next_done(&self, now: Timestamp) -> impl Iterator<Item = Known> {
-        let (some, few) = if self.is_due(now) { (self.queue.len(), FEW) } else { (0, 0) };
-        let done = self.queue.iter().take(some).take_while(move |first| first.until() <= now);
-        // The first of a heap are mostly near its top.
-        let longer = self.longer.iter().take(few).filter(move |Reverse((until, _))| *until <= now);
-        longer.map(|Reverse((_, known))| *known).chain(done.map(|first| first.known))
+        let some = if self.is_due(now) { usize::MAX } else { 0 };
+        let done = self.queue.iter().take_while(move |first| first.until() <= now).map(|first| first.known);
+        done.chain(self.longer.over(now)).take(some)
     }
 
-    /// About who comes next of all.
+    /// Who comes next of all.
     pub(super) fn next(&self) -> impl Iterator<Item = Known> {
-        let longer = self.longer.iter().map(|Reverse((_, known))| *known);
-        longer.chain(self.queue.iter().map(|first| first.known))
+        self.longer.iter().chain(self.queue.iter().map(|first| first.known))
     }
 
-    /// About who comes next of those that were decided longer ago than that.
+    /// Who comes next of those that were decided longer ago than that.
     pub(super) fn next_older(&self, than: Duration, now: Timestamp) -> impl Iterator<Item = Known> {
         let older = self.queue.iter().take_while(move |first| first.at + than < now).map(|first| first.known);
-        self.longer.iter().map(|Reverse((_, known))| *known).chain(older)
+        self.longer.iter().chain(older)
     }
 
     /// One that was decided longer ago than that.
     pub(super) fn pop_older(&mut self, than: Duration, now: Timestamp) -> Option<Known> {
-        if let Some(slot) = self.pop_longer() {
-            return Some(slot);
+        if let Some(known) = self.longer.pop() {
+            return Some(known);
         }
         self.queue.front().filter(|first| first.at + than < now)?;
         self.pop_first()
@@ -104,19 +101,13 @@ impl Decided {
 
     /// Any one, those that were decided first before the others.
     pub(super) fn pop(&mut self) -> Option<Known> {
-        self.pop_longer().or_else(|| self.pop_first())
-    }
-
-    fn pop_longer(&mut self) -> Option<Known> {
-        self.longer.pop().map(|Reverse((_, known))| known)
+        self.longer.pop().or_else(|| self.pop_first())
     }
 
     /// Who comes next may have been known for less time.
     fn pop_first(&mut self) -> Option<Known> {
+        let first = self.queue.pop_front()?;
         self.none_before = Timestamp::default();
-        self.queue.pop_front().map(|first| first.known)
+        Some(first.known)
     }
 }
-
-/// So much of a heap is looked at for who comes next.
-const FEW: usize = 63;

@@ -17,8 +17,6 @@ pub struct Ends {
     /// As if its sender were the client.
     pub(super) name: PackedName,
     pub(super) tag: Tag,
-    /// Whether addresses are IPv6, of which the packed name does not tell all.
-    pub(super) are_long: bool,
 }
 
 /// What two ends hash to, in either order. Ends with the same tag are mostly the same.
@@ -41,14 +39,13 @@ impl Sight {
 
     pub(super) fn between(&self, from: &Endpoint, to: &Endpoint) -> Ends {
         let name = PackedName::of(from, to);
-        let are_long = !(from.address.is_v4() && to.address.is_v4());
-        Ends { name, are_long, tag: if are_long { self.long_tag(from, to) } else { self.tag(name) } }
+        Ends { name, tag: if are_long(from, to) { self.long_tag(from, to) } else { self.tag(name) } }
     }
 
     /// The tag of a name of IPv4 addresses.
     pub(super) fn tag(&self, name: PackedName) -> Tag {
         let (one, other) = name.numbers();
-        self.hash((one.min(other), one.max(other)))
+        self.hash(u128::from(one.min(other)) << 64 | u128::from(one.max(other)))
     }
 
     /// The tag of any name.
@@ -56,8 +53,9 @@ impl Sight {
         self.between(&name.client, &name.server).tag
     }
 
+    #[inline(never)]
     fn long_tag(&self, one: &Endpoint, other: &Endpoint) -> Tag {
-        let number = |end: &Endpoint| (u128::from_ne_bytes(end.address.octets()), end.port);
+        let number = |end: &Endpoint| (end.address.bits(), end.port);
         let (one, other) = (number(one), number(other));
         self.hash((one.min(other), one.max(other)))
     }
@@ -67,12 +65,18 @@ impl Sight {
     }
 }
 
+/// Whether these are IPv6 addresses, of which a packed name does not tell all.
+pub(super) const fn are_long(one: &Endpoint, other: &Endpoint) -> bool {
+    !(one.address.is_v4() && other.address.is_v4())
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::IpAddr;
 
     use proptest::prelude::*;
 
+    use super::super::name::NameRest;
     use super::*;
 
     fn end() -> impl Strategy<Value = Endpoint> {
@@ -97,11 +101,10 @@ mod tests {
         }
 
         #[test]
-        fn a_packed_name_of_ipv4_is_all_of_it(one in end(), other in end()) {
+        fn a_packed_name_and_its_rest_are_all_of_it(one in end(), other in end()) {
             let ends = Sight::default().between(&one, &other);
-            if ends.are_long {
-                prop_assert!(!one.address.is_v4() || !other.address.is_v4());
-            } else {
+            prop_assert_eq!(ends.name.with(&NameRest::of(&one, &other)), Name { client: one, server: other });
+            if !are_long(&one, &other) {
                 prop_assert_eq!(ends.name.unpacked(), Name { client: one, server: other });
             }
         }

@@ -1,15 +1,16 @@
 //! What is known of an attempt beside itself: asked for by repeats, and where addresses are long.
 
-use super::name::Name;
+use super::name::NameRest;
 use super::print::SynPrint;
 
-/// Apart from its attempt, for it is seldom read and mostly far away.
+/// Apart from its attempt, for it is seldom read and mostly far away; so it takes one cache line, too.
 #[derive(Clone, Copy, Default)]
+#[repr(align(64))]
 pub(super) struct Evidence {
     /// The SYNs before the newest, newest first.
     older: [SynPrint; OLDER],
-    /// Its ends, where these are IPv6 addresses; else it means nothing.
-    pub(super) name: Name,
+    /// Of its ends, where these are IPv6 addresses; else it means nothing.
+    pub(super) name_rest: NameRest,
 }
 
 impl Evidence {
@@ -28,3 +29,5 @@ impl Evidence {
 /// How many SYNs of an attempt are remembered.
 pub(super) const REMEMBERED_SYNS: u8 = 4;
 const OLDER: usize = REMEMBERED_SYNS as usize - 1;
+
+const _: () = assert!(size_of::<Evidence>() == 64, "evidence takes one cache line");

@@ -80,7 +80,7 @@ impl Inside {
     fn places(&self, syn: &Segment) -> [usize; 3] {
         let marks = u64::from(syn.timestamp.unwrap_or(0)) << 32 | u64::from(syn.identification.unwrap_or(0));
         let alone = self.hasher.hash_one((syn.sequence, marks));
-        let with = |end: Endpoint| self.hasher.hash_one((alone, u128::from_ne_bytes(end.address.octets()), end.port));
+        let with = |end: Endpoint| self.hasher.hash_one((alone, end.address, end.port));
         [with(syn.to), with(syn.from), alone]
             .map(|hash| usize::try_from(hash % self.tables[0].len() as u64).unwrap_or(0))
     }

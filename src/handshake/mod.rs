@@ -17,6 +17,7 @@ mod matches;
 mod name;
 mod print;
 mod recent;
+mod rows;
 mod rst;
 mod sequence;
 mod store;

@@ -10,13 +10,6 @@ pub(super) struct Name {
     pub(super) server: Endpoint,
 }
 
-impl Default for Name {
-    fn default() -> Self {
-        let nobody = Endpoint { address: Address::from([0, 0, 0, 0]), port: 0 };
-        Self { client: nobody, server: nobody }
-    }
-}
-
 impl Name {
     /// Which side `from` is where it talks to `to`, if these are the two ends.
     pub(super) fn side_of(&self, from: &Endpoint, to: &Endpoint) -> Option<Side> {
@@ -38,8 +31,8 @@ impl Name {
     }
 }
 
-/// A name in 12 bytes. Of IPv4 it is all there is; of IPv6, whose addresses are folded, it tells most names apart and the
-/// whole name must be kept beside it.
+/// A name in 12 bytes. Of IPv4 it is all there is; of IPv6, whose addresses are folded, it tells most names apart, and with
+/// the [rest](NameRest) of them it is whole.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct PackedName {
     client: u32,
@@ -48,10 +41,17 @@ pub(super) struct PackedName {
     server_port: u16,
 }
 
+/// What the packed name of IPv6 addresses does not tell: the first twelve bytes of each, in four-byte words.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct NameRest {
+    client: [u32; 3],
+    server: [u32; 3],
+}
+
 impl PackedName {
     pub(super) fn of(client: &Endpoint, server: &Endpoint) -> Self {
         let (client_port, server_port) = (client.port, server.port);
-        Self { client: folded(client.address), server: folded(server.address), client_port, server_port }
+        Self { client: client.address.folded(), server: server.address.folded(), client_port, server_port }
     }
 
     /// Both ends as numbers.
@@ -71,10 +71,19 @@ impl PackedName {
         let end = |address: u32, port| Endpoint { address: Address::from(address.to_be_bytes()), port };
         Name { client: end(self.client, self.client_port), server: end(self.server, self.server_port) }
     }
+
+    /// The whole name, of which this is the rest.
+    pub(super) fn with(self, rest: &NameRest) -> Name {
+        let end = |folded, words, port| Endpoint { address: Address::unfolded(folded, words), port };
+        Name {
+            client: end(self.client, rest.client, self.client_port),
+            server: end(self.server, rest.server, self.server_port),
+        }
+    }
 }
 
-/// The last four bytes, which are all of an IPv4 address, with all the others folded in.
-fn folded(address: Address) -> u32 {
-    let word = |shift: u32| (address.bits() >> shift & 0xffff_ffff) as u32;
-    if address.is_v4() { word(0) } else { word(0) ^ word(32) ^ word(64) ^ word(96) }
+impl NameRest {
+    pub(super) fn of(client: &Endpoint, server: &Endpoint) -> Self {
+        Self { client: client.address.first_words(), server: server.address.first_words() }
+    }
 }

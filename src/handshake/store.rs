@@ -10,12 +10,12 @@ pub use ahead::LOOK_AHEAD;
 
 use super::attempt::{Attempt, State};
 use super::decided::Decided;
-use super::ends::{Ends, Sight, Tag};
+use super::ends::{Ends, Sight, Tag, are_long};
 use super::event::{Owner, Side};
 use super::evidence::Evidence;
 use super::index::Index;
 use super::matches::{Known, MAX_SAME_ENDS, Match, Matches};
-use super::name::Name;
+use super::name::{Name, NameRest};
 use super::waiting::Waiting;
 use crate::packet::Endpoint;
 use crate::time::Timestamp;
@@ -41,10 +41,13 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn new(capacity: usize, timeout: Duration) -> Self {
+        let capacity = capacity.clamp(1, u32::MAX as usize - 1);
+        // Room that is asked for at once is taken as it is used; room that grows is copied.
+        let room = capacity.min(ROOM_AT_ONCE);
         Self {
-            slab: Vec::new(),
-            evidence: Vec::new(),
-            capacity: capacity.clamp(1, u32::MAX as usize - 1),
+            slab: Vec::with_capacity(room),
+            evidence: Vec::with_capacity(room),
+            capacity,
             free: Vec::new(),
             index: Index::default(),
             sight: Sight::default(),
@@ -122,9 +125,9 @@ impl Store {
         let attempt = self.get(slot);
         if !attempt.is_known_at(now) {
             None
-        } else if attempt.name == ends.name && self.is_name(slot, ends, from, to) {
+        } else if attempt.name == ends.name && self.is_name(slot, from, to) {
             Some(Match { slot, tag: ends.tag, side: Side::Client })
-        } else if attempt.name == ends.name.back() && self.is_name(slot, ends, to, from) {
+        } else if attempt.name == ends.name.back() && self.is_name(slot, to, from) {
             Some(Match { slot, tag: ends.tag, side: Side::Server })
         } else {
             let side = self.side_by_another_name(slot, from, to)?;
@@ -153,10 +156,10 @@ impl Store {
                 u32::try_from(self.slab.len() - 1).unwrap_or(u32::MAX)
             }
         };
-        if ends.are_long {
+        if are_long(client, server) {
             let (attempt, evidence) = self.with_evidence(slot);
             attempt.mark_long_name();
-            evidence.name = Name { client: *client, server: *server };
+            evidence.name_rest = NameRest::of(client, server);
         }
         self.list(ends.tag, slot);
         self.waiting.push(slot, (first_syn, self.serial), &self.slab);
@@ -166,14 +169,18 @@ impl Store {
     /// The name that counts.
     pub(super) fn name(&self, slot: u32) -> Name {
         let attempt = self.get(slot);
-        if attempt.has_long_name() { self.evidence(slot).name } else { attempt.name.unpacked() }
+        if attempt.has_long_name() {
+            attempt.name.with(&self.evidence(slot).name_rest)
+        } else {
+            attempt.name.unpacked()
+        }
     }
 
     /// Whether that is the name that counts, of which the packed one is the same.
-    fn is_name(&self, slot: u32, ends: &Ends, client: &Endpoint, server: &Endpoint) -> bool {
+    fn is_name(&self, slot: u32, client: &Endpoint, server: &Endpoint) -> bool {
         let has_long_name = self.get(slot).has_long_name();
-        let is_it = |name: &Name| name.client == *client && name.server == *server;
-        has_long_name == ends.are_long && (!has_long_name || is_it(&self.evidence(slot).name))
+        let is_it = || self.evidence(slot).name_rest == NameRest::of(client, server);
+        has_long_name == are_long(client, server) && (!has_long_name || is_it())
     }
 
     /// Whether the attempt may have one more name.
@@ -295,6 +302,8 @@ impl Store {
     }
 }
 
+/// For more attempts than that, room grows: that much is no burden where memory is not overcommitted.
+const ROOM_AT_ONCE: usize = 1 << 18;
 /// Names beside the first one.
 const MAX_MORE_NAMES: usize = 2;
 /// How long an answered attempt is kept for its retransmissions even when room is wanted.

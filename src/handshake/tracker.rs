@@ -78,16 +78,23 @@ impl Tracker {
         self.store.sight().clone()
     }
 
-    /// These packets come soon, with what this tracker's [`sight`](Self::sight) makes of their ends: where their attempts
-    /// may be found is fetched, and nothing changes.
-    pub fn look_far_ahead<'a>(&self, packets: impl Iterator<Item = &'a (Packet, Ends)>) {
-        self.store.fetch_index(packets);
+    /// A packet with these ends, as this tracker's [`sight`](Self::sight) makes them, comes soon: where its attempts may be
+    /// found is fetched, and nothing changes.
+    #[inline]
+    pub fn look_far_ahead(&self, ends: &Ends) {
+        self.store.fetch_index(ends);
     }
 
-    /// These packets come next, up to [`LOOK_AHEAD`](super::LOOK_AHEAD) of them: their attempts are fetched, and those whose
-    /// time is up by `until`. Nothing changes.
-    pub fn look_ahead<'a>(&self, lot: impl Iterator<Item = &'a (Packet, Ends)>, until: Timestamp) {
-        self.store.fetch(lot, until);
+    /// This packet comes sooner: its attempts are fetched. Nothing changes.
+    #[inline]
+    pub fn look_ahead(&self, packet: &Packet, ends: &Ends) {
+        self.store.fetch_attempts(packet, ends);
+    }
+
+    /// So many packets come next, up to [`LOOK_AHEAD`](super::LOOK_AHEAD) of them: the attempts are fetched whose time is up
+    /// by `until`, or that will make room. Nothing else changes.
+    pub fn look_ahead_in_time(&mut self, count: usize, until: Timestamp) {
+        self.store.fetch_due(count, until);
     }
 
     /// A packet was met at this time. Poll until nothing is left before the next one.

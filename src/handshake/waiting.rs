@@ -21,6 +21,8 @@ pub(super) struct Waiting {
     count: usize,
     /// So many at the front have repeated their SYN, or belong to regular peers, or wait no more.
     no_strangers: usize,
+    /// So many at the front were asked for as those whose time is up soon.
+    asked_for: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -33,7 +35,15 @@ struct Entry {
 impl Waiting {
     /// Nobody waits; whoever does, waits for so long at most.
     pub(super) const fn new(timeout: Duration) -> Self {
-        Self { timeout, queue: VecDeque::new(), none_before: LAST, marks: Vec::new(), count: 0, no_strangers: 0 }
+        Self {
+            timeout,
+            queue: VecDeque::new(),
+            none_before: LAST,
+            marks: Vec::new(),
+            count: 0,
+            no_strangers: 0,
+            asked_for: 0,
+        }
     }
 
     pub(super) const fn count(&self) -> usize {
@@ -112,7 +122,7 @@ impl Waiting {
             let waits = self.waits(&entry, slab);
             let found = waits && entry.is_stranger(slab);
             if self.no_strangers == 0 && (found || !waits) {
-                self.queue.pop_front();
+                self.drop_first();
             } else {
                 self.no_strangers += 1;
             }
@@ -123,12 +133,13 @@ impl Waiting {
         None
     }
 
-    /// Whose time is up next, of so many in the queue.
-    pub(super) fn next_overdue(&self, now: Timestamp, of: usize) -> impl Iterator<Item = u32> {
+    /// Whose time is up by then, of so many in the queue that were not asked for before.
+    pub(super) fn soon_overdue(&mut self, now: Timestamp, of: usize) -> impl Iterator<Item = u32> {
+        let (asked_for, timeout, marks) = (&mut self.asked_for, self.timeout, &self.marks);
         let some = if now < self.none_before { 0 } else { of };
-        let is_due = move |entry: &&Entry| entry.since + self.timeout <= now;
-        let due = self.queue.iter().take(some).take_while(is_due);
-        due.filter(|entry| entry.may_wait(&self.marks)).map(|entry| entry.slot)
+        let rest = self.queue.range((*asked_for).min(self.queue.len())..).take(some);
+        let due = rest.take_while(move |entry| entry.since + timeout <= now).inspect(move |_| *asked_for += 1);
+        due.filter(|entry| entry.may_wait(marks)).map(|entry| entry.slot)
     }
 
     /// Who may be the next strangers to go.
@@ -158,6 +169,7 @@ impl Waiting {
     fn drop_first(&mut self) {
         self.queue.pop_front();
         self.no_strangers = self.no_strangers.saturating_sub(1);
+        self.asked_for = self.asked_for.saturating_sub(1);
     }
 
     /// Drops who waits no more.
@@ -170,7 +182,7 @@ impl Waiting {
             place += 1;
             waits
         });
-        self.no_strangers = passed;
+        (self.no_strangers, self.asked_for) = (passed, 0);
     }
 }
 

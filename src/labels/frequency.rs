@@ -17,6 +17,9 @@ pub(super) struct Frequency {
     rows: [Vec<u8>; ROWS],
     counted: u64,
     next_halving: Timestamp,
+    /// What the others leave in a cell, in parts of [`ONE`], and how many were counted when it was reckoned.
+    noise: u64,
+    reckoned: u64,
 }
 
 impl Frequency {
@@ -36,13 +39,20 @@ impl Frequency {
                 least = least.min(*cell);
             }
         }
-        // Each cell holds, beside the name's own count, its share of all others; twice the deviation of that share is
-        // left out too, so that one name in many does not pass by luck. All in parts of one, for a share of less than one
-        // makes some lucky, too.
-        let share = self.counted * ONE / CELLS as u64;
-        let excess = u64::from(least) * ONE + ONE / 2;
-        let excess = excess.saturating_sub(share + 2 * (share * ONE).isqrt()) / ONE;
+        if self.counted >= self.reckoned + RECKON_AGAIN {
+            self.reckon();
+        }
+        let excess = (u64::from(least) * ONE + ONE / 2).saturating_sub(self.noise) / ONE;
         u32::try_from(excess.max(1)).unwrap_or(u32::MAX)
+    }
+
+    /// Each cell holds, beside a name's own count, its share of all others; twice the deviation of that share is left out
+    /// too, so that one name in many does not pass by luck. All in parts of one, for a share of less than one makes some
+    /// lucky, too; and with those that will have come before it is reckoned again.
+    fn reckon(&mut self) {
+        let share = (self.counted + RECKON_AGAIN) * ONE / CELLS as u64;
+        self.noise = share + 2 * (share * ONE).isqrt();
+        self.reckoned = self.counted;
     }
 
     fn age(&mut self, now: Timestamp) {
@@ -51,6 +61,7 @@ impl Frequency {
         }
         self.next_halving = now + HALVING;
         self.counted /= 2;
+        self.reckon();
         for row in &mut self.rows {
             // Room is taken when it is first needed: most hosts never fill their table of sets.
             row.resize(CELLS, 0);
@@ -71,6 +82,8 @@ fn places(Hashed(name): Hashed) -> impl Iterator<Item = usize> {
 const ONE: u64 = 256;
 const ROWS: usize = 4;
 const CELLS: usize = 1 << 17;
+/// How many more may come before the noise is reckoned again: so few that a cell gets next to nothing of them.
+const RECKON_AGAIN: u64 = CELLS as u64 / 1024;
 const HALVING: Duration = Duration::from_secs(60);
 /// Cells hold at most 255: before the noise alone fills them, counts are halved.
 const MOST_COUNTED: u64 = 64 * CELLS as u64;

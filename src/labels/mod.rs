@@ -1,5 +1,6 @@
 //! Labels: vantage, local address, port and peer of every attempt, made here and nowhere else, and never too many.
 
+mod ahead;
 mod block;
 mod frequency;
 mod locality;
@@ -11,6 +12,7 @@ mod sets;
 #[cfg(test)]
 mod tests;
 
+pub use ahead::Named;
 pub use block::Block;
 pub use locality::Locality;
 pub use name::{Peer, Port, SetName, Vantage};
@@ -21,12 +23,14 @@ pub use sets::{Admission, SetId, Sets};
 use crate::handshake::Side;
 use crate::packet::{Address, Direction, Endpoint, Packet, Segment, Via};
 use crate::time::Timestamp;
+use ahead::Ahead;
 
 /// Names attempts and finds the set of series that each belongs to.
 pub struct Labels {
     locality: Locality,
     peers: Peers,
     sets: Sets,
+    ahead: Ahead,
 }
 
 /// Who reported an ICMP error, seen from the set it is counted in. A label's values.
@@ -53,39 +57,51 @@ impl Reporter {
 
 impl Labels {
     /// No set exists yet.
-    pub const fn new(locality: Locality, peers: Peers, sets: Sets) -> Self {
-        Self { locality, peers, sets }
+    pub fn new(locality: Locality, peers: Peers, sets: Sets) -> Self {
+        Self { locality, peers, sets, ahead: Ahead::default() }
     }
 
     /// This host's addresses changed: attempts that begin from now on are named by the new ones.
     pub fn relocate(&mut self, locality: Locality) {
         self.locality = locality;
+        self.ahead.clear();
     }
 
     /// Peers are named otherwise: attempts that begin from now on go by the new rule, the others stay where they are.
     pub fn regroup(&mut self, peers: Peers) {
         self.peers = peers;
+        self.ahead.clear();
     }
 
-    /// From where an attempt is seen.
-    pub fn vantage(&self, client: &Endpoint, server: &Endpoint, via: Via) -> Vantage {
-        self.locality.vantage(client.address, server.address, via.direction, via.loopback)
+    /// This packet comes soon, at that place behind those that were asked for before: where newcomers are counted, what its
+    /// SYN may begin is named, and the memory that it will need is fetched. Nothing else changes.
+    pub fn look_ahead(&mut self, place: u32, packet: &Packet) {
+        if self.sets.is_full() && packet.is_syn() {
+            let (client, server) = packet.ends();
+            let named = self.named(client, server, packet.via());
+            self.sets.fetch(&named);
+            self.ahead.push(place, named);
+        }
     }
 
-    /// These packets come next: where newcomers are counted, the memory that their SYNs will need is fetched, and nothing
-    /// changes.
-    pub fn look_ahead<'a>(&self, packets: impl Iterator<Item = &'a Packet>) {
-        let syns = packets.filter(|packet| packet.is_syn());
-        self.sets.look_ahead(syns.map(|syn| {
-            let (client, server) = syn.ends();
-            self.name(self.vantage(client, server, syn.via()), client, server)
-        }));
+    /// Places begin anew.
+    pub fn forget_names_ahead(&mut self) {
+        self.ahead.clear();
     }
 
-    /// The set of an attempt that begins, seen from there.
-    pub fn admit(&mut self, vantage: Vantage, client: &Endpoint, server: &Endpoint, now: Timestamp) -> Admission {
-        let name = self.name(vantage, client, server);
-        self.sets.admit(name, now)
+    /// The name of an attempt that begins with the packet at this place, if it was [looked ahead](Self::look_ahead) for it.
+    pub fn named_ahead(&mut self, place: u32) -> Option<Named> {
+        self.ahead.take(place)
+    }
+
+    /// The name of an attempt whose SYN was met going this way.
+    pub fn named(&self, client: &Endpoint, server: &Endpoint, via: Via) -> Named {
+        self.sets.hashed(self.name(client, server, via))
+    }
+
+    /// The set of an attempt that begins.
+    pub fn admit(&mut self, named: Named, now: Timestamp) -> Admission {
+        self.sets.admit(named, now)
     }
 
     /// The existing set that a segment outside of every known attempt belongs to, and who sent it: exactly one of its
@@ -136,11 +152,12 @@ impl Labels {
     /// The set of these ends, if there is one. Where the way of a packet is all that tells the vantage, what a router
     /// forwards comes in and goes out: either way leads to the set.
     fn find(&self, client: &Endpoint, server: &Endpoint, via: Via) -> Option<SetId> {
-        let find = |via| self.sets.find(&self.name(self.vantage(client, server, via), client, server));
+        let find = |via| self.sets.find(&self.name(client, server, via));
         find(via).or_else(|| find(Via { direction: opposite(via.direction), ..via }))
     }
 
-    fn name(&self, vantage: Vantage, client: &Endpoint, server: &Endpoint) -> SetName {
+    fn name(&self, client: &Endpoint, server: &Endpoint, via: Via) -> SetName {
+        let vantage = self.locality.vantage(client.address, server.address, via.direction, via.loopback);
         let (local, peer) = match vantage {
             Vantage::Client | Vantage::Local => (Some(client.address), server.address),
             Vantage::Server => (Some(server.address), client.address),

@@ -17,7 +17,7 @@ pub(super) struct Names {
 }
 
 /// What a name hashes to, in one table.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Hashed(pub(super) u64);
 
 impl Names {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
+use super::ahead::Named;
 use super::frequency::Frequency;
 use super::name::{Peer, Port, SetName, Vantage};
 use super::names::{Hashed, Names};
@@ -101,16 +102,15 @@ impl Sets {
     }
 
     /// The set for an attempt of this name, made if there is room, else the set of the rest that fits best.
-    pub(super) fn admit(&mut self, name: SetName, now: Timestamp) -> Admission {
+    pub(super) fn admit(&mut self, Named { name, hash }: Named, now: Timestamp) -> Admission {
         let mut admission = Admission { set: SetId::new(0), created: None, removed: None, folded: false };
-        let hash = self.names.hash(&name);
         admission.set = match self.names.get(hash, &name) {
             Some(set) => set,
-            None if self.own < self.limit => self.create(name, now, &mut admission),
+            None if !self.is_full() => self.create(name, now, &mut admission),
             None => {
                 admission.removed = self.remove_idle(now).or_else(|| self.remove_rarer(hash, now));
                 // There are still too many where the limit was lowered.
-                if self.own < self.limit {
+                if !self.is_full() {
                     self.create(name, now, &mut admission)
                 } else {
                     admission.folded = true;
@@ -126,13 +126,20 @@ impl Sets {
         admission
     }
 
-    /// Attempts of these names may begin soon: where newcomers are counted, the memory is fetched for all of them at once.
-    /// Nothing changes.
-    pub(super) fn look_ahead(&self, names: impl Iterator<Item = SetName>) {
-        if self.own < self.limit {
-            return;
-        }
-        names.for_each(|name| self.newcomers.fetch(self.names.hash(&name)));
+    /// The name as it is asked for here.
+    pub(super) fn hashed(&self, name: SetName) -> Named {
+        let hash = self.names.hash(&name);
+        Named { name, hash }
+    }
+
+    /// Whether who has no set of its own is a newcomer that is counted.
+    pub(super) const fn is_full(&self) -> bool {
+        self.own >= self.limit
+    }
+
+    /// Has the memory fetched that this name will need as a newcomer's.
+    pub(super) fn fetch(&self, named: &Named) {
+        self.newcomers.fetch(named.hash);
     }
 
     /// The existing set that counts what has this name: its own, else the one it would be folded into.

@@ -29,8 +29,25 @@ fn admit(labels: &mut Labels, client: &str, server: &str, now: Timestamp) -> Adm
 }
 
 fn admit_met(labels: &mut Labels, client: Endpoint, server: Endpoint, via: Via, now: Timestamp) -> Admission {
-    let vantage = labels.vantage(&client, &server, via);
-    labels.admit(vantage, &client, &server, now)
+    let named = labels.named(&client, &server, via);
+    labels.admit(named, now)
+}
+
+/// A RST.
+fn segment(from: &str, to: &str) -> Segment {
+    Segment {
+        via: via(Direction::Unknown),
+        from: end(from),
+        to: end(to),
+        sequence: 1,
+        acknowledgment: 0,
+        flags: Flags::RST,
+        timestamp: None,
+        identification: Some(1),
+        hop_limit: 64,
+        payload_length: 0,
+        ecn_setup: false,
+    }
 }
 
 fn values(admission: Admission) -> [String; 4] {
@@ -110,6 +127,25 @@ fn who_begins_after_peers_are_grouped_anew_goes_by_the_new_rule_and_sets_stay() 
     assert_eq!(values(new)[3], "office");
     assert_eq!(labels.sets().count(), 2);
     assert_eq!(labels.reporter(old, "192.0.2.9".parse::<IpAddr>().unwrap().into()), Reporter::Peer, "still its peer");
+}
+
+#[test]
+fn a_name_made_ahead_is_forgotten_where_names_are_made_otherwise() {
+    let mut labels = host(1);
+    admit(&mut labels, "192.0.2.9:1", "10.0.0.1:80", at(0));
+    let syn = Segment { flags: Flags::SYN, ..segment("192.0.2.8:1", "10.0.0.1:80") };
+    let ahead = |labels: &mut Labels| {
+        labels.look_ahead(7, &Packet::Segment(syn));
+        labels.named_ahead(7)
+    };
+    assert_eq!(ahead(&mut labels).map(|named| named.vantage()), Some(Vantage::Server), "the table is full");
+    labels.look_ahead(7, &Packet::Segment(syn));
+    labels.regroup(Peers::new(vec!["office=192.0.2.0/24".parse().unwrap()], 32, 128));
+    assert!(labels.named_ahead(7).is_none());
+    labels.look_ahead(7, &Packet::Segment(syn));
+    labels.relocate(Locality::host([], &[]));
+    assert!(labels.named_ahead(7).is_none());
+    assert_eq!(ahead(&mut labels).map(|named| named.vantage()), Some(Vantage::Transit));
 }
 
 #[test]
@@ -208,22 +244,9 @@ fn a_scan_of_all_ports_costs_a_bounded_number_of_sets() {
 fn a_rst_belongs_to_a_set_that_has_exactly_one_of_its_ends_as_server() {
     let mut labels = host(10);
     let set = admit(&mut labels, "10.0.0.1:40000", "192.0.2.9:443", at(0)).set;
-    let rst = |from: &str, to: &str| Segment {
-        via: via(Direction::Unknown),
-        from: end(from),
-        to: end(to),
-        sequence: 1,
-        acknowledgment: 0,
-        flags: Flags::RST,
-        timestamp: None,
-        identification: Some(1),
-        hop_limit: 64,
-        payload_length: 0,
-        ecn_setup: false,
-    };
-    assert_eq!(labels.set_of_stray(&rst("192.0.2.9:443", "10.0.0.1:50000"), at(1)), Some((set, Side::Server)));
-    assert_eq!(labels.set_of_stray(&rst("10.0.0.1:50000", "192.0.2.9:443"), at(1)), Some((set, Side::Client)));
-    assert_eq!(labels.set_of_stray(&rst("192.0.2.8:443", "10.0.0.1:50000"), at(1)), None);
+    assert_eq!(labels.set_of_stray(&segment("192.0.2.9:443", "10.0.0.1:50000"), at(1)), Some((set, Side::Server)));
+    assert_eq!(labels.set_of_stray(&segment("10.0.0.1:50000", "192.0.2.9:443"), at(1)), Some((set, Side::Client)));
+    assert_eq!(labels.set_of_stray(&segment("192.0.2.8:443", "10.0.0.1:50000"), at(1)), None);
 }
 
 proptest! {

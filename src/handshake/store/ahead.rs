@@ -10,25 +10,28 @@ use crate::packet::Packet;
 use crate::time::Timestamp;
 
 impl Store {
-    /// Has that part of the index fetched that these packets will need.
-    pub(in crate::handshake) fn fetch_index<'a>(&self, packets: impl Iterator<Item = &'a (Packet, Ends)>) {
-        packets.for_each(|(_, ends)| self.index.fetch(ends.tag));
+    /// Has that part of the index fetched that a packet with these ends will need.
+    #[inline]
+    pub(in crate::handshake) fn fetch_index(&self, ends: &Ends) {
+        self.index.fetch(ends.tag);
     }
 
-    /// Has the attempts fetched that these packets will need, and those that are about to leave or have their time up by
-    /// then: of the first of these, which were fetched with the packets before, also what the index has of them.
-    pub(in crate::handshake) fn fetch<'a>(&self, packets: impl Iterator<Item = &'a (Packet, Ends)>, now: Timestamp) {
-        let mut count = 0;
-        for (packet, ends) in packets {
-            count += 1;
-            for slot in self.index.slots(ends.tag) {
-                self.fetch_attempt(slot);
-                if packet.is_syn() {
-                    prefetch_index(&self.evidence, slot as usize);
-                }
+    /// Has the attempts fetched that this packet will need.
+    #[inline]
+    pub(in crate::handshake) fn fetch_attempts(&self, packet: &Packet, ends: &Ends) {
+        for slot in self.index.slots(ends.tag) {
+            self.fetch_attempt(slot);
+            if packet.is_syn() || !packet.is_v4() {
+                prefetch_index(&self.evidence, slot as usize);
             }
         }
-        self.waiting.next_overdue(now, 4 * count).for_each(|slot| self.fetch_attempt(slot));
+    }
+
+    /// Has the attempts fetched that are about to leave or have their time up by then, while so many packets come: of the
+    /// first of these, which were fetched with the packets before, also what the index has of them.
+    pub(in crate::handshake) fn fetch_due(&mut self, count: usize, now: Timestamp) {
+        let slab = &self.slab;
+        self.waiting.soon_overdue(now, 4 * count).for_each(|slot| prefetch_index(slab, slot as usize));
         if self.known() + 2 * count > self.capacity {
             self.fetch_who_leaves(count, now);
         }
