@@ -89,7 +89,8 @@ fn serve(task: &Serve) -> anyhow::Result<()> {
         tracing::info!(%address, "metrics are at {scheme}://{}{}", reachable(address), task.telemetry_path);
     }
     let limits = http::Limits { requests: std::num::NonZeroUsize::new(task.max_requests), ..http::Limits::default() };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Each thread that renders keeps memory for the next page.
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(RENDERERS).enable_all().build()?;
     let result = runtime.block_on(until_stopped(pump, ready, Served { listeners, routes, limits, guard, reloader }));
     // Neither a page that is being rendered nor a read from a pipe is waited for.
     runtime.shutdown_background();
@@ -133,6 +134,8 @@ fn identity(task: &Serve) -> anyhow::Result<Option<privilege::Identity>> {
 
 /// Where names in a capture filter are looked up when an interface is opened again: files in these folders.
 const NAMES: [&str; 4] = ["/etc/hosts", "/usr/lib/libc.so", "/lib/libc.so", "/run/systemd/resolve/resolv.conf"];
+/// A page of each form, or a password, at once.
+const RENDERERS: usize = 4;
 
 /// What is served, where, and to whom.
 struct Served {

@@ -52,8 +52,13 @@ impl Waiting {
 
     /// An attempt began. Packets may come a little out of order, deadlines do not.
     pub(super) fn push(&mut self, slot: u32, (since, serial): (Timestamp, u32), slab: &[Attempt]) {
-        if self.queue.len() >= (slab.len() * 2).max(FEW) {
+        let most = (slab.len() + slab.len() / 2).max(FEW);
+        if self.queue.len() >= most {
             self.sweep(slab);
+        }
+        if self.queue.len() == self.queue.capacity() {
+            // Doubled, but not beyond what is ever needed.
+            self.queue.reserve_exact(self.queue.len().max(FEW).min(most - self.queue.len()));
         }
         self.count += 1;
         let entry = Entry { since, slot, serial };

@@ -6,9 +6,8 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http_body_util::Full;
 use hyper::Response;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -17,6 +16,8 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tracing::debug;
 
+use super::body::Sent;
+use super::forms::Wanted;
 use super::greeting::{Stream, greet};
 use super::guard::Guard;
 use super::page::Page;
@@ -69,11 +70,7 @@ fn protocol() -> http1::Builder {
     protocol
 }
 
-async fn respond(
-    request: hyper::Request<Incoming>,
-    offer: &Offer,
-    seat: &Seat,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn respond(request: hyper::Request<Incoming>, offer: &Offer, seat: &Seat) -> Result<Response<Sent>, Infallible> {
     let (extra, refusal) = offer.guard.admit(request.headers(), seat.from()).await;
     let page = match refusal {
         Some(refusal) => refusal,
@@ -94,7 +91,8 @@ async fn find(request: &hyper::Request<Incoming>, routes: &Routes, seat: &Seat) 
         }
         Route::Page(page) | Route::Action(page) => fresh(seat, &page).await,
         Route::Forms(forms) => match forms.choose(request.headers()) {
-            Some(page) => fresh(seat, page).await,
+            Some(Wanted { page, unpacked: true }) => fresh(seat, page).await.unpacked(),
+            Some(Wanted { page, .. }) => fresh(seat, page).await,
             None => Page::broken(),
         },
     }

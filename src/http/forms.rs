@@ -14,33 +14,36 @@ use super::shared::SharedPage;
 /// Writes a page as it is now. It may block and take tens of milliseconds; what it writes is compressed as it comes.
 pub type WritePage = Arc<dyn Fn(&mut dyn io::Write) -> io::Result<()> + Send + Sync>;
 
-/// A page that can be had in several forms, each as it is or compressed. All who wait for the same share a render.
+/// A page that can be had in several forms, each as it is or compressed. All who wait for the same form share a render,
+/// which is kept compressed: many that are read slowly would else take much room.
 pub(super) struct Forms(Vec<Form>);
 
 struct Form {
     media: MediaType<'static>,
-    plain: Arc<SharedPage>,
-    gzip: Arc<SharedPage>,
+    page: Arc<SharedPage>,
+}
+
+/// A form of a page as somebody wants it.
+pub(super) struct Wanted<'a> {
+    pub(super) page: &'a Arc<SharedPage>,
+    /// As it is, not compressed.
+    pub(super) unpacked: bool,
 }
 
 impl Forms {
     /// The first one is for those who do not say what they want, or want what there is not.
     pub(super) fn new(forms: Vec<(&'static str, WritePage)>) -> Self {
-        let form = |(content_type, write): (&'static str, WritePage)| {
-            let compressed = Arc::clone(&write);
-            Form {
-                media: MediaType::parse(content_type),
-                plain: SharedPage::new(Arc::new(move || rendered(content_type, &write))),
-                gzip: SharedPage::new(Arc::new(move || rendered_gzip(content_type, &compressed))),
-            }
+        let form = |(content_type, write): (&'static str, WritePage)| Form {
+            media: MediaType::parse(content_type),
+            page: SharedPage::new(Arc::new(move || rendered(content_type, &write))),
         };
         Self(forms.into_iter().map(form).collect())
     }
 
     /// The page that these headers ask for.
-    pub(super) fn choose(&self, headers: &HeaderMap) -> Option<&Arc<SharedPage>> {
+    pub(super) fn choose(&self, headers: &HeaderMap) -> Option<Wanted<'_>> {
         let form = self.form(&listed(headers, ACCEPT))?;
-        Some(if takes_gzip(&listed(headers, ACCEPT_ENCODING)) { &form.gzip } else { &form.plain })
+        Some(Wanted { page: &form.page, unpacked: !takes_gzip(&listed(headers, ACCEPT_ENCODING)) })
     }
 
     /// The one with the greatest weight, which the most specific range that fits it gives it; of several, the one whose
@@ -72,22 +75,36 @@ fn listed(headers: &HeaderMap, name: HeaderName) -> String {
 }
 
 fn rendered(content_type: &'static str, write: &WritePage) -> Page {
-    let mut body = Vec::new();
-    page(content_type, write(&mut body).map(|()| body))
-}
-
-fn rendered_gzip(content_type: &'static str, write: &WritePage) -> Page {
     // Each write to the coder has its price, and series are written word by word.
-    let mut coder = BufWriter::with_capacity(CHUNK, GzEncoder::new(Vec::new(), Compression::fast()));
-    let written = write(&mut coder).and_then(|()| coder.into_inner().map_err(IntoInnerError::into_error));
-    page(content_type, written.and_then(GzEncoder::finish)).with_header("content-encoding", "gzip")
+    let mut chunks =
+        BufWriter::with_capacity(CHUNK, Counted { coder: GzEncoder::new(Vec::new(), Compression::fast()), length: 0 });
+    let compressed = write(&mut chunks)
+        .and_then(|()| chunks.into_inner().map_err(IntoInnerError::into_error))
+        .and_then(|Counted { coder, length }| Ok((coder.finish()?, length)));
+    match compressed {
+        // What is sent may depend on both headers.
+        Ok((gzip, length)) => {
+            Page::compressed(content_type, gzip, length).with_header("vary", "accept, accept-encoding")
+        }
+        Err(_) => Page::broken(),
+    }
 }
 
-/// What is sent may depend on both headers.
-fn page(content_type: &'static str, body: io::Result<Vec<u8>>) -> Page {
-    match body {
-        Ok(body) => Page::new(content_type, body).with_header("vary", "accept, accept-encoding"),
-        Err(_) => Page::broken(),
+/// Compresses, and knows how much it was.
+struct Counted {
+    coder: GzEncoder<Vec<u8>>,
+    length: u64,
+}
+
+impl io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.coder.write(bytes)?;
+        self.length += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.coder.flush()
     }
 }
 

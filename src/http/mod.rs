@@ -2,6 +2,7 @@
 
 mod activation;
 mod address;
+mod body;
 mod connection;
 mod doors;
 mod forms;

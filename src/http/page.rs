@@ -1,16 +1,32 @@
 //! What is answered to one request: a status, headers and a body that many answers can share.
 
-use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Response, StatusCode};
+
+use super::body::Sent;
 
 /// A page, rendered. A clone shares the body.
 #[derive(Clone, Debug)]
 pub struct Page {
     status: StatusCode,
     headers: HeaderMap,
-    body: Bytes,
+    body: Kept,
+}
+
+/// How a body is kept.
+#[derive(Clone, Debug)]
+enum Kept {
+    /// As it is sent.
+    Whole(Bytes),
+    /// Compressed, which is how it is sent.
+    Compressed {
+        gzip: Bytes,
+        /// What comes out of it, in bytes.
+        length: u64,
+    },
+    /// Compressed, and to be sent as it was before: so many bytes.
+    ToUnpack(Bytes, u64),
 }
 
 impl Page {
@@ -21,8 +37,24 @@ impl Page {
     pub fn new(content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        let page = Self { status: StatusCode::OK, headers, body: Bytes::from(body.into()) };
+        let page = Self { status: StatusCode::OK, headers, body: Kept::Whole(Bytes::from(body.into())) };
         page.with_header("x-content-type-options", "nosniff")
+    }
+
+    /// A page that is kept compressed, of which so many bytes come out.
+    pub(super) fn compressed(content_type: &'static str, gzip: Vec<u8>, length: u64) -> Self {
+        let body = Kept::Compressed { gzip: gzip.into(), length };
+        Self { body, ..Self::new(content_type, []).with_header("content-encoding", "gzip") }
+    }
+
+    /// The same for who does not take it compressed.
+    #[must_use]
+    pub(super) fn unpacked(mut self) -> Self {
+        if let Kept::Compressed { gzip, length } = self.body {
+            self.headers.remove(CONTENT_ENCODING);
+            self.body = Kept::ToUnpack(gzip, length);
+        }
+        self
     }
 
     /// Plain words.
@@ -95,10 +127,18 @@ impl Page {
     }
 
     /// The answer to a request of that method. HEAD is told the length of what GET would get (RFC 9110 section 9.3.2).
-    pub(super) fn answer(self, method: &Method) -> Response<Full<Bytes>> {
-        let length = HeaderValue::from(self.body.len());
-        let body = if *method == Method::HEAD { Bytes::new() } else { self.body };
-        let mut response = Response::new(Full::new(body));
+    pub(super) fn answer(self, method: &Method) -> Response<Sent> {
+        let length = match &self.body {
+            Kept::Whole(bytes) | Kept::Compressed { gzip: bytes, .. } => bytes.len() as u64,
+            Kept::ToUnpack(_, length) => *length,
+        };
+        let length = HeaderValue::from(length);
+        let body = match self.body {
+            _ if *method == Method::HEAD => Sent::Whole(Bytes::new()),
+            Kept::Whole(bytes) | Kept::Compressed { gzip: bytes, .. } => Sent::Whole(bytes),
+            Kept::ToUnpack(gzip, length) => Sent::unpacked(gzip, length),
+        };
+        let mut response = Response::new(body);
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
         response.headers_mut().insert(CONTENT_LENGTH, length);

@@ -100,6 +100,25 @@ fn who_takes_gzip_gets_it() {
     }
 }
 
+/// It is kept compressed, and sent in many pieces.
+#[test]
+fn a_large_page_comes_whole_however_it_is_taken() {
+    let line = |number: u32| format!("a_total{{number=\"{number}\"}} {}\n", number.wrapping_mul(0x9e37_79b9));
+    let whole: String = (0..60_000).map(line).collect();
+    let write: WritePage = Arc::new(move |to| (0..60_000).try_for_each(|number| to.write_all(line(number).as_bytes())));
+    let served = Served::start(routes().with_forms("/metrics", vec![(TEXT, write)]).unwrap(), Limits::default());
+    let mut client = served.client();
+    let reply = ask(&mut client, "");
+    assert_eq!(reply.header("content-length"), Some(whole.len().to_string().as_str()));
+    assert_eq!(reply.header("content-encoding"), None);
+    assert!(reply.text() == whole, "as it is");
+    let reply = ask(&mut client, "Accept-Encoding: gzip\r\n");
+    assert!(reply.body.len() < whole.len() / 2);
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(reply.body.as_slice()).read_to_string(&mut text).unwrap();
+    assert!(text == whole, "and compressed");
+}
+
 #[test]
 fn what_cannot_be_written_is_no_half_page() {
     let write: WritePage = Arc::new(|to| {
