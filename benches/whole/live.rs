@@ -3,8 +3,8 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
+use std::thread::{scope, sleep};
+use std::time::{Duration, Instant};
 
 use super::measure::{Spread, cpu_of, resident_of};
 use super::sender::Load;
@@ -32,28 +32,59 @@ pub(crate) fn measure(this: &str, filter: &str, rounds: usize) {
     }
     let cable = Cable::lay();
     flood(&cable, this);
+    scrapes(&cable, this);
     bulk(&cable, this, filter, rounds);
 }
 
 fn flood(cable: &Cable, this: &str) {
     println!("live flood: SYNs from spoofed sources over a veth pair, {} s", SECONDS.as_secs());
-    let (flags, name) = (["-i", "far0"].as_slice(), "this program");
-    let run = cable.run(this, Load::Flood, Some((env!("CARGO_BIN_EXE_tcp_handshake_exporter"), flags)));
+    let run = cable.run(this, Load::Flood, Some((PROGRAM, WATCH)));
     let captured = total(&run.page, "tcp_handshake_exporter_captured_packets_total");
-    let dropped = total(&run.page, "tcp_handshake_exporter_dropped_packets_total");
-    println!("  sent {:.0}/s, captured {captured}, dropped {dropped}", run.sent as f64 / SECONDS.as_secs_f64());
+    println!("  sent {:.0}/s, {}", run.sent as f64 / SECONDS.as_secs_f64(), run.fate());
     println!(
-        "  {name}: {:.0} ns of CPU a packet, {:.1} MiB resident\n",
+        "  {:.0} ns of CPU a packet, {:.1} MiB resident\n",
         run.cpu.as_secs_f64() * 1e9 / captured.max(1.0),
         run.resident as f64 / 1048576.0
     );
+}
+
+/// Forty at once, again and again, in the midst of a flood that fills all tables, and until its last deadlines have passed.
+fn scrapes(cable: &Cable, this: &str) {
+    println!("live flood, and {SCRAPES} scrapes at once of the plain text, again and again");
+    let mut watching = cable.watch(PROGRAM, WATCH);
+    sleep(Duration::from_secs(1));
+    let seconds = (2 * SECONDS).as_secs().to_string();
+    let mut sender = inside(&cable.near);
+    let mut sending = sender
+        .args([this, "send", Load::Flood.name(), "near0", &seconds])
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("it sends");
+    sleep(Duration::from_secs(2));
+    let mut took = Vec::new();
+    while sending.try_wait().expect("it can be asked").is_none() {
+        took.extend(scope(|scope| {
+            let one = || {
+                let start = Instant::now();
+                assert!(cable.page().contains(" 200 OK"), "a scrape was refused");
+                start.elapsed().as_secs_f64()
+            };
+            let all: Vec<_> = (0..SCRAPES).map(|_| scope.spawn(one)).collect();
+            all.into_iter().map(|one| one.join().expect("no panic")).collect::<Vec<f64>>()
+        }));
+    }
+    sleep(Duration::from_secs(6));
+    let (page, resident) = (cable.page(), resident_of(watching.id()));
+    watching.kill().and_then(|()| watching.wait()).expect("it ends");
+    println!("  {} scrapes, each answered within {} s", took.len(), Spread::of(took.iter().copied()));
+    println!("  {}, {:.1} MiB resident at the most\n", fate(&page), resident as f64 / 1048576.0);
 }
 
 /// How much slower the sender gets by what watches it: in each round it runs alone and beside each, in turn.
 fn bulk(cable: &Cable, this: &str, filter: &str, rounds: usize) {
     println!("live bulk: full segments, one SYN in a thousand; what the sender keeps of its rate, of {rounds} rounds");
     let watchers: [(&str, &str, &[&str]); 2] = [
-        ("this program", env!("CARGO_BIN_EXE_tcp_handshake_exporter"), &["-i", "far0"]),
+        ("this program", PROGRAM, WATCH),
         ("tcpdump -w /dev/null", "tcpdump", &["-i", "far0", "-w", "/dev/null", filter]),
     ];
     let rounds: Vec<(Run, [Run; 2])> = (0..rounds)
@@ -74,6 +105,12 @@ fn bulk(cable: &Cable, this: &str, filter: &str, rounds: usize) {
     }
     let beside = |(_, [this, other]): &(Run, [Run; 2])| this.sent as f64 / other.sent as f64;
     println!("  {:22} {}\n", "the one to the other", Spread::of(rounds.iter().map(beside)));
+}
+
+impl Run {
+    fn fate(&self) -> String {
+        fate(&self.page)
+    }
 }
 
 impl Cable {
@@ -130,7 +167,7 @@ impl Cable {
             write!(stream, "GET /metrics HTTP/1.0\r\n\r\n").expect("it reads");
             stream.read_to_string(&mut page).expect("it answers");
         };
-        std::thread::scope(|scope| scope.spawn(read).join()).expect("no panic");
+        scope(|scope| scope.spawn(read).join()).expect("no panic");
         page
     }
 }
@@ -149,10 +186,19 @@ fn inside(namespace: &str) -> Command {
     command
 }
 
+/// What came of the packets.
+fn fate(page: &str) -> String {
+    let of = |what: &str| total(page, &format!("tcp_handshake_exporter_{what}_packets_total"));
+    format!("captured {}, dropped {}", of("captured"), of("dropped"))
+}
+
 /// The sum of a metric's series.
 fn total(page: &str, metric: &str) -> f64 {
     let series = page.lines().filter(|line| line.starts_with(metric));
     series.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_tcp_handshake_exporter");
+const WATCH: &[&str] = &["-i", "far0"];
+const SCRAPES: usize = 40;
 const SECONDS: Duration = Duration::from_secs(5);

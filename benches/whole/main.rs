@@ -1,8 +1,8 @@
 //! `make bench`: the whole program against others over the same packets, as ratios in one run.
 //!
 //! Each round runs every program once over every input, so that a noisy neighbour disturbs all of them alike; what is
-//! printed is the median over the rounds, with the least and the most. CPU time is user and system together; files are
-//! read ahead by a second thread, so what this program takes is less than that.
+//! printed is the median over the rounds, with the least and the most. CPU time is user and system together; this program
+//! reads files in three threads, so what it takes is less than that.
 
 #![allow(clippy::print_stdout, reason = "this is a program that prints")]
 
@@ -94,7 +94,8 @@ fn compare(traffic: Traffic, file: &Path, rounds: usize) {
     }
     let packets = traffic.packets() as f64;
     println!("{traffic}");
-    println!("  {:26} {:>12} {:>22} {:>22} {:>9}", "", "ns/packet", "time", "CPU time", "peak MiB");
+    let heads = ["million/s", "ns/packet", "time", "CPU time", "peak MiB"];
+    println!("  {:26} {:>9} {:>9} {:>22} {:>22} {:>9}", "", heads[0], heads[1], heads[2], heads[3], heads[4]);
     let bare = samples.first().cloned().unwrap_or_default();
     for ((name, _), samples) in others.iter().zip(&samples) {
         if samples.is_empty() {
@@ -109,7 +110,8 @@ fn compare(traffic: Traffic, file: &Path, rounds: usize) {
         };
         let (elapsed, cpu) = (ratio(|sample| sample.elapsed), ratio(|sample| sample.cpu));
         let memory = Spread::of(samples.iter().map(|sample| sample.peak_bytes as f64 / (1024.0 * 1024.0)));
-        println!("  {name:26} {:12.1} {elapsed:>22} {cpu:>22} {:9.1}", time.median, memory.most);
+        let (nanos, peak) = (time.median, memory.most);
+        println!("  {name:26} {:9.2} {nanos:9.1} {elapsed:>22} {cpu:>22} {peak:9.1}", 1_000.0 / nanos);
     }
     println!();
 }

@@ -69,6 +69,32 @@ fn a_flood_is_counted_whole_and_regular_peers_stay_exact() {
     assert!(peak <= 64 << 20, "{} MiB resident", peak >> 20);
 }
 
+/// Forty at once, who read as they can: each is answered, none of them holds up the capture, and what waits for them takes
+/// little room.
+#[test]
+fn forty_scrapes_at_once_in_a_flood_are_all_answered() {
+    let Some(laboratory) = Laboratory::open("forty_scrapes_at_once") else { return };
+    let [near, far] = ["near", "far"].map(|role| laboratory.host(role));
+    connect(&near, &far);
+    let exporter = Exporter::start(&far, &["-i", "eth0"]);
+    thread::scope(|scope| {
+        let flood = scope.spawn(|| near.inside(|| send(Load::Flood, "eth0", FLOOD, A_SECOND)));
+        exporter.metrics_once("the table of sets is full", |page| sum(page, "tcp_handshake_exporter_sets") > 500.0);
+        while !flood.is_finished() {
+            let scrapes: Vec<_> = (0..SCRAPES).map(|_| scope.spawn(|| exporter.get("/metrics"))).collect();
+            for scrape in scrapes {
+                let (status, page) = scrape.join().expect("no panic");
+                assert_eq!(status, 200);
+                assert!(page.len() > 1_000_000, "all 500 sets are on it: {} bytes", page.len());
+            }
+        }
+        assert!(flood.join().expect("no panic") > 0);
+    });
+    assert_eq!(sum(&exporter.metrics(), "tcp_handshake_exporter_dropped_packets_total"), 0.0);
+    let peak = exporter.peak_memory();
+    assert!(peak <= 64 << 20, "{} MiB resident", peak >> 20);
+}
+
 fn regulars_ask(near: &Namespace) {
     for regular in REGULARS {
         assert!(ask(near, regular, OPEN, PATIENCE), "{} is answered", address(regular));
@@ -112,6 +138,7 @@ const ROUNDS: u32 = 5;
 const OPEN: u16 = 80;
 /// A port where nothing listens, and that the far host's firewall drops during the flood.
 const SILENT: u16 = 82;
+const SCRAPES: usize = 40;
 const FLOOD: Duration = Duration::from_secs(3);
 /// What a build without optimisation can bear on a busy machine.
 const A_SECOND: u64 = 10_000;
