@@ -1,81 +1,80 @@
 //! The attempts that are known for longer than was to be expected when they were decided, in rows by the second in which that
 //! is over.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use super::matches::Known;
 use crate::time::Timestamp;
 
-/// Rows of them. One is put in order when it is the first: until then each newcomer is one more at its end, and no other is
-/// touched, as in a heap.
+/// Rows of them, of which the first is a heap: until its second comes, each newcomer is one more at the end of a row, and
+/// however many share a second, none costs more than its place in that heap.
 #[derive(Default)]
 pub(super) struct Rows {
-    rows: BTreeMap<u64, Vec<Place>>,
-    /// The row that is in order, last to leave first.
-    in_order: Option<u64>,
+    first: BinaryHeap<Reverse<Place>>,
+    /// Who is known until before that belongs to the first.
+    first_until: Timestamp,
+    later: BTreeMap<u64, Vec<Reverse<Place>>>,
 }
 
-/// After how much of its second it is over, in nanoseconds, and who that is.
-type Place = (u32, Known);
+/// Until when, and who.
+type Place = (Timestamp, Known);
 
 impl Rows {
     /// One that is known until then.
     pub(super) fn push(&mut self, until: Timestamp, known: Known) {
-        let (second, place) = (until.as_nanos() / SECOND, (((until.as_nanos() % SECOND) & 0xffff_ffff) as u32, known));
-        let row = self.rows.entry(second).or_default();
-        if self.in_order == Some(second) {
-            row.insert(row.partition_point(|other| *other > place), place);
+        let place = Reverse((until, known));
+        if until < self.first_until {
+            self.first.push(place);
         } else {
-            row.push(place);
+            self.later.entry(until.as_nanos() / SECOND).or_default().push(place);
         }
     }
 
     /// When the first of them is over.
     pub(super) fn first_end(&mut self) -> Option<Timestamp> {
-        self.put_in_order();
-        let (second, row) = self.rows.first_key_value()?;
-        row.last().map(|(nanos, _)| Timestamp::from_nanos(second * SECOND + u64::from(*nanos)))
+        self.go_on();
+        self.first.peek().map(|Reverse((until, _))| *until)
     }
 
     /// The first of them.
     #[inline]
     pub(super) fn pop(&mut self) -> Option<Known> {
         // In a flood nobody is known for longer, and everybody asks.
-        if self.rows.is_empty() { None } else { self.pop_first() }
+        if self.first.is_empty() && self.later.is_empty() { None } else { self.pop_first() }
     }
 
     fn pop_first(&mut self) -> Option<Known> {
-        self.put_in_order();
-        let mut first = self.rows.first_entry()?;
-        let place = first.get_mut().pop();
-        if first.get().is_empty() {
-            first.remove();
-        }
-        place.map(|(_, known)| known)
+        self.go_on();
+        self.first.pop().map(|Reverse((_, known))| known)
     }
 
     /// All of them, about in the order in which they are popped.
     pub(super) fn iter(&self) -> impl Iterator<Item = Known> {
-        self.rows.values().flat_map(|row| row.iter().rev()).map(|(_, known)| *known)
+        self.first.iter().chain(self.later.values().flatten()).map(|Reverse((_, known))| *known)
     }
 
-    /// About those that are over by now.
+    /// About those that are over by now: the first of a heap are mostly near its top.
     pub(super) fn over(&self, now: Timestamp) -> impl Iterator<Item = Known> {
-        let over = self.rows.range(..=now.as_nanos() / SECOND).flat_map(|(_, row)| row.iter().rev());
-        over.map(|(_, known)| *known)
+        let over = self.first.iter().take(FEW).filter(move |Reverse((until, _))| *until <= now);
+        over.map(|Reverse((_, known))| *known)
     }
 
-    fn put_in_order(&mut self) {
-        let Some((second, row)) = self.rows.iter_mut().next() else { return };
-        if self.in_order != Some(*second) {
-            row.sort_unstable_by(|one, other| other.cmp(one));
-            self.in_order = Some(*second);
+    /// To the next row, where the first is empty.
+    fn go_on(&mut self) {
+        if self.first.is_empty()
+            && let Some((second, row)) = self.later.pop_first()
+        {
+            self.first = row.into();
+            self.first_until = Timestamp::from_nanos(second.saturating_add(1).saturating_mul(SECOND));
         }
     }
 }
 
 /// In nanoseconds.
 const SECOND: u64 = 1_000_000_000;
+/// So much of a heap is looked at for who comes next.
+const FEW: usize = 63;
 
 #[cfg(test)]
 mod tests {
@@ -85,6 +84,7 @@ mod tests {
     use super::*;
 
     proptest! {
+        /// Whatever comes, also who is to leave sooner than the first.
         #[test]
         fn they_leave_in_the_order_of_their_ends(steps in prop::collection::vec((0..4_000_000_000_u64, any::<bool>()), 0..300)) {
             let (mut rows, mut model) = (Rows::default(), std::collections::BTreeSet::new());
@@ -108,5 +108,20 @@ mod tests {
             prop_assert_eq!(rows.pop(), None);
             prop_assert!(rows.first_end().is_none());
         }
+    }
+
+    /// All in the second that has begun, each later than those before: a hostile burst must not cost the square of its size.
+    #[test]
+    fn very_many_that_share_the_first_second_cost_little_each() {
+        let mut rows = Rows::default();
+        let begun = std::time::Duration::from_secs(7);
+        for slot in 0..500_000 {
+            rows.push(
+                Timestamp::default() + begun + std::time::Duration::from_micros(u64::from(slot)),
+                (slot, Tag::default()),
+            );
+            assert!(rows.first_end().is_some());
+        }
+        assert!((0..500_000).all(|slot| rows.pop() == Some((slot, Tag::default()))));
     }
 }
