@@ -1,5 +1,6 @@
 //! One walk over the numbers, three forms to write them in.
 
+mod lines;
 mod messages;
 mod number;
 mod open_metrics;
@@ -39,6 +40,7 @@ pub(super) struct Head {
 }
 
 /// One series; of a histogram, all that belong together.
+#[derive(Clone, Copy)]
 pub(super) struct Series<'a> {
     pub(super) labels: &'a [&'a str],
     /// When it began at zero, where that is known.
@@ -46,12 +48,14 @@ pub(super) struct Series<'a> {
     pub(super) value: Value<'a>,
 }
 
+#[derive(Clone, Copy)]
 pub(super) enum Value<'a> {
     Number(f64, Option<&'a Exemplar>),
     Histogram(Latencies<'a>),
 }
 
 /// A histogram, and the concrete cases in it.
+#[derive(Clone, Copy)]
 pub(super) struct Latencies<'a> {
     pub(super) histogram: &'a Histogram,
     pub(super) bounds: &'a Bounds,
