@@ -1,5 +1,6 @@
 //! One attempt: what must be remembered to judge the packets that belong to it, in one cache line.
 
+use super::ends::{Ends, Tag};
 use super::event::Owner;
 use super::evidence::{Evidence, REMEMBERED_SYNS};
 use super::name::PackedName;
@@ -21,8 +22,8 @@ pub(super) struct Attempt {
     /// When the first acceptable SYN/ACK was met; meaningful once `is_answered`.
     answered: Timestamp,
     pub(super) owner: Owner,
-    /// Tells it from other attempts in the same slot.
-    pub(super) serial: u32,
+    /// Under which it is in the index by that name.
+    pub(super) tag: Tag,
     /// Milliseconds after `first_syn`.
     known_until: u32,
     /// The server's initial sequence number; meaningful once `SERVER_ISN` is marked.
@@ -45,14 +46,14 @@ pub(super) enum State {
 impl Attempt {
     /// An attempt that begins with a SYN, or with the rejection of one that was never seen. Its SYN is still to be
     /// remembered.
-    pub(super) fn new(name: PackedName, first_syn: Timestamp, isn: u32, serial: u32) -> Self {
+    pub(super) fn new(ends: &Ends, first_syn: Timestamp, isn: u32) -> Self {
         Self {
-            name,
+            name: ends.name,
             isn,
             first_syn,
             answered: first_syn,
             owner: Owner::default(),
-            serial,
+            tag: ends.tag,
             known_until: AT_LEAST_KNOWN_FOR,
             server_isn: 0,
             newest: SynPrint::default(),

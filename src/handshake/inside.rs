@@ -1,5 +1,6 @@
 //! Attempts whose SYN came in, and may leave under another name: how NAT on this host is followed.
 
+use std::cmp::Reverse;
 use std::hash::BuildHasher;
 
 use arrayvec::ArrayVec;
@@ -7,6 +8,7 @@ use foldhash::fast::RandomState;
 
 use super::event::Side;
 use crate::packet::{Endpoint, Segment};
+use crate::time::Timestamp;
 
 /// Small tables of hints, written over when full: every hint is checked against its attempt before it is believed.
 pub(super) struct Inside {
@@ -27,7 +29,7 @@ struct Bucket {
 pub(super) struct Hint {
     pub(super) slot: u32,
     /// Tells it from a later attempt in the same slot.
-    pub(super) serial: u32,
+    pub(super) began: Timestamp,
     pub(super) hop_limit: u8,
     pub(super) passed: Passed,
     /// Which end must be the same under both names: NAT mostly changes one of them.
@@ -51,26 +53,26 @@ impl Inside {
         Self { tables: [table(), table(), table()], hasher: RandomState::default() }
     }
 
-    /// The SYN of this attempt came in, or after that left.
-    pub(super) fn note(&mut self, syn: &Segment, slot: u32, serial: u32, passed: Passed) {
+    /// The SYN of the attempt in this slot, which began then, came in, or after that left.
+    pub(super) fn note(&mut self, syn: &Segment, slot: u32, began: Timestamp, passed: Passed) {
         let places = self.places(syn);
         for ((table, place), shares) in self.tables.iter_mut().zip(places).zip(SHARES) {
             let Some(bucket) = table.get_mut(place) else { continue };
             bucket.next = bucket.next.wrapping_add(1);
             if let Some(oldest) = bucket.hints.get_mut(usize::from(bucket.next) % WAYS) {
-                *oldest = Some(Hint { slot, serial, hop_limit: syn.hop_limit, passed, shares });
+                *oldest = Some(Hint { slot, began, hop_limit: syn.hop_limit, passed, shares });
             }
         }
     }
 
     /// Attempts whose SYN may have been this one before it was given other addresses: first those that share an end
     /// with it, then the others, newest first.
-    pub(super) fn who_passed_as(&self, syn: &Segment, latest_serial: u32) -> impl Iterator<Item = Hint> {
+    pub(super) fn who_passed_as(&self, syn: &Segment) -> impl Iterator<Item = Hint> {
         let ways = self.tables.iter().zip(self.places(syn));
         ways.flat_map(move |(table, place)| {
             let hints = table.get(place).into_iter().flat_map(|bucket| &bucket.hints).flatten();
             let mut hints: ArrayVec<Hint, WAYS> = hints.copied().collect();
-            hints.sort_unstable_by_key(|hint| latest_serial.wrapping_sub(hint.serial));
+            hints.sort_unstable_by_key(|hint| Reverse(hint.began));
             hints
         })
     }

@@ -32,8 +32,6 @@ pub(super) struct Store {
     index: Index,
     sight: Sight,
     more_names: HashMap<u32, Vec<Name>, foldhash::fast::RandomState>,
-    /// How many were taken in so far, wrapping.
-    serial: u32,
     waiting: Waiting,
     answered: Decided,
     failed: Decided,
@@ -52,7 +50,6 @@ impl Store {
             index: Index::default(),
             sight: Sight::default(),
             more_names: HashMap::default(),
-            serial: 0,
             waiting: Waiting::new(timeout),
             answered: Decided::default(),
             failed: Decided::default(),
@@ -65,11 +62,6 @@ impl Store {
 
     pub(super) const fn known(&self) -> usize {
         self.slab.len() - self.free.len()
-    }
-
-    /// That of the attempt that was taken in last.
-    pub(super) const fn serial(&self) -> u32 {
-        self.serial
     }
 
     /// The attempt in a slot that this store handed out.
@@ -131,7 +123,7 @@ impl Store {
             Some(Match { slot, tag: ends.tag, side: Side::Server })
         } else {
             let side = self.side_by_another_name(slot, from, to)?;
-            Some(Match { slot, tag: self.tag_of(slot), side })
+            Some(Match { slot, tag: attempt.tag, side })
         }
     }
 
@@ -143,8 +135,7 @@ impl Store {
         (first_syn, isn): (Timestamp, u32),
     ) -> (u32, Option<Owner>) {
         let evicted = if self.known() >= self.capacity { self.make_room(first_syn) } else { None };
-        self.serial = self.serial.wrapping_add(1);
-        let attempt = Attempt::new(ends.name, first_syn, isn, self.serial);
+        let attempt = Attempt::new(ends, first_syn, isn);
         let slot = match self.free.pop() {
             Some(slot) => {
                 *self.get_mut(slot) = attempt;
@@ -162,7 +153,7 @@ impl Store {
             evidence.name_rest = NameRest::of(client, server);
         }
         self.list(ends.tag, slot);
-        self.waiting.push(slot, (first_syn, self.serial), &self.slab);
+        self.waiting.push((slot, ends.tag), first_syn, &self.slab);
         (slot, evicted)
     }
 
@@ -215,7 +206,7 @@ impl Store {
     }
 
     /// The attempt that has waited longest, if its time is up by now.
-    pub(super) fn overdue(&mut self, now: Timestamp) -> Option<u32> {
+    pub(super) fn overdue(&mut self, now: Timestamp) -> Option<Known> {
         self.waiting.overdue(now, &self.slab)
     }
 
@@ -238,12 +229,6 @@ impl Store {
             State::Answered => &mut self.answered,
             State::Failed | State::Waiting => &mut self.failed,
         }
-    }
-
-    /// Under which the attempt's first name is in the index.
-    pub(super) fn tag_of(&self, slot: u32) -> Tag {
-        let attempt = self.get(slot);
-        if attempt.has_long_name() { self.sight.tag_of(&self.name(slot)) } else { self.sight.tag(attempt.name) }
     }
 
     fn side_by_another_name(&self, slot: u32, from: &Endpoint, to: &Endpoint) -> Option<Side> {
@@ -269,26 +254,27 @@ impl Store {
             self.release(known);
             return None;
         }
-        if let Some(slot) = self.waiting.take_stranger(&self.slab) {
-            return self.evict(slot);
+        if let Some(known) = self.waiting.take_stranger(&self.slab) {
+            return Some(self.evict(known));
         }
         if let Some(known) = self.failed.pop().or_else(|| self.answered.pop()) {
             self.release(known);
             return None;
         }
-        let slot = self.waiting.take_oldest(&self.slab)?;
-        self.evict(slot)
+        let known = self.waiting.take_oldest(&self.slab)?;
+        Some(self.evict(known))
     }
 
     /// Forgets an attempt that waits.
-    fn evict(&mut self, slot: u32) -> Option<Owner> {
+    fn evict(&mut self, known: Known) -> Owner {
+        let (slot, _) = known;
         let attempt = self.get_mut(slot);
         // So that what is left of it in the queue, and any hint, is known for what it is.
         attempt.fail();
         let owner = attempt.owner;
         self.waiting.leave(slot);
-        self.release((slot, self.tag_of(slot)));
-        Some(owner)
+        self.release(known);
+        owner
     }
 
     fn release(&mut self, (slot, tag): Known) {

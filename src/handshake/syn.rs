@@ -88,10 +88,7 @@ impl Tracker {
             return None;
         }
         let name = Name { client: syn.from, server: syn.to };
-        self.inside
-            .who_passed_as(syn, self.store.serial())
-            .find(|hint| self.fits(hint, syn, &name))
-            .map(|hint| hint.slot)
+        self.inside.who_passed_as(syn).find(|hint| self.fits(hint, syn, &name)).map(|hint| hint.slot)
     }
 
     fn fits(&self, hint: &Hint, syn: &Segment, name: &Name) -> bool {
@@ -102,7 +99,7 @@ impl Tracker {
                 Passed::Out(through) => !attempt.is_inside() && through != syn.via.interface && hint.shares.is_some(),
             };
             on_its_way
-                && attempt.serial == hint.serial
+                && attempt.first_syn == hint.began
                 && attempt.state() == State::Waiting
                 && attempt.looks_like(self.store.evidence(hint.slot), syn)
                 && hint.shares.is_none_or(|side| self.store.shares_an_end(hint.slot, side, name))
@@ -127,7 +124,7 @@ impl Tracker {
             (false, false) => return,
         };
         if attempt.state() == State::Waiting {
-            self.inside.note(syn, slot, attempt.serial, passed);
+            self.inside.note(syn, slot, attempt.first_syn, passed);
         }
     }
 }

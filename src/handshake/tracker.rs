@@ -174,8 +174,8 @@ impl Tracker {
     /// The next attempt whose time is up fails, if there is one.
     fn fail_overdue(&mut self) -> bool {
         let overdue = self.store.overdue(self.timeline.now());
-        if let Some(slot) = overdue {
-            self.fail((slot, self.store.tag_of(slot)), Reason::Unanswered);
+        if let Some(known) = overdue {
+            self.fail(known, Reason::Unanswered);
         }
         overdue.is_some()
     }

@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::attempt::{Attempt, State};
+use super::ends::Tag;
+use super::matches::Known;
 use crate::time::Timestamp;
 
 /// Who waits, in the order they began. Who is decided meanwhile stays in the queue until its turn comes, and is passed
@@ -29,7 +31,8 @@ pub(super) struct Waiting {
 struct Entry {
     since: Timestamp,
     slot: u32,
-    serial: u32,
+    /// Under which it is in the index, so that it need not be read to be taken from there.
+    tag: Tag,
 }
 
 impl Waiting {
@@ -51,7 +54,7 @@ impl Waiting {
     }
 
     /// An attempt began. Packets may come a little out of order, deadlines do not.
-    pub(super) fn push(&mut self, slot: u32, (since, serial): (Timestamp, u32), slab: &[Attempt]) {
+    pub(super) fn push(&mut self, (slot, tag): Known, since: Timestamp, slab: &[Attempt]) {
         let most = (slab.len() + slab.len() / 2).max(FEW);
         if self.queue.len() >= most {
             self.sweep(slab);
@@ -61,7 +64,7 @@ impl Waiting {
             self.queue.reserve_exact(self.queue.len().max(FEW).min(most - self.queue.len()));
         }
         self.count += 1;
-        let entry = Entry { since, slot, serial };
+        let entry = Entry { since, slot, tag };
         self.mark(slot, entry.mark());
         if self.queue.back().is_some_and(|last| last.since <= since) {
             return self.queue.push_back(entry);
@@ -89,11 +92,11 @@ impl Waiting {
 
     /// Whose time is up by now.
     #[inline]
-    pub(super) fn overdue(&mut self, now: Timestamp, slab: &[Attempt]) -> Option<u32> {
+    pub(super) fn overdue(&mut self, now: Timestamp, slab: &[Attempt]) -> Option<Known> {
         if self.is_due(now) { self.first_overdue(now, slab) } else { None }
     }
 
-    fn first_overdue(&mut self, now: Timestamp, slab: &[Attempt]) -> Option<u32> {
+    fn first_overdue(&mut self, now: Timestamp, slab: &[Attempt]) -> Option<Known> {
         while let Some(first) = self.queue.front().copied() {
             let end = first.since + self.timeout;
             if end > now {
@@ -102,7 +105,7 @@ impl Waiting {
             }
             self.drop_first();
             if self.waits(&first, slab) {
-                return Some(first.slot);
+                return Some(first.known());
             }
         }
         self.none_before = LAST;
@@ -110,11 +113,11 @@ impl Waiting {
     }
 
     /// Who has waited longest.
-    pub(super) fn take_oldest(&mut self, slab: &[Attempt]) -> Option<u32> {
+    pub(super) fn take_oldest(&mut self, slab: &[Attempt]) -> Option<Known> {
         while let Some(first) = self.queue.front().copied() {
             self.drop_first();
             if self.waits(&first, slab) {
-                return Some(first.slot);
+                return Some(first.known());
             }
         }
         None
@@ -122,7 +125,7 @@ impl Waiting {
 
     /// The one that has waited longest of those with one SYN from a peer that was never seen. None goes back to being
     /// one, so each is passed over once.
-    pub(super) fn take_stranger(&mut self, slab: &[Attempt]) -> Option<u32> {
+    pub(super) fn take_stranger(&mut self, slab: &[Attempt]) -> Option<Known> {
         while let Some(entry) = self.queue.get(self.no_strangers).copied() {
             let waits = self.waits(&entry, slab);
             let found = waits && entry.is_stranger(slab);
@@ -132,7 +135,7 @@ impl Waiting {
                 self.no_strangers += 1;
             }
             if found {
-                return Some(entry.slot);
+                return Some(entry.known());
             }
         }
         None
@@ -148,13 +151,13 @@ impl Waiting {
     }
 
     /// Who may be the next strangers to go.
-    pub(super) fn next_strangers(&self) -> impl Iterator<Item = u32> {
-        self.queue.range(self.no_strangers.min(self.queue.len())..).map(|entry| entry.slot)
+    pub(super) fn next_strangers(&self) -> impl Iterator<Item = Known> {
+        self.queue.range(self.no_strangers.min(self.queue.len())..).map(Entry::known)
     }
 
     /// Who may have waited longest.
-    pub(super) fn next_oldest(&self) -> impl Iterator<Item = u32> {
-        self.queue.iter().filter(|entry| entry.may_wait(&self.marks)).map(|entry| entry.slot)
+    pub(super) fn next_oldest(&self) -> impl Iterator<Item = Known> {
+        self.queue.iter().filter(|entry| entry.may_wait(&self.marks)).map(Entry::known)
     }
 
     fn waits(&self, entry: &Entry, slab: &[Attempt]) -> bool {
@@ -192,9 +195,13 @@ impl Waiting {
 }
 
 impl Entry {
-    /// What is marked of it while it waits: some of its serial, and that somebody does.
+    const fn known(&self) -> Known {
+        (self.slot, self.tag)
+    }
+
+    /// What is marked of it while it waits: some of its tag, and that somebody does.
     const fn mark(&self) -> u8 {
-        (self.serial & 0x7f) as u8 | SOMEBODY
+        (self.tag.0 & 0x7f) as u8 | SOMEBODY
     }
 
     /// Whether it is worth asking the attempt: others that have the slot after it seldom have its mark.
@@ -202,10 +209,13 @@ impl Entry {
         marks.get(self.slot as usize).is_some_and(|mark| *mark == self.mark())
     }
 
-    /// Whether the attempt still waits that this is about.
+    /// Whether the attempt still waits that this is about; or one with the same two ends that began at the same time and has the
+    /// slot after it, whose time is up then, too.
     fn waits(&self, slab: &[Attempt]) -> bool {
         let attempt = slab.get(self.slot as usize);
-        attempt.is_some_and(|attempt| attempt.serial == self.serial && attempt.state() == State::Waiting)
+        attempt.is_some_and(|attempt| {
+            attempt.first_syn == self.since && attempt.tag == self.tag && attempt.state() == State::Waiting
+        })
     }
 
     fn is_stranger(&self, slab: &[Attempt]) -> bool {

@@ -27,8 +27,8 @@ impl Store {
         }
     }
 
-    /// Has the attempts fetched that are about to leave or have their time up by then, while so many packets come: of the
-    /// first of these, which were fetched with the packets before, also what the index has of them.
+    /// Has the attempts fetched that are about to leave or have their time up by then, while so many packets come, and what the
+    /// index has of those that leave.
     pub(in crate::handshake) fn fetch_due(&mut self, count: usize, now: Timestamp) {
         let slab = &self.slab;
         self.waiting.soon_overdue(now, 4 * count).for_each(|slot| prefetch_index(slab, slot as usize));
@@ -58,17 +58,16 @@ impl Store {
         those.take(most).inspect(|known| self.fetch_known(*known)).count()
     }
 
-    /// The same of those that wait, of which the first were fetched with the packets before: where they are in the index,
-    /// they themselves must be asked for.
-    fn fetch_waiting(&self, those: impl Iterator<Item = u32>, most: usize) -> usize {
-        let fetch = |(nth, slot): (usize, u32)| {
-            if nth < most {
-                self.index.fetch(self.tag_of(slot));
-            } else {
-                self.fetch_attempt(slot);
+    /// The same of those that wait, of which the first were fetched with the packets before.
+    fn fetch_waiting(&self, those: impl Iterator<Item = Known>, most: usize) -> usize {
+        let all = those.take(2 * most).enumerate();
+        all.inspect(|(nth, known)| {
+            if *nth >= most {
+                self.fetch_known(*known);
             }
-        };
-        those.take(2 * most).enumerate().map(fetch).count().min(most)
+        })
+        .count()
+        .min(most)
     }
 
     fn fetch_known(&self, (slot, tag): Known) {
