@@ -87,8 +87,7 @@ impl Case {
 
     pub(super) fn hear(&mut self, heard: &Heard<'_>) {
         let Heard { at, event, packet, reporter } = *heard;
-        self.first_seen.get_or_insert(at);
-        self.last_seen = self.last_seen.max(at);
+        self.see(at);
         let tally = self.window.at(at);
         tally.count(event);
         match *event {
@@ -127,6 +126,12 @@ impl Case {
         }
     }
 
+    /// So many attempts were forgotten while they waited.
+    pub(super) fn evict(&mut self, at: Timestamp, attempts: u32) {
+        self.see(at);
+        self.window.at(at).evicted += attempts;
+    }
+
     /// A packet that came in was met on its way out.
     pub(super) fn pass_on(&mut self, at: Timestamp, kind: Kind) {
         let tally = self.window.at(at);
@@ -137,6 +142,11 @@ impl Case {
     /// The client of an attempt that was answered had given up.
     pub(super) fn give_up(&mut self, at: Timestamp) {
         self.window.at(at).given_up += 1;
+    }
+
+    fn see(&mut self, at: Timestamp) {
+        self.first_seen.get_or_insert(at);
+        self.last_seen = self.last_seen.max(at);
     }
 
     /// Who sent the RSTs that refused, if any did.

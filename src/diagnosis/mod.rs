@@ -126,6 +126,14 @@ impl Diagnosis {
         }
     }
 
+    /// Hears that so many attempts of a set were forgotten while they waited.
+    pub fn hear_evicted(&mut self, set: SetId, at: Timestamp, attempts: u32) {
+        self.pass_time(at);
+        if let Some(case) = self.case_of(set) {
+            case.evict(at, attempts);
+        }
+    }
+
     /// Hears that a packet was met again on its way through this host.
     pub fn hear_copy(&mut self, at: Timestamp, kind: Kind, packet: Option<&Packet>) {
         let Some(Packet::Segment(segment)) = packet else { return };

@@ -71,6 +71,10 @@ impl Books {
                     counts.last_packet = *last;
                 }
             }
+            Line::Evicted { set, attempts, first } => {
+                self.ledger.count(*set, &SetEvent::Evicted(*attempts));
+                self.diagnosis.hear_evicted(*set, *first, *attempts);
+            }
             Line::Undecodable(reason) => own.undecodable(*reason),
             Line::Created(begun) => {
                 let (set, name, since) = begun.as_ref();
@@ -174,7 +178,7 @@ fn set_event(event: &Event, packet: Option<&Packet>, reporter: Option<Reporter>)
         Event::Answered(_, answer) => SetEvent::Answered(answer),
         Event::Failed(_, reason) => SetEvent::Failed(reason),
         Event::Completed(_, latency) => SetEvent::Completed(latency),
-        Event::Evicted(_) => SetEvent::Evicted,
+        Event::Evicted(_) => SetEvent::Evicted(1),
         Event::Copy(_) | Event::Unacceptable(_) | Event::OddSyn | Event::Unmatched(_) | Event::ClockStep => {
             return None;
         }

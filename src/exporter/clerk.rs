@@ -74,6 +74,13 @@ impl Clerk {
         then
     }
 
+    /// An attempt was forgotten while it waited.
+    pub(super) fn evicted(&mut self, owner: Owner, now: Timestamp, sheet: &mut Sheet) {
+        let set = set_of(owner);
+        self.labels.sets().decided(set, now);
+        sheet.evicted(set, now);
+    }
+
     /// Names and bounds what begins from now on otherwise. What has begun stays where it is.
     pub(super) fn change(&mut self, peers: Peers, max_sets: usize, local: Vec<IpNet>) {
         self.labels.regroup(peers);

@@ -1,6 +1,7 @@
 //! What is to be written in the books: made where packets are judged, and written in the same order where the books are.
 
 use std::sync::mpsc::SyncSender;
+use std::time::Duration;
 
 use crate::capture::Condition;
 use crate::decode::Undecodable;
@@ -32,12 +33,27 @@ impl Sheet {
     pub(super) fn push(&mut self, line: Line) {
         self.lines.push((self.entries.len(), line));
     }
+
+    /// An attempt of this set was forgotten while it waited. In a flood one goes with each packet, so those that go with the same
+    /// lot share a line.
+    pub(super) fn evicted(&mut self, set: SetId, now: Timestamp) {
+        if let Some((_, Line::Evicted { set: of, attempts, first })) = self.lines.last_mut()
+            && *of == set
+            && now.since(*first) < AT_ONCE
+        {
+            *attempts += 1;
+        } else {
+            self.push(Line::Evicted { set, attempts: 1, first: now });
+        }
+    }
 }
 
 /// One thing to be written.
 pub(super) enum Line {
     /// So many packets were met there, the last of them then.
     Captured { interface: u16, packets: u32, last: Timestamp },
+    /// So many attempts of a set were forgotten while they waited, the first of them then.
+    Evicted { set: SetId, attempts: u32, first: Timestamp },
     /// A frame was passed over.
     Undecodable(Undecodable),
     /// A set begins, at zero.
@@ -64,6 +80,9 @@ pub(super) struct Entry {
     pub(super) packet: u32,
     pub(super) whose: Whose,
 }
+
+/// What is no further apart has one time.
+const AT_ONCE: Duration = Duration::from_millis(1);
 
 pub(super) const NO_PACKET: u32 = u32::MAX;
 

@@ -180,6 +180,9 @@ impl River {
 
     /// The same until the sheet is full. Says whether that was not so.
     fn settle_some(&mut self, sheet: &mut Sheet, packet: Option<(u32, &Packet)>, most: usize) -> bool {
+        if let Some(owner) = self.tracker.take_evicted() {
+            self.clerk.evicted(owner, self.tracker.now(), sheet);
+        }
         while self.tracker.turn() {
             let Some(event) = self.tracker.event() else { break };
             let told = Told { event, packet, met: self.met, tracker: &self.tracker };

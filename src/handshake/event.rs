@@ -97,11 +97,27 @@ pub(super) struct Told {
     polled: usize,
     /// They stay until they are taken.
     pub(super) are_kept: bool,
+    /// Whose attempt was forgotten, to be asked for.
+    evicted: Option<Owner>,
 }
 
 impl Told {
     pub(super) fn push(&mut self, event: Event) {
         self.events.push(event);
+    }
+
+    /// An attempt of that owner was forgotten while it waited. Where events are kept, that is told by no event if it is
+    /// [asked for](Self::take_evicted) before the next one is.
+    pub(super) fn evict(&mut self, owner: Owner) {
+        if self.are_kept && self.evicted.is_none() {
+            self.evicted = Some(owner);
+        } else {
+            self.push(Event::Evicted(owner));
+        }
+    }
+
+    pub(super) const fn take_evicted(&mut self) -> Option<Owner> {
+        self.evicted.take()
     }
 
     /// Goes on to the next one, in the order they came. Says whether there is one.
@@ -119,7 +135,7 @@ impl Told {
 
     /// Takes them all, and leaves that room for the next ones.
     pub(super) fn take(&mut self, room: Vec<Event>) -> Vec<Event> {
-        debug_assert!(self.polled == self.events.len(), "events were left unpolled");
+        debug_assert!(self.polled == self.events.len() && self.evicted.is_none(), "events were left unpolled");
         self.polled = 0;
         std::mem::replace(&mut self.events, room)
     }

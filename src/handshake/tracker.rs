@@ -132,6 +132,13 @@ impl Tracker {
         self.events.take(room)
     }
 
+    /// Whose attempt was just forgotten while it waited, for want of room. Where what is told is kept this is to be asked for
+    /// after each packet, for no event tells it then: in a flood each packet would have one more.
+    #[inline]
+    pub fn take_evicted(&mut self) -> Option<Owner> {
+        self.events.take_evicted()
+    }
+
     /// The next event, or none if all is told.
     pub fn poll(&mut self) -> Option<Event> {
         if self.turn() { self.event().copied() } else { None }
@@ -232,7 +239,7 @@ impl Tracker {
     pub(super) fn open(&mut self, ends: &Ends, name: (&Endpoint, &Endpoint), began: (Timestamp, u32)) -> u32 {
         let (slot, evicted) = self.store.insert(ends, name, began);
         if let Some(owner) = evicted {
-            self.events.push(Event::Evicted(owner));
+            self.events.evict(owner);
         }
         self.events.push(Event::Opened(AttemptId(slot)));
         slot

@@ -69,8 +69,8 @@ pub enum SetEvent {
     Failed(Reason),
     /// The third leg.
     Completed(Duration),
-    /// Forgotten while it waited.
-    Evicted,
+    /// So many attempts were forgotten while they waited.
+    Evicted(u32),
 }
 
 impl SetCounts {
@@ -107,7 +107,7 @@ impl SetCounts {
                 self.completed += 1;
                 Arc::make_mut(&mut self.details).ack_latency.observe(layout, latency);
             }
-            SetEvent::Evicted => self.evicted += 1,
+            SetEvent::Evicted(attempts) => self.evicted += u64::from(attempts),
         }
     }
 
