@@ -10,11 +10,12 @@ use crate::time::Timestamp;
 /// A count-mean-min sketch (Deng and Rafiei, *New estimation algorithms for streaming data: Count-min can do more*,
 /// 2007): a count-min sketch whose estimates are freed of the noise that all the others leave in each cell. So a flood
 /// of names that come once makes none of them look frequent, and a name that comes back stands out. Counts are halved
-/// every minute. Where a name's cells are, two halves of its hash tell for all rows (Kirsch and Mitzenmacher, *Less
-/// hashing, same performance: building a better Bloom filter*, 2006).
+/// every minute. All cells of a name are in one block, which is a cache line (as in blocked Bloom filters: Putze, Sanders and
+/// Singler, *Cache-, hash- and space-efficient Bloom filters*, 2007): in a flood each line that is far away takes as long as all
+/// that is reckoned here.
 #[derive(Default)]
 pub(super) struct Frequency {
-    rows: [Vec<u8>; ROWS],
+    blocks: Vec<Block>,
     counted: u64,
     next_halving: Timestamp,
     /// What the others leave in a cell, in parts of [`ONE`], and how many were counted when it was reckoned.
@@ -22,10 +23,15 @@ pub(super) struct Frequency {
     reckoned: u64,
 }
 
+/// A small sketch of its own, row after row.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Block([[u8; CELLS_IN_ROW]; ROWS]);
+
 impl Frequency {
     /// Has the memory of the name's cells fetched.
     pub(super) fn fetch(&self, name: Hashed) {
-        self.rows.iter().zip(places(name)).for_each(|(row, place)| prefetch_index(row, place));
+        prefetch_index(&self.blocks, places(name).0);
     }
 
     /// The name came once more. About how often it came lately, beyond what chance would make it seem.
@@ -33,10 +39,13 @@ impl Frequency {
         self.age(now);
         self.counted += 1;
         let mut least = u8::MAX;
-        for (row, place) in self.rows.iter_mut().zip(places(name)) {
-            if let Some(cell) = row.get_mut(place) {
-                *cell = cell.saturating_add(1);
-                least = least.min(*cell);
+        let (block, cells) = places(name);
+        if let Some(Block(rows)) = self.blocks.get_mut(block) {
+            for (row, place) in rows.iter_mut().zip(cells) {
+                if let Some(cell) = row.get_mut(place) {
+                    *cell = cell.saturating_add(1);
+                    least = least.min(*cell);
+                }
             }
         }
         if self.counted >= self.reckoned + RECKON_AGAIN {
@@ -46,12 +55,12 @@ impl Frequency {
         u32::try_from(excess.max(1)).unwrap_or(u32::MAX)
     }
 
-    /// Each cell holds, beside a name's own count, its share of all others; twice the deviation of that share is left out
-    /// too, so that one name in many does not pass by luck. All in parts of one, for a share of less than one makes some
+    /// Each cell holds, beside a name's own count, its share of all others; somewhat more than twice the deviation of that share is
+    /// left out too, so that one name in many does not pass by luck, nor because its block has more names than others. All in parts of one, for a share of less than one makes some
     /// lucky, too; and with those that will have come before it is reckoned again.
     fn reckon(&mut self) {
         let share = (self.counted + RECKON_AGAIN) * ONE / CELLS as u64;
-        self.noise = share + 2 * (share * ONE).isqrt();
+        self.noise = share + (share * ONE).isqrt() * 9 / 4;
         self.reckoned = self.counted;
     }
 
@@ -62,31 +71,41 @@ impl Frequency {
         self.next_halving = now + HALVING;
         self.counted /= 2;
         self.reckon();
-        for row in &mut self.rows {
-            // Room is taken when it is first needed: most hosts never fill their table of sets.
-            row.resize(CELLS, 0);
-            for cell in row {
-                *cell /= 2;
-            }
-        }
+        // Room is taken when it is first needed: most hosts never fill their table of sets.
+        self.blocks.resize(BLOCKS, Block([[0; CELLS_IN_ROW]; ROWS]));
+        self.blocks.iter_mut().flat_map(|Block(rows)| rows).flatten().for_each(|cell| *cell /= 2);
     }
 }
 
-/// Where a name's cell is in each row.
-fn places(Hashed(name): Hashed) -> impl Iterator<Item = usize> {
-    let step = name >> 32 | 1;
-    (1..).map(move |row| usize::try_from(name.wrapping_add(step.wrapping_mul(row)) % CELLS as u64).unwrap_or(0))
+/// In which block a name is, and where its cell is in each row of it.
+fn places(Hashed(name): Hashed) -> (usize, impl Iterator<Item = usize>) {
+    // Not all bits of the hash depend on all of the name: of such a product the upper ones do (Knuth, *The Art of Computer
+    // Programming*, volume 3, section 6.4).
+    let bits = (name ^ name >> 32).wrapping_mul(GOLDEN);
+    let some =
+        move |from: u32, count: u32| usize::try_from(bits >> (64 - from - count) & ((1 << count) - 1)).unwrap_or(0);
+    (some(0, BLOCK_BITS), (0..).map(move |row| some(BLOCK_BITS + CELL_BITS * row, CELL_BITS)))
 }
 
 /// Noise is reckoned in parts of this.
 const ONE: u64 = 256;
 const ROWS: usize = 4;
-const CELLS: usize = 1 << 17;
+const BLOCK_BITS: u32 = 13;
+const BLOCKS: usize = 1 << BLOCK_BITS;
+const CELL_BITS: u32 = 4;
+const CELLS_IN_ROW: usize = 1 << CELL_BITS;
+/// In each row.
+const CELLS: usize = BLOCKS * CELLS_IN_ROW;
 /// How many more may come before the noise is reckoned again: so few that a cell gets next to nothing of them.
 const RECKON_AGAIN: u64 = CELLS as u64 / 1024;
 const HALVING: Duration = Duration::from_secs(60);
 /// Cells hold at most 255: before the noise alone fills them, counts are halved.
 const MOST_COUNTED: u64 = 64 * CELLS as u64;
+
+/// 2^64 over the golden ratio, to the next odd number.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+const _: () = assert!(size_of::<Block>() == 64, "a block is one cache line");
 
 #[cfg(test)]
 mod tests {

@@ -58,16 +58,17 @@ impl Store {
         those.take(most).inspect(|known| self.fetch_known(*known)).count()
     }
 
-    /// The same of those that wait, of which the first were fetched with the packets before.
+    /// The same of those that wait, of which the first were fetched with the packets before: of these it is where they are in the
+    /// index. More at once would be too many to be under way.
     fn fetch_waiting(&self, those: impl Iterator<Item = Known>, most: usize) -> usize {
-        let all = those.take(2 * most).enumerate();
-        all.inspect(|(nth, known)| {
-            if *nth >= most {
-                self.fetch_known(*known);
+        let fetch = |(nth, (slot, tag)): (usize, Known)| {
+            if nth < most {
+                self.index.fetch(tag);
+            } else {
+                self.fetch_attempt(slot);
             }
-        })
-        .count()
-        .min(most)
+        };
+        those.take(2 * most).enumerate().map(fetch).count().min(most)
     }
 
     fn fetch_known(&self, (slot, tag): Known) {
