@@ -122,3 +122,33 @@ pub(super) fn is_exemplary(event: &Event) -> bool {
 }
 
 const _: () = assert!(size_of::<Entry>() <= 24, "entries are many");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lines of a sheet, as far as they are about evictions: whose, how many, since when.
+    fn told(sheet: &Sheet) -> Vec<(u32, u32, u64)> {
+        let lines = sheet.lines.iter().filter_map(|(_, line)| match line {
+            Line::Evicted { set, attempts, first } => Some((set.number(), *attempts, first.as_nanos())),
+            _ => None,
+        });
+        lines.collect()
+    }
+
+    #[test]
+    fn evictions_share_a_line_where_set_and_time_are_the_same_and_nothing_stands_between() {
+        let (one, other) = (SetId::from_number(1), SetId::from_number(2));
+        let mut sheet = Sheet::default();
+        let mut evicted = |set, nanos| sheet.evicted(set, Timestamp::from_nanos(nanos));
+        [0, 10, 999_999, 1_000_000].into_iter().for_each(|nanos| evicted(one, nanos));
+        evicted(other, 1_000_001);
+        evicted(one, 1_000_002);
+        sheet.push(Line::Removed(one));
+        sheet.evicted(one, Timestamp::from_nanos(1_000_003));
+        assert_eq!(
+            told(&sheet),
+            [(1, 3, 0), (1, 1, 1_000_000), (2, 1, 1_000_001), (1, 1, 1_000_002), (1, 1, 1_000_003)]
+        );
+    }
+}

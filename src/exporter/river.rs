@@ -180,11 +180,12 @@ impl River {
 
     /// The same until the sheet is full. Says whether that was not so.
     fn settle_some(&mut self, sheet: &mut Sheet, packet: Option<(u32, &Packet)>, most: usize) -> bool {
-        if let Some(owner) = self.tracker.take_evicted() {
-            self.clerk.evicted(owner, self.tracker.now(), sheet);
-        }
-        while self.tracker.turn() {
-            let Some(event) = self.tracker.event() else { break };
+        loop {
+            let has_turned = self.tracker.turn();
+            if let Some(owner) = self.tracker.take_evicted() {
+                self.clerk.evicted(owner, self.tracker.now(), sheet);
+            }
+            let Some(event) = self.tracker.event().filter(|_| has_turned) else { return true };
             let told = Told { event, packet, met: self.met, tracker: &self.tracker };
             match (self.clerk.write(&told, sheet), packet) {
                 (Then::Claim(attempt, owner, standing), _) => self.tracker.claim(attempt, owner, standing),
@@ -197,7 +198,6 @@ impl River {
                 return false;
             }
         }
-        true
     }
 }
 
@@ -241,12 +241,14 @@ const LONGEST_ATTEMPT: Duration = Duration::from_secs(135);
 pub(super) mod tests {
     use std::net::Ipv4Addr;
 
+    use ipnet::IpNet;
+
     use super::*;
     use crate::capture::Filter;
     use crate::handshake::{Event, Limits, Reason};
     use crate::labels::Peers;
     use crate::metrics::Bounds;
-    use crate::packet::{Direction, Endpoint, Segment, Via};
+    use crate::packet::{Direction, Endpoint, IcmpCode, IcmpError, Quote, Segment, Via};
 
     const SYNS: u32 = 10_000;
 
@@ -268,6 +270,56 @@ pub(super) mod tests {
                 sheet.events.iter().filter(|event| matches!(event, Event::Failed(_, Reason::Unanswered))).count();
         }
         assert_eq!(unanswered, SYNS as usize);
+    }
+
+    /// Whether deadlines come before the packet that needs room, or it is this host's own word that does.
+    #[test]
+    fn whoever_makes_room_is_counted_with_what_took_it() {
+        let room = Counting { limits: Limits { timeout: Duration::from_secs(5), max_attempts: 16 }, ..counting() };
+        // Each client is a peer that was never seen.
+        let served: IpNet = "192.0.2.0/24".parse().expect("it is a network");
+        let mut river = River::new(&room, Locality::of_file(&[served]), None);
+        let sight = river.sight();
+        let at =
+            |millis, reading: Reading| Reading { at: Timestamp::default() + Duration::from_millis(millis), ..reading };
+        let first = at(0, syn(0, &sight));
+        let others = (1..16).map(|source| at(1_000, syn(source, &sight)));
+        // The first is unanswered by then; who goes is the second.
+        let last = at(5_500, syn(16, &sight));
+        let readings: Vec<Reading> = [first].into_iter().chain(others).chain([last]).collect();
+        let mut sheet = Sheet::default();
+        river.flow(&readings, &mut sheet);
+        assert_eq!(evicted(&sheet), 1);
+
+        let own_word = at(5_600, own_word(&sight));
+        sheet = Sheet::default();
+        river.flow(&[own_word], &mut sheet);
+        assert!(sheet.events.iter().any(|event| matches!(event, Event::Failed(_, Reason::Unreachable))));
+        assert_eq!(evicted(&sheet), 1);
+    }
+
+    fn evicted(sheet: &Sheet) -> u32 {
+        let lines =
+            sheet.lines.iter().map(|(_, line)| if let Line::Evicted { attempts, .. } = line { *attempts } else { 0 });
+        lines.sum()
+    }
+
+    /// Nobody on the link has the address that this host asked for.
+    fn own_word(sight: &Sight) -> Reading {
+        let address = |last| Ipv4Addr::new(192, 0, 2, last).into();
+        let packet = Packet::IcmpError(IcmpError {
+            via: Via { interface: 0, direction: Direction::Unknown, loopback: true },
+            reporter: address(2),
+            recipient: address(2),
+            code: IcmpCode::HostUnreachable,
+            quote: Quote {
+                from: Endpoint { address: address(2), port: 40_000 },
+                to: Endpoint { address: address(9), port: 80 },
+                sequence: 7,
+                flags: Some(Flags::SYN),
+            },
+        });
+        Reading { at: Timestamp::default(), interface: 0, packet: Ok((packet, sight.ends(&packet))) }
     }
 
     fn syn(source: u32, sight: &Sight) -> Reading {

@@ -133,7 +133,7 @@ impl Tracker {
     }
 
     /// Whose attempt was just forgotten while it waited, for want of room. Where what is told is kept this is to be asked for
-    /// after each packet, for no event tells it then: in a flood each packet would have one more.
+    /// after each [turn](Self::turn), for no event tells it then: in a flood each packet would have one more.
     #[inline]
     pub fn take_evicted(&mut self) -> Option<Owner> {
         self.events.take_evicted()

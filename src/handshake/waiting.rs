@@ -180,16 +180,25 @@ impl Waiting {
         self.asked_for = self.asked_for.saturating_sub(1);
     }
 
-    /// Drops who waits no more.
+    /// Drops who waits no more. Who waits keeps one entry: what others left in its slot may pass for it.
     fn sweep(&mut self, slab: &[Attempt]) {
         let mut place = 0;
         let (mut passed, until) = (0, self.no_strangers);
+        let marks = &mut self.marks;
         self.queue.retain(|entry| {
-            let waits = entry.may_wait(&self.marks) && entry.waits(slab);
+            let waits = entry.may_wait(marks) && entry.waits(slab);
             passed += usize::from(waits && place < until);
             place += 1;
+            if let (true, Some(mark)) = (waits, marks.get_mut(entry.slot as usize)) {
+                *mark = NOBODY;
+            }
             waits
         });
+        for entry in &self.queue {
+            if let Some(mark) = marks.get_mut(entry.slot as usize) {
+                *mark = entry.mark();
+            }
+        }
         (self.no_strangers, self.asked_for) = (passed, 0);
     }
 }
@@ -232,3 +241,39 @@ pub(super) const LAST: Timestamp = Timestamp::from_nanos(u64::MAX);
 const MAX_REORDERING: usize = 1024;
 /// A queue this short is not worth sweeping.
 const FEW: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::super::ends::Sight;
+    use super::*;
+    use crate::packet::Endpoint;
+
+    /// A slot may change hands again and again between the same two ends and at the same moment: what that leaves in the queue
+    /// goes with the next sweep, or each newcomer would have to sweep all of it.
+    #[test]
+    fn a_sweep_leaves_one_entry_to_each_who_waits() {
+        let began = Timestamp::from_nanos(1_000);
+        let mut waiting = Waiting::new(Duration::from_secs(5));
+        let mut slab = Vec::new();
+        for slot in 0..2_000_u16 {
+            let end = |port| Endpoint { address: std::net::Ipv4Addr::LOCALHOST.into(), port };
+            let ends = Sight::default().between(&end(slot), &end(80));
+            slab.push(Attempt::new(&ends, began, 7));
+            waiting.push((u32::from(slot), ends.tag), began, &slab);
+        }
+        for (slot, attempt) in (0..900).zip(&slab) {
+            waiting.leave(slot);
+            waiting.push((slot, attempt.tag), began, &slab);
+        }
+        assert_eq!((waiting.queue.len(), waiting.count()), (2_900, 2_000));
+        waiting.sweep(&slab);
+        assert_eq!((waiting.queue.len(), waiting.count()), (2_000, 2_000));
+        let mut due = Vec::new();
+        while let Some((slot, _)) = waiting.overdue(began + Duration::from_secs(5), &slab) {
+            due.push(slot);
+            waiting.leave(slot);
+        }
+        due.sort_unstable();
+        assert_eq!(due, (0..2_000).collect::<Vec<_>>(), "and each has its deadline, once");
+    }
+}

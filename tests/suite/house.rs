@@ -17,6 +17,7 @@ const LODGERS: &[(&str, &[&str])] = &[
     ("foldhash", &["handshake", "labels", "diagnosis", "compare"]),
     ("prometheus", &["metrics"]),
     ("prost", &["metrics"]),
+    ("itoa", &["metrics"]),
     ("flate2", &["capture", "http"]),
     ("serde", &["diagnosis", "compare", "http", "cli"]),
     ("serde_saphyr", &["cli", "http"]),

@@ -1,4 +1,4 @@
-//! Numbers as Prometheus' own libraries write them in OpenMetrics.
+//! Numbers as text, as Prometheus' own libraries write them.
 
 use std::fmt::{self, Write};
 
