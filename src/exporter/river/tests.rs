@@ -1,0 +1,116 @@
+//! What the river writes down, sheet by sheet.
+
+use std::net::Ipv4Addr;
+
+use ipnet::IpNet;
+
+use super::*;
+use crate::capture::Filter;
+use crate::handshake::{Event, Limits, Reason};
+use crate::labels::Peers;
+use crate::metrics::Bounds;
+use crate::packet::{Direction, Endpoint, IcmpCode, IcmpError, Quote, Segment, Via};
+
+const SYNS: u32 = 10_000;
+
+/// So the memory that they take is that of a sheet, and whoever waits for the books waits no longer than for one.
+#[test]
+fn what_a_flood_left_waiting_is_written_a_sheet_at_a_time() {
+    let mut river = River::new(&counting(), Locality::of_file(&[]), None);
+    let (sight, mut sheet) = (river.sight(), Sheet::default());
+    let readings: Vec<Reading> = (0..SYNS).map(|source| syn(source, &sight)).collect();
+    river.flow(&readings, &mut sheet);
+
+    let (later, mut unanswered, mut is_all) = (Timestamp::default() + Duration::from_secs(60), 0, false);
+    while !is_all {
+        sheet = Sheet::default();
+        is_all = river.pass_time(&mut sheet, later);
+        assert_eq!(sheet.entries.len(), sheet.events.len());
+        assert!(sheet.entries.len() <= A_SHEETFUL, "{} at once", sheet.entries.len());
+        unanswered += sheet.events.iter().filter(|event| matches!(event, Event::Failed(_, Reason::Unanswered))).count();
+    }
+    assert_eq!(unanswered, SYNS as usize);
+}
+
+/// Whether deadlines come before the packet that needs room, or it is this host's own word that does.
+#[test]
+fn whoever_makes_room_is_counted_with_what_took_it() {
+    let room = Counting { limits: Limits { timeout: Duration::from_secs(5), max_attempts: 16 }, ..counting() };
+    // Each client is a peer that was never seen.
+    let served: IpNet = "192.0.2.0/24".parse().expect("it is a network");
+    let mut river = River::new(&room, Locality::of_file(&[served]), None);
+    let sight = river.sight();
+    let at = |millis, reading: Reading| Reading { at: Timestamp::default() + Duration::from_millis(millis), ..reading };
+    let first = at(0, syn(0, &sight));
+    let others = (1..16).map(|source| at(1_000, syn(source, &sight)));
+    // The first is unanswered by then; who goes is the second.
+    let last = at(5_500, syn(16, &sight));
+    let readings: Vec<Reading> = [first].into_iter().chain(others).chain([last]).collect();
+    let mut sheet = Sheet::default();
+    river.flow(&readings, &mut sheet);
+    assert_eq!(evicted(&sheet), 1);
+
+    let own_word = at(5_600, own_word(&sight));
+    sheet = Sheet::default();
+    river.flow(&[own_word], &mut sheet);
+    assert!(sheet.events.iter().any(|event| matches!(event, Event::Failed(_, Reason::Unreachable))));
+    assert_eq!(evicted(&sheet), 1);
+}
+
+fn evicted(sheet: &Sheet) -> u32 {
+    let lines =
+        sheet.lines.iter().map(|(_, line)| if let Line::Evicted { attempts, .. } = line { *attempts } else { 0 });
+    lines.sum()
+}
+
+/// Nobody on the link has the address that this host asked for.
+fn own_word(sight: &Sight) -> Reading {
+    let address = |last| Ipv4Addr::new(192, 0, 2, last).into();
+    let packet = Packet::IcmpError(IcmpError {
+        via: Via { interface: 0, direction: Direction::Unknown, loopback: true },
+        reporter: address(2),
+        recipient: address(2),
+        code: IcmpCode::HostUnreachable,
+        quote: Quote {
+            from: Endpoint { address: address(2), port: 40_000 },
+            to: Endpoint { address: address(9), port: 80 },
+            sequence: 7,
+            flags: Some(Flags::SYN),
+        },
+    });
+    Reading { at: Timestamp::default(), interface: 0, packet: Ok((packet, sight.ends(&packet))) }
+}
+
+fn syn(source: u32, sight: &Sight) -> Reading {
+    let end = |address: u32, port| Endpoint { address: Ipv4Addr::from_bits(address).into(), port };
+    let packet = Packet::Segment(Segment {
+        via: Via { interface: 0, direction: Direction::Unknown, loopback: false },
+        from: end(0x0a00_0000 | source, 40_000),
+        to: end(0xc000_0201, 80),
+        sequence: source,
+        acknowledgment: 0,
+        flags: Flags::SYN,
+        timestamp: None,
+        identification: None,
+        hop_limit: 60,
+        payload_length: 0,
+        ecn_setup: false,
+    });
+    Reading { at: Timestamp::default(), interface: 0, packet: Ok((packet, sight.ends(&packet))) }
+}
+
+pub(in crate::exporter) fn counting() -> Counting {
+    Counting {
+        filter: Filter { expression: None, acks: false },
+        ports: Vec::new(),
+        local: Vec::new(),
+        limits: Limits { timeout: Duration::from_secs(5), max_attempts: SYNS as usize },
+        max_sets: 100,
+        idle_timeout: Duration::from_secs(3600),
+        peers: Peers::new(Vec::new(), 32, 128),
+        bounds: Bounds::default(),
+        native_histograms: false,
+        peer_groups: String::new(),
+        peer_prefixes: (32, 128),
+    }
+}
