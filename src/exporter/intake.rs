@@ -13,8 +13,7 @@ use crate::handshake::{Ends, LOOK_AHEAD, Sight};
 use crate::packet::Packet;
 use crate::time::Timestamp;
 
-/// A frame as it was read: when and where it was met, and what it is to us. It goes from thread to thread in two whole cache
-/// lines.
+/// A frame as it was read: when and where it was met, and what it is to us.
 pub(super) struct Reading {
     pub(super) at: Timestamp,
     /// The number of the watched interface or capture file.
