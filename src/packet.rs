@@ -147,6 +147,9 @@ pub struct Address {
 }
 
 impl Address {
+    /// Nobody's: `::`.
+    pub const UNSPECIFIED: Self = Self { high: 0, low: 0 };
+
     /// The address as people write it; v4-mapped as IPv4.
     pub fn ip(self) -> IpAddr {
         Ipv6Addr::from_bits(self.bits()).to_canonical()
@@ -176,6 +179,11 @@ impl Address {
     pub const fn folded(self) -> u32 {
         let both = if self.is_v4() { self.low & 0xffff_ffff } else { self.high ^ self.low };
         ((both ^ both >> 32) & 0xffff_ffff) as u32
+    }
+
+    /// The last four of its bytes: of IPv4 the address.
+    pub const fn last_word(self) -> u32 {
+        (self.low & 0xffff_ffff) as u32
     }
 
     /// The first twelve of its bytes, as words. With what is [folded](Self::folded) they are all of it.

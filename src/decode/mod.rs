@@ -13,7 +13,7 @@ mod tcp;
 pub use skip::{Skip, Undecodable};
 
 use crate::frame::Frame;
-use crate::packet::Packet;
+use crate::packet::{IcmpError, Packet, Segment};
 
 /// Reads a frame.
 ///
@@ -21,22 +21,47 @@ use crate::packet::Packet;
 ///
 /// Why it is passed over: damaged, beyond what is understood, or none of our business.
 pub fn decode(frame: &Frame<'_>) -> Result<Packet, Skip> {
-    decode_then(frame, |packet| packet)
+    decode_to(frame, AsPacket)
 }
 
-/// The same for what is done with the packet at once: so it is written where it belongs, and copied from nowhere. A copy
-/// that is made just after its parts were written waits until these have reached the cache.
+/// What is done with a packet at once. So it is written where it belongs, and copied from nowhere: a copy that is made just
+/// after its parts were written waits until these have reached the cache. Methods that are not inlined win nothing.
+pub trait Take {
+    /// What comes of it.
+    type Outcome;
+    /// It is a segment.
+    fn segment(self, segment: Segment) -> Self::Outcome;
+    /// It is an ICMP error.
+    fn icmp_error(self, error: IcmpError) -> Self::Outcome;
+}
+
+/// The same for who takes the packet.
 ///
 /// # Errors
 ///
-/// As above; then nothing is done.
+/// As above; then nothing is taken.
 #[inline(always)]
-pub fn decode_then<T>(frame: &Frame<'_>, then: impl FnOnce(Packet) -> T) -> Result<T, Skip> {
+pub fn decode_to<T: Take>(frame: &Frame<'_>, taker: T) -> Result<T::Outcome, Skip> {
     let link::Opened { via, version, bytes } = link::open(frame)?;
     let beyond = usize::try_from(frame.wire_length).unwrap_or(usize::MAX).saturating_sub(frame.bytes.len());
     let packet = net::read(version, bytes, beyond)?;
     match packet.payload {
-        net::Payload::Tcp(bytes) => Ok(then(Packet::Segment(tcp::read(&packet, via, bytes)?))),
-        net::Payload::Icmp(family, bytes) => Ok(then(Packet::IcmpError(icmp::read(&packet, via, family, bytes)?))),
+        net::Payload::Tcp(bytes) => tcp::read(&packet, via, bytes, taker),
+        net::Payload::Icmp(family, bytes) => Ok(taker.icmp_error(icmp::read(&packet, via, family, bytes)?)),
+    }
+}
+
+struct AsPacket;
+
+impl Take for AsPacket {
+    type Outcome = Packet;
+
+    #[inline(always)]
+    fn segment(self, segment: Segment) -> Packet {
+        Packet::Segment(segment)
+    }
+
+    fn icmp_error(self, error: IcmpError) -> Packet {
+        Packet::IcmpError(error)
     }
 }

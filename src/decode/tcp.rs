@@ -2,6 +2,7 @@
 
 use etherparse::TcpHeaderSlice;
 
+use super::Take;
 use super::net::Internet;
 use super::skip::{MALFORMED, Skip, TRUNCATED};
 use crate::packet::{Address, Endpoint, Flags, Segment, Via};
@@ -9,8 +10,10 @@ use crate::packet::{Address, Endpoint, Flags, Segment, Via};
 /// Reads the segment that `packet` carries. Of a capture that was cut the header is enough as far as the window; options
 /// that are not there are done without. A packet that itself says it has no room for a header is none (the kernel drops
 /// it too: `tcp_v4_rcv`).
+///
+/// It is handed over: as a result it would be in memory, in one piece with what else might come of it, and be copied from there.
 #[inline(always)]
-pub(super) fn read(packet: &Internet<'_>, via: Via, bytes: &[u8]) -> Result<Segment, Skip> {
+pub(super) fn read<T: Take>(packet: &Internet<'_>, via: Via, bytes: &[u8], taker: T) -> Result<T::Outcome, Skip> {
     if packet.length < FIXED {
         return Err(MALFORMED);
     }
@@ -24,7 +27,7 @@ pub(super) fn read(packet: &Internet<'_>, via: Via, bytes: &[u8]) -> Result<Segm
         return Err(Skip::NotHandshake);
     }
     let options = bytes.get(FIXED..length.min(bytes.len())).unwrap_or_default();
-    Ok(Segment {
+    Ok(taker.segment(Segment {
         via,
         from: Endpoint { address: Address::from_bits(packet.from), port: header.source_port() },
         to: Endpoint { address: Address::from_bits(packet.to), port: header.destination_port() },
@@ -36,7 +39,7 @@ pub(super) fn read(packet: &Internet<'_>, via: Via, bytes: &[u8]) -> Result<Segm
         hop_limit: packet.hop_limit,
         payload_length: u16::try_from(there.saturating_sub(length)).unwrap_or(u16::MAX),
         ecn_setup: flags_byte(bytes) & ECN_SETUP == ECN_SETUP,
-    })
+    }))
 }
 
 /// The control bits of a header that may be too short to be whole.
@@ -77,7 +80,18 @@ fn is_pure_ack(flags: Flags, packet_length: usize, header_length: usize) -> bool
 /// TSval of the timestamps option (RFC 7323 section 3.2). Options are walked by their lengths, whatever their kind; one
 /// that would be longer than the `room` that the header has is none, however many bytes of it were captured.
 #[inline(always)]
-fn timestamp(mut options: &[u8], mut room: usize) -> Option<u32> {
+fn timestamp(options: &[u8], room: usize) -> Option<u32> {
+    match options {
+        // As Linux writes it in its SYNs, and pads it elsewhere.
+        [2, 4, _, _, 4, 2, TIMESTAMPS, 10, a, b, c, d, ..] if room >= 16 => Some(u32::from_be_bytes([*a, *b, *c, *d])),
+        [NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10, a, b, c, d, ..] if room >= 12 => {
+            Some(u32::from_be_bytes([*a, *b, *c, *d]))
+        }
+        _ => walked_timestamp(options, room),
+    }
+}
+
+fn walked_timestamp(mut options: &[u8], mut room: usize) -> Option<u32> {
     loop {
         let length = match options {
             [END, ..] | [] => return None,
@@ -103,3 +117,32 @@ const ECN_SETUP: u8 = 0xc0;
 const END: u8 = 0;
 const NO_OPERATION: u8 = 1;
 const TIMESTAMPS: u8 = 8;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The beginnings that are known at sight, whole or a little damaged, and what may follow.
+    fn options() -> impl Strategy<Value = Vec<u8>> {
+        let known = prop_oneof![
+            Just(vec![2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7]),
+            Just(vec![1, 1, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0]),
+        ];
+        (known, 0..24_usize, any::<u8>(), 0..24_usize).prop_map(|(mut options, place, byte, length)| {
+            if let Some(damaged) = options.get_mut(place) {
+                *damaged = byte;
+            }
+            options.truncate(length);
+            options
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_known_at_sight_is_what_a_walk_finds(options in options(), room in 0..40_usize) {
+            prop_assert_eq!(timestamp(&options, room), walked_timestamp(&options, room));
+        }
+    }
+}

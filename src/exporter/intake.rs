@@ -7,10 +7,10 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
 use crate::capture::{CaptureError, Condition, Progress, Source};
-use crate::decode::{Skip, decode_then};
+use crate::decode::{Skip, Take, decode_to};
 use crate::frame::Frame;
 use crate::handshake::{Ends, LOOK_AHEAD, Sight};
-use crate::packet::Packet;
+use crate::packet::{IcmpError, Packet, Segment};
 use crate::time::Timestamp;
 
 /// A frame as it was read: when and where it was met, and what it is to us.
@@ -162,22 +162,48 @@ impl Reader {
 }
 
 impl Reading {
-    /// Writes it down where it stays.
     fn note(readings: &mut Vec<Self>, frame: &Frame<'_>, sight: &Sight) {
         let (at, interface) = (frame.at, frame.interface.id);
-        let met = decode_then(frame, |packet| {
-            readings.push(Self { at, interface, packet: Ok((packet, sight.ends(&packet))) });
-        });
-        if let Err(skip) = met {
-            readings.push(Self { at, interface, packet: Err(skip) });
+        if let Err(skip) = decode_to(frame, Writer { readings, sight, at, interface }) {
+            Self { at, interface, packet: Err(skip) }.put(readings);
         }
+    }
+
+    #[inline(never)]
+    fn put(self, readings: &mut Vec<Self>) {
+        readings.push(self);
+    }
+}
+
+/// Writes a packet down where it stays. What is no segment goes another way: where ways meet, what they wrote is copied.
+struct Writer<'a> {
+    readings: &'a mut Vec<Reading>,
+    sight: &'a Sight,
+    at: Timestamp,
+    interface: u16,
+}
+
+impl Take for Writer<'_> {
+    type Outcome = ();
+
+    #[inline(always)]
+    fn segment(self, segment: Segment) {
+        let Self { readings, sight, at, interface } = self;
+        let ends = sight.between(&segment.from, &segment.to);
+        readings.push(Reading { at, interface, packet: Ok((Packet::Segment(segment), ends)) });
+    }
+
+    fn icmp_error(self, error: IcmpError) {
+        let Self { readings, sight, at, interface } = self;
+        let ends = sight.between(&error.quote.from, &error.quote.to);
+        Reading { at, interface, packet: Ok((Packet::IcmpError(error), ends)) }.put(readings);
     }
 }
 
 /// How many reads the thread may be ahead: enough to bridge a pause of either side, and small enough for the cache.
 const LOADS: usize = 2;
 /// How many live frames are judged together: so many that it can be looked ahead for most of them.
-const LOT: usize = 4 * LOOK_AHEAD;
+const LOT: usize = 16 * LOOK_AHEAD;
 
 #[cfg(test)]
 mod tests {

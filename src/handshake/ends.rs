@@ -37,9 +37,15 @@ impl Sight {
         self.between(from, to)
     }
 
-    pub(super) fn between(&self, from: &Endpoint, to: &Endpoint) -> Ends {
-        let name = PackedName::of(from, to);
-        Ends { name, tag: if are_long(from, to) { self.long_tag(from, to) } else { self.tag(name) } }
+    /// Those of a packet from one to the other.
+    #[inline(always)]
+    pub fn between(&self, from: &Endpoint, to: &Endpoint) -> Ends {
+        if are_long(from, to) {
+            // As copies: whose address is given away stays in memory.
+            return self.between_long(*from, *to);
+        }
+        let name = PackedName::of_v4(from, to);
+        Ends { name, tag: self.tag(name) }
     }
 
     /// The tag of a name of IPv4 addresses.
@@ -54,10 +60,10 @@ impl Sight {
     }
 
     #[inline(never)]
-    fn long_tag(&self, one: &Endpoint, other: &Endpoint) -> Tag {
-        let number = |end: &Endpoint| (end.address.bits(), end.port);
-        let (one, other) = (number(one), number(other));
-        self.hash((one.min(other), one.max(other)))
+    fn between_long(&self, from: Endpoint, to: Endpoint) -> Ends {
+        let number = |end: Endpoint| (end.address.bits(), end.port);
+        let (one, other) = (number(from), number(to));
+        Ends { name: PackedName::of(&from, &to), tag: self.hash((one.min(other), one.max(other))) }
     }
 
     fn hash(&self, ends: impl std::hash::Hash) -> Tag {

@@ -54,6 +54,12 @@ impl PackedName {
         Self { client: client.address.folded(), server: server.address.folded(), client_port, server_port }
     }
 
+    /// The same of IPv4 addresses.
+    pub(super) const fn of_v4(client: &Endpoint, server: &Endpoint) -> Self {
+        let (client_port, server_port) = (client.port, server.port);
+        Self { client: client.address.last_word(), server: server.address.last_word(), client_port, server_port }
+    }
+
     /// Both ends as numbers.
     pub(super) fn numbers(self) -> (u64, u64) {
         let number = |address: u32, port: u16| (address as u64) << 16 | port as u64;

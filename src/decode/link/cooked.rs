@@ -3,7 +3,7 @@
 use etherparse::EtherType;
 
 use super::super::skip::{Skip, TRUNCATED};
-use super::{Opened, Version, begins_like_ip, ethernet, ppp, read_u16, take};
+use super::{Announced, Opened, Version, begins_like_ip, ethernet, ppp, read_u16, take};
 use crate::frame::Interface;
 use crate::packet::{Direction, Via};
 
@@ -16,24 +16,33 @@ pub(super) fn open<'a>(interface: &Interface, bytes: &'a [u8]) -> Result<Opened<
 }
 
 /// Protocol, reserved, interface index, hardware type, packet type, address length, address: 20 bytes.
+#[inline(always)]
 pub(super) fn open_v2(bytes: &[u8]) -> Result<Opened<'_>, Skip> {
     let (&[e0, e1, _, _, i0, i1, i2, i3, h0, h1, packet_type, ..], rest) = take::<20>(bytes)?;
     let via = via(u32::from_be_bytes([i0, i1, i2, i3]), packet_type.into(), u16::from_be_bytes([h0, h1]));
     let ethertype = u16::from_be_bytes([e0, e1]);
-    // The kernel takes the outer of two tags off and names the innermost protocol: what is left of the tags stands
-    // before the IP header, and no tag begins like one.
+    let (version, bytes) = match ethertype {
+        IPV4 if begins_like_ip(rest) => (Version::V4, rest),
+        _ => beyond(ethertype, rest)?,
+    };
+    Ok(Opened { via, version, bytes })
+}
+
+/// The kernel takes the outer of two tags off and names the innermost protocol: what is left of the tags stands before the IP
+/// header, and no tag begins like one.
+#[inline(never)]
+fn beyond(ethertype: u16, bytes: &[u8]) -> Result<Announced<'_>, Skip> {
     let left = match ethertype {
-        IPV4 | IPV6 if !begins_like_ip(rest) => {
-            let left = [4, 8].into_iter().find_map(|by| behind_tags(rest, by));
-            if left.is_none() && rest.len() <= 8 {
+        IPV4 | IPV6 if !begins_like_ip(bytes) => {
+            let left = [4, 8].into_iter().find_map(|by| behind_tags(bytes, by));
+            if left.is_none() && bytes.len() <= 8 {
                 return Err(TRUNCATED);
             }
             left
         }
         _ => None,
     };
-    let (version, bytes) = left.map_or_else(|| protocol(ethertype, rest), Ok)?;
-    Ok(Opened { via, version, bytes })
+    left.map_or_else(|| protocol(ethertype, bytes), Ok)
 }
 
 fn via(interface: u32, packet_type: u16, hardware_type: u16) -> Via {
@@ -43,7 +52,7 @@ fn via(interface: u32, packet_type: u16, hardware_type: u16) -> Via {
 }
 
 /// An Ethernet type, or one of Linux' own numbers for frames that have none.
-fn protocol(number: u16, bytes: &[u8]) -> Result<(Version, &[u8]), Skip> {
+fn protocol(number: u16, bytes: &[u8]) -> Result<Announced<'_>, Skip> {
     match number {
         ETH_P_802_2 => ethernet::logical(bytes),
         ETH_P_PPP_MP | ETH_P_HDLC => ppp::open(bytes),
@@ -52,7 +61,7 @@ fn protocol(number: u16, bytes: &[u8]) -> Result<(Version, &[u8]), Skip> {
     }
 }
 
-fn behind_tags(bytes: &[u8], by: usize) -> Option<(Version, &[u8])> {
+fn behind_tags(bytes: &[u8], by: usize) -> Option<Announced<'_>> {
     let (ethertype, rest) = read_u16(bytes.get(by - 2..)?).ok()?;
     let version = match ethertype {
         IPV4 => Version::V4,

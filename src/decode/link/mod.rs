@@ -41,6 +41,7 @@ type Announced<'a> = (Version, &'a [u8]);
 pub(super) fn open<'a>(frame: &Frame<'a>) -> Result<Opened<'a>, Skip> {
     match frame.interface.link {
         Link::Ethernet => ethernet::open(frame.interface, frame.bytes),
+        Link::LinuxSll2 => cooked::open_v2(frame.bytes),
         link => layer(link, frame.interface, frame.bytes),
     }
 }

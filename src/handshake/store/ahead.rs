@@ -81,5 +81,6 @@ impl Store {
     }
 }
 
-/// For how many packets it is worth looking ahead.
-pub const LOOK_AHEAD: usize = 64;
+/// For how many packets it is looked ahead at a time: about as many lines of memory as a processor has under way at once are asked
+/// for each reason then; it drops what it is asked for beyond that.
+pub const LOOK_AHEAD: usize = 16;
