@@ -140,6 +140,17 @@ impl Told {
         std::mem::replace(&mut self.events, room)
     }
 
+    pub(super) const fn is_last(&self) -> bool {
+        self.polled == self.events.len()
+    }
+
+    /// The last one was gone on to, and is as if it had not been told.
+    pub(super) fn withdraw(&mut self) {
+        debug_assert!(self.is_last(), "others would take its place");
+        self.events.pop();
+        self.polled = self.events.len();
+    }
+
     /// The one that was gone on to.
     pub(super) fn current(&self) -> Option<&Event> {
         self.events.get(self.polled.checked_sub(1)?)

@@ -1,145 +1,230 @@
-//! Which attempts have a name with these two ends: an open-addressed hash table of 64-bit words, a tag and a slot each.
+//! Which attempts have a name with these two ends: a hash table of buckets, each a cache line of slots with some bits of their tags.
 //!
-//! Eight words stand in a cache line, and a lookup mostly reads one: the attempts themselves are read only where the tag
-//! says that they may be meant. Linear probing with backward-shift deletion (Knuth, *The Art of Computer Programming*,
-//! volume 3, section 6.4, algorithm R), so that nothing is left behind by what was removed.
+//! What makes it fast is that it is small, for each packet reads a line of it anywhere, and that nothing in a bucket is searched
+//! for: all its words are compared at once, without a branch. Where a bucket is full, what is left goes to a table beside
+//! (as in the F14 tables of Folly each bucket counts what it sent away, so that whoever finds none there need not look). The
+//! attempts themselves are read only where the bits say that they may be meant.
 
+use hashbrown::HashTable;
 use prefetch_index::prefetch_index;
 
 use super::ends::Tag;
 
 /// From the two ends of a packet, in either order, to the slots that may hold its attempts.
 pub(super) struct Index {
-    /// A power of two of them, at most a quarter in use, so that walks are short; zero is free.
-    words: Vec<u64>,
-    used: usize,
+    /// A power of two of them.
+    buckets: Vec<Bucket>,
+    /// How many bits of a tag do not say which bucket it is.
+    bits_in_bucket: u32,
+    /// How many bits of a word say which slot it is; the others are the last ones of its tag.
+    slot_bits: u32,
+    /// For which there was no room in their bucket.
+    spilled: HashTable<(Tag, u32)>,
 }
 
-impl Default for Index {
-    fn default() -> Self {
-        Self { words: vec![0; SMALLEST], used: 0 }
-    }
-}
+/// How many words are in use, and beside that how many were spilled; then the words.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Bucket([u32; 1 + WORDS]);
 
 impl Index {
+    /// For slots up to that, of which each has one tag, or a few have some more.
+    pub(super) fn of(capacity: usize) -> Self {
+        let slots = capacity.next_power_of_two();
+        let buckets = (slots.min(MOST_IN_BUCKETS) / HALF_FULL).max(2);
+        Self {
+            // Zeroed by the kernel, and taken as it is used.
+            buckets: vec![Bucket([0; 1 + WORDS]); buckets],
+            bits_in_bucket: u32::BITS - buckets.ilog2(),
+            slot_bits: slots.ilog2(),
+            spilled: HashTable::new(),
+        }
+    }
+
+    /// Whether there may be slots under this tag.
+    #[inline]
+    pub(super) fn may_have(&self, tag: Tag) -> bool {
+        self.bucket(tag).is_some_and(|bucket| self.matches(bucket, tag) != 0 || bucket.spilled() > 0)
+    }
+
     /// The slots under this tag. The caller looks whether their attempts have these ends.
-    pub(super) fn slots(&self, tag: Tag) -> impl Iterator<Item = u32> {
-        let mut place = self.home(tag);
-        std::iter::from_fn(move || {
-            loop {
-                let word = self.word(place);
-                if word == FREE {
-                    return None;
-                }
-                place = self.after(place);
-                if tag_of(word) == tag {
-                    return Some(slot_of(word));
-                }
-            }
-        })
+    #[inline]
+    pub(super) fn slots(&self, tag: Tag) -> Slots<'_> {
+        let bucket = self.bucket(tag);
+        let matches = bucket.map_or(0, |bucket| self.matches(bucket, tag));
+        Slots { index: self, tag, bucket, matches, spilled: 0 }
     }
 
     /// Has the memory fetched where the slots of this tag stand, if any do.
+    #[inline]
     pub(super) fn fetch(&self, tag: Tag) {
-        prefetch_index(&self.words, self.home(tag));
+        prefetch_index(&self.buckets, self.home(tag));
     }
 
-    /// Adds a slot under this tag. Says how many others the tag has.
-    pub(super) fn insert(&mut self, tag: Tag, slot: u32) -> usize {
-        if (self.used + 1) * 4 > self.words.len() {
-            self.grow();
+    /// Adds a slot under this tag.
+    pub(super) fn insert(&mut self, tag: Tag, slot: u32) {
+        let (home, word) = (self.home(tag), self.word(tag, slot));
+        let Some(bucket) = self.buckets.get_mut(home) else { return };
+        if !bucket.push(word) {
+            bucket.0[0] += SPILLED;
+            self.spilled.insert_unique(hash_of(tag), (tag, slot), |(tag, _)| hash_of(*tag));
         }
-        self.used += 1;
-        self.place(word_of(tag, slot))
     }
 
     /// Takes a slot away from under this tag.
     pub(super) fn remove(&mut self, tag: Tag, slot: u32) {
-        let wanted = word_of(tag, slot);
-        let mut hole = self.home(tag);
-        loop {
-            match self.word(hole) {
-                FREE => return,
-                word if word == wanted => break,
-                _ => hole = self.after(hole),
-            }
-        }
-        // What stands behind the hole and was pushed past it moves up.
-        let mut next = self.after(hole);
-        loop {
-            let word = self.word(next);
-            if word == FREE {
-                break;
-            }
-            let pushed_by = next.wrapping_sub(self.home(tag_of(word))) & (self.words.len() - 1);
-            let behind_by = next.wrapping_sub(hole) & (self.words.len() - 1);
-            if pushed_by >= behind_by {
-                self.set(hole, word);
-                hole = next;
-            }
-            next = self.after(next);
-        }
-        self.set(hole, FREE);
-        self.used -= 1;
-    }
-
-    /// The first one free at or behind its home: there is always one. Those with the same tag stand all before it.
-    fn place(&mut self, word: u64) -> usize {
-        let mut place = self.home(tag_of(word));
-        let mut others = 0;
-        loop {
-            match self.word(place) {
-                FREE => break,
-                other => others += usize::from(tag_of(other) == tag_of(word)),
-            }
-            place = self.after(place);
-        }
-        self.set(place, word);
-        others
-    }
-
-    fn grow(&mut self) {
-        let larger = vec![FREE; self.words.len() * 2];
-        for word in std::mem::replace(&mut self.words, larger).into_iter().filter(|word| *word != FREE) {
-            self.place(word);
+        let (home, word) = (self.home(tag), self.word(tag, slot));
+        let Some(bucket) = self.buckets.get_mut(home) else { return };
+        if !bucket.remove(word)
+            && bucket.spilled() > 0
+            && let Ok(known) = self.spilled.find_entry(hash_of(tag), |known| *known == (tag, slot))
+        {
+            known.remove();
+            bucket.0[0] -= SPILLED;
         }
     }
 
-    /// By the high bits of the tag, whatever the size.
+    fn bucket(&self, tag: Tag) -> Option<&Bucket> {
+        self.buckets.get(self.home(tag))
+    }
+
+    /// By the high bits of the tag.
     fn home(&self, Tag(tag): Tag) -> usize {
-        ((u64::from(tag) * self.words.len() as u64) >> 32) as usize
+        tag.wrapping_shr(self.bits_in_bucket) as usize
     }
 
-    const fn after(&self, place: usize) -> usize {
-        (place + 1) & (self.words.len() - 1)
+    const fn slot_mask(&self) -> u32 {
+        (1 << self.slot_bits) - 1
     }
 
-    fn word(&self, place: usize) -> u64 {
-        self.words.get(place).copied().unwrap_or(FREE)
+    const fn word(&self, Tag(tag): Tag, slot: u32) -> u32 {
+        tag << self.slot_bits | slot
     }
 
-    fn set(&mut self, place: usize, word: u64) {
-        if let Some(known) = self.words.get_mut(place) {
-            *known = word;
+    /// Where in a bucket this tag may stand, one bit each.
+    #[inline(always)]
+    fn matches(&self, bucket: &Bucket, tag: Tag) -> u32 {
+        bucket.equal(self.word(tag, 0), !self.slot_mask())
+    }
+}
+
+/// What stands under a tag.
+pub(super) struct Slots<'a> {
+    index: &'a Index,
+    tag: Tag,
+    bucket: Option<&'a Bucket>,
+    /// In the bucket, and still to be told.
+    matches: u32,
+    /// How many of the others were told.
+    spilled: usize,
+}
+
+impl Slots<'_> {
+    #[cold]
+    fn next_spilled(&mut self) -> Option<u32> {
+        let under = |known: &&(Tag, u32)| known.0 == self.tag;
+        let next = self.index.spilled.iter_hash(hash_of(self.tag)).filter(under).nth(self.spilled);
+        self.spilled += 1;
+        next.map(|(_, slot)| *slot)
+    }
+}
+
+impl Iterator for Slots<'_> {
+    type Item = u32;
+
+    #[inline]
+    fn next(&mut self) -> Option<u32> {
+        let bucket = self.bucket?;
+        if self.matches == 0 {
+            return if bucket.spilled() == 0 { None } else { self.next_spilled() };
         }
+        let word = bucket.0.get(first_of(self.matches))?;
+        self.matches &= self.matches.wrapping_sub(1);
+        Some(word & self.index.slot_mask())
     }
 }
 
-/// Slots are counted from one, so that no word is zero.
-const fn word_of(Tag(tag): Tag, slot: u32) -> u64 {
-    (tag as u64) << 32 | (slot as u64 + 1)
+impl Bucket {
+    const fn used(&self) -> u32 {
+        self.0[0] & (SPILLED - 1)
+    }
+
+    const fn spilled(&self) -> u32 {
+        self.0[0] / SPILLED
+    }
+
+    /// Which words are equal to this in these bits, one [bit](BITS) each: all are looked at, several at once, so that there is
+    /// nothing to guess.
+    #[inline(always)]
+    fn equal(&self, word: u32, bits: u32) -> u32 {
+        let equal = self
+            .0
+            .iter()
+            .zip(&BITS)
+            .fold(0, |found, (known, bit)| found | if (known ^ word) & bits == 0 { *bit } else { 0 });
+        let in_use = (4 << self.used()) - 4;
+        equal & in_use
+    }
+
+    /// Whether there is room for one more.
+    fn push(&mut self, word: u32) -> bool {
+        let place = self.used() as usize + 1;
+        let Some(free) = self.0.get_mut(place) else { return false };
+        *free = word;
+        self.0[0] += 1;
+        true
+    }
+
+    /// Whether it was there. The last one takes its place.
+    fn remove(&mut self, word: u32) -> bool {
+        let place = first_of(self.equal(word, u32::MAX));
+        let last = self.0.get(self.used() as usize).copied().unwrap_or_default();
+        let Some(known) = self.0.get_mut(place) else { return false };
+        *known = last;
+        self.0[0] -= 1;
+        true
+    }
 }
 
-const fn tag_of(word: u64) -> Tag {
-    Tag((word >> 32) as u32)
+/// The place of the first of these words; none has it where there is none.
+const fn first_of(bits: u32) -> usize {
+    (bits.trailing_zeros() as usize).wrapping_sub(1)
 }
 
-const fn slot_of(word: u64) -> u32 {
-    ((word & 0xffff_ffff) as u32).wrapping_sub(1)
+/// One for each word. The first one is not one, for then the compiler would take the words by themselves.
+const BITS: [u32; 1 + WORDS] = [
+    1 << 1,
+    1 << 2,
+    1 << 3,
+    1 << 4,
+    1 << 5,
+    1 << 6,
+    1 << 7,
+    1 << 8,
+    1 << 9,
+    1 << 10,
+    1 << 11,
+    1 << 12,
+    1 << 13,
+    1 << 14,
+    1 << 15,
+    1 << 16,
+];
+
+/// That table takes the place from the lower bits, and from the upper ones what it keeps in a byte.
+const fn hash_of(Tag(tag): Tag) -> u64 {
+    (tag as u64) << 32 | tag as u64
 }
 
-const FREE: u64 = 0;
-const SMALLEST: usize = 1024;
+/// In a bucket, which is half full where all slots are in use: one in a hundred spills.
+const WORDS: usize = 15;
+const HALF_FULL: usize = 8;
+/// Added for each one that was spilled.
+const SPILLED: u32 = 1 << 8;
+/// For more slots than these, buckets are no longer added, for they are taken from the start: the others are spilled.
+const MOST_IN_BUCKETS: usize = 1 << 22;
+
+const _: () = assert!(size_of::<Bucket>() == 64, "a bucket is one cache line");
 
 #[cfg(test)]
 mod tests {
@@ -159,7 +244,7 @@ mod tests {
         fn it_holds_what_was_put_in_and_not_taken_out(
             steps in prop::collection::vec((any::<bool>(), 0..24_u32, 0..64_u32), 0..2000)
         ) {
-            let mut index = Index::default();
+            let mut index = Index::of(64);
             let mut model: HashSet<(u32, u32)> = HashSet::new();
             for (put, crowd, slot) in steps {
                 let tag = Tag(u32::MAX - crowd * 0x0010_0000);
@@ -172,7 +257,9 @@ mod tests {
                     index.remove(tag, slot);
                 }
             }
-            prop_assert_eq!(index.used, model.len());
+            let used: u32 = index.buckets.iter().map(|bucket| bucket.used() + bucket.spilled()).sum();
+            prop_assert_eq!(used as usize, model.len());
+            prop_assert!(model.len() < 200 || !index.spilled.is_empty(), "buckets were too large for this test");
             for crowd in 0..24_u32 {
                 let tag = Tag(u32::MAX - crowd * 0x0010_0000);
                 let known: HashSet<u32> = model.iter().filter(|(of, _)| *of == tag.0).map(|(_, slot)| *slot).collect();

@@ -37,9 +37,16 @@ pub(super) struct Store {
     failed: Decided,
 }
 
+/// Whether others have the same two ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Company {
+    None,
+    MayBe,
+}
+
 impl Store {
     pub(super) fn new(capacity: usize, timeout: Duration) -> Self {
-        let capacity = capacity.clamp(1, u32::MAX as usize - 1);
+        let capacity = capacity.clamp(1, MOST);
         // Room that is asked for at once is taken as it is used; room that grows is copied.
         let room = capacity.min(ROOM_AT_ONCE);
         Self {
@@ -47,7 +54,7 @@ impl Store {
             evidence: Vec::with_capacity(room),
             capacity,
             free: Vec::new(),
-            index: Index::default(),
+            index: Index::of(capacity),
             sight: Sight::default(),
             more_names: HashMap::default(),
             waiting: Waiting::new(timeout),
@@ -93,6 +100,12 @@ impl Store {
         &self.sight
     }
 
+    /// Whether there may be attempts between these two ends.
+    #[inline]
+    pub(super) fn company(&self, ends: &Ends) -> Company {
+        if self.index.may_have(ends.tag) { Company::MayBe } else { Company::None }
+    }
+
     /// The attempts still known between these two ends, by any of their names, newest first.
     #[inline]
     pub(super) fn between(&self, ends: &Ends, from: &Endpoint, to: &Endpoint, now: Timestamp) -> Matches {
@@ -133,28 +146,32 @@ impl Store {
         ends: &Ends,
         (client, server): (&Endpoint, &Endpoint),
         (first_syn, isn): (Timestamp, u32),
+        company: Company,
     ) -> (u32, Option<Owner>) {
         let evicted = if self.known() >= self.capacity { self.make_room(first_syn) } else { None };
-        let attempt = Attempt::new(ends, first_syn, isn);
         let slot = match self.free.pop() {
             Some(slot) => {
-                *self.get_mut(slot) = attempt;
+                *self.get_mut(slot) = Attempt::new(ends, first_syn, isn);
                 slot
             }
-            None => {
-                self.slab.push(attempt);
-                self.evidence.push(Evidence::default());
-                u32::try_from(self.slab.len() - 1).unwrap_or(u32::MAX)
-            }
+            None => self.add(Attempt::new(ends, first_syn, isn)),
         };
         if are_long(client, server) {
             let (attempt, evidence) = self.with_evidence(slot);
             attempt.mark_long_name();
             evidence.name_rest = NameRest::of(client, server);
         }
-        self.list(ends.tag, slot);
+        self.list(ends.tag, slot, company);
         self.waiting.push((slot, ends.tag), first_syn, &self.slab);
         (slot, evicted)
+    }
+
+    /// One more slot.
+    #[inline(never)]
+    fn add(&mut self, attempt: Attempt) -> u32 {
+        self.slab.push(attempt);
+        self.evidence.push(Evidence::default());
+        u32::try_from(self.slab.len() - 1).unwrap_or(u32::MAX)
     }
 
     /// The name that counts.
@@ -188,7 +205,7 @@ impl Store {
     /// Gives an attempt one more name.
     pub(super) fn add_name(&mut self, slot: u32, name: Name) {
         self.more_names.entry(slot).or_default().push(name);
-        self.list(self.sight.tag_of(&name), slot);
+        self.list(self.sight.tag_of(&name), slot, Company::MayBe);
     }
 
     /// An attempt was decided just now: it waits no more.
@@ -237,14 +254,21 @@ impl Store {
 
     /// Puts a name of an attempt into the index. Where a four-tuple holds too many attempts already (a flood that
     /// reuses it), the oldest one is no longer found by packets: it goes on by its own clock.
-    fn list(&mut self, tag: Tag, slot: u32) {
-        if self.index.insert(tag, slot) < MAX_SAME_ENDS {
+    #[inline]
+    fn list(&mut self, tag: Tag, slot: u32, company: Company) {
+        if company == Company::MayBe {
+            self.make_room_beside(tag);
+        }
+        self.index.insert(tag, slot);
+    }
+
+    #[inline(never)]
+    fn make_room_beside(&mut self, tag: Tag) {
+        if self.index.slots(tag).count() < MAX_SAME_ENDS {
             return;
         }
-        let others = self.index.slots(tag).filter(|other| *other != slot);
-        if let Some(oldest) = others.min_by_key(|slot| self.get(*slot).first_syn) {
-            self.index.remove(tag, oldest);
-        }
+        let oldest = self.index.slots(tag).min_by_key(|slot| self.get(*slot).first_syn);
+        oldest.into_iter().for_each(|oldest| self.index.remove(tag, oldest));
     }
 
     /// Who must go when the store is full: answered a while ago; else a stranger that sent one SYN, oldest first;
@@ -288,6 +312,8 @@ impl Store {
     }
 }
 
+/// What no host has memory for.
+const MOST: usize = 1 << 30;
 /// For more attempts than that, room grows: that much is no burden where memory is not overcommitted.
 const ROOM_AT_ONCE: usize = 1 << 18;
 /// Names beside the first one.

@@ -7,25 +7,40 @@ use super::inside::{Hint, Passed};
 use super::matches::{Match, Matches};
 use super::name::Name;
 use super::recent::Marks;
+use super::store::Company;
 use super::tracker::{Tracker, marks_of};
 use crate::packet::{Direction, Segment};
 use crate::time::Timestamp;
 
 impl Tracker {
     pub(super) fn on_syn(&mut self, at: Timestamp, syn: &Segment, ends: &Ends) {
+        // Nobody is known between the ends of most SYNs.
+        let company = self.store.company(ends);
+        if company == Company::MayBe && self.is_of_known(at, syn, ends) {
+            return;
+        }
+        if let Some(slot) = self.passed_as(syn) {
+            self.leaves_under_another_name(syn, slot);
+        } else {
+            let slot = self.open(ends, (&syn.from, &syn.to), (at, syn.sequence), company);
+            self.store.get_mut(slot).remember_first_syn(syn);
+            self.pass(syn, slot);
+            self.answered_before(at, syn, (slot, ends));
+        }
+    }
+
+    /// Whether the SYN is one of an attempt that is known by its ends, which is then told of it.
+    #[inline(never)]
+    fn is_of_known(&mut self, at: Timestamp, syn: &Segment, ends: &Ends) -> bool {
         let matches = self.between(ends, &syn.from, &syn.to);
         if let Some(slot) = self.attempt_of(&matches, syn) {
             self.syn_again(at, syn, slot);
         } else if let Some(slot) = self.asked_at_the_same_time(&matches, syn) {
             self.simultaneous_syn(at, syn, slot);
-        } else if let Some(slot) = self.passed_as(syn) {
-            self.leaves_under_another_name(syn, slot);
         } else {
-            let slot = self.open(ends, (&syn.from, &syn.to), (at, syn.sequence));
-            self.store.get_mut(slot).remember_first_syn(syn);
-            self.pass(syn, slot);
-            self.answered_before(at, syn, (slot, ends));
+            return false;
         }
+        true
     }
 
     /// Its answer may have been met a moment before: then it is one, with no latency or what the packets' own time says.

@@ -9,7 +9,8 @@ use crate::time::Timestamp;
 #[derive(Default)]
 pub(super) struct Timeline {
     now: Timestamp,
-    shift: Duration,
+    /// In nanoseconds.
+    shift: u64,
 }
 
 impl Timeline {
@@ -19,20 +20,21 @@ impl Timeline {
     }
 
     /// Where on the line a packet of this time belongs, and whether the clock stepped back to it.
+    #[inline]
     pub(super) fn place(&mut self, at: Timestamp) -> (Timestamp, bool) {
-        let mut placed = at.min(LATEST) + self.shift;
-        let behind = self.now.since(placed);
-        let stepped = behind >= STEP;
-        if stepped {
-            self.shift += behind;
-            placed = self.now;
+        let placed = at.min(LATEST).plus_nanos(self.shift);
+        let behind = self.now.nanos_since(placed);
+        if behind >= STEP_NANOS {
+            self.shift = self.shift.saturating_add(behind);
+            return (self.now, true);
         }
         self.now = self.now.max(placed);
-        (placed, stepped)
+        (placed, false)
     }
 }
 
-pub(super) const STEP: Duration = Duration::from_secs(1);
+pub(super) const STEP: Duration = Duration::from_nanos(STEP_NANOS);
+const STEP_NANOS: u64 = 1_000_000_000;
 /// So late a stamp is damage; there must be time after it.
 const LATEST: Timestamp = Timestamp::from_nanos(u64::MAX / 2);
 

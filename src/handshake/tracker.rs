@@ -10,7 +10,7 @@ use super::inside::Inside;
 use super::matches::{Known, Match, Matches};
 use super::name::Name;
 use super::recent::{Marks, Recent};
-use super::store::Store;
+use super::store::{Company, Store};
 use super::timeline::Timeline;
 use crate::packet::{Endpoint, Flags, IcmpError, Packet, Segment};
 use crate::time::Timestamp;
@@ -173,6 +173,16 @@ impl Tracker {
         false
     }
 
+    /// Whether the event that was gone on to is the last one of what was judged.
+    pub fn is_last(&self) -> bool {
+        self.events.is_last()
+    }
+
+    /// The event that was gone on to, the [last](Self::is_last) one, is told otherwise: it is not to be taken with the others.
+    pub fn withdraw(&mut self) {
+        self.events.withdraw();
+    }
+
     /// The event that was gone on to.
     pub fn event(&self) -> Option<&Event> {
         self.events.current()
@@ -210,7 +220,7 @@ impl Tracker {
         let at = self.place(at);
         let (client, server) = (&error.quote.from, &error.quote.to);
         let ends = self.store.sight().between(client, server);
-        let slot = self.open(&ends, (client, server), (at, error.quote.sequence));
+        let slot = self.open(&ends, (client, server), (at, error.quote.sequence), Company::MayBe);
         self.reject((slot, ends.tag), error.code, error.reporter);
     }
 
@@ -236,8 +246,14 @@ impl Tracker {
     }
 
     /// Takes an attempt in, telling of the one that had to go and of the one that came.
-    pub(super) fn open(&mut self, ends: &Ends, name: (&Endpoint, &Endpoint), began: (Timestamp, u32)) -> u32 {
-        let (slot, evicted) = self.store.insert(ends, name, began);
+    pub(super) fn open(
+        &mut self,
+        ends: &Ends,
+        name: (&Endpoint, &Endpoint),
+        began: (Timestamp, u32),
+        company: Company,
+    ) -> u32 {
+        let (slot, evicted) = self.store.insert(ends, name, began, company);
         if let Some(owner) = evicted {
             self.events.evict(owner);
         }
