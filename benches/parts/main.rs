@@ -58,7 +58,7 @@ fn labelling(criterion: &mut Criterion) {
         let mut admit = move || {
             now += 1_000;
             let client = end(Ipv4Addr::from(random.below(peers)), 40_000);
-            let admission = labels.admit(labels.named(&client, &server, via), at(now));
+            let admission = labels.admit(&client, &server, via, at(now));
             labels.sets().decided(admission.set, at(now));
             admission.folded
         };
@@ -79,11 +79,11 @@ fn scraping(criterion: &mut Criterion) {
     for number in 0..2_000_u32 {
         let client = end(Ipv4Addr::from(0x0a00_0000 + number), 40_000);
         let via = Via { interface: 0, direction: Direction::Entering, loopback: false };
-        let admission = labels.admit(labels.named(&client, &server, via), now);
-        let name = admission.created.expect("there is room for it");
-        ledger.create(admission.set, &name, now);
+        let admission = labels.admit(&client, &server, via, now);
+        let name = labels.sets().name(admission.set).expect("there is room for it");
+        ledger.create(admission.set, name, now);
         let connection = Connection { client, server, at: now };
-        ledger.count(admission.set, &SetEvent::Opened { by_syn: true });
+        ledger.count(admission.set, &SetEvent::Opened { attempts: 1, by_syn: true });
         ledger.count_about(admission.set, &SetEvent::Failed(Reason::Unanswered), Some(connection));
         for millis in [1, 30, 1_100] {
             let answer = Answer { latency: Duration::from_millis(millis), late: false };

@@ -23,6 +23,25 @@ pub struct Heard<'a> {
     pub reporter: Option<Reporter>,
 }
 
+/// Attempts of a set that are heard of at once, for there are too many to hear of each.
+#[derive(Clone, Copy, Debug)]
+pub struct HeardMany<'a> {
+    /// Packet time of the first of them.
+    pub at: Timestamp,
+    /// How many were forgotten while they waited.
+    pub evicted: u32,
+    /// How many began, each with a SYN.
+    pub began: u32,
+    /// How many of these SYNs asked for ECN.
+    pub ecn_setup: u32,
+    /// How many of these SYNs came in.
+    pub entering: u32,
+    /// Of some of those that began.
+    pub isns: &'a [u32],
+    /// The SYN of the first that began.
+    pub example: Option<&'a Packet>,
+}
+
 /// One set.
 #[derive(Debug)]
 pub(super) struct Case {
@@ -126,10 +145,19 @@ impl Case {
         }
     }
 
-    /// So many attempts were forgotten while they waited.
-    pub(super) fn evict(&mut self, at: Timestamp, attempts: u32) {
+    /// In a flood the first of many attempts stands for the others.
+    pub(super) fn hear_many(&mut self, many: &HeardMany<'_>) {
+        let HeardMany { at, evicted, began, ecn_setup, entering, example, .. } = *many;
         self.see(at);
-        self.window.at(at).evicted += attempts;
+        let tally = self.window.at(at);
+        tally.evicted += evicted;
+        tally.attempts += began;
+        tally.syns += began;
+        tally.ecn += ecn_setup;
+        tally.syns_in += entering;
+        if example.is_some() {
+            self.trails.begin(at, example);
+        }
     }
 
     /// A packet that came in was met on its way out.

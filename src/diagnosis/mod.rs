@@ -24,7 +24,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 pub use capture::CaptureFacts;
-pub use case::Heard;
+pub use case::{Heard, HeardMany};
 pub use report::{Report, VERSION};
 pub use rules::rules;
 pub use text::{Colours, text};
@@ -114,9 +114,7 @@ impl Diagnosis {
                 self.note_answer(synack.from.address, synack.hop_limit);
             }
             (Event::Opened(_), Some(Packet::Segment(syn))) => {
-                if let Some(place) = self.passing.get_mut(place_of(syn.sequence)) {
-                    *place = Some(Passing { isn: syn.sequence, set, began: heard.at, given_up: false });
-                }
+                self.note_passing(set, heard.at, syn.sequence);
             }
             (Event::Rst(_, Side::Client), Some(Packet::Segment(rst))) => self.note_given_up(set, heard.at, rst),
             _ => {}
@@ -126,11 +124,12 @@ impl Diagnosis {
         }
     }
 
-    /// Hears that so many attempts of a set were forgotten while they waited.
-    pub fn hear_evicted(&mut self, set: SetId, at: Timestamp, attempts: u32) {
-        self.pass_time(at);
+    /// Hears of many attempts of a set at once.
+    pub fn hear_many(&mut self, set: SetId, many: &HeardMany<'_>) {
+        self.pass_time(many.at);
+        many.isns.iter().for_each(|isn| self.note_passing(set, many.at, *isn));
         if let Some(case) = self.case_of(set) {
-            case.evict(at, attempts);
+            case.hear_many(many);
         }
     }
 
@@ -175,6 +174,12 @@ impl Diagnosis {
     fn case_of(&mut self, set: SetId) -> Option<&mut Case> {
         let (of, case) = self.cases.get_mut(set.place())?.as_mut()?;
         (*of == set).then_some(case)
+    }
+
+    fn note_passing(&mut self, set: SetId, began: Timestamp, isn: u32) {
+        if let Some(place) = self.passing.get_mut(place_of(isn)) {
+            *place = Some(Passing { isn, set, began, given_up: false });
+        }
     }
 
     /// A RST that takes its number from a SYN/ACK and acknowledges nothing is the word of a kernel that knows of no such

@@ -45,11 +45,16 @@ impl Addresses {
         self.last_look = None;
     }
 
-    /// Looks, if it is time to.
-    pub(super) fn look(&mut self, now: Timestamp, occasion: Occasion) -> Option<Found> {
+    /// Whether it is time to look.
+    pub(super) fn is_due(&self, now: Timestamp, occasion: Occasion) -> bool {
         let pause = if occasion == Occasion::Stranger { LOOK_FOR_STRANGERS } else { LOOK };
         // After a clock that stepped back the last look lies ahead.
-        if self.last_look.is_some_and(|last| now >= last && now < last + pause) {
+        self.last_look.is_none_or(|last| now < last || now >= last + pause)
+    }
+
+    /// Looks, if it is time to.
+    pub(super) fn look(&mut self, now: Timestamp, occasion: Occasion) -> Option<Found> {
+        if !self.is_due(now, occasion) {
             return None;
         }
         self.last_look = Some(now);

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::entry::{Entry, Line, Sheet, Whose};
+use super::crowd::Crowd;
+use super::entry::{Captured, Entry, Line, Sheet, Whose};
 use super::intake::Reading;
 use super::sides::Sides;
 use crate::capture::{ANY, Condition};
 use crate::cli::{Counting, Watch};
-use crate::diagnosis::{CaptureFacts, Diagnosis, Heard, Span};
+use crate::diagnosis::{CaptureFacts, Diagnosis, Heard, HeardMany, Span};
 use crate::handshake::{Event, Kind, Side};
 use crate::labels::Reporter;
 use crate::metrics::{About, Connection, InterfaceCounts, Ledger, SetEvent};
@@ -40,6 +41,7 @@ impl Books {
     pub(super) fn write(&mut self, sheet: &Sheet, readings: &[Reading]) {
         let mut connections = sheet.connections.iter();
         let mut shown = connections.next();
+        let mut isns = sheet.isns.as_slice();
         let mut place = 0;
         // From one line to the next there are mostly many events.
         let ends = sheet.lines.iter().map(|(before, _)| *before).chain([sheet.entries.len()]);
@@ -50,30 +52,29 @@ impl Books {
                     shown = connections.next();
                     Connection { client: *client, server: *server, at: entry.at }
                 });
-                let reading = readings.get(entry.packet as usize);
-                let packet = reading.and_then(|reading| reading.packet.as_ref().ok()).map(|(packet, _)| packet);
-                self.enter(entry, event, packet, connection);
+                self.enter(entry, event, packet_at(readings, entry.packet), connection);
                 place += 1;
             }
             if let Some((_, line)) = sheet.lines.get(nth) {
-                self.note(line);
+                self.note(line, &mut isns, readings);
             }
         }
     }
 
     /// Writes what is no event.
-    fn note(&mut self, line: &Line) {
+    fn note(&mut self, line: &Line, isns: &mut &[u32], readings: &[Reading]) {
         let own = &mut self.ledger.own;
         match line {
-            Line::Captured { interface, packets, last } => {
+            Line::Captured(Captured { interface, packets, last }) => {
                 if let Some(counts) = own.interfaces.get_mut(usize::from(*interface)) {
                     counts.captured += u64::from(*packets);
                     counts.last_packet = *last;
                 }
             }
-            Line::Evicted { set, attempts, first } => {
-                self.ledger.count(*set, &SetEvent::Evicted(*attempts));
-                self.diagnosis.hear_evicted(*set, *first, *attempts);
+            Line::Crowd(crowd) => {
+                let (these, others) = isns.split_at_checked(crowd.followed()).unwrap_or_default();
+                *isns = others;
+                self.enter_crowd(crowd, these, readings);
             }
             Line::Undecodable(reason) => own.undecodable(*reason),
             Line::Created(begun) => {
@@ -126,7 +127,7 @@ impl Books {
             }
             Whose::Opened(set, vantage, folded) => {
                 self.ledger.own.folded += u64::from(folded);
-                self.sides.opened(set, vantage);
+                self.sides.opened(*at, set, vantage);
                 (set, None)
             }
             Whose::Of(set) => (set, None),
@@ -137,6 +138,20 @@ impl Books {
         }
         self.sides.hear(*at, Some(set), (event, packet));
         self.diagnosis.hear(set, &Heard { at: *at, event, packet, reporter });
+    }
+
+    /// The same of many, of which these are the ISNs of those that are followed.
+    fn enter_crowd(&mut self, crowd: &Crowd, isns: &[u32], readings: &[Reading]) {
+        let Crowd { set, since, evicted, folded, ecn_setup, entering, example } = *crowd;
+        let counted = [SetEvent::Opened { attempts: folded, by_syn: true }, SetEvent::Evicted(evicted)];
+        counted.into_iter().for_each(|counted| self.ledger.count(set, &counted));
+        self.ledger.own.folded += u64::from(folded);
+        let example = example.and_then(|(vantage, place)| {
+            self.sides.opened(since, set, vantage);
+            packet_at(readings, place)
+        });
+        self.diagnosis
+            .hear_many(set, &HeardMany { at: since, evicted, began: folded, ecn_setup, entering, isns, example });
     }
 
     fn count_nobodys(&mut self, event: &Event) {
@@ -167,10 +182,16 @@ impl Books {
     }
 }
 
+/// The packet of the reading at this place, if there is one.
+fn packet_at(readings: &[Reading], place: u32) -> Option<&Packet> {
+    let reading = readings.get(place as usize)?;
+    reading.packet.as_ref().ok().map(|(packet, _)| packet)
+}
+
 /// What a set counts of an event.
 fn set_event(event: &Event, packet: Option<&Packet>, reporter: Option<Reporter>) -> Option<SetEvent> {
     Some(match *event {
-        Event::Opened(_) => SetEvent::Opened { by_syn: matches!(packet, Some(Packet::Segment(_))) },
+        Event::Opened(_) => SetEvent::Opened { attempts: 1, by_syn: matches!(packet, Some(Packet::Segment(_))) },
         Event::Syn(_, kind) => SetEvent::Syn(kind),
         Event::SynAck(_) => SetEvent::SynAck,
         Event::Rst(_, side) => SetEvent::Rst(side),

@@ -6,8 +6,8 @@ use ipnet::IpNet;
 
 use super::addresses::{Addresses, Occasion};
 use super::entry::{Entry, Line, NO_PACKET, Sheet, Sums, Whose, is_exemplary};
-use crate::handshake::{AttemptId, Event, Kind, Owner, Side, Standing, Tracker};
-use crate::labels::{Labels, Locality, Named, Peers, SetId, Vantage};
+use crate::handshake::{Event, Kind, Owner, Side, Standing, Tracker};
+use crate::labels::{Admission, Labels, Locality, Peers, SetId, Vantage};
 use crate::packet::{Direction, Flags, IcmpError, Packet, Via};
 use crate::time::Timestamp;
 
@@ -22,20 +22,30 @@ pub(super) struct Clerk {
 #[derive(Clone, Copy)]
 pub(super) struct Told<'a> {
     pub(super) event: &'a Event,
-    /// The packet at hand with its place, and when it was met by its own word.
+    /// The packet at hand with its place.
     pub(super) packet: Option<(u32, &'a Packet)>,
-    pub(super) met: Timestamp,
     pub(super) tracker: &'a Tracker,
 }
 
-/// What the tracker is to be told in return.
+/// The SYN, or ICMP error, that an attempt begins with.
 #[derive(Clone, Copy)]
-pub(super) enum Then {
-    Nothing,
-    /// Whose the attempt is that was opened.
-    Claim(AttemptId, Owner, Standing),
-    /// The ICMP error at hand is this host's own word about a SYN that no capture met.
-    OpenRejected,
+pub(super) struct Beginning<'a> {
+    pub(super) packet: &'a Packet,
+    pub(super) place: u32,
+    /// By its own word, and on the tracker's line of time.
+    pub(super) met: Timestamp,
+    pub(super) now: Timestamp,
+    /// Whether nothing else is told of this packet.
+    pub(super) is_all: bool,
+}
+
+/// Whose an attempt is that begins.
+#[derive(Clone, Copy)]
+pub(super) struct Claim {
+    pub(super) owner: Owner,
+    pub(super) standing: Standing,
+    /// It was written as one of a crowd: the event is to be withdrawn.
+    pub(super) is_of_crowd: bool,
 }
 
 impl Clerk {
@@ -44,9 +54,9 @@ impl Clerk {
         Self { labels, addresses }
     }
 
-    /// Other packets come, whose places begin anew.
+    /// Another lot comes.
     pub(super) fn begin_anew(&mut self) {
-        self.labels.forget_names_ahead();
+        self.labels.forget_what_is_ahead();
     }
 
     /// This packet comes soon, at that place: memory is fetched, and nothing else changes.
@@ -54,16 +64,15 @@ impl Clerk {
         self.labels.look_ahead(place, packet);
     }
 
-    /// Writes down what an event counts for.
-    pub(super) fn write(&mut self, told: &Told<'_>, sheet: &mut Sheet) -> Then {
+    /// Writes down what an event counts for that opens nothing. Says whether the packet at hand is an ICMP error that is this
+    /// host's own word about a SYN that no capture met: what that means is still to be told.
+    pub(super) fn write(&mut self, told: &Told<'_>, sheet: &mut Sheet) -> bool {
         let Told { event, packet, tracker, .. } = *told;
-        let (whose, then) = match (event, packet) {
-            (Event::Opened(attempt), Some(packet)) => self.open(told, *attempt, packet, sheet),
-            (Event::Unmatched(Kind::Icmp), Some((_, Packet::IcmpError(error)))) if self.is_own_word(error) => {
-                (Whose::Nothing, Then::OpenRejected)
-            }
-            _ => (self.whose(told), Then::Nothing),
-        };
+        let own_word = matches!(
+            (event, packet),
+            (Event::Unmatched(Kind::Icmp), Some((_, Packet::IcmpError(error)))) if self.is_own_word(error)
+        );
+        let whose = if own_word { Whose::Nothing } else { self.whose(told) };
         if is_exemplary(event)
             && let Some((client, server)) = tracker.decided()
         {
@@ -71,7 +80,7 @@ impl Clerk {
         }
         let packet = packet.map_or(NO_PACKET, |(place, _)| place);
         sheet.entries.push(Entry { at: tracker.now(), packet, whose });
-        then
+        own_word
     }
 
     /// An attempt was forgotten while it waited.
@@ -156,42 +165,59 @@ impl Clerk {
         found.map_or(Whose::Nobodys, |(set, side)| Whose::Stray(set, side))
     }
 
-    /// An attempt begins: finds its set, and whether its peer was known. Apart from the rest, so that other events have a
-    /// short way.
-    #[inline(never)]
-    fn open(
-        &mut self,
-        told: &Told<'_>,
-        attempt: AttemptId,
-        (place, packet): (u32, &Packet),
-        sheet: &mut Sheet,
-    ) -> (Whose, Then) {
-        let mut named = self.labels.named_ahead(place).unwrap_or_else(|| self.named(packet));
-        if named.vantage() == Vantage::Transit && self.look_at_addresses(sheet, told.met, Occasion::Stranger) {
-            named = self.named(packet);
-        }
-        let vantage = named.vantage();
-        let admission = self.labels.admit(named, told.tracker.now());
+    /// An attempt begins: finds its set, and whether its peer was known. Where it is one of many for which there is no room, it
+    /// is written as one of these.
+    #[inline]
+    pub(super) fn open(&mut self, beginning: &Beginning<'_>, sheet: &mut Sheet) -> Claim {
+        let Beginning { packet, place, met, now, is_all } = *beginning;
+        // Who seems to be in transit may be this host's own by an address that it has only now.
+        let may_be_own = || self.addresses.as_ref().is_some_and(|known| known.is_due(met, Occasion::Stranger));
+        let is_good = |vantage| vantage != Vantage::Transit || !may_be_own();
+        let ahead = self.labels.admit_ahead((place, packet), now, is_good);
+        let (vantage, admission) = ahead.unwrap_or_else(|| self.admit(beginning, sheet));
         let (set, folded) = (admission.set, admission.folded);
-        let never_seen = folded || admission.created.is_some();
-        if let Some(gone) = admission.removed {
-            sheet.push(Line::Removed(gone));
+        if admission.created || admission.made_room {
+            self.replace(&admission, met, sheet);
         }
-        if let Some(name) = admission.created {
-            sheet.push(Line::Created(Box::new((set, name, told.met))));
-        }
+        let never_seen = folded || admission.created;
         let standing = if never_seen { Standing::NeverSeen } else { Standing::Regular };
-        (Whose::Opened(set, vantage, folded), Then::Claim(attempt, Owner(set.number()), standing))
+        let mut claim = Claim { owner: Owner(set.number()), standing, is_of_crowd: false };
+        match packet {
+            Packet::Segment(syn) if folded && is_all => {
+                sheet.folded(set, vantage, now, (place, syn));
+                claim.is_of_crowd = true;
+            }
+            _ => sheet.entries.push(Entry { at: now, packet: place, whose: Whose::Opened(set, vantage, folded) }),
+        }
+        claim
     }
 
-    /// The name of an attempt that begins with this packet.
-    fn named(&self, packet: &Packet) -> Named {
+    /// Names an attempt where it begins.
+    #[inline(never)]
+    fn admit(&mut self, beginning: &Beginning<'_>, sheet: &mut Sheet) -> (Vantage, Admission) {
+        let Beginning { packet, met, now, .. } = *beginning;
         let ((client, server), mut via) = (packet.ends(), packet.via());
         if let Packet::IcmpError(_) = packet {
             // It came in over the loopback, but the SYN it is about was on its way out.
             via = Via { direction: Direction::Leaving, loopback: false, ..via };
         }
-        self.labels.named(client, server, via)
+        let mut vantage = self.labels.vantage(client, server, via);
+        if vantage == Vantage::Transit && self.look_at_addresses(sheet, met, Occasion::Stranger) {
+            vantage = self.labels.vantage(client, server, via);
+        }
+        (vantage, self.labels.admit(client, server, via, now))
+    }
+
+    /// A set ends to make room, one begins.
+    #[inline(never)]
+    fn replace(&mut self, admission: &Admission, met: Timestamp, sheet: &mut Sheet) {
+        if let Some(gone) = self.labels.sets().gone().filter(|_| admission.made_room) {
+            sheet.push(Line::Removed(gone));
+        }
+        let begun = self.labels.sets().name(admission.set).filter(|_| admission.created);
+        if let Some(name) = begun {
+            sheet.push(Line::Created(Box::new((admission.set, name.clone(), met))));
+        }
     }
 
     /// This host tells itself, over the loopback, that a SYN of its own came to nothing before any capture could see

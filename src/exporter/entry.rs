@@ -1,14 +1,14 @@
 //! What is to be written in the books: made where packets are judged, and written in the same order where the books are.
 
 use std::sync::mpsc::SyncSender;
-use std::time::Duration;
 
+use super::crowd::Crowd;
 use crate::capture::Condition;
 use crate::decode::Undecodable;
 use crate::handshake::{Answer, Event, Side};
 use crate::labels::{Reporter, SetId, SetName, Vantage};
 use crate::metrics::{About, EXEMPLARY};
-use crate::packet::Endpoint;
+use crate::packet::{Endpoint, Segment};
 use crate::time::Timestamp;
 
 /// What is to be written next.
@@ -22,6 +22,8 @@ pub(super) struct Sheet {
     pub(super) connections: Vec<(usize, Endpoint, Endpoint)>,
     /// What else there is, each before that one of the events.
     pub(super) lines: Vec<(usize, Line)>,
+    /// Of the attempts in [crowds](Line::Crowd) that are [followed](Crowd::followed), one after the other.
+    pub(super) isns: Vec<u32>,
 }
 
 impl Sheet {
@@ -34,26 +36,35 @@ impl Sheet {
         self.lines.push((self.entries.len(), line));
     }
 
-    /// An attempt of this set was forgotten while it waited. In a flood one goes with each packet, so those that go with the same
-    /// lot share a line.
+    /// An attempt of this set was forgotten while it waited.
     pub(super) fn evicted(&mut self, set: SetId, now: Timestamp) {
-        if let Some((_, Line::Evicted { set: of, attempts, first })) = self.lines.last_mut()
-            && *of == set
-            && now.since(*first) < AT_ONCE
+        self.join(set, now, |crowd, _| crowd.evicted += 1);
+    }
+
+    /// An attempt began that is counted in this set for want of room, with the SYN at this place.
+    pub(super) fn folded(&mut self, set: SetId, vantage: Vantage, now: Timestamp, (place, syn): (u32, &Segment)) {
+        self.join(set, now, |crowd, isns| crowd.fold(vantage, place, syn, isns));
+    }
+
+    /// In a flood one attempt goes and one comes with each packet: those of the same lot share a line.
+    fn join(&mut self, set: SetId, now: Timestamp, join: impl FnOnce(&mut Crowd, &mut Vec<u32>)) {
+        if let Some((_, Line::Crowd(last))) = self.lines.last_mut()
+            && last.takes(set, now)
         {
-            *attempts += 1;
-        } else {
-            self.push(Line::Evicted { set, attempts: 1, first: now });
+            return join(last, &mut self.isns);
         }
+        let mut crowd = Crowd::of(set, now);
+        join(&mut crowd, &mut self.isns);
+        self.push(Line::Crowd(crowd));
     }
 }
 
 /// One thing to be written.
 pub(super) enum Line {
-    /// So many packets were met there, the last of them then.
-    Captured { interface: u16, packets: u32, last: Timestamp },
-    /// So many attempts of a set were forgotten while they waited, the first of them then.
-    Evicted { set: SetId, attempts: u32, first: Timestamp },
+    /// Packets were met.
+    Captured(Captured),
+    /// Attempts of a set that began or went all at once.
+    Crowd(Crowd),
     /// A frame was passed over.
     Undecodable(Undecodable),
     /// A set begins, at zero.
@@ -72,6 +83,14 @@ pub(super) enum Line {
     Retold(Box<About>, SyncSender<()>),
 }
 
+/// So many packets were met there, the last of them then.
+#[derive(Clone, Copy)]
+pub(super) struct Captured {
+    pub(super) interface: u16,
+    pub(super) packets: u32,
+    pub(super) last: Timestamp,
+}
+
 /// What was known of an event where it was told.
 pub(super) struct Entry {
     /// When, on the tracker's line of time.
@@ -80,9 +99,6 @@ pub(super) struct Entry {
     pub(super) packet: u32,
     pub(super) whose: Whose,
 }
-
-/// What is no further apart has one time.
-const AT_ONCE: Duration = Duration::from_millis(1);
 
 pub(super) const NO_PACKET: u32 = u32::MAX;
 
@@ -125,30 +141,104 @@ const _: () = assert!(size_of::<Entry>() <= 24, "entries are many");
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::net::Ipv4Addr;
 
-    /// The lines of a sheet, as far as they are about evictions: whose, how many, since when.
-    fn told(sheet: &Sheet) -> Vec<(u32, u32, u64)> {
-        let lines = sheet.lines.iter().filter_map(|(_, line)| match line {
-            Line::Evicted { set, attempts, first } => Some((set.number(), *attempts, first.as_nanos())),
+    use super::*;
+    use crate::packet::{Direction, Flags, Via};
+
+    const ONE: SetId = SetId::from_number(1);
+    const OTHER: SetId = SetId::from_number(2);
+
+    fn syn(sequence: u32, direction: Direction) -> Segment {
+        let end = |port| Endpoint { address: Ipv4Addr::new(10, 0, 0, 1).into(), port };
+        Segment {
+            via: Via { interface: 1, direction, loopback: false },
+            from: end(1000),
+            to: end(80),
+            sequence,
+            acknowledgment: 0,
+            flags: Flags::SYN,
+            timestamp: None,
+            identification: None,
+            hop_limit: 64,
+            payload_length: 0,
+            ecn_setup: sequence % 2 == 1,
+        }
+    }
+
+    fn crowds(sheet: &Sheet) -> Vec<&Crowd> {
+        let crowds = sheet.lines.iter().filter_map(|(_, line)| match line {
+            Line::Crowd(crowd) => Some(crowd),
             _ => None,
         });
-        lines.collect()
+        crowds.collect()
     }
 
     #[test]
-    fn evictions_share_a_line_where_set_and_time_are_the_same_and_nothing_stands_between() {
-        let (one, other) = (SetId::from_number(1), SetId::from_number(2));
+    fn attempts_share_a_line_where_set_and_time_are_the_same_and_nothing_stands_between() {
         let mut sheet = Sheet::default();
         let mut evicted = |set, nanos| sheet.evicted(set, Timestamp::from_nanos(nanos));
-        [0, 10, 999_999, 1_000_000].into_iter().for_each(|nanos| evicted(one, nanos));
-        evicted(other, 1_000_001);
-        evicted(one, 1_000_002);
-        sheet.push(Line::Removed(one));
-        sheet.evicted(one, Timestamp::from_nanos(1_000_003));
+        [0, 10, 999_999, 1_000_000].into_iter().for_each(|nanos| evicted(ONE, nanos));
+        evicted(OTHER, 1_000_001);
+        evicted(ONE, 1_000_002);
+        sheet.push(Line::Removed(ONE));
+        sheet.evicted(ONE, Timestamp::from_nanos(1_000_003));
+        let told = crowds(&sheet);
+        let told: Vec<_> = told.iter().map(|crowd| (crowd.set, crowd.evicted, crowd.since.as_nanos())).collect();
         assert_eq!(
-            told(&sheet),
-            [(1, 3, 0), (1, 1, 1_000_000), (2, 1, 1_000_001), (1, 1, 1_000_002), (1, 1, 1_000_003)]
+            told,
+            [(ONE, 3, 0), (ONE, 1, 1_000_000), (OTHER, 1, 1_000_001), (ONE, 1, 1_000_002), (ONE, 1, 1_000_003)]
         );
+    }
+
+    #[test]
+    fn who_comes_and_who_goes_share_a_line_that_says_what_their_syns_were() {
+        let mut sheet = Sheet::default();
+        let mut folded = |set, place, direction| {
+            let now = Timestamp::from_nanos(u64::from(place));
+            sheet.folded(set, Vantage::Server, now, (place, &syn(100 + place, direction)));
+            sheet.evicted(set, now);
+        };
+        folded(ONE, 5, Direction::Entering);
+        folded(ONE, 6, Direction::Entering);
+        folded(ONE, 7, Direction::Unknown);
+        folded(OTHER, 8, Direction::Leaving);
+        let of_one = Crowd {
+            set: ONE,
+            since: Timestamp::from_nanos(5),
+            evicted: 3,
+            folded: 3,
+            ecn_setup: 2,
+            entering: 2,
+            example: Some((Vantage::Server, 5)),
+        };
+        let of_other = Crowd {
+            set: OTHER,
+            since: Timestamp::from_nanos(8),
+            evicted: 1,
+            folded: 1,
+            ecn_setup: 0,
+            entering: 0,
+            example: Some((Vantage::Server, 8)),
+        };
+        assert_eq!(crowds(&sheet), [&of_one, &of_other]);
+        assert_eq!(sheet.isns, [105, 106, 107, 108]);
+    }
+
+    #[test]
+    fn of_a_flood_the_first_are_followed_and_all_are_counted() {
+        let mut sheet = Sheet::default();
+        let mut flood = |set, isns: std::ops::Range<u32>| {
+            for isn in isns {
+                sheet.folded(set, Vantage::Server, Timestamp::default(), (isn, &syn(isn, Direction::Entering)));
+            }
+        };
+        flood(ONE, 0..1000);
+        flood(OTHER, 1000..1003);
+        let told: Vec<_> =
+            crowds(&sheet).iter().map(|crowd| (crowd.folded, crowd.entering, crowd.followed())).collect();
+        assert_eq!(told, [(1000, 1000, 16), (3, 3, 3)]);
+        let followed: Vec<u32> = (0..16).chain(1000..1003).collect();
+        assert_eq!(sheet.isns, followed);
     }
 }

@@ -4,6 +4,7 @@ mod addresses;
 mod books;
 mod clerk;
 mod compare;
+mod crowd;
 mod desk;
 mod diagnose;
 mod entry;

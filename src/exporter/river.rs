@@ -8,12 +8,12 @@ use std::time::Duration;
 use prefetch_index::prefetch_index;
 
 use super::addresses::{Addresses, Occasion};
-use super::clerk::{Clerk, Then, Told};
-use super::entry::{Line, NO_PACKET, Sheet};
+use super::clerk::{Beginning, Claim, Clerk, Told};
+use super::entry::{Captured, Line, NO_PACKET, Sheet};
 use super::intake::Reading;
 use crate::cli::{Counting, PortRange};
 use crate::decode::Skip;
-use crate::handshake::{Ends, LOOK_AHEAD, Sight, Tracker};
+use crate::handshake::{AttemptId, Ends, Event, LOOK_AHEAD, Sight, Tracker};
 use crate::labels::{Labels, Locality, Sets};
 use crate::packet::{Flags, Packet};
 use crate::time::Timestamp;
@@ -30,6 +30,8 @@ pub(super) struct River {
     idle_timeout: Duration,
     /// When the last packet was met, by its own word.
     met: Timestamp,
+    /// To be written with this sheet.
+    captured: Option<Captured>,
     next_expiry: Timestamp,
 }
 
@@ -45,6 +47,7 @@ impl River {
             acks: counting.filter.acks,
             idle_timeout: counting.idle_timeout,
             met: start,
+            captured: None,
             next_expiry: start,
         }
     }
@@ -56,12 +59,14 @@ impl River {
 
     /// Brings packets to their end.
     pub(super) fn flow(&mut self, readings: &[Reading], sheet: &mut Sheet) {
-        self.clerk.begin_anew();
         self.look_far_ahead(readings, 0);
         for first in (0..readings.len()).step_by(LOOK_AHEAD) {
             self.look_far_ahead(readings, first + LOOK_AHEAD);
             self.look_ahead(readings, first);
             self.flow_lot(first, lot_of(readings, first), sheet);
+        }
+        if let Some(captured) = self.captured.take() {
+            sheet.push(Line::Captured(captured));
         }
         self.tell(sheet);
     }
@@ -78,6 +83,7 @@ impl River {
 
     /// The lot from this place on is judged next.
     fn look_ahead(&mut self, readings: &[Reading], first: usize) {
+        self.clerk.begin_anew();
         for (place, (packet, ends)) in packets_of(readings, first) {
             self.tracker.look_ahead(packet, ends);
             self.clerk.look_ahead(place, packet);
@@ -107,10 +113,21 @@ impl River {
         }
         for met in lot.chunk_by(|one, next| one.interface == next.interface) {
             if let Some(Reading { at, interface, .. }) = met.last() {
-                let packets = u32::try_from(met.len()).unwrap_or(u32::MAX);
-                sheet.push(Line::Captured { interface: *interface, packets, last: *at });
+                self.note_captured(*interface, u32::try_from(met.len()).unwrap_or(u32::MAX), *at, sheet);
             }
         }
+    }
+
+    /// So many more packets were met there. They share a line with those before, as long as there is one interface.
+    fn note_captured(&mut self, interface: u16, packets: u32, last: Timestamp, sheet: &mut Sheet) {
+        let before = match self.captured.take() {
+            Some(before) if before.interface == interface => before.packets,
+            other => {
+                sheet.lines.extend(other.map(|other| (sheet.entries.len(), Line::Captured(other))));
+                0
+            }
+        };
+        self.captured = Some(Captured { interface, packets: before.saturating_add(packets), last });
     }
 
     /// What is no packet of a handshake was met then. As long as the time of more of these goes forward, the last one tells
@@ -183,23 +200,40 @@ impl River {
 
     /// The same until the sheet is full. Says whether that was not so.
     fn settle_some(&mut self, sheet: &mut Sheet, packet: Option<(u32, &Packet)>, most: usize) -> bool {
-        loop {
-            let has_turned = self.tracker.turn();
+        while self.tracker.turn() {
             if let Some(owner) = self.tracker.take_evicted() {
                 self.clerk.evicted(owner, self.tracker.now(), sheet);
             }
-            let Some(event) = self.tracker.event().filter(|_| has_turned) else { return true };
-            let told = Told { event, packet, met: self.met, tracker: &self.tracker };
-            match (self.clerk.write(&told, sheet), packet) {
-                (Then::Claim(attempt, owner, standing), _) => self.tracker.claim(attempt, owner, standing),
-                (Then::OpenRejected, Some((_, Packet::IcmpError(error)))) => {
-                    self.tracker.open_rejected(self.met, error);
-                }
-                (Then::Nothing | Then::OpenRejected, _) => {}
+            match (self.tracker.event(), packet) {
+                (Some(Event::Opened(attempt)), Some(packet)) => self.open(*attempt, packet, sheet),
+                _ => self.write(packet, sheet),
             }
             if sheet.entries.len() >= most {
                 return false;
             }
+        }
+        true
+    }
+
+    /// An attempt begins with this packet. Apart from the rest, so that both have a short way.
+    #[inline(never)]
+    fn open(&mut self, attempt: AttemptId, (place, packet): (u32, &Packet), sheet: &mut Sheet) {
+        let (now, is_all) = (self.tracker.now(), self.tracker.is_last());
+        let beginning = Beginning { packet, place, met: self.met, now, is_all };
+        let Claim { owner, standing, is_of_crowd } = self.clerk.open(&beginning, sheet);
+        if is_of_crowd {
+            self.tracker.withdraw();
+        }
+        self.tracker.claim(attempt, owner, standing);
+    }
+
+    /// Anything else happened.
+    #[inline(never)]
+    fn write(&mut self, packet: Option<(u32, &Packet)>, sheet: &mut Sheet) {
+        let Some(event) = self.tracker.event() else { return };
+        let is_own_word = self.clerk.write(&Told { event, packet, tracker: &self.tracker }, sheet);
+        if let Some((_, Packet::IcmpError(error))) = packet.filter(|_| is_own_word) {
+            self.tracker.open_rejected(self.met, error);
         }
     }
 }

@@ -41,7 +41,8 @@ struct Epoch {
 
 impl Sides {
     /// An attempt was opened in this set.
-    pub(super) fn opened(&mut self, set: SetId, vantage: Vantage) {
+    pub(super) fn opened(&mut self, at: Timestamp, set: SetId, vantage: Vantage) {
+        self.pass_time(at);
         let known = &mut self.now.unanswered;
         if vantage == Vantage::Transit && known.len() < MOST_SETS {
             known.entry(set.number()).or_default();
@@ -52,12 +53,16 @@ impl Sides {
     /// back, all else is no evidence.
     #[inline]
     pub(super) fn hear(&mut self, at: Timestamp, set: Option<SetId>, told: (&Event, Option<&Packet>)) {
+        self.pass_time(at);
+        if self.now.back == 0 && is_evidence(told.0) {
+            self.weigh(set, told);
+        }
+    }
+
+    fn pass_time(&mut self, at: Timestamp) {
         if at >= self.until {
             self.before = std::mem::take(&mut self.now);
             self.until = at + EPOCH;
-        }
-        if self.now.back == 0 && is_evidence(told.0) {
-            self.weigh(set, told);
         }
     }
 

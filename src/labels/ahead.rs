@@ -1,72 +1,62 @@
-//! Names that were made before they are needed, so that the memory of all of them is fetched at once.
+//! What was asked before it is needed, so that the memory of all of it is fetched at once.
 
-use std::collections::VecDeque;
+use super::name::Vantage;
+use super::names::{Hashed, SiteNumber};
 
-use super::name::{SetName, Vantage};
-use super::names::Hashed;
-
-/// What an attempt is called, and what that hashes to in one table of sets.
-#[derive(Clone, Debug)]
-pub struct Named {
-    pub(super) name: SetName,
+/// What an attempt's name hashes to, in one table of sets, and as much of the name as is mostly needed to find its set.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Glimpse {
+    pub(super) vantage: Vantage,
+    pub(super) site: SiteNumber,
     pub(super) hash: Hashed,
 }
 
-impl Named {
-    /// From where it is seen.
-    pub const fn vantage(&self) -> Vantage {
-        self.name.vantage
-    }
-}
-
-/// Names by the place of their packet, in that order. They hold for as long as nothing is named otherwise.
+/// Glimpses by the place of their packet, in that order. They hold for as long as nothing is named otherwise.
 #[derive(Default)]
-pub(super) struct Ahead(VecDeque<(u32, Named)>);
+pub(super) struct Ahead {
+    glimpses: Vec<(u32, Glimpse)>,
+    taken: usize,
+}
 
 impl Ahead {
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.glimpses.clear();
+        self.taken = 0;
     }
 
-    pub(super) fn push(&mut self, place: u32, named: Named) {
-        self.0.push_back((place, named));
+    pub(super) fn push(&mut self, place: u32, glimpse: Glimpse) {
+        self.glimpses.push((place, glimpse));
     }
 
     /// That of the packet at this place, if there is one. Those before it began nothing.
-    pub(super) fn take(&mut self, place: u32) -> Option<Named> {
-        while let Some((of, _)) = self.0.front() {
-            if *of > place {
-                break;
-            }
-            let is_it = *of == place;
-            let first = self.0.pop_front();
-            if is_it {
-                return first.map(|(_, named)| named);
+    pub(super) fn take(&mut self, place: u32) -> Option<Glimpse> {
+        loop {
+            let (of, glimpse) = self.glimpses.get(self.taken).filter(|(of, _)| *of <= place)?;
+            self.taken += 1;
+            if *of == place {
+                return Some(*glimpse);
             }
         }
-        None
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::labels::{Peer, Port};
 
     #[test]
-    fn a_name_is_given_to_the_packet_it_was_made_for() {
+    fn a_glimpse_is_given_to_the_packet_it_is_of() {
         let mut ahead = Ahead::default();
         for place in [1, 4, 5, 9] {
-            let port = Port::Number(u16::try_from(place).unwrap());
-            let name = SetName { vantage: Vantage::Client, local: None, port, peer: Peer::Other };
-            ahead.push(place, Named { name, hash: Hashed(0) });
+            let (vantage, hash) = (Vantage::Client, Hashed(place.into()));
+            ahead.push(place, Glimpse { vantage, site: SiteNumber(0), hash });
         }
-        let mut port_of = |place| ahead.take(place).map(|named| named.name.port);
-        assert_eq!(port_of(0), None);
-        assert_eq!(port_of(1), Some(Port::Number(1)));
-        assert_eq!(port_of(1), None, "once");
-        assert_eq!(port_of(5), Some(Port::Number(5)), "the one before it began nothing");
-        assert_eq!(port_of(6), None);
-        assert_eq!(port_of(9), Some(Port::Number(9)));
+        let mut hash_of = |place| ahead.take(place).map(|glimpse| glimpse.hash.0);
+        assert_eq!(hash_of(0), None);
+        assert_eq!(hash_of(1), Some(1));
+        assert_eq!(hash_of(1), None, "once");
+        assert_eq!(hash_of(5), Some(5), "the one before it began nothing");
+        assert_eq!(hash_of(6), None);
+        assert_eq!(hash_of(9), Some(9));
     }
 }

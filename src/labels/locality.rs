@@ -13,8 +13,8 @@ use crate::packet::{Address, Direction};
 pub enum Locality {
     /// A live host: the addresses of its interfaces, all of the loopback, and networks that were declared.
     Host {
-        /// Of its interfaces, sorted: they are few.
-        addresses: Vec<Address>,
+        /// Of its interfaces.
+        addresses: Addresses,
         /// Declared to be its own: container networks, virtual addresses.
         networks: Networks,
     },
@@ -25,11 +25,35 @@ pub enum Locality {
     Guess,
 }
 
+/// Few addresses, asked for at every attempt about one of all there are.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    sorted: Vec<Address>,
+    /// By their last bits: of most addresses it says at once that they are none of these.
+    last_bits: u64,
+}
+
+impl Addresses {
+    fn of(addresses: impl Iterator<Item = Address>) -> Self {
+        let mut sorted: Vec<Address> = addresses.collect();
+        sorted.sort_unstable();
+        let last_bits = sorted.iter().fold(0, |bits, address| bits | last_bits(*address));
+        Self { sorted, last_bits }
+    }
+
+    fn have(&self, address: Address) -> bool {
+        self.last_bits & last_bits(address) != 0 && self.sorted.binary_search(&address).is_ok()
+    }
+}
+
+const fn last_bits(address: Address) -> u64 {
+    1 << (address.bits() & 63)
+}
+
 impl Locality {
     /// A live host with these addresses.
     pub fn host(addresses: impl IntoIterator<Item = IpAddr>, networks: &[IpNet]) -> Self {
-        let mut addresses: Vec<Address> = addresses.into_iter().map(Address::from).collect();
-        addresses.sort_unstable();
+        let addresses = Addresses::of(addresses.into_iter().map(Address::from));
         Self::Host { addresses, networks: Networks::of(networks) }
     }
 
@@ -39,10 +63,11 @@ impl Locality {
     }
 
     /// Whether the address is known to be this host's.
+    #[inline(always)]
     pub fn is_local(&self, address: Address) -> bool {
         match self {
             Self::Host { addresses, networks } => {
-                addresses.binary_search(&address).is_ok() || address.is_loopback() || networks.have(address)
+                addresses.have(address) || address.is_loopback() || networks.have(address)
             }
             Self::Declared(networks) => networks.have(address),
             Self::Guess => false,
@@ -55,6 +80,7 @@ impl Locality {
     }
 
     /// From where an attempt is seen whose SYN was met going this way.
+    #[inline(always)]
     pub(super) fn vantage(&self, client: Address, server: Address, direction: Direction, loopback: bool) -> Vantage {
         if let Self::Guess = self {
             return match direction {

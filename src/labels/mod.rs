@@ -3,6 +3,7 @@
 mod ahead;
 mod block;
 mod frequency;
+mod id;
 mod locality;
 mod name;
 mod names;
@@ -12,18 +13,19 @@ mod sets;
 #[cfg(test)]
 mod tests;
 
-pub use ahead::Named;
 pub use block::Block;
+pub use id::SetId;
 pub use locality::Locality;
 pub use name::{Peer, Port, SetName, Vantage};
 pub use networks::Networks;
 pub use peers::{GroupName, PeerGroup, Peers, network};
-pub use sets::{Admission, SetId, Sets};
+pub use sets::{Admission, Sets};
 
 use crate::handshake::Side;
 use crate::packet::{Address, Direction, Endpoint, Packet, Segment, Via};
 use crate::time::Timestamp;
 use ahead::Ahead;
+use name::Site;
 
 /// Names attempts and finds the set of series that each belongs to.
 pub struct Labels {
@@ -74,34 +76,52 @@ impl Labels {
     }
 
     /// This packet comes soon, at that place behind those that were asked for before: where newcomers are counted, what its
-    /// SYN may begin is named, and the memory that it will need is fetched. Nothing else changes.
+    /// SYN may begin is looked at, and the memory that it will need is fetched. Nothing else changes.
     pub fn look_ahead(&mut self, place: u32, packet: &Packet) {
         if self.sets.is_full() && packet.is_syn() {
             let (client, server) = packet.ends();
-            let named = self.named(client, server, packet.via());
-            self.sets.fetch(&named);
-            self.ahead.push(place, named);
+            let (site, far) = self.site(client, server, packet.via());
+            let glimpse = self.sets.glimpse(site, &self.peers.of(far));
+            self.sets.fetch(&glimpse);
+            self.ahead.push(place, glimpse);
         }
     }
 
     /// Places begin anew.
-    pub fn forget_names_ahead(&mut self) {
+    pub fn forget_what_is_ahead(&mut self) {
         self.ahead.clear();
     }
 
-    /// The name of an attempt that begins with the packet at this place, if it was [looked ahead](Self::look_ahead) for it.
-    pub fn named_ahead(&mut self, place: u32) -> Option<Named> {
-        self.ahead.take(place)
+    /// From where an attempt is seen that begins with the packet at this place, and its set: where it was
+    /// [looked ahead](Self::look_ahead) for it, and `is_good` says that it may go by what was seen then.
+    #[inline(always)]
+    pub fn admit_ahead(
+        &mut self,
+        (place, packet): (u32, &Packet),
+        now: Timestamp,
+        is_good: impl FnOnce(Vantage) -> bool,
+    ) -> Option<(Vantage, Admission)> {
+        let glimpse = self.ahead.take(place).filter(|glimpse| is_good(glimpse.vantage))?;
+        let (locality, peers) = (&self.locality, &self.peers);
+        let name = || {
+            let (client, server) = packet.ends();
+            let (site, far) = site(locality, client, server, packet.via());
+            site.with(peers.of(far))
+        };
+        Some((glimpse.vantage, self.sets.admit(glimpse, name, now)))
     }
 
-    /// The name of an attempt whose SYN was met going this way.
-    pub fn named(&self, client: &Endpoint, server: &Endpoint, via: Via) -> Named {
-        self.sets.hashed(self.name(client, server, via))
+    /// From where an attempt is seen whose SYN was met going this way.
+    pub fn vantage(&self, client: &Endpoint, server: &Endpoint, via: Via) -> Vantage {
+        self.locality.vantage(client.address, server.address, via.direction, via.loopback)
     }
 
-    /// The set of an attempt that begins.
-    pub fn admit(&mut self, named: Named, now: Timestamp) -> Admission {
-        self.sets.admit(named, now)
+    /// The set of an attempt that begins, whose SYN was met going this way.
+    pub fn admit(&mut self, client: &Endpoint, server: &Endpoint, via: Via, now: Timestamp) -> Admission {
+        let (site, far) = self.site(client, server, via);
+        let peer = self.peers.of(far);
+        let glimpse = self.sets.glimpse(site, &peer);
+        self.sets.admit(glimpse, || site.with(peer.clone()), now)
     }
 
     /// The existing set that a segment outside of every known attempt belongs to, and who sent it: exactly one of its
@@ -151,20 +171,30 @@ impl Labels {
 
     /// The set of these ends, if there is one. Where the way of a packet is all that tells the vantage, what a router
     /// forwards comes in and goes out: either way leads to the set.
-    fn find(&self, client: &Endpoint, server: &Endpoint, via: Via) -> Option<SetId> {
-        let find = |via| self.sets.find(&self.name(client, server, via));
+    fn find(&mut self, client: &Endpoint, server: &Endpoint, via: Via) -> Option<SetId> {
+        let mut find = |via| {
+            let (site, far) = self.site(client, server, via);
+            self.sets.find(&site.with(self.peers.of(far)))
+        };
         find(via).or_else(|| find(Via { direction: opposite(via.direction), ..via }))
     }
 
-    fn name(&self, client: &Endpoint, server: &Endpoint, via: Via) -> SetName {
-        let vantage = self.locality.vantage(client.address, server.address, via.direction, via.loopback);
-        let (local, peer) = match vantage {
-            Vantage::Client | Vantage::Local => (Some(client.address), server.address),
-            Vantage::Server => (Some(server.address), client.address),
-            Vantage::Transit => (None, server.address),
-        };
-        SetName { vantage, local, port: Port::Number(server.port), peer: self.peers.of(peer) }
+    #[inline(always)]
+    fn site(&self, client: &Endpoint, server: &Endpoint, via: Via) -> (Site, Address) {
+        site(&self.locality, client, server, via)
     }
+}
+
+/// Where an attempt is met, and who is at the far end.
+#[inline(always)]
+fn site(locality: &Locality, client: &Endpoint, server: &Endpoint, via: Via) -> (Site, Address) {
+    let vantage = locality.vantage(client.address, server.address, via.direction, via.loopback);
+    let (local, far) = match vantage {
+        Vantage::Client | Vantage::Local => (Some(client.address), server.address),
+        Vantage::Server => (Some(server.address), client.address),
+        Vantage::Transit => (None, server.address),
+    };
+    (Site::new(vantage, local, Port::Number(server.port)), far)
 }
 
 const fn opposite(direction: Direction) -> Direction {

@@ -46,6 +46,10 @@ pub struct SetName {
 }
 
 impl SetName {
+    pub(super) const fn site(&self) -> Site {
+        Site::new(self.vantage, self.local, self.port)
+    }
+
     /// The values of the labels `vantage`, `local_address`, `port`, `peer`.
     pub fn values(&self) -> [String; 4] {
         let local = self.local.map(|address| address.to_string()).unwrap_or_default();
@@ -53,26 +57,55 @@ impl SetName {
     }
 }
 
-/// In few and whole numbers: asked for every attempt.
-impl Hash for SetName {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let port = match self.port {
-            Port::Number(number) => u32::from(number),
-            Port::Other => 1 << 16,
+/// Where attempts are met: all of a set's name but for the peer, in few and whole numbers, for it is compared for every attempt.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Site {
+    /// Unspecified where there is none.
+    local: Address,
+    /// Vantage, whether there is a local address, whether it is one port, and that port.
+    rest: u32,
+}
+
+impl Site {
+    #[inline(always)]
+    pub(super) const fn new(vantage: Vantage, local: Option<Address>, port: Port) -> Self {
+        let (is_one, number) = match port {
+            Port::Number(number) => (true, number),
+            Port::Other => (false, 0),
         };
-        let (peer, kind) = match &self.peer {
-            Peer::Network(block) => (block.first().bits(), u32::from(block.length())),
-            Peer::Group(name) => {
-                name.hash(state);
-                (0, 254)
-            }
-            Peer::Other => (0, 255),
+        let (has_local, local) = match local {
+            Some(local) => (true, local),
+            None => (false, Address::UNSPECIFIED),
         };
-        state.write_u128(self.local.map_or(0, Address::bits));
-        state.write_u128(peer);
-        state.write_u64(u64::from(port) << 32 | u64::from(kind) << 8 | self.vantage as u64);
+        Self { local, rest: vantage as u32 | (has_local as u32) << 2 | (is_one as u32) << 3 | (number as u32) << 16 }
+    }
+
+    pub(super) const fn vantage(self) -> Vantage {
+        match self.rest & 3 {
+            CLIENT => Vantage::Client,
+            SERVER => Vantage::Server,
+            LOCAL => Vantage::Local,
+            _ => Vantage::Transit,
+        }
+    }
+
+    pub(super) const fn local(self) -> Option<Address> {
+        if self.rest & 1 << 2 != 0 { Some(self.local) } else { None }
+    }
+
+    pub(super) const fn port(self) -> Port {
+        if self.rest & 1 << 3 != 0 { Port::Number((self.rest >> 16) as u16) } else { Port::Other }
+    }
+
+    /// The name of the set of this peer.
+    pub(super) const fn with(self, peer: Peer) -> SetName {
+        SetName { vantage: self.vantage(), local: self.local(), port: self.port(), peer }
     }
 }
+
+const CLIENT: u32 = Vantage::Client as u32;
+const SERVER: u32 = Vantage::Server as u32;
+const LOCAL: u32 = Vantage::Local as u32;
 
 /// A server's port, or all those for which there was no room.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -93,7 +126,7 @@ impl fmt::Display for Port {
 }
 
 /// The far end of an attempt: an address, a network of them, a named group, or all those for which there was no room.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Peer {
     /// A host, or a network where peers are cut to prefixes.
     Network(Block),
@@ -101,6 +134,22 @@ pub enum Peer {
     Group(GroupName),
     /// The rest.
     Other,
+}
+
+/// In few and whole numbers: asked for every attempt.
+impl Hash for Peer {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let (bits, kind) = match self {
+            Self::Network(block) => (block.first().bits(), u64::from(block.length())),
+            Self::Group(_) => (0, 254),
+            Self::Other => (0, 255),
+        };
+        state.write_u128(bits);
+        state.write_u64(kind);
+        if let Self::Group(name) = self {
+            name.hash(state);
+        }
+    }
 }
 
 impl Peer {

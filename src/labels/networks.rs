@@ -27,7 +27,12 @@ impl Networks {
         Self(networks.iter().map(masked).collect())
     }
 
+    #[inline(always)]
     pub(super) fn have(&self, address: Address) -> bool {
+        !self.0.is_empty() && self.has_one_with(address)
+    }
+
+    fn has_one_with(&self, address: Address) -> bool {
         let has = |network: &Masked| address.bits() & network.mask == network.bits && address.is_v4() == network.is_v4;
         self.0.iter().any(has)
     }

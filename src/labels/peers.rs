@@ -83,17 +83,17 @@ impl Peers {
     }
 
     /// The peer that an address belongs to.
+    #[inline]
     pub fn of(&self, address: Address) -> Peer {
-        match self.group_of(address) {
+        let group = if self.groups.is_empty() { None } else { self.group_of(address) };
+        match group {
             Some(name) => Peer::Group(name.clone()),
             None => Peer::Network(if address.is_v4() { self.of_v4 } else { self.of_v6 }.of(address)),
         }
     }
 
+    #[inline(never)]
     fn group_of(&self, address: Address) -> Option<&GroupName> {
-        if self.groups.is_empty() {
-            return None;
-        }
         let ip = address.ip();
         self.groups.iter().find(|(network, _)| network.contains(&ip)).map(|(_, name)| name)
     }

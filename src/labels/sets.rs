@@ -4,55 +4,24 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
-use super::ahead::Named;
+use super::ahead::Glimpse;
 use super::frequency::Frequency;
-use super::name::{Peer, Port, SetName, Vantage};
-use super::names::{Hashed, Names};
-use crate::packet::Address;
+use super::id::SetId;
+use super::name::{Peer, Port, SetName, Site};
+use super::names::{Hashed, Names, SiteNumber};
 use crate::time::Timestamp;
 
-/// Names a set while it exists: a small number, used again, and which use of it this is. So what is said late about a
-/// set that left is not taken for its successor's.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct SetId(u32);
-
-impl SetId {
-    /// From a number that [`SetId::number`] gave.
-    pub const fn from_number(number: u32) -> Self {
-        Self(number)
-    }
-
-    /// All of it as one number.
-    pub const fn number(self) -> u32 {
-        self.0
-    }
-
-    /// The small number.
-    pub const fn place(self) -> usize {
-        (self.0 & ((1 << PLACE_BITS) - 1)) as usize
-    }
-
-    fn new(place: usize) -> Self {
-        Self(u32::try_from(place).unwrap_or(0))
-    }
-
-    /// The same place, for the next set.
-    const fn next_use(self) -> Self {
-        Self(self.0.wrapping_add(1 << PLACE_BITS))
-    }
-}
-
 /// Where an attempt was taken in.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Admission {
     /// The set that counts it.
     pub set: SetId,
-    /// The set's name, where it was made for this attempt: all its series begin at zero.
-    pub created: Option<SetName>,
-    /// A set that left to make room; its series end.
-    pub removed: Option<SetId>,
+    /// Whether it was made for this attempt: all its series begin at zero.
+    pub created: bool,
     /// Whether it is counted under `other` for want of room.
     pub folded: bool,
+    /// Whether a set left to make room, [which one](Sets::gone) is to be asked: its series end.
+    pub made_room: bool,
 }
 
 /// The table of sets.
@@ -63,18 +32,27 @@ pub struct Sets {
     free: Vec<SetId>,
     own: usize,
     /// How many own sets each port has.
-    ports: HashMap<PortName, u32, foldhash::fast::RandomState>,
+    ports: HashMap<Site, u32, foldhash::fast::RandomState>,
     /// How often those came that have no set of their own.
     newcomers: Frequency,
     /// Which set of the rest it was, the last time that one was asked for.
-    last_rest: Option<(PortName, SetId)>,
+    last_rest: Option<Rest>,
+    /// The one that left last to make room.
+    gone: Option<SetId>,
     /// No set can have been idle for long enough to make room before this.
     none_idle_before: Timestamp,
     /// No set is worth less than a frequent newcomer before this, as far as was looked.
     none_rarer_before: Timestamp,
 }
 
-type PortName = (Vantage, Option<Address>, Port);
+/// A set of the rest, and where it is the one.
+#[derive(Clone, Copy)]
+struct Rest {
+    site: Site,
+    /// When it was asked for last.
+    number: SiteNumber,
+    set: SetId,
+}
 
 struct Set {
     id: SetId,
@@ -96,27 +74,19 @@ impl Sets {
             ports: HashMap::default(),
             newcomers: Frequency::default(),
             last_rest: None,
+            gone: None,
             none_idle_before: Timestamp::default(),
             none_rarer_before: Timestamp::default(),
         }
     }
 
-    /// The set for an attempt of this name, made if there is room, else the set of the rest that fits best.
-    pub(super) fn admit(&mut self, Named { name, hash }: Named, now: Timestamp) -> Admission {
-        let mut admission = Admission { set: SetId::new(0), created: None, removed: None, folded: false };
-        admission.set = match self.names.get(hash, &name) {
-            Some(set) => set,
-            None if !self.is_full() => self.create(name, now, &mut admission),
-            None => {
-                admission.removed = self.remove_idle(now).or_else(|| self.remove_rarer(hash, now));
-                // There are still too many where the limit was lowered.
-                if !self.is_full() {
-                    self.create(name, now, &mut admission)
-                } else {
-                    admission.folded = true;
-                    self.fold(&name, now, &mut admission)
-                }
-            }
+    /// The set for an attempt of the name that this is a glimpse of, made if there is room, else the set of the rest that fits best.
+    #[inline(always)]
+    pub(super) fn admit(&mut self, glimpse: Glimpse, name: impl Fn() -> SetName, now: Timestamp) -> Admission {
+        let known = self.names.get(glimpse.hash, |set| self.name(set).is_some_and(|known| *known == name()));
+        let admission = match known {
+            Some(set) => Admission { set, created: false, folded: false, made_room: false },
+            None => self.admit_unknown(glimpse, name, now),
         };
         if let Some(set) = self.get_mut(admission.set) {
             set.attempts = set.attempts.saturating_add(1);
@@ -126,10 +96,40 @@ impl Sets {
         admission
     }
 
-    /// The name as it is asked for here.
-    pub(super) fn hashed(&self, name: SetName) -> Named {
-        let hash = self.names.hash(&name);
-        Named { name, hash }
+    #[inline(always)]
+    fn admit_unknown(&mut self, glimpse: Glimpse, name: impl Fn() -> SetName, now: Timestamp) -> Admission {
+        let made_room = self.is_full() && self.make_room(glimpse.hash, now);
+        // There are still too many where the limit was lowered.
+        if !self.is_full() {
+            let set = self.create(name(), now);
+            return Admission { set, created: true, folded: false, made_room };
+        }
+        if let Some(rest) = self.last_rest.filter(|rest| rest.number == glimpse.site) {
+            return Admission { set: rest.set, created: false, folded: true, made_room };
+        }
+        let (set, created) = self.rest_at(name().site(), glimpse.site, now);
+        Admission { set, created, folded: true, made_room }
+    }
+
+    /// The set of the rest that fits best there, and whether it was made for this.
+    #[inline(never)]
+    fn rest_at(&mut self, site: Site, number: SiteNumber, now: Timestamp) -> (SetId, bool) {
+        let last = self.last_rest.filter(|rest| rest.site == site);
+        let (set, created) = last.map_or_else(|| self.rest_of(site, now), |rest| (rest.set, false));
+        self.last_rest = Some(Rest { site, number, set });
+        (set, created)
+    }
+
+    /// What is asked of a name before the name itself is.
+    #[inline(always)]
+    pub(super) fn glimpse(&mut self, site: Site, peer: &Peer) -> Glimpse {
+        let (hash, number) = self.names.hash(site, peer);
+        Glimpse { vantage: site.vantage(), site: number, hash }
+    }
+
+    /// Who left last to make room.
+    pub const fn gone(&self) -> Option<SetId> {
+        self.gone
     }
 
     /// Whether who has no set of its own is a newcomer that is counted.
@@ -138,14 +138,18 @@ impl Sets {
     }
 
     /// Has the memory fetched that this name will need as a newcomer's.
-    pub(super) fn fetch(&self, named: &Named) {
-        self.newcomers.fetch(named.hash);
+    pub(super) fn fetch(&self, glimpse: &Glimpse) {
+        self.newcomers.fetch(glimpse.hash);
     }
 
     /// The existing set that counts what has this name: its own, else the one it would be folded into.
-    pub(super) fn find(&self, name: &SetName) -> Option<SetId> {
-        let folded = || SetName { peer: Peer::Other, ..name.clone() };
-        self.names.find(name).or_else(|| self.names.find(&folded()))
+    pub(super) fn find(&mut self, name: &SetName) -> Option<SetId> {
+        self.of_name(name).or_else(|| self.of_name(&name.site().with(Peer::Other)))
+    }
+
+    fn of_name(&mut self, name: &SetName) -> Option<SetId> {
+        let (hash, _) = self.names.hash(name.site(), &name.peer);
+        self.names.get(hash, |set| self.name(set) == Some(name))
     }
 
     /// Something of this set was seen.
@@ -190,59 +194,56 @@ impl Sets {
         self.limit
     }
 
-    pub(super) fn name(&self, set: SetId) -> Option<&SetName> {
+    /// What a set is called, if it exists.
+    pub fn name(&self, set: SetId) -> Option<&SetName> {
         self.sets.get(set.place())?.as_ref().filter(|known| known.id == set).map(|known| &known.name)
     }
 
-    /// Under the port's own rest where the port is known, else under the rest of all ports: one of these for each
-    /// vantage and local address while they are few, else one for each vantage.
-    fn fold(&mut self, name: &SetName, now: Timestamp, admission: &mut Admission) -> SetId {
-        let port = port_of(name);
-        if let Some((_, set)) = self.last_rest.filter(|(known, _)| *known == port) {
-            return set;
-        }
-        let set = self.rest_of(name, now, admission);
-        self.last_rest = Some((port, set));
-        set
-    }
-
-    fn rest_of(&mut self, name: &SetName, now: Timestamp, admission: &mut Admission) -> SetId {
-        let rest_of_port = SetName { peer: Peer::Other, ..name.clone() };
-        let rest = SetName { port: Port::Other, ..rest_of_port.clone() };
+    /// The port's own rest where the port is known, else the rest of all ports: one of these for each vantage and local address
+    /// while they are few, else one for each vantage. And whether it was made for this.
+    fn rest_of(&mut self, site: Site, now: Timestamp) -> (SetId, bool) {
+        let rest_of_port = site.with(Peer::Other);
+        let rest = Site::new(site.vantage(), site.local(), Port::Other).with(Peer::Other);
         let last_resort = SetName { local: None, ..rest.clone() };
-        if let Some(set) = self.names.find(&rest_of_port) {
-            return set;
+        if let Some(set) = self.of_name(&rest_of_port) {
+            return (set, false);
         }
         let room = self.names.len() - self.own < MAX_RESTS;
-        let chosen = if room && self.ports.contains_key(&port_of(name)) {
+        let chosen = if room && self.ports.contains_key(&site) {
             rest_of_port
-        } else if room || self.names.find(&rest).is_some() {
+        } else if room || self.of_name(&rest).is_some() {
             rest
         } else {
             last_resort
         };
-        match self.names.find(&chosen) {
-            Some(set) => set,
-            None => self.create(chosen, now, admission),
-        }
+        self.of_name(&chosen).map_or_else(|| (self.create(chosen, now), true), |set| (set, false))
     }
 
-    fn create(&mut self, name: SetName, now: Timestamp, admission: &mut Admission) -> SetId {
+    #[inline(never)]
+    fn create(&mut self, name: SetName, now: Timestamp) -> SetId {
         let id = self.free.pop().unwrap_or_else(|| {
             self.sets.push(None);
             SetId::new(self.sets.len() - 1)
         });
         if is_own(&name) {
             self.own += 1;
-            *self.ports.entry(port_of(&name)).or_default() += 1;
+            *self.ports.entry(name.site()).or_default() += 1;
         }
         self.last_rest = None;
-        self.names.insert(name.clone(), id);
+        self.names.insert(&name, id);
         if let Some(place) = self.sets.get_mut(id.place()) {
-            *place = Some(Set { id, name: name.clone(), attempts: 0, waiting: 0, last_seen: now });
+            *place = Some(Set { id, name, attempts: 0, waiting: 0, last_seen: now });
         }
-        admission.created = Some(name);
         id
+    }
+
+    /// Whether a set left for this newcomer, which is counted.
+    fn make_room(&mut self, newcomer: Hashed, now: Timestamp) -> bool {
+        let gone = self.remove_idle(now).or_else(|| self.remove_rarer(newcomer, now));
+        if gone.is_some() {
+            self.gone = gone;
+        }
+        gone.is_some()
     }
 
     /// Makes room by the longest idle set, if nothing was seen of it for ten minutes.
@@ -285,7 +286,7 @@ impl Sets {
         if let Some(set) = self.sets.get_mut(id.place()).and_then(Option::take) {
             if is_own(&set.name) {
                 self.own -= 1;
-                let port = port_of(&set.name);
+                let port = set.name.site();
                 if let Some(count) = self.ports.get_mut(&port) {
                     *count -= 1;
                     if *count == 0 {
@@ -294,7 +295,7 @@ impl Sets {
                 }
             }
             self.last_rest = None;
-            self.names.remove(&set.name);
+            self.names.remove(&set.name, id);
             self.free.push(id.next_use());
         }
     }
@@ -318,12 +319,6 @@ fn is_own(name: &SetName) -> bool {
     name.peer != Peer::Other
 }
 
-const fn port_of(name: &SetName) -> PortName {
-    (name.vantage, name.local, name.port)
-}
-
-/// Bits of a set's number that say where it is; the others count its uses.
-const PLACE_BITS: u32 = 21;
 /// Sets of the rest beside the limit; a few more, one for each vantage, when there are so many.
 const MAX_RESTS: usize = 32;
 /// How long a set must be idle before any newcomer may take its place.

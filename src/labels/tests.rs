@@ -29,8 +29,7 @@ fn admit(labels: &mut Labels, client: &str, server: &str, now: Timestamp) -> Adm
 }
 
 fn admit_met(labels: &mut Labels, client: Endpoint, server: Endpoint, via: Via, now: Timestamp) -> Admission {
-    let named = labels.named(&client, &server, via);
-    labels.admit(named, now)
+    labels.admit(&client, &server, via, now)
 }
 
 /// A RST.
@@ -50,8 +49,14 @@ fn segment(from: &str, to: &str) -> Segment {
     }
 }
 
-fn values(admission: Admission) -> [String; 4] {
-    admission.created.unwrap().values()
+fn gone(labels: &mut Labels, admission: Admission) -> Option<SetId> {
+    labels.sets().gone().filter(|_| admission.made_room)
+}
+
+/// The labels of the set that was made.
+fn values(labels: &mut Labels, admission: Admission) -> [String; 4] {
+    assert!(admission.created);
+    labels.sets().name(admission.set).unwrap().values()
 }
 
 #[test]
@@ -66,7 +71,8 @@ fn vantage_says_from_where_and_peer_is_the_far_end() {
         ("[::ffff:10.0.0.1]:40000", "[::ffff:192.0.2.9]:80", ["client", "10.0.0.1", "80", "192.0.2.9"]),
     ];
     for (client, server, expected) in cases {
-        assert_eq!(values(admit(&mut labels, client, server, at(0))), expected);
+        let admission = admit(&mut labels, client, server, at(0));
+        assert_eq!(values(&mut labels, admission), expected);
     }
 }
 
@@ -77,7 +83,7 @@ fn in_a_file_of_which_nothing_is_said_the_direction_is_a_hint() {
         [(Direction::Leaving, "client"), (Direction::Entering, "server"), (Direction::Unknown, "transit")]
     {
         let admission = admit_met(&mut labels, end("192.0.2.1:9"), end("192.0.2.2:80"), via(direction), at(0));
-        assert_eq!(values(admission)[0], vantage);
+        assert_eq!(values(&mut labels, admission)[0], vantage);
     }
 }
 
@@ -124,7 +130,7 @@ fn who_begins_after_peers_are_grouped_anew_goes_by_the_new_rule_and_sets_stay() 
     labels.regroup(Peers::new(vec!["office=192.0.2.0/24".parse().unwrap()], 32, 128));
     let new = admit(&mut labels, "10.0.0.1:2", "192.0.2.9:80", at(1));
     assert_ne!(new.set, old);
-    assert_eq!(values(new)[3], "office");
+    assert_eq!(values(&mut labels, new)[3], "office");
     assert_eq!(labels.sets().count(), 2);
     assert_eq!(labels.reporter(old, "192.0.2.9".parse::<IpAddr>().unwrap().into()), Reporter::Peer, "still its peer");
 }
@@ -134,18 +140,20 @@ fn a_name_made_ahead_is_forgotten_where_names_are_made_otherwise() {
     let mut labels = host(1);
     admit(&mut labels, "192.0.2.9:1", "10.0.0.1:80", at(0));
     let syn = Segment { flags: Flags::SYN, ..segment("192.0.2.8:1", "10.0.0.1:80") };
-    let ahead = |labels: &mut Labels| {
-        labels.look_ahead(7, &Packet::Segment(syn));
-        labels.named_ahead(7)
-    };
-    assert_eq!(ahead(&mut labels).map(|named| named.vantage()), Some(Vantage::Server), "the table is full");
-    labels.look_ahead(7, &Packet::Segment(syn));
+    let packet = Packet::Segment(syn);
+    let ahead = |labels: &mut Labels| labels.admit_ahead((7, &packet), at(1), |_| true).map(|(vantage, _)| vantage);
+    labels.look_ahead(7, &packet);
+    assert_eq!(labels.admit_ahead((7, &packet), at(1), |_| false), None, "it may not go by it");
+    labels.look_ahead(7, &packet);
+    assert_eq!(ahead(&mut labels), Some(Vantage::Server), "the table is full");
+    labels.look_ahead(7, &packet);
     labels.regroup(Peers::new(vec!["office=192.0.2.0/24".parse().unwrap()], 32, 128));
-    assert!(labels.named_ahead(7).is_none());
-    labels.look_ahead(7, &Packet::Segment(syn));
+    assert!(ahead(&mut labels).is_none());
+    labels.look_ahead(7, &packet);
     labels.relocate(Locality::host([], &[]));
-    assert!(labels.named_ahead(7).is_none());
-    assert_eq!(ahead(&mut labels).map(|named| named.vantage()), Some(Vantage::Transit));
+    assert!(ahead(&mut labels).is_none());
+    labels.look_ahead(7, &packet);
+    assert_eq!(ahead(&mut labels), Some(Vantage::Transit));
 }
 
 #[test]
@@ -169,19 +177,15 @@ fn where_the_limit_is_lowered_sets_leave_as_they_fall_idle_and_nobody_comes_in_t
 #[test]
 fn what_does_not_fit_is_counted_under_the_rest_of_its_port_else_of_all_ports() {
     let mut labels = host(1);
-    assert_eq!(
-        values(admit(&mut labels, "192.0.2.1:9", "10.0.0.1:80", at(0))),
-        ["server", "10.0.0.1", "80", "192.0.2.1"]
-    );
+    let first = admit(&mut labels, "192.0.2.1:9", "10.0.0.1:80", at(0));
+    assert_eq!(values(&mut labels, first), ["server", "10.0.0.1", "80", "192.0.2.1"]);
     let second = admit(&mut labels, "192.0.2.2:9", "10.0.0.1:80", at(1));
     assert!(second.folded);
-    assert_eq!(values(second), ["server", "10.0.0.1", "80", "other"]);
-    assert_eq!(
-        values(admit(&mut labels, "192.0.2.2:9", "10.0.0.1:81", at(2))),
-        ["server", "10.0.0.1", "other", "other"]
-    );
+    assert_eq!(values(&mut labels, second), ["server", "10.0.0.1", "80", "other"]);
+    let elsewhere = admit(&mut labels, "192.0.2.2:9", "10.0.0.1:81", at(2));
+    assert_eq!(values(&mut labels, elsewhere), ["server", "10.0.0.1", "other", "other"]);
     let again = admit(&mut labels, "192.0.2.3:9", "10.0.0.1:82", at(3));
-    assert!(again.folded && again.created.is_none());
+    assert!(again.folded && !again.created);
 }
 
 #[test]
@@ -190,9 +194,10 @@ fn the_longest_idle_set_leaves_for_a_newcomer_after_ten_minutes() {
     let first = admit(&mut labels, "192.0.2.1:9", "10.0.0.1:80", at(0)).set;
     let second = admit(&mut labels, "192.0.2.2:9", "10.0.0.1:80", at(1_000)).set;
     labels.sets().decided(second, at(0));
-    assert!(admit(&mut labels, "192.0.2.3:9", "10.0.0.1:80", at(700_000)).removed.is_some(), "nobody waits in it");
+    assert!(admit(&mut labels, "192.0.2.3:9", "10.0.0.1:80", at(700_000)).made_room, "nobody waits in it");
     labels.sets().decided(first, at(0));
-    assert_eq!(admit(&mut labels, "192.0.2.4:9", "10.0.0.1:80", at(1_400_000)).removed, Some(first));
+    let last = admit(&mut labels, "192.0.2.4:9", "10.0.0.1:80", at(1_400_000));
+    assert_eq!(gone(&mut labels, last), Some(first));
 }
 
 #[test]
@@ -266,11 +271,11 @@ proptest! {
             now += gap;
             total += 1;
             let admission = admit(&mut labels, &format!("192.0.2.{peer}:9"), &format!("10.0.0.1:{port}"), at(now));
-            if let Some(gone) = admission.removed {
+            if let Some(gone) = gone(&mut labels, admission) {
                 let (_, waiting) = counts.get(&gone).copied().unwrap_or_default();
                 prop_assert_eq!(waiting, 0);
             }
-            prop_assert_eq!(admission.created.is_some(), !counts.contains_key(&admission.set));
+            prop_assert_eq!(admission.created, !counts.contains_key(&admission.set));
             let count = counts.entry(admission.set).or_default();
             count.0 += 1;
             count.1 += 1;

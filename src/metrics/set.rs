@@ -48,8 +48,10 @@ pub(super) struct IcmpCount {
 /// One fact that a set counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SetEvent {
-    /// An attempt began, with its first SYN or with the rejection of one that nobody saw.
+    /// Attempts began, each with its first SYN or with the rejection of one that nobody saw.
     Opened {
+        /// How many.
+        attempts: u32,
         /// Whether the SYN was met.
         by_syn: bool,
     },
@@ -77,9 +79,9 @@ impl SetCounts {
     /// Counts one fact, about this connection where it is known, which becomes an exemplar of a failure or a slow answer.
     pub(super) fn count(&mut self, layout: &Layout, event: &SetEvent, connection: Option<Connection>) {
         match *event {
-            SetEvent::Opened { by_syn } => {
-                self.attempts += 1;
-                self.syns += u64::from(by_syn);
+            SetEvent::Opened { attempts, by_syn } => {
+                self.attempts += u64::from(attempts);
+                self.syns += u64::from(if by_syn { attempts } else { 0 });
             }
             SetEvent::Syn(kind) => {
                 self.syns += 1;

@@ -1,14 +1,20 @@
 //! What the river writes down, sheet by sheet.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
 use super::*;
 use crate::capture::Filter;
+use crate::cli::Watch;
+use crate::diagnosis::Span;
+use crate::exporter::books::Books;
+use crate::exporter::desk::Desk;
+use crate::exporter::pages::exposition;
 use crate::handshake::{Event, Limits, Reason};
 use crate::labels::Peers;
-use crate::metrics::Bounds;
+use crate::metrics::{Bounds, Format};
 use crate::packet::{Direction, Endpoint, IcmpCode, IcmpError, Quote, Segment, Via};
 
 const SYNS: u32 = 10_000;
@@ -58,9 +64,38 @@ fn whoever_makes_room_is_counted_with_what_took_it() {
 }
 
 fn evicted(sheet: &Sheet) -> u32 {
-    let lines =
-        sheet.lines.iter().map(|(_, line)| if let Line::Evicted { attempts, .. } = line { *attempts } else { 0 });
+    let lines = sheet.lines.iter().map(|(_, line)| if let Line::Crowd(crowd) = line { crowd.evicted } else { 0 });
     lines.sum()
+}
+
+/// Strangers who come in one moment are written as a crowd, those who come one after the other by themselves.
+#[test]
+fn a_crowd_counts_as_its_attempts_do_one_by_one() {
+    let page = |apart: Duration| {
+        let counting = Counting { max_sets: 1, ..counting() };
+        let served: IpNet = "192.0.2.0/24".parse().expect("it is a network");
+        let mut river = River::new(&counting, Locality::of_file(&[served]), None);
+        let books = Books::open(&Watch::Files(Vec::new()), &counting, Span::Whole);
+        let (sight, mut desk) = (river.sight(), Desk::new(Arc::clone(&books)));
+        let at = |source: u32| Timestamp::default() + apart * source;
+        let mut readings: Vec<Reading> =
+            (0..1_000).map(|source| Reading { at: at(source), ..syn(source, &sight) }).collect();
+        river.flow(&readings, &mut desk.sheet);
+        let lines = desk.sheet.lines.iter().filter(|(_, line)| matches!(line, Line::Crowd(_))).count();
+        desk.put(&mut readings);
+        let mut page = Vec::new();
+        exposition(&books, false).write(Format::Text, &mut page).expect("there is room");
+        let page = String::from_utf8(page).expect("it is text");
+        let about_sets = |line: &&str| line.contains("peer=\"other\"") || line.contains("sets_folded_total ");
+        let counts: Vec<String> = page.lines().filter(about_sets).map(str::to_owned).collect();
+        (lines, counts)
+    };
+    let (crowd, of_a_crowd) = page(Duration::ZERO);
+    let (alone, one_by_one) = page(Duration::from_millis(2));
+    assert_eq!((crowd, alone), (1, 999));
+    assert_eq!(of_a_crowd, one_by_one);
+    let attempts = of_a_crowd.iter().find(|line| line.contains("_attempts_total{"));
+    assert!(attempts.is_some_and(|line| line.ends_with(" 999")), "{of_a_crowd:#?}");
 }
 
 /// Nobody on the link has the address that this host asked for.

@@ -11,7 +11,7 @@ fn many(sets: u32) -> Ledger {
     for number in 0..sets {
         let set = SetId::from_number(number);
         ledger.create(set, &name(Ipv4Addr::from(0x0a00_0000 + number)), at(1));
-        ledger.count(set, &SetEvent::Opened { by_syn: true });
+        ledger.count(set, &SetEvent::Opened { attempts: 1, by_syn: true });
         tell(&mut ledger, set, failed(Reason::Unanswered, connection(1, 2)));
         for millis in [1, 5, 30, 200, 1_100] {
             tell(&mut ledger, set, answered(Duration::from_millis(millis), connection(2, 3)));
