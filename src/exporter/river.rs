@@ -144,7 +144,7 @@ impl River {
     /// then the sheet is to be written before the next one.
     pub(super) fn pass_time(&mut self, sheet: &mut Sheet, now: Timestamp) -> bool {
         self.tracker.advance(now);
-        let is_all = self.settle_some(sheet, None, A_SHEETFUL);
+        let is_all = self.settle_some(sheet, A_SHEETFUL);
         sheet.push(Line::Passed(self.tracker.now()));
         self.tell(sheet);
         is_all
@@ -194,25 +194,33 @@ impl River {
     }
 
     /// Has each event written down, beside the packet that may have told it.
+    #[inline]
     fn settle(&mut self, sheet: &mut Sheet, packet: Option<(u32, &Packet)>) {
-        self.settle_some(sheet, packet, usize::MAX);
+        while self.tracker.turn() {
+            self.settle_one(sheet, packet);
+        }
     }
 
     /// The same until the sheet is full. Says whether that was not so.
-    fn settle_some(&mut self, sheet: &mut Sheet, packet: Option<(u32, &Packet)>, most: usize) -> bool {
+    fn settle_some(&mut self, sheet: &mut Sheet, most: usize) -> bool {
         while self.tracker.turn() {
-            if let Some(owner) = self.tracker.take_evicted() {
-                self.clerk.evicted(owner, self.tracker.now(), sheet);
-            }
-            match (self.tracker.event(), packet) {
-                (Some(Event::Opened(attempt)), Some(packet)) => self.open(*attempt, packet, sheet),
-                _ => self.write(packet, sheet),
-            }
+            self.settle_one(sheet, None);
             if sheet.entries.len() >= most {
                 return false;
             }
         }
         true
+    }
+
+    #[inline]
+    fn settle_one(&mut self, sheet: &mut Sheet, packet: Option<(u32, &Packet)>) {
+        if let Some(owner) = self.tracker.take_evicted() {
+            self.clerk.evicted(owner, self.tracker.now(), sheet);
+        }
+        match (self.tracker.event(), packet) {
+            (Some(Event::Opened(attempt)), Some(packet)) => self.open(*attempt, packet, sheet),
+            _ => self.write(packet, sheet),
+        }
     }
 
     /// An attempt begins with this packet. Apart from the rest, so that both have a short way.

@@ -48,10 +48,13 @@ impl Index {
     }
 
     /// The slots under this tag. The caller looks whether their attempts have these ends.
-    #[inline]
+    #[inline(always)]
     pub(super) fn slots(&self, tag: Tag) -> Slots<'_> {
         let bucket = self.bucket(tag);
-        let matches = bucket.map_or(0, |bucket| self.matches(bucket, tag));
+        let matches = match bucket {
+            Some(bucket) => self.matches(bucket, tag),
+            None => 0,
+        };
         Slots { index: self, tag, bucket, matches, spilled: 0 }
     }
 
@@ -62,21 +65,36 @@ impl Index {
     }
 
     /// Adds a slot under this tag.
+    #[inline]
     pub(super) fn insert(&mut self, tag: Tag, slot: u32) {
         let (home, word) = (self.home(tag), self.word(tag, slot));
-        let Some(bucket) = self.buckets.get_mut(home) else { return };
-        if !bucket.push(word) {
+        if self.buckets.get_mut(home).is_some_and(|bucket| !bucket.push(word)) {
+            self.spill(tag, slot);
+        }
+    }
+
+    #[cold]
+    fn spill(&mut self, tag: Tag, slot: u32) {
+        let home = self.home(tag);
+        if let Some(bucket) = self.buckets.get_mut(home) {
             bucket.0[0] += SPILLED;
             self.spilled.insert_unique(hash_of(tag), (tag, slot), |(tag, _)| hash_of(*tag));
         }
     }
 
     /// Takes a slot away from under this tag.
+    #[inline]
     pub(super) fn remove(&mut self, tag: Tag, slot: u32) {
         let (home, word) = (self.home(tag), self.word(tag, slot));
-        let Some(bucket) = self.buckets.get_mut(home) else { return };
-        if !bucket.remove(word)
-            && bucket.spilled() > 0
+        if self.buckets.get_mut(home).is_some_and(|bucket| !bucket.remove(word) && bucket.spilled() > 0) {
+            self.remove_spilled(tag, slot);
+        }
+    }
+
+    #[cold]
+    fn remove_spilled(&mut self, tag: Tag, slot: u32) {
+        let home = self.home(tag);
+        if let Some(bucket) = self.buckets.get_mut(home)
             && let Ok(known) = self.spilled.find_entry(hash_of(tag), |known| *known == (tag, slot))
         {
             known.remove();

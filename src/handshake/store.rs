@@ -290,6 +290,7 @@ impl Store {
     }
 
     /// Forgets an attempt that waits.
+    #[inline]
     fn evict(&mut self, known: Known) -> Owner {
         let (slot, _) = known;
         let attempt = self.get_mut(slot);
@@ -301,14 +302,20 @@ impl Store {
         owner
     }
 
+    #[inline]
     fn release(&mut self, (slot, tag): Known) {
         self.index.remove(tag, slot);
         if !self.more_names.is_empty() {
-            for name in self.more_names.remove(&slot).unwrap_or_default() {
-                self.index.remove(self.sight.tag_of(&name), slot);
-            }
+            self.forget_more_names(slot);
         }
         self.free.push(slot);
+    }
+
+    #[inline(never)]
+    fn forget_more_names(&mut self, slot: u32) {
+        for name in self.more_names.remove(&slot).unwrap_or_default() {
+            self.index.remove(self.sight.tag_of(&name), slot);
+        }
     }
 }
 

@@ -129,15 +129,21 @@ impl Tracker {
     }
 
     /// Notes whether the attempt's SYN is now inside this host or has left it.
+    #[inline]
     fn pass(&mut self, syn: &Segment, slot: u32) {
         let attempt = self.store.get_mut(slot);
         let was_inside = attempt.is_inside();
         attempt.note_direction(syn.via.direction);
-        let passed = match (was_inside, attempt.is_inside()) {
-            (_, true) => Passed::In,
-            (true, false) => Passed::Out(syn.via.interface),
-            (false, false) => return,
-        };
+        if was_inside || attempt.is_inside() {
+            self.note_passed(syn, slot);
+        }
+    }
+
+    /// It is inside, or was until now.
+    #[inline(never)]
+    fn note_passed(&mut self, syn: &Segment, slot: u32) {
+        let attempt = self.store.get(slot);
+        let passed = if attempt.is_inside() { Passed::In } else { Passed::Out(syn.via.interface) };
         if attempt.state() == State::Waiting {
             self.inside.note(syn, slot, attempt.first_syn, passed);
         }

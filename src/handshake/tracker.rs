@@ -246,6 +246,7 @@ impl Tracker {
     }
 
     /// Takes an attempt in, telling of the one that had to go and of the one that came.
+    #[inline]
     pub(super) fn open(
         &mut self,
         ends: &Ends,
