@@ -28,12 +28,11 @@ pub(super) struct Index {
 struct Bucket([u32; 1 + WORDS]);
 
 impl Index {
-    /// For slots up to that, of which each has one tag, or a few have some more.
+    /// For slots below that, most of which have one tag.
     pub(super) fn of(capacity: usize) -> Self {
         let slots = capacity.next_power_of_two();
         let buckets = (slots.min(MOST_IN_BUCKETS) / HALF_FULL).max(2);
         Self {
-            // Zeroed by the kernel, and taken as it is used.
             buckets: vec![Bucket([0; 1 + WORDS]); buckets],
             bits_in_bucket: u32::BITS - buckets.ilog2(),
             slot_bits: slots.ilog2(),
@@ -210,23 +209,10 @@ const fn first_of(bits: u32) -> usize {
 }
 
 /// One for each word. The first one is not one, for then the compiler would take the words by themselves.
+#[rustfmt::skip]
 const BITS: [u32; 1 + WORDS] = [
-    1 << 1,
-    1 << 2,
-    1 << 3,
-    1 << 4,
-    1 << 5,
-    1 << 6,
-    1 << 7,
-    1 << 8,
-    1 << 9,
-    1 << 10,
-    1 << 11,
-    1 << 12,
-    1 << 13,
-    1 << 14,
-    1 << 15,
-    1 << 16,
+    1 << 1, 1 << 2, 1 << 3, 1 << 4, 1 << 5, 1 << 6, 1 << 7, 1 << 8,
+    1 << 9, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15, 1 << 16,
 ];
 
 /// That table takes the place from the lower bits, and from the upper ones what it keeps in a byte.
@@ -234,12 +220,12 @@ const fn hash_of(Tag(tag): Tag) -> u64 {
     (tag as u64) << 32 | tag as u64
 }
 
-/// In a bucket, which is half full where all slots are in use: one in a hundred spills.
+/// In a bucket, which is half full where all slots are in use: one bucket in a hundred spills.
 const WORDS: usize = 15;
 const HALF_FULL: usize = 8;
 /// Added for each one that was spilled.
 const SPILLED: u32 = 1 << 8;
-/// For more slots than these, buckets are no longer added, for they are taken from the start: the others are spilled.
+/// Slots for which there are buckets, whose memory is taken at the start. Where there are more slots, more are spilled.
 const MOST_IN_BUCKETS: usize = 1 << 22;
 
 const _: () = assert!(size_of::<Bucket>() == 64, "a bucket is one cache line");
