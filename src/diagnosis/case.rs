@@ -32,14 +32,10 @@ pub struct HeardMany<'a> {
     pub evicted: u32,
     /// How many began, each with a SYN.
     pub began: u32,
-    /// How many of these SYNs asked for ECN.
-    pub ecn_setup: u32,
     /// How many of these SYNs came in.
     pub entering: u32,
-    /// Of some of those that began.
-    pub isns: &'a [u32],
-    /// The SYN of the first that began.
-    pub example: Option<&'a Packet>,
+    /// Of these SYNs the first ones.
+    pub syns: &'a [&'a Packet],
 }
 
 /// One set.
@@ -145,18 +141,19 @@ impl Case {
         }
     }
 
-    /// In a flood the first of many attempts stands for the others.
+    /// In a flood the first of many attempts stand for the others.
     pub(super) fn hear_many(&mut self, many: &HeardMany<'_>) {
-        let HeardMany { at, evicted, began, ecn_setup, entering, example, .. } = *many;
+        let HeardMany { at, evicted, began, entering, syns } = *many;
         self.see(at);
         let tally = self.window.at(at);
         tally.evicted += evicted;
         tally.attempts += began;
         tally.syns += began;
-        tally.ecn += ecn_setup;
         tally.syns_in += entering;
-        if example.is_some() {
-            self.trails.begin(at, example);
+        for syn in syns {
+            // What became of ECN is known of those that are followed alone.
+            tally.ecn += u32::from(matches!(syn, Packet::Segment(Segment { ecn_setup: true, .. })));
+            self.trails.begin(at, Some(syn));
         }
     }
 

@@ -127,7 +127,11 @@ impl Diagnosis {
     /// Hears of many attempts of a set at once.
     pub fn hear_many(&mut self, set: SetId, many: &HeardMany<'_>) {
         self.pass_time(many.at);
-        many.isns.iter().for_each(|isn| self.note_passing(set, many.at, *isn));
+        for syn in many.syns {
+            if let Packet::Segment(syn) = syn {
+                self.note_passing(set, many.at, syn.sequence);
+            }
+        }
         if let Some(case) = self.case_of(set) {
             case.hear_many(many);
         }

@@ -333,14 +333,21 @@ struct Heard {
     tracker: Tracker,
     diagnosis: Diagnosis,
     now: Timestamp,
+    /// Where attempts begin many at once, those that were not told yet.
+    crowd: Option<Vec<Packet>>,
 }
 
 impl Heard {
+    fn of_crowds() -> Self {
+        Self { crowd: Some(Vec::new()), ..Self::new() }
+    }
+
     fn new() -> Self {
         let timeout = Duration::from_secs(5);
         let mut diagnosis = Diagnosis::new(Span::Whole, timeout);
         diagnosis.create(SET, &exam(Client, none()).name);
-        Self { tracker: Tracker::new(Limits { timeout, max_attempts: 64 }), diagnosis, now: Timestamp::default() }
+        let tracker = Tracker::new(Limits { timeout, max_attempts: 64 });
+        Self { tracker, diagnosis, now: Timestamp::default(), crowd: None }
     }
 
     /// A segment, so many milliseconds after the last: from the client with this port, or to it.
@@ -376,9 +383,20 @@ impl Heard {
 
     fn settle(&mut self, packet: Option<&Packet>) {
         while let Some(event) = self.tracker.poll() {
+            if let (Event::Opened(_), Some(crowd)) = (&event, &mut self.crowd) {
+                crowd.extend(packet);
+                continue;
+            }
             let heard = super::Heard { at: self.tracker.now(), event: &event, packet, reporter: None };
             self.diagnosis.hear(SET, &heard);
         }
+    }
+
+    /// Those that began since are one crowd.
+    fn tell_crowd(&mut self) {
+        let crowd = self.crowd.replace(Vec::new()).unwrap_or_default();
+        let (syns, began): (Vec<&Packet>, _) = (crowd.iter().collect(), u32::try_from(crowd.len()).unwrap());
+        self.diagnosis.hear_many(SET, &super::HeardMany { at: self.now, evicted: 0, began, entering: 0, syns: &syns });
     }
 
     fn report(&self) -> Report {
@@ -408,6 +426,25 @@ fn a_path_that_drops_ecn_is_found_from_its_packets() {
     heard.meets(100, Flags::SYN, (9, true));
     heard.meets(10, SYNACK, (9, true));
     assert_eq!(heard.report().sets[0].verdict, "loss");
+}
+
+#[test]
+fn ecn_that_is_answered_in_a_crowd_is_not_dropped() {
+    let of = |answers: bool| {
+        let mut heard = Heard::of_crowds();
+        for port in (1..=8).step_by(2) {
+            heard.meets(100, Flags::SYN, (port, false));
+            heard.meets(0, Flags::SYN, (port + 1, true));
+            heard.tell_crowd();
+            heard.meets(10, SYNACK, (port, false));
+            if !answers {
+                heard.meets(1000, Flags::SYN, (port + 1, false));
+            }
+            heard.meets(0, SYNACK, (port + 1, answers));
+        }
+        heard.report().sets.remove(0).verdict
+    };
+    assert_eq!((of(true), of(false)), ("fine", "ecn_dropped"));
 }
 
 #[test]

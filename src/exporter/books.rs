@@ -41,7 +41,7 @@ impl Books {
     pub(super) fn write(&mut self, sheet: &Sheet, readings: &[Reading]) {
         let mut connections = sheet.connections.iter();
         let mut shown = connections.next();
-        let mut isns = sheet.isns.as_slice();
+        let mut syns = sheet.shown.as_slice();
         let mut place = 0;
         // From one line to the next there are mostly many events.
         let ends = sheet.lines.iter().map(|(before, _)| *before).chain([sheet.entries.len()]);
@@ -56,13 +56,13 @@ impl Books {
                 place += 1;
             }
             if let Some((_, line)) = sheet.lines.get(nth) {
-                self.note(line, &mut isns, readings);
+                self.note(line, &mut syns, readings);
             }
         }
     }
 
     /// Writes what is no event.
-    fn note(&mut self, line: &Line, isns: &mut &[u32], readings: &[Reading]) {
+    fn note(&mut self, line: &Line, shown: &mut &[u32], readings: &[Reading]) {
         let own = &mut self.ledger.own;
         match line {
             Line::Captured(Captured { interface, packets, last }) => {
@@ -72,8 +72,8 @@ impl Books {
                 }
             }
             Line::Crowd(crowd) => {
-                let (these, others) = isns.split_at_checked(crowd.followed()).unwrap_or_default();
-                *isns = others;
+                let (these, others) = shown.split_at_checked(crowd.shown()).unwrap_or_default();
+                *shown = others;
                 self.enter_crowd(crowd, these, readings);
             }
             Line::Undecodable(reason) => own.undecodable(*reason),
@@ -140,18 +140,17 @@ impl Books {
         self.diagnosis.hear(set, &Heard { at: *at, event, packet, reporter });
     }
 
-    /// The same of many, of which these are the ISNs of those that are followed.
-    fn enter_crowd(&mut self, crowd: &Crowd, isns: &[u32], readings: &[Reading]) {
-        let Crowd { set, since, evicted, folded, ecn_setup, entering, example } = *crowd;
+    /// The same of many, of which the SYNs at these places are shown.
+    fn enter_crowd(&mut self, crowd: &Crowd, shown: &[u32], readings: &[Reading]) {
+        let Crowd { set, since, evicted, folded, entering, vantage } = *crowd;
         let counted = [SetEvent::Opened { attempts: folded, by_syn: true }, SetEvent::Evicted(evicted)];
         counted.into_iter().for_each(|counted| self.ledger.count(set, &counted));
         self.ledger.own.folded += u64::from(folded);
-        let example = example.and_then(|(vantage, place)| {
+        if let Some(vantage) = vantage {
             self.sides.opened(since, set, vantage);
-            packet_at(readings, place)
-        });
-        self.diagnosis
-            .hear_many(set, &HeardMany { at: since, evicted, began: folded, ecn_setup, entering, isns, example });
+        }
+        let syns: Vec<&Packet> = shown.iter().filter_map(|place| packet_at(readings, *place)).collect();
+        self.diagnosis.hear_many(set, &HeardMany { at: since, evicted, began: folded, entering, syns: &syns });
     }
 
     fn count_nobodys(&mut self, event: &Event) {

@@ -54,7 +54,7 @@ impl Clerk {
         Self { labels, addresses }
     }
 
-    /// Another lot comes.
+    /// Another lot comes: what was seen ahead of the last one is of no more use.
     pub(super) fn begin_anew(&mut self) {
         self.labels.forget_what_is_ahead();
     }

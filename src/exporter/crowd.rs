@@ -16,17 +16,16 @@ pub(super) struct Crowd {
     pub(super) evicted: u32,
     /// Begun with a SYN, and counted there for want of room.
     pub(super) folded: u32,
-    /// How many of these SYNs asked for ECN, and how many came in.
-    pub(super) ecn_setup: u32,
+    /// How many of these SYNs came in.
     pub(super) entering: u32,
-    /// Of the first one that began: from where it was seen, and the place of its SYN among the readings.
-    pub(super) example: Option<(Vantage, u32)>,
+    /// From where the first one was seen.
+    pub(super) vantage: Option<Vantage>,
 }
 
 impl Crowd {
     /// Nobody yet.
     pub(super) const fn of(set: SetId, since: Timestamp) -> Self {
-        Self { set, since, evicted: 0, folded: 0, ecn_setup: 0, entering: 0, example: None }
+        Self { set, since, evicted: 0, folded: 0, entering: 0, vantage: None }
     }
 
     /// Whether somebody of this set may join it now.
@@ -34,24 +33,22 @@ impl Crowd {
         self.set == set && now.since(self.since) < AT_ONCE
     }
 
-    /// How many of those that began are followed by their ISN: the first ones, a sample where it is a flood.
-    pub(super) fn followed(&self) -> usize {
-        FOLLOWED.min(self.folded as usize)
+    /// How many of those that began are shown with their SYN: the first ones, a sample where it is a flood.
+    pub(super) fn shown(&self) -> usize {
+        SHOWN.min(self.folded as usize)
     }
 
-    /// An attempt began, whose SYN is the reading at this place.
-    pub(super) fn fold(&mut self, vantage: Vantage, place: u32, syn: &Segment, isns: &mut Vec<u32>) {
-        if self.followed() < FOLLOWED {
-            isns.push(syn.sequence);
-        }
-        self.example.get_or_insert((vantage, place));
+    /// An attempt began with this SYN. Says whether it is to be shown.
+    pub(super) fn fold(&mut self, vantage: Vantage, syn: &Segment) -> bool {
+        let is_shown = self.shown() < SHOWN;
+        self.vantage.get_or_insert(vantage);
         self.folded += 1;
-        self.ecn_setup += u32::from(syn.ecn_setup);
         self.entering += u32::from(syn.via.direction == Direction::Entering);
+        is_shown
     }
 }
 
 /// More of them in a moment are a flood.
-const FOLLOWED: usize = 16;
+const SHOWN: usize = 16;
 /// What is no further apart has one time.
 const AT_ONCE: Duration = Duration::from_millis(1);

@@ -99,7 +99,7 @@ fn write(books: &Shared, sheet: &mut Sheet, readings: &[Reading]) {
     sheet.events.clear();
     sheet.entries.clear();
     sheet.connections.clear();
-    sheet.isns.clear();
+    sheet.shown.clear();
     for (_, line) in sheet.lines.drain(..) {
         if let Line::Retold(_, done) = line {
             // Who gave the order may wait no more.

@@ -22,8 +22,8 @@ pub(super) struct Sheet {
     pub(super) connections: Vec<(usize, Endpoint, Endpoint)>,
     /// What else there is, each before that one of the events.
     pub(super) lines: Vec<(usize, Line)>,
-    /// Of the attempts in [crowds](Line::Crowd) that are [followed](Crowd::followed), one after the other.
-    pub(super) isns: Vec<u32>,
+    /// The places of the SYNs that [crowds](Line::Crowd) [show](Crowd::shown), one after the other.
+    pub(super) shown: Vec<u32>,
 }
 
 impl Sheet {
@@ -38,24 +38,27 @@ impl Sheet {
 
     /// An attempt of this set was forgotten while it waited.
     pub(super) fn evicted(&mut self, set: SetId, now: Timestamp) {
-        self.join(set, now, |crowd, _| crowd.evicted += 1);
+        self.crowd(set, now, |crowd| crowd.evicted += 1);
     }
 
     /// An attempt began that is counted in this set for want of room, with the SYN at this place.
     pub(super) fn folded(&mut self, set: SetId, vantage: Vantage, now: Timestamp, (place, syn): (u32, &Segment)) {
-        self.join(set, now, |crowd, isns| crowd.fold(vantage, place, syn, isns));
+        if self.crowd(set, now, |crowd| crowd.fold(vantage, syn)) {
+            self.shown.push(place);
+        }
     }
 
-    /// In a flood one attempt goes and one comes with each packet: those of the same lot share a line.
-    fn join(&mut self, set: SetId, now: Timestamp, join: impl FnOnce(&mut Crowd, &mut Vec<u32>)) {
+    /// In a flood one attempt goes and one comes with each packet: those of the same moment share a line.
+    fn crowd<T>(&mut self, set: SetId, now: Timestamp, join: impl FnOnce(&mut Crowd) -> T) -> T {
         if let Some((_, Line::Crowd(last))) = self.lines.last_mut()
             && last.takes(set, now)
         {
-            return join(last, &mut self.isns);
+            return join(last);
         }
         let mut crowd = Crowd::of(set, now);
-        join(&mut crowd, &mut self.isns);
+        let joined = join(&mut crowd);
         self.push(Line::Crowd(crowd));
+        joined
     }
 }
 
@@ -203,42 +206,31 @@ mod tests {
         folded(ONE, 6, Direction::Entering);
         folded(ONE, 7, Direction::Unknown);
         folded(OTHER, 8, Direction::Leaving);
-        let of_one = Crowd {
-            set: ONE,
-            since: Timestamp::from_nanos(5),
-            evicted: 3,
-            folded: 3,
-            ecn_setup: 2,
-            entering: 2,
-            example: Some((Vantage::Server, 5)),
+        let crowd = |set, since, count, entering| Crowd {
+            set,
+            since: Timestamp::from_nanos(since),
+            evicted: count,
+            folded: count,
+            entering,
+            vantage: Some(Vantage::Server),
         };
-        let of_other = Crowd {
-            set: OTHER,
-            since: Timestamp::from_nanos(8),
-            evicted: 1,
-            folded: 1,
-            ecn_setup: 0,
-            entering: 0,
-            example: Some((Vantage::Server, 8)),
-        };
-        assert_eq!(crowds(&sheet), [&of_one, &of_other]);
-        assert_eq!(sheet.isns, [105, 106, 107, 108]);
+        assert_eq!(crowds(&sheet), [&crowd(ONE, 5, 3, 2), &crowd(OTHER, 8, 1, 0)]);
+        assert_eq!(sheet.shown, [5, 6, 7, 8]);
     }
 
     #[test]
-    fn of_a_flood_the_first_are_followed_and_all_are_counted() {
+    fn of_a_flood_the_first_are_shown_and_all_are_counted() {
         let mut sheet = Sheet::default();
-        let mut flood = |set, isns: std::ops::Range<u32>| {
-            for isn in isns {
-                sheet.folded(set, Vantage::Server, Timestamp::default(), (isn, &syn(isn, Direction::Entering)));
+        let mut flood = |set, places: std::ops::Range<u32>| {
+            for place in places {
+                sheet.folded(set, Vantage::Server, Timestamp::default(), (place, &syn(place, Direction::Entering)));
             }
         };
         flood(ONE, 0..1000);
         flood(OTHER, 1000..1003);
-        let told: Vec<_> =
-            crowds(&sheet).iter().map(|crowd| (crowd.folded, crowd.entering, crowd.followed())).collect();
+        let told: Vec<_> = crowds(&sheet).iter().map(|crowd| (crowd.folded, crowd.entering, crowd.shown())).collect();
         assert_eq!(told, [(1000, 1000, 16), (3, 3, 3)]);
-        let followed: Vec<u32> = (0..16).chain(1000..1003).collect();
-        assert_eq!(sheet.isns, followed);
+        let shown: Vec<u32> = (0..16).chain(1000..1003).collect();
+        assert_eq!(sheet.shown, shown);
     }
 }

@@ -120,8 +120,10 @@ impl Store {
     #[cold]
     fn add_match(&self, matches: &mut Matches, found: Option<Match>) {
         let Some(found) = found else { return };
-        let began = self.get(found.slot).first_syn;
-        matches.add(found, |known| self.get(known.slot).first_syn > began);
+        // Where stamps are the same the slot decides: the same packets find the same, whatever the hashes.
+        let began = |known: &Match| (self.get(known.slot).first_syn, known.slot);
+        let of_found = began(&found);
+        matches.add(found, |known| began(known) > of_found);
     }
 
     /// Whether these are the two ends of the attempt, and it is still known.
@@ -264,11 +266,14 @@ impl Store {
 
     #[inline(never)]
     fn make_room_beside(&mut self, tag: Tag) {
-        if self.index.slots(tag).count() < MAX_SAME_ENDS {
-            return;
+        // A tag that is much alike may be a stranger's. Whoever has other names stands under their tags, too.
+        let has = |slot: &u32| self.get(*slot).tag == tag || self.more_names.contains_key(slot);
+        let under = || self.index.slots(tag).filter(has);
+        if under().count() >= MAX_SAME_ENDS
+            && let Some(oldest) = under().min_by_key(|slot| (self.get(*slot).first_syn, *slot))
+        {
+            self.index.remove(tag, oldest);
         }
-        let oldest = self.index.slots(tag).min_by_key(|slot| self.get(*slot).first_syn);
-        oldest.into_iter().for_each(|oldest| self.index.remove(tag, oldest));
     }
 
     /// Who must go when the store is full: answered a while ago; else a stranger that sent one SYN, oldest first;

@@ -87,7 +87,7 @@ impl Labels {
         }
     }
 
-    /// Places begin anew.
+    /// Nothing that was looked at will be asked for any more.
     pub fn forget_what_is_ahead(&mut self) {
         self.ahead.clear();
     }
