@@ -147,7 +147,11 @@ impl PortRange {
 
 impl std::fmt::Display for PortRange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.first == self.last { write!(f, "{}", self.first) } else { write!(f, "{}-{}", self.first, self.last) }
+        if self.first == self.last {
+            write!(f, "{}", self.first)
+        } else {
+            write!(f, "{}-{}", self.first, self.last)
+        }
     }
 }
 
@@ -174,7 +178,9 @@ pub fn serve_again() -> Result<Serve, ConfigError> {
     let arguments: Vec<_> = std::env::args_os().collect();
     match layers::read(&arguments)? {
         Task::Serve(serve) | Task::Check(serve) => Ok(*serve),
-        _ => Err(ConfigError::Together("only the main job has a configuration file".to_owned())),
+        _ => Err(ConfigError::Together(
+            "only the main job has a configuration file".to_owned(),
+        )),
     }
 }
 

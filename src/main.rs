@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use tcp_handshake_exporter::{cli, exporter};
 
-#[allow(clippy::print_stderr, reason = "the one place where an error leaves the program")]
+#[allow(
+    clippy::print_stderr,
+    reason = "the one place where an error leaves the program"
+)]
 fn main() -> ExitCode {
     match cli::task().map_err(Into::into).and_then(exporter::run) {
         Ok(status) => status,

@@ -167,7 +167,10 @@ impl Address {
 
     /// From the one form as a number.
     pub const fn from_bits(bits: u128) -> Self {
-        Self { high: (bits >> 64) as u64, low: (bits & 0xffff_ffff_ffff_ffff) as u64 }
+        Self {
+            high: (bits >> 64) as u64,
+            low: (bits & 0xffff_ffff_ffff_ffff) as u64,
+        }
     }
 
     /// The one form as a number.
@@ -177,7 +180,11 @@ impl Address {
 
     /// All of it in four bytes: of IPv4 the address itself, of IPv6 a fold that tells most addresses apart.
     pub const fn folded(self) -> u32 {
-        let both = if self.is_v4() { self.low & 0xffff_ffff } else { self.high ^ self.low };
+        let both = if self.is_v4() {
+            self.low & 0xffff_ffff
+        } else {
+            self.high ^ self.low
+        };
         ((both ^ both >> 32) & 0xffff_ffff) as u32
     }
 
@@ -188,15 +195,29 @@ impl Address {
 
     /// The first twelve of its bytes, as words. With what is [folded](Self::folded) they are all of it.
     pub const fn first_words(self) -> [u32; 3] {
-        [(self.high >> 32) as u32, (self.high & 0xffff_ffff) as u32, (self.low >> 32) as u32]
+        [
+            (self.high >> 32) as u32,
+            (self.high & 0xffff_ffff) as u32,
+            (self.low >> 32) as u32,
+        ]
     }
 
     /// The address that begins with these words and folds to that.
     pub fn unfolded(folded: u32, first_words: [u32; 3]) -> Self {
         let [one, two, three] = first_words.map(u64::from);
-        let start = Self { high: one << 32 | two, low: three << 32 };
-        let last = if start.is_v4() { folded } else { folded ^ start.folded() };
-        Self { low: start.low | u64::from(last), ..start }
+        let start = Self {
+            high: one << 32 | two,
+            low: three << 32,
+        };
+        let last = if start.is_v4() {
+            folded
+        } else {
+            folded ^ start.folded()
+        };
+        Self {
+            low: start.low | u64::from(last),
+            ..start
+        }
     }
 }
 
@@ -210,7 +231,10 @@ impl Hash for Address {
 impl<A: Into<IpAddr>> From<A> for Address {
     fn from(address: A) -> Self {
         match address.into() {
-            IpAddr::V4(v4) => Self { high: 0, low: 0xffff << 32 | u64::from(v4.to_bits()) },
+            IpAddr::V4(v4) => Self {
+                high: 0,
+                low: 0xffff << 32 | u64::from(v4.to_bits()),
+            },
             IpAddr::V6(v6) => Self::from_bits(v6.to_bits()),
         }
     }

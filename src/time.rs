@@ -17,7 +17,11 @@ impl Timestamp {
     pub fn from_parts(seconds: i64, nanos: i64) -> Self {
         let seconds = u64::try_from(seconds).unwrap_or(0);
         let nanos = u64::try_from(nanos).unwrap_or(0);
-        Self(seconds.saturating_mul(NANOS_PER_SECOND).saturating_add(nanos))
+        Self(
+            seconds
+                .saturating_mul(NANOS_PER_SECOND)
+                .saturating_add(nanos),
+        )
     }
 
     /// Nanoseconds since the epoch.
@@ -62,7 +66,10 @@ impl Add<Duration> for Timestamp {
 
 /// Without the 128 bits of [`Duration::as_nanos`]: this is asked for every packet.
 const fn nanos_of(duration: Duration) -> u64 {
-    duration.as_secs().saturating_mul(NANOS_PER_SECOND).saturating_add(duration.subsec_nanos() as u64)
+    duration
+        .as_secs()
+        .saturating_mul(NANOS_PER_SECOND)
+        .saturating_add(duration.subsec_nanos() as u64)
 }
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
@@ -81,7 +88,13 @@ mod tests {
     #[test]
     fn damaged_headers_saturate() {
         assert_eq!(Timestamp::from_parts(-1, 7), Timestamp::from_nanos(7));
-        assert_eq!(Timestamp::from_parts(i64::MAX, i64::MAX), Timestamp::from_nanos(u64::MAX));
-        assert_eq!(Timestamp::from_nanos(u64::MAX) + Duration::from_secs(1), Timestamp::from_nanos(u64::MAX));
+        assert_eq!(
+            Timestamp::from_parts(i64::MAX, i64::MAX),
+            Timestamp::from_nanos(u64::MAX)
+        );
+        assert_eq!(
+            Timestamp::from_nanos(u64::MAX) + Duration::from_secs(1),
+            Timestamp::from_nanos(u64::MAX)
+        );
     }
 }

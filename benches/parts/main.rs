@@ -7,9 +7,13 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use tcp_handshake_exporter::decode::decode;
 use tcp_handshake_exporter::frame::{Frame, Interface, Link};
-use tcp_handshake_exporter::handshake::{Answer, Event, LOOK_AHEAD, Limits, Owner, Reason, Standing, Tracker};
+use tcp_handshake_exporter::handshake::{
+    Answer, Event, LOOK_AHEAD, Limits, Owner, Reason, Standing, Tracker,
+};
 use tcp_handshake_exporter::labels::{Labels, Locality, Peers, Sets};
-use tcp_handshake_exporter::metrics::{About, Bounds, Connection, Exposition, Format, Ledger, SetEvent};
+use tcp_handshake_exporter::metrics::{
+    About, Bounds, Connection, Exposition, Format, Ledger, SetEvent,
+};
 use tcp_handshake_exporter::packet::{Direction, Endpoint, Packet, Via};
 use tcp_handshake_exporter::time::Timestamp;
 
@@ -23,25 +27,47 @@ criterion_group!(benches, decoding, tracking, labelling, scraping);
 criterion_main!(benches);
 
 fn decoding(criterion: &mut Criterion) {
-    let interface = Interface { id: 0, number: 0, link: Link::Ethernet, hardware_address: None };
+    let interface = Interface {
+        id: 0,
+        number: 0,
+        link: Link::Ethernet,
+        hardware_address: None,
+    };
     let bytes = frame((0x0a01_0001, 40_000), (0x0a02_0001, 80), [7, 0], SYN, 9);
-    let frame = Frame { at: at(0), interface: &interface, wire_length: 66, bytes: &bytes };
-    criterion.bench_function("decode a SYN", |bencher| bencher.iter(|| decode(black_box(&frame))));
+    let frame = Frame {
+        at: at(0),
+        interface: &interface,
+        wire_length: 66,
+        bytes: &bytes,
+    };
+    criterion.bench_function("decode a SYN", |bencher| {
+        bencher.iter(|| decode(black_box(&frame)))
+    });
 }
 
 /// A full table, as in a flood and on a busy server; packets in batches, as the program takes them.
 fn tracking(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("tracker, 131,072 attempts known");
     group.throughput(Throughput::Elements(LOOK_AHEAD as u64));
-    for (name, answered) in [("SYN and SYN/ACK", true), ("SYNs from spoofed sources", false)] {
-        let mut tracker = Tracker::new(Limits { timeout: Duration::from_secs(5), max_attempts: 131_072 });
+    for (name, answered) in [
+        ("SYN and SYN/ACK", true),
+        ("SYNs from spoofed sources", false),
+    ] {
+        let mut tracker = Tracker::new(Limits {
+            timeout: Duration::from_secs(5),
+            max_attempts: 131_072,
+        });
         let (mut random, mut number) = (Random::new(1), 0);
         let mut batch = move || packets(&mut random, &mut number, answered);
         for _ in 0..4_096 {
             track(&mut tracker, &batch());
         }
         group.bench_function(name, |bencher| {
-            bencher.iter_batched(&mut batch, |packets| track(&mut tracker, &packets), BatchSize::SmallInput);
+            bencher.iter_batched(
+                &mut batch,
+                |packets| track(&mut tracker, &packets),
+                BatchSize::SmallInput,
+            );
         });
     }
     group.finish();
@@ -51,9 +77,16 @@ fn labelling(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("labels, 500 sets");
     let server = end(Ipv4Addr::new(192, 0, 2, 2), 80);
     let locality = || Locality::host([IpAddr::from([192, 0, 2, 2])], &[]);
-    for (name, peers) in [("a peer that has a set", 500_u32), ("a peer that has none", u32::MAX)] {
+    for (name, peers) in [
+        ("a peer that has a set", 500_u32),
+        ("a peer that has none", u32::MAX),
+    ] {
         let mut labels = Labels::new(locality(), Peers::new(vec![], 32, 128), Sets::new(500));
-        let via = Via { interface: 0, direction: Direction::Entering, loopback: false };
+        let via = Via {
+            interface: 0,
+            direction: Direction::Entering,
+            loopback: false,
+        };
         let (mut random, mut now) = (Random::new(1), 0);
         let mut admit = move || {
             now += 1_000;
@@ -73,25 +106,54 @@ fn labelling(criterion: &mut Criterion) {
 /// A page of 2,000 sets, each with a failure and answers slow enough for exemplars.
 fn scraping(criterion: &mut Criterion) {
     let (server, now) = (end(Ipv4Addr::new(192, 0, 2, 2), 80), at(1_000));
-    let mut labels =
-        Labels::new(Locality::host([IpAddr::from([192, 0, 2, 2])], &[]), Peers::new(vec![], 32, 128), Sets::new(2_000));
+    let mut labels = Labels::new(
+        Locality::host([IpAddr::from([192, 0, 2, 2])], &[]),
+        Peers::new(vec![], 32, 128),
+        Sets::new(2_000),
+    );
     let mut ledger = Ledger::new(About::default(), Bounds::default(), false);
     for number in 0..2_000_u32 {
         let client = end(Ipv4Addr::from(0x0a00_0000 + number), 40_000);
-        let via = Via { interface: 0, direction: Direction::Entering, loopback: false };
+        let via = Via {
+            interface: 0,
+            direction: Direction::Entering,
+            loopback: false,
+        };
         let admission = labels.admit(&client, &server, via, now);
-        let name = labels.sets().name(admission.set).expect("there is room for it");
+        let name = labels
+            .sets()
+            .name(admission.set)
+            .expect("there is room for it");
         ledger.create(admission.set, name, now);
-        let connection = Connection { client, server, at: now };
-        ledger.count(admission.set, &SetEvent::Opened { attempts: 1, by_syn: true });
-        ledger.count_about(admission.set, &SetEvent::Failed(Reason::Unanswered), Some(connection));
+        let connection = Connection {
+            client,
+            server,
+            at: now,
+        };
+        ledger.count(
+            admission.set,
+            &SetEvent::Opened {
+                attempts: 1,
+                by_syn: true,
+            },
+        );
+        ledger.count_about(
+            admission.set,
+            &SetEvent::Failed(Reason::Unanswered),
+            Some(connection),
+        );
         for millis in [1, 30, 1_100] {
-            let answer = Answer { latency: Duration::from_millis(millis), late: false };
+            let answer = Answer {
+                latency: Duration::from_millis(millis),
+                late: false,
+            };
             ledger.count_about(admission.set, &SetEvent::Answered(answer), Some(connection));
         }
     }
     let mut group = criterion.benchmark_group("scrape, 2,000 sets");
-    group.bench_function("copy, while the capture waits", |bencher| bencher.iter(|| black_box(ledger.clone())));
+    group.bench_function("copy, while the capture waits", |bencher| {
+        bencher.iter(|| black_box(ledger.clone()))
+    });
     for format in Format::ALL {
         let copy = ledger.clone();
         let exposition = Exposition::new(move || copy.clone(), false);
@@ -99,7 +161,9 @@ fn scraping(criterion: &mut Criterion) {
         group.bench_function(format!("{format:?}"), |bencher| {
             bencher.iter(|| {
                 page.clear();
-                exposition.write(format, &mut page).expect("memory takes it");
+                exposition
+                    .write(format, &mut page)
+                    .expect("memory takes it");
             });
         });
     }
@@ -107,10 +171,24 @@ fn scraping(criterion: &mut Criterion) {
 }
 
 fn packets(random: &mut Random, number: &mut u64, answered: bool) -> Vec<(Timestamp, Packet)> {
-    let interface = Interface { id: 0, number: 0, link: Link::Ethernet, hardware_address: None };
+    let interface = Interface {
+        id: 0,
+        number: 0,
+        link: Link::Ethernet,
+        hardware_address: None,
+    };
     let segment = |at, from, to, numbers, flags| {
         let bytes = frame(from, to, numbers, flags, 9);
-        (at, decode(&Frame { at, interface: &interface, wire_length: 66, bytes: &bytes }).expect("it is a segment"))
+        (
+            at,
+            decode(&Frame {
+                at,
+                interface: &interface,
+                wire_length: 66,
+                bytes: &bytes,
+            })
+            .expect("it is a segment"),
+        )
     };
     let attempts = if answered { LOOK_AHEAD / 2 } else { LOOK_AHEAD };
     let mut packets = Vec::with_capacity(LOOK_AHEAD);
@@ -119,17 +197,33 @@ fn packets(random: &mut Random, number: &mut u64, answered: bool) -> Vec<(Timest
         let (client, server, isn) = ((random.next(), 40_000), (0x0a02_0001, 80), random.next());
         packets.push(segment(at(*number * 2_000), client, server, [isn, 0], SYN));
         if answered {
-            packets.push(segment(at(*number * 2_000 + 500), server, client, [1, isn.wrapping_add(1)], SYN | ACK));
+            packets.push(segment(
+                at(*number * 2_000 + 500),
+                server,
+                client,
+                [1, isn.wrapping_add(1)],
+                SYN | ACK,
+            ));
         }
     }
     packets
 }
 
 fn track(tracker: &mut Tracker, packets: &[(Timestamp, Packet)]) {
-    let (sight, latest) = (tracker.sight(), packets.last().map_or(at(0), |(latest, _)| *latest));
-    let sighted: Vec<_> = packets.iter().map(|(_, packet)| (*packet, sight.ends(packet))).collect();
-    sighted.iter().for_each(|(_, ends)| tracker.look_far_ahead(ends));
-    sighted.iter().for_each(|(packet, ends)| tracker.look_ahead(packet, ends));
+    let (sight, latest) = (
+        tracker.sight(),
+        packets.last().map_or(at(0), |(latest, _)| *latest),
+    );
+    let sighted: Vec<_> = packets
+        .iter()
+        .map(|(_, packet)| (*packet, sight.ends(packet)))
+        .collect();
+    sighted
+        .iter()
+        .for_each(|(_, ends)| tracker.look_far_ahead(ends));
+    sighted
+        .iter()
+        .for_each(|(packet, ends)| tracker.look_ahead(packet, ends));
     tracker.look_ahead_in_time(LOOK_AHEAD, latest);
     for ((at, _), (packet, ends)) in packets.iter().zip(&sighted) {
         tracker.observe_sighted(*at, packet, ends);
@@ -142,7 +236,10 @@ fn track(tracker: &mut Tracker, packets: &[(Timestamp, Packet)]) {
 }
 
 fn end(address: Ipv4Addr, port: u16) -> Endpoint {
-    Endpoint { address: IpAddr::V4(address).into(), port }
+    Endpoint {
+        address: IpAddr::V4(address).into(),
+        port,
+    }
 }
 
 const fn at(nanos: u64) -> Timestamp {

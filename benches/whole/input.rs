@@ -93,14 +93,23 @@ fn mix(writer: &mut Writer, random: &mut Random, packets: u64) {
     let (mut now, mut attempts) = (0_u64, 0_u32);
     while writer.packets < packets {
         now += 40_000 + u64::from(random.below(20_000));
-        while due.peek().is_some_and(|std::cmp::Reverse(next): &std::cmp::Reverse<Due>| next.at <= now) {
+        while due
+            .peek()
+            .is_some_and(|std::cmp::Reverse(next): &std::cmp::Reverse<Due>| next.at <= now)
+        {
             if let Some(std::cmp::Reverse(next)) = due.pop().filter(|_| writer.packets < packets) {
                 writer.packet(&next);
             }
         }
         attempts += 1;
-        let client = (0x0a01_0000 + random.below(2_000), 1024 + u16::try_from(attempts % 60_000).unwrap_or(0));
-        let server = (0x0a02_0000 + random.below(50), 8000 + u16::try_from(random.below(4)).unwrap_or(0));
+        let client = (
+            0x0a01_0000 + random.below(2_000),
+            1024 + u16::try_from(attempts % 60_000).unwrap_or(0),
+        );
+        let server = (
+            0x0a02_0000 + random.below(50),
+            8000 + u16::try_from(random.below(4)).unwrap_or(0),
+        );
         let (isn, answer) = (random.next(), random.next());
         let millisecond = 1_000_000;
         let syn = |after: u64| Due {
@@ -127,7 +136,13 @@ fn mix(writer: &mut Writer, random: &mut Random, packets: u64) {
             60..75 => vec![syn(0), reply(delay, RST | ACK)],
             75..83 => vec![syn(0), syn(1000), reply(1000 + delay, SYN | ACK)],
             83..95 => vec![syn(0), syn(1000), syn(3000), syn(7000)],
-            _ => vec![syn(0), syn(1000), syn(3000), syn(7000), reply(7000 + delay, SYN | ACK)],
+            _ => vec![
+                syn(0),
+                syn(1000),
+                syn(3000),
+                syn(7000),
+                reply(7000 + delay, SYN | ACK),
+            ],
         };
         due.extend(packets.into_iter().map(std::cmp::Reverse));
     }
@@ -153,7 +168,10 @@ fn bulk(writer: &mut Writer, random: &mut Random, packets: u64) {
         let syn = number % 1000 == 0;
         writer.packet(&Due {
             at: number * 1_000,
-            from: (0x0a01_0001, 1024 + u16::try_from(number / 1000 % 60_000).unwrap_or(0)),
+            from: (
+                0x0a01_0001,
+                1024 + u16::try_from(number / 1000 % 60_000).unwrap_or(0),
+            ),
             to: (0x0a02_0001, 80),
             sequence: random.next(),
             acknowledgment: if syn { 0 } else { random.next() },
@@ -173,16 +191,32 @@ impl Writer {
     fn create(path: &Path) -> Self {
         let mut out = BufWriter::new(File::create(path).expect("the file can be written"));
         let header: [u32; 6] = [0xa1b2_3c4d, 0x0004_0002, 0, 0, 65_535, 1];
-        out.write_all(&header.map(u32::to_le_bytes).concat()).expect("there is room");
+        out.write_all(&header.map(u32::to_le_bytes).concat())
+            .expect("there is room");
         Self { out, packets: 0 }
     }
 
     fn packet(&mut self, due: &Due) {
-        let frame = frame(due.from, due.to, [due.sequence, due.acknowledgment], due.flags, due.timestamp);
+        let frame = frame(
+            due.from,
+            due.to,
+            [due.sequence, due.acknowledgment],
+            due.flags,
+            due.timestamp,
+        );
         let at = 1_700_000_000_000_000_000 + due.at;
         let part = |number: u64| u32::try_from(number).unwrap_or(0).to_le_bytes();
-        let header = [part(at / 1_000_000_000), part(at % 1_000_000_000), part(66), part(66)].concat();
-        self.out.write_all(&header).and_then(|()| self.out.write_all(&frame)).expect("there is room");
+        let header = [
+            part(at / 1_000_000_000),
+            part(at % 1_000_000_000),
+            part(66),
+            part(66),
+        ]
+        .concat();
+        self.out
+            .write_all(&header)
+            .and_then(|()| self.out.write_all(&frame))
+            .expect("there is room");
         self.packets += 1;
     }
 

@@ -37,10 +37,17 @@ pub(crate) fn measure(this: &str, filter: &str, rounds: usize) {
 }
 
 fn flood(cable: &Cable, this: &str) {
-    println!("live flood: SYNs from spoofed sources over a veth pair, {} s", SECONDS.as_secs());
+    println!(
+        "live flood: SYNs from spoofed sources over a veth pair, {} s",
+        SECONDS.as_secs()
+    );
     let run = cable.run(this, Load::Flood, Some((PROGRAM, WATCH)));
     let captured = total(&run.page, "tcp_handshake_exporter_captured_packets_total");
-    println!("  sent {:.0}/s, {}", run.sent as f64 / SECONDS.as_secs_f64(), run.fate());
+    println!(
+        "  sent {:.0}/s, {}",
+        run.sent as f64 / SECONDS.as_secs_f64(),
+        run.fate()
+    );
     println!(
         "  {:.0} ns of CPU a packet, {:.1} MiB resident\n",
         run.cpu.as_secs_f64() * 1e9 / captured.max(1.0),
@@ -70,41 +77,73 @@ fn scrapes(cable: &Cable, this: &str) {
                 start.elapsed().as_secs_f64()
             };
             let all: Vec<_> = (0..SCRAPES).map(|_| scope.spawn(one)).collect();
-            all.into_iter().map(|one| one.join().expect("no panic")).collect::<Vec<f64>>()
+            all.into_iter()
+                .map(|one| one.join().expect("no panic"))
+                .collect::<Vec<f64>>()
         }));
     }
     sleep(Duration::from_secs(6));
     let (page, resident) = (cable.page(), resident_of(watching.id()));
-    watching.kill().and_then(|()| watching.wait()).expect("it ends");
-    println!("  {} scrapes, each answered within {} s", took.len(), Spread::of(took.iter().copied()));
-    println!("  {}, {:.1} MiB resident at the most\n", fate(&page), resident as f64 / 1048576.0);
+    watching
+        .kill()
+        .and_then(|()| watching.wait())
+        .expect("it ends");
+    println!(
+        "  {} scrapes, each answered within {} s",
+        took.len(),
+        Spread::of(took.iter().copied())
+    );
+    println!(
+        "  {}, {:.1} MiB resident at the most\n",
+        fate(&page),
+        resident as f64 / 1048576.0
+    );
 }
 
 /// How much slower the sender gets by what watches it: in each round it runs alone and beside each, in turn.
 fn bulk(cable: &Cable, this: &str, filter: &str, rounds: usize) {
-    println!("live bulk: full segments, one SYN in a thousand; what the sender keeps of its rate, of {rounds} rounds");
+    println!(
+        "live bulk: full segments, one SYN in a thousand; what the sender keeps of its rate, of {rounds} rounds"
+    );
     let watchers: [(&str, &str, &[&str]); 2] = [
         ("this program", PROGRAM, WATCH),
-        ("tcpdump -w /dev/null", "tcpdump", &["-i", "far0", "-w", "/dev/null", filter]),
+        (
+            "tcpdump -w /dev/null",
+            "tcpdump",
+            &["-i", "far0", "-w", "/dev/null", filter],
+        ),
     ];
     let rounds: Vec<(Run, [Run; 2])> = (0..rounds)
         .map(|round| {
             let alone = cable.run(this, Load::Bulk, None);
             let mut runs = watchers;
             runs.rotate_left(round % 2);
-            let mut watched = runs.map(|(_, program, flags)| cable.run(this, Load::Bulk, Some((program, flags))));
+            let mut watched =
+                runs.map(|(_, program, flags)| cable.run(this, Load::Bulk, Some((program, flags))));
             watched.rotate_right(round % 2);
             (alone, watched)
         })
         .collect();
     let columns: [fn(&[Run; 2]) -> &Run; 2] = [|[this, _]| this, |[_, other]| other];
     for ((name, ..), of) in watchers.iter().zip(columns) {
-        let kept = Spread::of(rounds.iter().map(|(alone, watched)| of(watched).sent as f64 / alone.sent as f64));
-        let cpu = Spread::of(rounds.iter().map(|(_, watched)| of(watched).cpu.as_secs_f64() / SECONDS.as_secs_f64()));
+        let kept = Spread::of(
+            rounds
+                .iter()
+                .map(|(alone, watched)| of(watched).sent as f64 / alone.sent as f64),
+        );
+        let cpu = Spread::of(
+            rounds
+                .iter()
+                .map(|(_, watched)| of(watched).cpu.as_secs_f64() / SECONDS.as_secs_f64()),
+        );
         println!("  {name:22} {kept}, {:.1} % of a core", cpu.median * 100.0);
     }
     let beside = |(_, [this, other]): &(Run, [Run; 2])| this.sent as f64 / other.sent as f64;
-    println!("  {:22} {}\n", "the one to the other", Spread::of(rounds.iter().map(beside)));
+    println!(
+        "  {:22} {}\n",
+        "the one to the other",
+        Spread::of(rounds.iter().map(beside))
+    );
 }
 
 impl Run {
@@ -116,7 +155,10 @@ impl Run {
 impl Cable {
     fn lay() -> Self {
         let pid = std::process::id();
-        let cable = Self { near: format!("bench-{pid}-near"), far: format!("bench-{pid}-far") };
+        let cable = Self {
+            near: format!("bench-{pid}-near"),
+            far: format!("bench-{pid}-far"),
+        };
         let (near, far) = (cable.near.as_str(), cable.far.as_str());
         for line in [
             format!("netns add {near}"),
@@ -138,9 +180,14 @@ impl Cable {
         let mut watching = watcher.map(|(program, flags)| self.watch(program, flags));
         sleep(Duration::from_secs(1));
         let seconds = SECONDS.as_secs().to_string();
-        let sender =
-            inside(&self.near).args([this, "send", load.name(), "near0", &seconds]).output().expect("it sends");
-        let sent = String::from_utf8_lossy(&sender.stdout).trim().parse().expect("the sender says how many");
+        let sender = inside(&self.near)
+            .args([this, "send", load.name(), "near0", &seconds])
+            .output()
+            .expect("it sends");
+        let sent = String::from_utf8_lossy(&sender.stdout)
+            .trim()
+            .parse()
+            .expect("the sender says how many");
         sleep(Duration::from_millis(500));
         let (mut page, mut cpu, mut resident) = (String::new(), Duration::ZERO, 0);
         if let Some(child) = &mut watching {
@@ -149,21 +196,35 @@ impl Cable {
             page = self.page();
             child.kill().and_then(|()| child.wait()).expect("it ends");
         }
-        Run { sent, cpu, page, resident }
+        Run {
+            sent,
+            cpu,
+            page,
+            resident,
+        }
     }
 
     fn watch(&self, program: &str, flags: &[&str]) -> Child {
         let mut command = inside(&self.far);
-        command.arg(program).args(flags).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it watches")
+        command
+            .arg(program)
+            .args(flags)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it watches")
     }
 
     /// The metrics of what watches, where it is this program.
     fn page(&self) -> String {
         let mut page = String::new();
-        let far = std::fs::File::open(format!("/run/netns/{}", self.far)).expect("the namespace is there");
+        let far = std::fs::File::open(format!("/run/netns/{}", self.far))
+            .expect("the namespace is there");
         let read = || {
             nix::sched::setns(far, nix::sched::CloneFlags::CLONE_NEWNET).expect("root may move in");
-            let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, 10077)) else { return };
+            let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, 10077)) else {
+                return;
+            };
             write!(stream, "GET /metrics HTTP/1.0\r\n\r\n").expect("it reads");
             stream.read_to_string(&mut page).expect("it answers");
         };
@@ -188,14 +249,21 @@ fn inside(namespace: &str) -> Command {
 
 /// What came of the packets.
 fn fate(page: &str) -> String {
-    let of = |what: &str| total(page, &format!("tcp_handshake_exporter_{what}_packets_total"));
+    let of = |what: &str| {
+        total(
+            page,
+            &format!("tcp_handshake_exporter_{what}_packets_total"),
+        )
+    };
     format!("captured {}, dropped {}", of("captured"), of("dropped"))
 }
 
 /// The sum of a metric's series.
 fn total(page: &str, metric: &str) -> f64 {
     let series = page.lines().filter(|line| line.starts_with(metric));
-    series.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    series
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .sum()
 }
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tcp_handshake_exporter");

@@ -30,18 +30,27 @@ fn main() {
         && command == "send"
         && let (Some(load), Ok(seconds)) = (Load::named(load), seconds.parse())
     {
-        return println!("{}", send(load, interface, Duration::from_secs(seconds), u64::MAX));
+        return println!(
+            "{}",
+            send(load, interface, Duration::from_secs(seconds), u64::MAX)
+        );
     }
     // `cargo test` runs benchmarks with this: nothing is measured then.
     if arguments.iter().any(|argument| argument == "--test") {
         return;
     }
-    let rounds = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
+    let rounds = std::env::var("ROUNDS")
+        .ok()
+        .and_then(|rounds| rounds.parse().ok())
+        .unwrap_or(5);
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     println!("{rounds} rounds; ratios are to the bare libpcap loop, least and most in brackets\n");
     // One kind alone, for whoever works on it.
     let only = std::env::var("ONLY").unwrap_or_default();
-    for traffic in Traffic::ALL.into_iter().filter(|_| only.is_empty() || only == "files") {
+    for traffic in Traffic::ALL
+        .into_iter()
+        .filter(|_| only.is_empty() || only == "files")
+    {
         let file = traffic.write(&folder);
         compare(traffic, &file, rounds);
     }
@@ -51,35 +60,72 @@ fn main() {
     if only == "files" || only == "counted" {
         return;
     }
-    let this = std::env::current_exe().expect("the benchmark knows where it is").display().to_string();
+    let this = std::env::current_exe()
+        .expect("the benchmark knows where it is")
+        .display()
+        .to_string();
     live::measure(&this, &filter(), rounds);
 }
 
 /// What every program here must do at the least: let libpcap read and filter the file.
 fn bare_loop(filter: &str, file: &str) {
-    let mut capture = pcap::Capture::from_file_with_precision(file, pcap::Precision::Nano).expect("the file is there");
+    let mut capture = pcap::Capture::from_file_with_precision(file, pcap::Precision::Nano)
+        .expect("the file is there");
     capture.filter(filter, true).expect("the filter compiles");
     let mut packets = 0_u64;
-    capture.for_each(None, |_| packets += 1).expect("the file is whole");
+    capture
+        .for_each(None, |_| packets += 1)
+        .expect("the file is whole");
     println!("{packets}");
 }
 
 /// What this program asks the kernel for on an Ethernet.
 fn filter() -> String {
-    tcp_handshake_exporter::capture::Filter::default().text(tcp_handshake_exporter::frame::Link::Ethernet)
+    tcp_handshake_exporter::capture::Filter::default()
+        .text(tcp_handshake_exporter::frame::Link::Ethernet)
 }
 
 fn compare(traffic: Traffic, file: &Path, rounds: usize) {
     let filter = filter();
     let file = file.display().to_string();
-    let this = std::env::current_exe().expect("the benchmark knows where it is").display().to_string();
-    let diagnose = [env!("CARGO_BIN_EXE_tcp_handshake_exporter"), "diagnose", "--output", "metrics", &file];
+    let this = std::env::current_exe()
+        .expect("the benchmark knows where it is")
+        .display()
+        .to_string();
+    let diagnose = [
+        env!("CARGO_BIN_EXE_tcp_handshake_exporter"),
+        "diagnose",
+        "--output",
+        "metrics",
+        &file,
+    ];
     let others: [(&str, Vec<&str>); 6] = [
-        ("bare libpcap loop", vec![&this, "bare-loop", &filter, &file]),
+        (
+            "bare libpcap loop",
+            vec![&this, "bare-loop", &filter, &file],
+        ),
         ("this program", diagnose.to_vec()),
-        ("this program, server's view", [diagnose.as_slice(), &["--capture.local", input::SERVERS]].concat()),
-        ("tcpdump -w /dev/null", vec!["tcpdump", "-r", &file, "-w", "/dev/null", &filter]),
-        ("tshark, fields", vec!["tshark", "-n", "-r", &file, "-T", "fields", "-e", "tcp.flags"]),
+        (
+            "this program, server's view",
+            [diagnose.as_slice(), &["--capture.local", input::SERVERS]].concat(),
+        ),
+        (
+            "tcpdump -w /dev/null",
+            vec!["tcpdump", "-r", &file, "-w", "/dev/null", &filter],
+        ),
+        (
+            "tshark, fields",
+            vec![
+                "tshark",
+                "-n",
+                "-r",
+                &file,
+                "-T",
+                "fields",
+                "-e",
+                "tcp.flags",
+            ],
+        ),
         ("argus", vec!["argus", "-r", &file, "-w", "/dev/null"]),
     ];
     let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); others.len()];
@@ -95,23 +141,44 @@ fn compare(traffic: Traffic, file: &Path, rounds: usize) {
     let packets = traffic.packets() as f64;
     println!("{traffic}");
     let heads = ["million/s", "ns/packet", "time", "CPU time", "peak MiB"];
-    println!("  {:26} {:>9} {:>9} {:>22} {:>22} {:>9}", "", heads[0], heads[1], heads[2], heads[3], heads[4]);
+    println!(
+        "  {:26} {:>9} {:>9} {:>22} {:>22} {:>9}",
+        "", heads[0], heads[1], heads[2], heads[3], heads[4]
+    );
     let bare = samples.first().cloned().unwrap_or_default();
     for ((name, _), samples) in others.iter().zip(&samples) {
         if samples.is_empty() {
             println!("  {name:26} not measured");
             continue;
         }
-        let time = Spread::of(samples.iter().map(|sample| sample.elapsed.as_secs_f64() * 1e9 / packets));
+        let time = Spread::of(
+            samples
+                .iter()
+                .map(|sample| sample.elapsed.as_secs_f64() * 1e9 / packets),
+        );
         let ratio = |of: fn(&Sample) -> Duration| {
-            let ratios = samples.iter().zip(&bare).map(|(one, bare)| of(one).div_duration_f64(of(bare)));
-            let Spread { least, median, most } = Spread::of(ratios);
+            let ratios = samples
+                .iter()
+                .zip(&bare)
+                .map(|(one, bare)| of(one).div_duration_f64(of(bare)));
+            let Spread {
+                least,
+                median,
+                most,
+            } = Spread::of(ratios);
             format!("{median:.2} ({least:.2}..{most:.2})")
         };
         let (elapsed, cpu) = (ratio(|sample| sample.elapsed), ratio(|sample| sample.cpu));
-        let memory = Spread::of(samples.iter().map(|sample| sample.peak_bytes as f64 / (1024.0 * 1024.0)));
+        let memory = Spread::of(
+            samples
+                .iter()
+                .map(|sample| sample.peak_bytes as f64 / (1024.0 * 1024.0)),
+        );
         let (nanos, peak) = (time.median, memory.most);
-        println!("  {name:26} {:9.2} {nanos:9.1} {elapsed:>22} {cpu:>22} {peak:9.1}", 1_000.0 / nanos);
+        println!(
+            "  {name:26} {:9.2} {nanos:9.1} {elapsed:>22} {cpu:>22} {peak:9.1}",
+            1_000.0 / nanos
+        );
     }
     println!();
 }

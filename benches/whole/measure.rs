@@ -27,14 +27,22 @@ impl Spread {
         let mut values: Vec<f64> = values.collect();
         values.sort_by(f64::total_cmp);
         let at = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
-        Self { least: at(0), median: at(values.len() / 2), most: at(values.len().saturating_sub(1)) }
+        Self {
+            least: at(0),
+            median: at(values.len() / 2),
+            most: at(values.len().saturating_sub(1)),
+        }
     }
 }
 
 /// The median, and between what all of them lie.
 impl fmt::Display for Spread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.3} ({:.3}..{:.3})", self.median, self.least, self.most)
+        write!(
+            f,
+            "{:.3} ({:.3}..{:.3})",
+            self.median, self.least, self.most
+        )
     }
 }
 
@@ -42,7 +50,12 @@ impl fmt::Display for Spread {
 pub(crate) fn run(command: &[&str]) -> Option<Sample> {
     let (program, arguments) = command.split_first()?;
     let start = Instant::now();
-    let child = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
+    let child = Command::new(program)
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
     let (status, usage) = wait(child.id())?;
     let elapsed = start.elapsed();
     let time = |time: libc::timeval| {
@@ -50,17 +63,32 @@ pub(crate) fn run(command: &[&str]) -> Option<Sample> {
             + Duration::from_micros(u64::try_from(time.tv_usec).unwrap_or(0))
     };
     let peak_bytes = u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024;
-    (status == 0).then_some(Sample { elapsed, cpu: time(usage.ru_utime) + time(usage.ru_stime), peak_bytes })
+    (status == 0).then_some(Sample {
+        elapsed,
+        cpu: time(usage.ru_utime) + time(usage.ru_stime),
+        peak_bytes,
+    })
 }
 
 /// The usage of one child alone, which the standard library does not tell.
-#[allow(unsafe_code, reason = "wait4(2) has no safe wrapper that tells the usage")]
+#[allow(
+    unsafe_code,
+    reason = "wait4(2) has no safe wrapper that tells the usage"
+)]
 fn wait(pid: u32) -> Option<(i32, libc::rusage)> {
     let mut status = 0;
     // SAFETY: all-zero bytes are a valid rusage, and both pointers are to locals that outlive the call.
     let (waited, usage) = unsafe {
         let mut usage: libc::rusage = std::mem::zeroed();
-        (libc::wait4(libc::pid_t::try_from(pid).ok()?, &raw mut status, 0, &raw mut usage), usage)
+        (
+            libc::wait4(
+                libc::pid_t::try_from(pid).ok()?,
+                &raw mut status,
+                0,
+                &raw mut usage,
+            ),
+            usage,
+        )
     };
     (waited > 0).then_some((status, usage))
 }

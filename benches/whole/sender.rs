@@ -5,7 +5,9 @@ use std::os::fd::AsRawFd;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use nix::sys::socket::{AddressFamily, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockType, bind, sendmmsg, socket};
+use nix::sys::socket::{
+    AddressFamily, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockType, bind, sendmmsg, socket,
+};
 
 /// What is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,7 +20,9 @@ pub(crate) enum Load {
 
 impl Load {
     pub(crate) fn named(name: &str) -> Option<Self> {
-        [Self::Flood, Self::Bulk].into_iter().find(|load| load.name() == name)
+        [Self::Flood, Self::Bulk]
+            .into_iter()
+            .find(|load| load.name() == name)
     }
 
     pub(crate) const fn name(self) -> &'static str {
@@ -31,8 +35,13 @@ impl Load {
 
 /// Sends for so long through this interface, at most so many a second. How many frames that were.
 pub(crate) fn send(load: Load, interface: &str, time: Duration, a_second: u64) -> u64 {
-    let sender =
-        socket(AddressFamily::Packet, SockType::Raw, SockFlag::empty(), None).expect("sending frames needs root");
+    let sender = socket(
+        AddressFamily::Packet,
+        SockType::Raw,
+        SockFlag::empty(),
+        None,
+    )
+    .expect("sending frames needs root");
     bind(sender.as_raw_fd(), &address_of(interface)).expect("the interface is there");
     let mut random = Random::new(0x5eed);
     let mut frames = vec![[0_u8; LONGEST]; AT_ONCE];
@@ -52,22 +61,49 @@ pub(crate) fn send(load: Load, interface: &str, time: Duration, a_second: u64) -
             .zip(lengths)
             .map(|(bytes, length)| [IoSlice::new(bytes.get(..length).unwrap_or(bytes))])
             .collect();
-        let results = sendmmsg(sender.as_raw_fd(), &mut headers, &slices, [None; AT_ONCE], [], MsgFlags::empty());
+        let results = sendmmsg(
+            sender.as_raw_fd(),
+            &mut headers,
+            &slices,
+            [None; AT_ONCE],
+            [],
+            MsgFlags::empty(),
+        );
         sent += results.map_or(0, |results| results.count()) as u64;
     }
     sent
 }
 
 fn fill(load: Load, bytes: &mut [u8; LONGEST], number: u64, random: &mut Random) -> usize {
-    let (from, to) = ((SPOOFED | random.next() >> 8, 1024 + (random.next() >> 17) as u16), (FAR, 81));
+    let (from, to) = (
+        (
+            SPOOFED | random.next() >> 8,
+            1024 + (random.next() >> 17) as u16,
+        ),
+        (FAR, 81),
+    );
     let syn = load == Load::Flood || number.is_multiple_of(1000);
-    let from = if load == Load::Flood { from } else { (NEAR, 40_000) };
+    let from = if load == Load::Flood {
+        from
+    } else {
+        (NEAR, 40_000)
+    };
     let flags = if syn { 0x02 } else { 0x10 };
-    let head = frame(from, to, [random.next(), u32::from(!syn)], flags, random.next());
+    let head = frame(
+        from,
+        to,
+        [random.next(), u32::from(!syn)],
+        flags,
+        random.next(),
+    );
     for (place, byte) in bytes.iter_mut().zip(head) {
         *place = byte;
     }
-    if load == Load::Flood { head.len() } else { LONGEST }
+    if load == Load::Flood {
+        head.len()
+    } else {
+        LONGEST
+    }
 }
 
 /// A segment in an Ethernet frame, with a timestamp option.
@@ -84,7 +120,10 @@ pub(crate) fn frame(
             *place = *byte;
         }
     };
-    put(0, &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0, 0, 52]);
+    put(
+        0,
+        &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0, 0, 52],
+    );
     put(18, &[(sequence >> 8).to_le_bytes()[0], 7, 0x40, 0, 64, 6]);
     put(26, &from.0.to_be_bytes());
     put(30, &to.0.to_be_bytes());
@@ -121,7 +160,9 @@ impl Random {
 fn address_of(interface: &str) -> LinkAddr {
     let mut known = nix::ifaddrs::getifaddrs().expect("the kernel lists interfaces");
     let link = known.find_map(|known| {
-        (known.interface_name == interface).then(|| known.address?.as_link_addr().copied()).flatten()
+        (known.interface_name == interface)
+            .then(|| known.address?.as_link_addr().copied())
+            .flatten()
     });
     link.unwrap_or_else(|| panic!("no interface {interface}"))
 }

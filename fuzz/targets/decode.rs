@@ -8,10 +8,22 @@ use tcp_handshake_exporter::frame::{Frame, Interface, Link};
 use tcp_handshake_exporter::time::Timestamp;
 
 fuzz_target!(|data: &[u8]| {
-    let [high, low, more, bytes @ ..] = data else { return };
+    let [high, low, more, bytes @ ..] = data else {
+        return;
+    };
     let link = Link::of_number(u16::from_be_bytes([*high, *low]).into());
-    let interface = Interface { id: 0, number: 0, link, hardware_address: Some([2, 0, 0, 0, 0, 1]) };
+    let interface = Interface {
+        id: 0,
+        number: 0,
+        link,
+        hardware_address: Some([2, 0, 0, 0, 0, 1]),
+    };
     let wire_length = u32::try_from(bytes.len()).unwrap() + 4 * u32::from(*more);
-    let frame = Frame { at: Timestamp::default(), interface: &interface, wire_length, bytes };
+    let frame = Frame {
+        at: Timestamp::default(),
+        interface: &interface,
+        wire_length,
+        bytes,
+    };
     assert_eq!(decode(&frame), decode(&frame));
 });

@@ -9,7 +9,10 @@ use tcp_handshake_exporter::decode::decode;
 fuzz_target!(|data: &[u8]| {
     let file = std::env::temp_dir().join(format!("fuzz-{}", std::process::id()));
     std::fs::write(&file, data).unwrap();
-    let Ok(mut files) = Files::open(&[file.to_string_lossy().into_owned()], &Filter::default()) else { return };
+    let Ok(mut files) = Files::open(&[file.to_string_lossy().into_owned()], &Filter::default())
+    else {
+        return;
+    };
     let mut frames = 0;
     let end = loop {
         let progress = files.read(&mut |frame| {
@@ -21,6 +24,10 @@ fuzz_target!(|data: &[u8]| {
         }
     };
     // A compressed file may hold far more than it is long.
-    assert!(frames * 16 <= data.len() * 1100, "{frames} frames from {} bytes, up to {end:?}", data.len());
+    assert!(
+        frames * 16 <= data.len() * 1100,
+        "{frames} frames from {} bytes, up to {end:?}",
+        data.len()
+    );
     assert!(files.conditions().iter().all(|condition| !condition.up));
 });

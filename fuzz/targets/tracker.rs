@@ -18,12 +18,18 @@ use tcp_handshake_exporter::time::Timestamp;
 use witness::{Caller, Witness};
 
 fuzz_target!(|data: &[u8]| {
-    let mut witness = Witness::new(Limits { timeout: Duration::from_secs(5), max_attempts: 16 });
+    let mut witness = Witness::new(Limits {
+        timeout: Duration::from_secs(5),
+        max_attempts: 16,
+    });
     let mut now = Timestamp::from_nanos(1_700_000_000_000_000_000);
     for step in data.chunks_exact(STEP) {
         let step: &[u8; STEP] = step.try_into().unwrap();
         now = time(now, step[0], step[1]);
-        let caller = Caller { standing: standing(step[2]), own_word: step[2] & 2 != 0 };
+        let caller = Caller {
+            standing: standing(step[2]),
+            own_word: step[2] & 2 != 0,
+        };
         let told = match step[3] & 7 {
             0 => witness.advance(now),
             1 => witness.observe(now, &error(step), caller),
@@ -53,7 +59,11 @@ fn time(now: Timestamp, unit: u8, by: u8) -> Timestamp {
 }
 
 fn standing(byte: u8) -> Standing {
-    if byte & 1 == 0 { Standing::NeverSeen } else { Standing::Regular }
+    if byte & 1 == 0 {
+        Standing::NeverSeen
+    } else {
+        Standing::Regular
+    }
 }
 
 /// Few ends and few numbers, so that everything meets everything.
@@ -68,7 +78,11 @@ fn segment(step: &[u8; STEP]) -> Packet {
         flags: Flags::from_byte(step[7]),
         ecn_setup: step[7] & 0x40 != 0,
         timestamp: (step[8] & 1 != 0).then_some(u32::from(step[8] >> 1)),
-        identification: from.address.ip().is_ipv4().then_some(u16::from(step[9] & 3)),
+        identification: from
+            .address
+            .ip()
+            .is_ipv4()
+            .then_some(u16::from(step[9] & 3)),
         hop_limit: 60 + (step[9] >> 6),
         payload_length: u16::from(step[11] & 3),
     })
@@ -84,22 +98,44 @@ fn error(step: &[u8; STEP]) -> Packet {
     ];
     let (from, to) = (end(step[4]), end(step[4] >> 4));
     let flags = (step[7] & 0x20 != 0).then(|| Flags::from_byte(step[7]));
-    let quote = Quote { from, to, sequence: number(step[5]), flags };
+    let quote = Quote {
+        from,
+        to,
+        sequence: number(step[5]),
+        flags,
+    };
     let reporter = Address::from(IpAddr::from([192, 0, 2, step[6] & 7]));
     let code = codes[usize::from(step[8]) % codes.len()];
-    Packet::IcmpError(IcmpError { via: via(step[10]), reporter, recipient: from.address, code, quote })
+    Packet::IcmpError(IcmpError {
+        via: via(step[10]),
+        reporter,
+        recipient: from.address,
+        code,
+        quote,
+    })
 }
 
 fn via(byte: u8) -> Via {
-    let direction = [Direction::Entering, Direction::Leaving, Direction::Unknown][usize::from(byte >> 2) % 3];
-    Via { interface: u32::from(byte & 3), direction, loopback: byte & 0x80 != 0 }
+    let direction =
+        [Direction::Entering, Direction::Leaving, Direction::Unknown][usize::from(byte >> 2) % 3];
+    Via {
+        interface: u32::from(byte & 3),
+        direction,
+        loopback: byte & 0x80 != 0,
+    }
 }
 
 fn end(byte: u8) -> Endpoint {
     let host = byte >> 1 & 3;
-    let address: IpAddr =
-        if byte & 8 == 0 { [192, 0, 2, host].into() } else { [0x2001, 0xdb8, 0, 0, 0, 0, 0, host.into()].into() };
-    Endpoint { address: address.into(), port: 80 + u16::from(byte & 1) }
+    let address: IpAddr = if byte & 8 == 0 {
+        [192, 0, 2, host].into()
+    } else {
+        [0x2001, 0xdb8, 0, 0, 0, 0, 0, host.into()].into()
+    };
+    Endpoint {
+        address: address.into(),
+        port: 80 + u16::from(byte & 1),
+    }
 }
 
 /// Around the wrap.

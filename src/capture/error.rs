@@ -6,7 +6,9 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CaptureError {
     /// The kernel allows packet sockets only with a capability.
-    #[error("capture on {interface} needs CAP_NET_RAW: run as root, or `setcap cap_net_raw=ep {binary}`")]
+    #[error(
+        "capture on {interface} needs CAP_NET_RAW: run as root, or `setcap cap_net_raw=ep {binary}`"
+    )]
     NotPermitted {
         /// The interface.
         interface: String,
@@ -44,7 +46,9 @@ pub enum CaptureError {
         reason: String,
     },
     /// The file holds something else.
-    #[error("{file} is no capture file: expected pcap or pcapng, as it is or compressed by gzip or zstd ({reason})")]
+    #[error(
+        "{file} is no capture file: expected pcap or pcapng, as it is or compressed by gzip or zstd ({reason})"
+    )]
     NoCapture {
         /// The file.
         file: String,
@@ -63,7 +67,9 @@ pub enum CaptureError {
         link: String,
     },
     /// The user's filter does not compile.
-    #[error("--capture.filter `{filter}` does not compile: {reason} (the syntax is in pcap-filter(7))")]
+    #[error(
+        "--capture.filter `{filter}` does not compile: {reason} (the syntax is in pcap-filter(7))"
+    )]
     Filter {
         /// As given.
         filter: String,

@@ -33,7 +33,9 @@ pub fn list() -> Result<BTreeMap<String, NetworkInterface>, CaptureError> {
         let interface = interfaces.entry(entry.interface_name).or_default();
         interface.up |= entry.flags.contains(InterfaceFlags::IFF_UP);
         interface.loopback |= entry.flags.contains(InterfaceFlags::IFF_LOOPBACK);
-        let Some(address) = entry.address else { continue };
+        let Some(address) = entry.address else {
+            continue;
+        };
         if let Some(v4) = address.as_sockaddr_in() {
             interface.addresses.push(v4.ip().into());
         } else if let Some(v6) = address.as_sockaddr_in6() {

@@ -8,7 +8,10 @@ use crate::frame::Link;
 /// The link layer of an open capture.
 pub(super) fn understood(link: Linktype, place: &str) -> Result<Link, CaptureError> {
     match u32::try_from(link.0).map_or(Link::Other, Link::of_number) {
-        Link::Other => Err(CaptureError::Link { place: place.to_owned(), link: name(link) }),
+        Link::Other => Err(CaptureError::Link {
+            place: place.to_owned(),
+            link: name(link),
+        }),
         known => Ok(known),
     }
 }
@@ -19,7 +22,8 @@ pub(super) fn named(number: u32) -> String {
 }
 
 fn name(link: Linktype) -> String {
-    link.get_name().unwrap_or_else(|_| format!("number {}", link.0))
+    link.get_name()
+        .unwrap_or_else(|_| format!("number {}", link.0))
 }
 
 /// Linux cooked capture v2: the only one that tells interfaces apart.

@@ -46,7 +46,14 @@ struct Plan {
 
 impl Plan {
     fn of(options: LiveOptions, rings: usize) -> Self {
-        Self { options, precision: if rings > 1 { Precision::Nano } else { Precision::Micro } }
+        Self {
+            options,
+            precision: if rings > 1 {
+                Precision::Nano
+            } else {
+                Precision::Micro
+            },
+        }
     }
 }
 
@@ -82,8 +89,17 @@ impl Live {
     /// No privilege, no such interface, an interface that is down, a filter that is none.
     pub fn open(names: &[String], options: LiveOptions) -> Result<Self, CaptureError> {
         let (ids, plan) = (0u16.., Plan::of(options, names.len()));
-        let taps = ids.zip(names).map(|(id, name)| Tap::open(name, id, &plan)).collect::<Result<_, _>>()?;
-        Ok(Self { taps, plan, merger: Merger::default(), drained: false, next_look: Instant::now() })
+        let taps = ids
+            .zip(names)
+            .map(|(id, name)| Tap::open(name, id, &plan))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            taps,
+            plan,
+            merger: Merger::default(),
+            drained: false,
+            next_look: Instant::now(),
+        })
     }
 
     /// Reads what each ring holds, some of it where it holds much. Says whether all of them were empty.
@@ -103,7 +119,12 @@ impl Live {
 
     /// Hands over what no ring can have anything earlier for, what was held for long enough, and what is too much.
     fn release(&mut self, settled: Timestamp, sink: &mut dyn FnMut(Frame<'_>)) {
-        let read = self.taps.iter().map(|tap| tap.read_up_to).min().unwrap_or(settled);
+        let read = self
+            .taps
+            .iter()
+            .map(|tap| tap.read_up_to)
+            .min()
+            .unwrap_or(settled);
         while let Some((at, id)) = self.merger.earliest() {
             let due = at <= read.max(settled) || self.merger.len() > MAX_HELD;
             match self.taps.get(usize::from(id)) {
@@ -144,7 +165,11 @@ impl Source for Live {
         }
         self.drained = self.drain(sink)?;
         // A block that the kernel has not handed over yet may hold packets a little older than now.
-        Ok(if self.drained { Progress::Quiet(now().before(HOLD)) } else { Progress::Busy })
+        Ok(if self.drained {
+            Progress::Quiet(now().before(HOLD))
+        } else {
+            Progress::Busy
+        })
     }
 
     fn conditions(&mut self) -> Vec<Condition> {
@@ -170,10 +195,19 @@ impl Tap {
     }
 
     /// Reads a batch. An interface that is gone, or down, is tried again every second.
-    fn read(&mut self, now: Timestamp, plan: &Plan, sink: &mut dyn FnMut(Frame<'_>)) -> Result<usize, CaptureError> {
+    fn read(
+        &mut self,
+        now: Timestamp,
+        plan: &Plan,
+        sink: &mut dyn FnMut(Frame<'_>),
+    ) -> Result<usize, CaptureError> {
         let Some(capture) = &mut self.capture else {
             self.read_up_to = now.before(HOLD);
-            return if Instant::now() >= self.reopen_at { self.reopen(plan).map(|()| 0) } else { Ok(0) };
+            return if Instant::now() >= self.reopen_at {
+                self.reopen(plan).map(|()| 0)
+            } else {
+                Ok(0)
+            };
         };
         let (interface, mut last) = (&self.interface, None);
         let read = capture.dispatch(Some(BATCH), |packet| {
@@ -192,7 +226,11 @@ impl Tap {
     }
 
     fn lose(&mut self, reason: &str) {
-        tracing::warn!(interface = self.name, reason, "capture stopped, trying again");
+        tracing::warn!(
+            interface = self.name,
+            reason,
+            "capture stopped, trying again"
+        );
         self.capture = None;
         self.reopen_at = Instant::now() + REOPEN;
         self.drops.last = (0, 0);
@@ -231,7 +269,11 @@ impl Tap {
     }
 
     fn condition(&mut self) -> Condition {
-        if let Some(stats) = self.capture.as_mut().and_then(|capture| capture.stats().ok()) {
+        if let Some(stats) = self
+            .capture
+            .as_mut()
+            .and_then(|capture| capture.stats().ok())
+        {
             self.drops.add(stats.dropped, stats.if_dropped);
         }
         Condition {
@@ -243,11 +285,17 @@ impl Tap {
         }
     }
 
-    #[allow(unsafe_code, reason = "the descriptor belongs to the capture, which outlives the borrow")]
+    #[allow(
+        unsafe_code,
+        reason = "the descriptor belongs to the capture, which outlives the borrow"
+    )]
     fn poll_fd(&self) -> Option<PollFd<'_>> {
         let fd = self.capture.as_ref()?.as_raw_fd();
         // SAFETY: libpcap keeps the descriptor open for as long as the capture lives, and `self` is borrowed.
-        Some(PollFd::new(unsafe { BorrowedFd::borrow_raw(fd) }, PollFlags::POLLIN))
+        Some(PollFd::new(
+            unsafe { BorrowedFd::borrow_raw(fd) },
+            PollFlags::POLLIN,
+        ))
     }
 }
 
@@ -261,11 +309,18 @@ impl Drops {
 
 /// A ring that the kernel hands over in blocks (TPACKET_V3: no immediate mode, and a timeout that retires blocks that
 /// are not full), and of each frame as much as headers need.
-fn open_capture(name: &str, id: u16, plan: &Plan) -> Result<(Capture<Active>, Interface), CaptureError> {
+fn open_capture(
+    name: &str,
+    id: u16,
+    plan: &Plan,
+) -> Result<(Capture<Active>, Interface), CaptureError> {
     let known = interfaces::list()?;
     if name != ANY && !known.contains_key(name) {
         let known = known.into_keys().collect();
-        return Err(CaptureError::NoSuchInterface { interface: name.to_owned(), known });
+        return Err(CaptureError::NoSuchInterface {
+            interface: name.to_owned(),
+            known,
+        });
     }
     let explained = |error: pcap::Error| explain(name, &words(&error));
     let mut capture = Capture::from_device(name)
@@ -280,13 +335,25 @@ fn open_capture(name: &str, id: u16, plan: &Plan) -> Result<(Capture<Active>, In
         .map_err(explained)?;
     // Only the second version of the cooked header tells interfaces apart; older libpcaps have the first one alone.
     if name == ANY && capture.set_datalink(LINUX_SLL2).is_err() {
-        tracing::warn!("libpcap does not tell interfaces apart: copies on bridges are known by direction alone");
+        tracing::warn!(
+            "libpcap does not tell interfaces apart: copies on bridges are known by direction alone"
+        );
     }
     let link = understood(capture.get_datalink(), name)?;
     plan.options.filter.install(&mut capture, link)?;
-    let own = known.get(name).and_then(|interface| interface.hardware_address);
+    let own = known
+        .get(name)
+        .and_then(|interface| interface.hardware_address);
     let hardware_address = own.filter(|_| link == Link::Ethernet);
-    Ok((capture, Interface { id, number: id.into(), link, hardware_address }))
+    Ok((
+        capture,
+        Interface {
+            id,
+            number: id.into(),
+            link,
+            hardware_address,
+        },
+    ))
 }
 
 /// None where nothing has that name. `any` is no interface.
@@ -295,9 +362,17 @@ fn index_of(name: &str) -> Option<u32> {
 }
 
 /// The microseconds field holds nanoseconds where these were asked for.
-fn frame_of<'a>(packet: &pcap::Packet<'a>, interface: &'a Interface, precision: Precision) -> Frame<'a> {
+fn frame_of<'a>(
+    packet: &pcap::Packet<'a>,
+    interface: &'a Interface,
+    precision: Precision,
+) -> Frame<'a> {
     let time = packet.header.ts;
-    let unit = if precision == Precision::Nano { 1 } else { NANOS_PER_MICRO };
+    let unit = if precision == Precision::Nano {
+        1
+    } else {
+        NANOS_PER_MICRO
+    };
     Frame {
         at: Timestamp::from_parts(time.tv_sec, time.tv_usec.saturating_mul(unit)),
         interface,
@@ -310,14 +385,21 @@ fn explain(name: &str, reason: &str) -> CaptureError {
     let interface = name.to_owned();
     let says = |words: &str| reason.to_lowercase().contains(words);
     if says("permission") || says("not permitted") {
-        let binary = std::env::current_exe().map_or_else(|_| "<binary>".to_owned(), |path| path.display().to_string());
+        let binary = std::env::current_exe()
+            .map_or_else(|_| "<binary>".to_owned(), |path| path.display().to_string());
         CaptureError::NotPermitted { interface, binary }
     } else if says("is not up") || says("network is down") {
         CaptureError::Down { interface }
     } else if says("no such device") {
-        CaptureError::NoSuchInterface { interface, known: Vec::new() }
+        CaptureError::NoSuchInterface {
+            interface,
+            known: Vec::new(),
+        }
     } else {
-        CaptureError::Interface { interface, reason: reason.to_owned() }
+        CaptureError::Interface {
+            interface,
+            reason: reason.to_owned(),
+        }
     }
 }
 
@@ -327,7 +409,9 @@ pub fn clock() -> Timestamp {
 }
 
 fn now() -> Timestamp {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(Timestamp::default(), |since| Timestamp::default() + since)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(Timestamp::default(), |since| Timestamp::default() + since)
 }
 
 /// The name that stands for every interface.

@@ -47,13 +47,20 @@ impl Merger {
 
     /// The time of the earliest frame and the interface it was met on.
     pub(super) fn earliest(&self) -> Option<(Timestamp, u16)> {
-        self.held.peek().map(|Reverse(held)| (held.at, held.interface))
+        self.held
+            .peek()
+            .map(|Reverse(held)| (held.at, held.interface))
     }
 
     /// Hands the earliest frame over.
     pub(super) fn release(&mut self, interface: &Interface, sink: &mut dyn FnMut(Frame<'_>)) {
         if let Some(Reverse(held)) = self.held.pop() {
-            sink(Frame { at: held.at, interface, wire_length: held.wire_length, bytes: &held.bytes });
+            sink(Frame {
+                at: held.at,
+                interface,
+                wire_length: held.wire_length,
+                bytes: &held.bytes,
+            });
             if self.spare.len() < MAX_SPARE {
                 self.spare.push(held.bytes);
             }

@@ -49,7 +49,19 @@ pub(super) struct CompareFlags {
 
 impl From<CompareFlags> for Compare {
     fn from(flags: CompareFlags) -> Self {
-        let CompareFlags { client, server, port, output, log } = flags;
-        Self { client, server, ports: port, output, log: log.into() }
+        let CompareFlags {
+            client,
+            server,
+            port,
+            output,
+            log,
+        } = flags;
+        Self {
+            client,
+            server,
+            ports: port,
+            output,
+            log: log.into(),
+        }
     }
 }

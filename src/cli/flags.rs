@@ -8,7 +8,9 @@ use ipnet::IpNet;
 
 use super::compare::CompareFlags;
 use super::diagnose::DiagnoseFlags;
-use super::values::{bounds, buffer_size, idle_timeout, max_attempts, max_sets, port_range, telemetry_path, timeout};
+use super::values::{
+    bounds, buffer_size, idle_timeout, max_attempts, max_sets, port_range, telemetry_path, timeout,
+};
 use super::{Counting, Listen, Log, LogFormat, PortRange, Serve, Settings, Task, Watch};
 use crate::capture::Filter;
 use crate::handshake::Limits;
@@ -82,7 +84,11 @@ pub(super) struct CountingFlags {
     #[arg(short = 'p', long = "capture.port", env = "TCP_HANDSHAKE_EXPORTER_CAPTURE_PORT", value_name = "PORT|A-B", value_parser = port_range, value_delimiter = ',')]
     port: Vec<PortRange>,
     /// pcap-filter(7) expression that TCP segments must match; ICMP errors always pass
-    #[arg(long = "capture.filter", env = "TCP_HANDSHAKE_EXPORTER_CAPTURE_FILTER", value_name = "EXPR")]
+    #[arg(
+        long = "capture.filter",
+        env = "TCP_HANDSHAKE_EXPORTER_CAPTURE_FILTER",
+        value_name = "EXPR"
+    )]
     filter: Option<String>,
     /// Addresses to count as this host's, beside those of its interfaces; for capture files the only ones; repeatable
     #[arg(long = "capture.local", env = "TCP_HANDSHAKE_EXPORTER_CAPTURE_LOCAL", value_name = "CIDR", value_parser = network, value_delimiter = ',')]
@@ -120,7 +126,10 @@ pub(super) struct CountingFlags {
     #[arg(long = "metrics.latency-buckets", env = "TCP_HANDSHAKE_EXPORTER_METRICS_LATENCY_BUCKETS", value_name = "LIST", value_parser = bounds)]
     latency_buckets: Option<Bounds>,
     /// Keep native histograms, too: shown to who asks for protobuf, as Prometheus does where they are enabled
-    #[arg(long = "metrics.native-histograms", env = "TCP_HANDSHAKE_EXPORTER_METRICS_NATIVE_HISTOGRAMS")]
+    #[arg(
+        long = "metrics.native-histograms",
+        env = "TCP_HANDSHAKE_EXPORTER_METRICS_NATIVE_HISTOGRAMS"
+    )]
     native_histograms: bool,
 }
 
@@ -137,7 +146,10 @@ pub(super) struct WebFlags {
     )]
     listen_address: Vec<ListenAddress>,
     /// Listen where systemd says (socket activation), and on no address
-    #[arg(long = "web.systemd-socket", env = "TCP_HANDSHAKE_EXPORTER_WEB_SYSTEMD_SOCKET")]
+    #[arg(
+        long = "web.systemd-socket",
+        env = "TCP_HANDSHAKE_EXPORTER_WEB_SYSTEMD_SOCKET"
+    )]
     systemd_socket: bool,
     /// Path of the metrics page
     #[arg(long = "web.telemetry-path", env = "TCP_HANDSHAKE_EXPORTER_WEB_TELEMETRY_PATH", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path)]
@@ -151,13 +163,23 @@ pub(super) struct WebFlags {
     )]
     max_requests: usize,
     /// File with TLS, users, headers and rate limit, as all Prometheus exporters take it
-    #[arg(long = "web.config.file", env = "TCP_HANDSHAKE_EXPORTER_WEB_CONFIG_FILE", value_name = "FILE")]
+    #[arg(
+        long = "web.config.file",
+        env = "TCP_HANDSHAKE_EXPORTER_WEB_CONFIG_FILE",
+        value_name = "FILE"
+    )]
     config_file: Option<PathBuf>,
     /// Read the configuration file again when somebody posts to /-/reload
-    #[arg(long = "web.enable-lifecycle", env = "TCP_HANDSHAKE_EXPORTER_WEB_ENABLE_LIFECYCLE")]
+    #[arg(
+        long = "web.enable-lifecycle",
+        env = "TCP_HANDSHAKE_EXPORTER_WEB_ENABLE_LIFECYCLE"
+    )]
     enable_lifecycle: bool,
     /// Leave the metrics about the exporter itself out
-    #[arg(long = "web.disable-exporter-metrics", env = "TCP_HANDSHAKE_EXPORTER_WEB_DISABLE_EXPORTER_METRICS")]
+    #[arg(
+        long = "web.disable-exporter-metrics",
+        env = "TCP_HANDSHAKE_EXPORTER_WEB_DISABLE_EXPORTER_METRICS"
+    )]
     disable_exporter_metrics: bool,
 }
 
@@ -165,7 +187,12 @@ pub(super) struct WebFlags {
 #[command(next_help_heading = "Log")]
 pub(super) struct LogFlags {
     /// Least level that is logged: error, warn, info, debug, trace
-    #[arg(long = "log.level", env = "TCP_HANDSHAKE_EXPORTER_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
+    #[arg(
+        long = "log.level",
+        env = "TCP_HANDSHAKE_EXPORTER_LOG_LEVEL",
+        value_name = "LEVEL",
+        default_value = "info"
+    )]
     level: tracing::level_filters::LevelFilter,
     /// Form of log lines
     #[arg(
@@ -181,13 +208,22 @@ pub(super) struct LogFlags {
 #[command(next_help_heading = "Program")]
 pub(super) struct ConfigFlags {
     /// File with values for these flags, for what neither the command line nor the environment says
-    #[arg(id = "config.file", long = "config.file", env = "TCP_HANDSHAKE_EXPORTER_CONFIG_FILE", value_name = "FILE")]
+    #[arg(
+        id = "config.file",
+        long = "config.file",
+        env = "TCP_HANDSHAKE_EXPORTER_CONFIG_FILE",
+        value_name = "FILE"
+    )]
     pub(super) file: Option<PathBuf>,
     /// Say whether command line, environment and files are right, and end
     #[arg(id = "config.check", long = "config.check")]
     pub(super) check: bool,
     /// Become this user once captures and listeners are open; CAP_NET_RAW is kept
-    #[arg(long = "user", env = "TCP_HANDSHAKE_EXPORTER_USER", value_name = "NAME|UID[:GROUP]")]
+    #[arg(
+        long = "user",
+        env = "TCP_HANDSHAKE_EXPORTER_USER",
+        value_name = "NAME|UID[:GROUP]"
+    )]
     pub(super) user: Option<String>,
 }
 
@@ -215,7 +251,11 @@ impl Flags {
                     config: flags.config.file,
                     settings,
                 });
-                if check { Task::Check(serve) } else { Task::Serve(serve) }
+                if check {
+                    Task::Check(serve)
+                } else {
+                    Task::Serve(serve)
+                }
             }
             Some(Command::Diagnose(flags)) => Task::Diagnose(Box::new((*flags).into())),
             Some(Command::Compare(flags)) => Task::Compare(flags.into()),
@@ -240,13 +280,28 @@ impl CountingFlags {
     /// What counts of a source. A capture file may span days, and is asked at its end: all of it stays.
     pub(super) fn of(self, source: &Watch) -> Counting {
         let flags = self;
-        let idle = if matches!(source, Watch::Files(_)) { Duration::MAX } else { IDLE };
-        let peer_groups = flags.peer_group.iter().map(ToString::to_string).collect::<Vec<_>>().join(";");
+        let idle = if matches!(source, Watch::Files(_)) {
+            Duration::MAX
+        } else {
+            IDLE
+        };
+        let peer_groups = flags
+            .peer_group
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(";");
         Counting {
-            filter: Filter { expression: flags.filter, acks: flags.acks },
+            filter: Filter {
+                expression: flags.filter,
+                acks: flags.acks,
+            },
             ports: flags.port,
             local: flags.local,
-            limits: Limits { timeout: flags.timeout, max_attempts: flags.max_attempts },
+            limits: Limits {
+                timeout: flags.timeout,
+                max_attempts: flags.max_attempts,
+            },
             max_sets: flags.max_sets,
             idle_timeout: flags.idle_timeout.unwrap_or(idle),
             peers: Peers::new(flags.peer_group, flags.peer_prefix_v4, flags.peer_prefix_v6),
@@ -260,7 +315,10 @@ impl CountingFlags {
 
 impl From<LogFlags> for Log {
     fn from(flags: LogFlags) -> Self {
-        Self { level: flags.level, format: flags.format }
+        Self {
+            level: flags.level,
+            format: flags.format,
+        }
     }
 }
 

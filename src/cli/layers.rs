@@ -18,13 +18,20 @@ pub struct Settings(BTreeMap<String, Vec<String>>);
 impl Settings {
     /// The flags that are set otherwise in the other one, with the values here.
     pub fn differences<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (&'a str, String)> {
-        let changed = self.0.iter().filter(|(flag, values)| other.0.get(*flag) != Some(values));
+        let changed = self
+            .0
+            .iter()
+            .filter(|(flag, values)| other.0.get(*flag) != Some(values));
         changed.map(|(flag, values)| (flag.as_str(), values.join(",")))
     }
 
     /// Takes over what the other one says of these flags.
     pub fn adopt(&mut self, other: &Self, flags: &[&str]) {
-        for (flag, values) in self.0.iter_mut().filter(|(flag, _)| flags.contains(&flag.as_str())) {
+        for (flag, values) in self
+            .0
+            .iter_mut()
+            .filter(|(flag, _)| flags.contains(&flag.as_str()))
+        {
             if let Some(new) = other.0.get(flag) {
                 values.clone_from(new);
             }
@@ -36,7 +43,12 @@ impl Settings {
 pub(super) fn read(arguments: &[OsString]) -> Result<Task, Fault> {
     let first = command().try_get_matches_from(arguments)?;
     let flags = Flags::from_arg_matches(&first)?;
-    let Some(file) = flags.config.file.clone().filter(|_| flags.command.is_none()) else {
+    let Some(file) = flags
+        .config
+        .file
+        .clone()
+        .filter(|_| flags.command.is_none())
+    else {
         return Ok(flags.into_task(settings(&first)));
     };
     let said = document::read(&file, &command())?;
@@ -70,7 +82,9 @@ impl From<Fault> for ConfigError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::File(error) => error,
-            Fault::Usage(error) if error.kind() == ErrorKind::DisplayHelp => Self::Together(String::new()),
+            Fault::Usage(error) if error.kind() == ErrorKind::DisplayHelp => {
+                Self::Together(String::new())
+            }
             Fault::Usage(error) => Self::Together(error.to_string()),
         }
     }
@@ -78,7 +92,9 @@ impl From<Fault> for ConfigError {
 
 /// The command line. A switch can also be turned off, for the environment or the file may have turned it on.
 pub(super) fn command() -> Command {
-    Flags::command().mut_args(switch).mut_subcommands(|command| command.mut_args(switch))
+    Flags::command()
+        .mut_args(switch)
+        .mut_subcommands(|command| command.mut_args(switch))
 }
 
 fn switch(arg: Arg) -> Arg {
@@ -99,31 +115,52 @@ fn switch(arg: Arg) -> Arg {
 /// The file's word counts where neither the command line nor the environment says anything.
 fn with_default(command: Command, setting: Setting) -> Command {
     let Setting { flag, values, .. } = setting;
-    command.mut_args(|arg| if arg.get_long() == Some(&flag) { arg.default_values(values.clone()) } else { arg })
+    command.mut_args(|arg| {
+        if arg.get_long() == Some(&flag) {
+            arg.default_values(values.clone())
+        } else {
+            arg
+        }
+    })
 }
 
 /// What was said more closely to the program also overrules what it cannot go together with.
 fn is_overruled(setting: &Setting, first: &ArgMatches) -> bool {
     let command = command();
     let is_said = |flag: &str| {
-        let arg = command.get_arguments().find(|arg| arg.get_long() == Some(flag));
+        let arg = command
+            .get_arguments()
+            .find(|arg| arg.get_long() == Some(flag));
         let source = arg.and_then(|arg| first.value_source(arg.get_id().as_str()));
-        matches!(source, Some(ValueSource::CommandLine | ValueSource::EnvVariable))
+        matches!(
+            source,
+            Some(ValueSource::CommandLine | ValueSource::EnvVariable)
+        )
     };
-    RIVALS
-        .iter()
-        .any(|(one, other)| (setting.flag == *one && is_said(other)) || (setting.flag == *other && is_said(one)))
+    RIVALS.iter().any(|(one, other)| {
+        (setting.flag == *one && is_said(other)) || (setting.flag == *other && is_said(one))
+    })
 }
 
 fn settings(matches: &ArgMatches) -> Settings {
     let command = command();
     let said = command.get_arguments().filter_map(|arg| {
-        let flag = arg.get_long().filter(|flag| *flag != "help" && *flag != "version")?;
+        let flag = arg
+            .get_long()
+            .filter(|flag| *flag != "help" && *flag != "version")?;
         let values = matches.get_raw(arg.get_id().as_str()).into_iter().flatten();
-        Some((flag.to_owned(), values.map(|value| value.to_string_lossy().into_owned()).collect()))
+        Some((
+            flag.to_owned(),
+            values
+                .map(|value| value.to_string_lossy().into_owned())
+                .collect(),
+        ))
     });
     Settings(said.collect())
 }
 
 /// Flags of which one makes the other meaningless.
-const RIVALS: [(&str, &str); 2] = [("capture.interface", "capture.file"), ("web.listen-address", "web.systemd-socket")];
+const RIVALS: [(&str, &str); 2] = [
+    ("capture.interface", "capture.file"),
+    ("web.listen-address", "web.systemd-socket"),
+];

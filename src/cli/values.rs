@@ -17,15 +17,22 @@ pub(super) fn port_range(text: &str) -> Result<PortRange, String> {
 }
 
 pub(super) fn buffer_size(text: &str) -> Result<i32, String> {
-    let size: ByteSize = text.parse().map_err(|_| "write a size such as 16MiB".to_owned())?;
-    let bytes = i32::try_from(size.as_u64()).ok().filter(|bytes| *bytes >= 65_536);
+    let size: ByteSize = text
+        .parse()
+        .map_err(|_| "write a size such as 16MiB".to_owned())?;
+    let bytes = i32::try_from(size.as_u64())
+        .ok()
+        .filter(|bytes| *bytes >= 65_536);
     bytes.ok_or_else(|| "the ring must have at least 64KiB and less than 2GiB".to_owned())
 }
 
 pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     let range = Duration::from_millis(100)..=Duration::from_secs(600);
     let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    range.contains(&duration).then_some(duration).ok_or_else(|| "write a duration from 100ms to 10m".to_owned())
+    range
+        .contains(&duration)
+        .then_some(duration)
+        .ok_or_else(|| "write a duration from 100ms to 10m".to_owned())
 }
 
 pub(super) fn idle_timeout(text: &str) -> Result<Duration, String> {
@@ -37,7 +44,9 @@ pub(super) fn idle_timeout(text: &str) -> Result<Duration, String> {
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    (!duration.is_zero()).then_some(duration).ok_or_else(|| "write a duration such as 30s".to_owned())
+    (!duration.is_zero())
+        .then_some(duration)
+        .ok_or_else(|| "write a duration such as 30s".to_owned())
 }
 
 pub(super) fn max_attempts(text: &str) -> Result<usize, String> {
@@ -54,12 +63,21 @@ fn in_range(text: &str, range: std::ops::RangeInclusive<usize>) -> Result<usize,
 }
 
 pub(super) fn bounds(text: &str) -> Result<Bounds, String> {
-    let number = |text: &str| text.trim().parse::<f64>().map_err(|_| format!("`{text}` is no number of seconds"));
-    let seconds = text.split(',').filter(|part| !part.trim().is_empty()).map(number).collect::<Result<_, _>>()?;
+    let number = |text: &str| {
+        text.trim()
+            .parse::<f64>()
+            .map_err(|_| format!("`{text}` is no number of seconds"))
+    };
+    let seconds = text
+        .split(',')
+        .filter(|part| !part.trim().is_empty())
+        .map(number)
+        .collect::<Result<_, _>>()?;
     Bounds::new(seconds)
 }
 
 pub(super) fn telemetry_path(text: &str) -> Result<String, String> {
     let fits = text.starts_with('/') && text.len() > 1 && !text.starts_with("/-/");
-    fits.then(|| text.to_owned()).ok_or_else(|| "write a path such as /metrics".to_owned())
+    fits.then(|| text.to_owned())
+        .ok_or_else(|| "write a path such as /metrics".to_owned())
 }

@@ -22,11 +22,18 @@ impl Offset {
         }
         let (highest, lowest) = (there.iter().min().copied(), back.iter().max().copied());
         match (highest, lowest) {
-            (Some(high), Some(low)) if low <= high => {
-                Some(Self { nanos: low.midpoint(high), error: Some((high - low) / 2) })
-            }
-            (Some(_), Some(_)) => Some(Self { nanos: median(&mut there)?.midpoint(median(&mut back)?), error: None }),
-            (Some(only), None) | (None, Some(only)) => Some(Self { nanos: only, error: None }),
+            (Some(high), Some(low)) if low <= high => Some(Self {
+                nanos: low.midpoint(high),
+                error: Some((high - low) / 2),
+            }),
+            (Some(_), Some(_)) => Some(Self {
+                nanos: median(&mut there)?.midpoint(median(&mut back)?),
+                error: None,
+            }),
+            (Some(only), None) | (None, Some(only)) => Some(Self {
+                nanos: only,
+                error: None,
+            }),
             (None, None) => None,
         }
     }
@@ -34,10 +41,25 @@ impl Offset {
 
 /// For each segment that both ends saw: when the server's clock said so minus when the client's did.
 pub(super) fn transits(at_client: &[Sighting], at_server: &[Sighting]) -> Vec<i64> {
-    let same = |one: &Sighting| at_server.iter().find(|other| one.mark == other.mark && one.is_marked());
-    let unique = |one: &&Sighting| at_client.iter().filter(|other| one.mark == other.mark).count() == 1;
-    let pairs = at_client.iter().filter(unique).filter_map(|one| Some((one, same(one)?)));
-    pairs.map(|(client, server)| nanos(server) - nanos(client)).collect()
+    let same = |one: &Sighting| {
+        at_server
+            .iter()
+            .find(|other| one.mark == other.mark && one.is_marked())
+    };
+    let unique = |one: &&Sighting| {
+        at_client
+            .iter()
+            .filter(|other| one.mark == other.mark)
+            .count()
+            == 1
+    };
+    let pairs = at_client
+        .iter()
+        .filter(unique)
+        .filter_map(|one| Some((one, same(one)?)));
+    pairs
+        .map(|(client, server)| nanos(server) - nanos(client))
+        .collect()
 }
 
 fn nanos(sighting: &Sighting) -> i64 {

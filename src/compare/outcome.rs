@@ -83,11 +83,15 @@ impl Outcome {
             Self::AnsweredBetween => {
                 "a firewall, router or proxy between the two speaks for the server: look for who sent it (traceroute -T)"
             }
-            Self::LostBack => "the way back drops the SYN/ACKs: routes, firewalls and NAT between the two",
+            Self::LostBack => {
+                "the way back drops the SYN/ACKs: routes, firewalls and NAT between the two"
+            }
             Self::NeverAnswered => {
                 "the server's host drops the SYNs: its firewall, or a full accept queue (ss -ltn, ListenOverflows)"
             }
-            Self::LostThere => "the way there drops the SYNs: routes, firewalls and port forwarding between the two",
+            Self::LostThere => {
+                "the way there drops the SYNs: routes, firewalls and port forwarding between the two"
+            }
         }
     }
 
@@ -99,19 +103,35 @@ impl Outcome {
 
 impl<'a> Joined<'a> {
     /// The client's attempt with its other end: the one with the same ISN, and the same SYNs where several have it.
-    pub(super) fn of(client: &'a Seen, server: &'a Side, client_ended: Timestamp) -> (Option<usize>, Self) {
+    pub(super) fn of(
+        client: &'a Seen,
+        server: &'a Side,
+        client_ended: Timestamp,
+    ) -> (Option<usize>, Self) {
         let candidates: Vec<_> = server.with_isn(client.isn).collect();
         let joined = match candidates.as_slice() {
             [] => None,
             [only] => Some(*only),
-            several => several.iter().find(|(_, seen)| client.shares_a_syn(seen)).copied(),
+            several => several
+                .iter()
+                .find(|(_, seen)| client.shares_a_syn(seen))
+                .copied(),
         };
         let seen = joined.map(|(_, seen)| seen);
         let outcome = match outcome(client, seen, client_ended) {
-            Outcome::AnsweredBetween if !client.synacks.is_empty() && !asked(server, client) => Outcome::Elsewhere,
+            Outcome::AnsweredBetween if !client.synacks.is_empty() && !asked(server, client) => {
+                Outcome::Elsewhere
+            }
             outcome => outcome,
         };
-        (joined.map(|(place, _)| place), Self { client, server: seen, outcome })
+        (
+            joined.map(|(place, _)| place),
+            Self {
+                client,
+                server: seen,
+                outcome,
+            },
+        )
     }
 
     pub(super) const fn at_server(&self) -> Option<&'a Seen> {
@@ -121,7 +141,10 @@ impl<'a> Joined<'a> {
 
 /// Whether the capture has any packet of that server, by the name the client has for it.
 fn asked(server: &Side, client: &Seen) -> bool {
-    client.server().is_some_and(|asked| server.knows(asked.address)) || server.with_isn(client.isn).next().is_some()
+    client
+        .server()
+        .is_some_and(|asked| server.knows(asked.address))
+        || server.with_isn(client.isn).next().is_some()
 }
 
 fn outcome(client: &Seen, server: Option<&Seen>, client_ended: Timestamp) -> Outcome {
@@ -131,7 +154,11 @@ fn outcome(client: &Seen, server: Option<&Seen>, client_ended: Timestamp) -> Out
         (None, true) => Outcome::AnsweredBetween,
         (None, false) | (Some(_), false) if young => Outcome::Undecided,
         (None, false) => Outcome::LostThere,
-        (Some(server), false) if !server.synacks.is_empty() || !server.rsts.is_empty() || !server.errors.is_empty() => {
+        (Some(server), false)
+            if !server.synacks.is_empty()
+                || !server.rsts.is_empty()
+                || !server.errors.is_empty() =>
+        {
             Outcome::LostBack
         }
         (Some(_), false) => Outcome::NeverAnswered,
@@ -141,7 +168,12 @@ fn outcome(client: &Seen, server: Option<&Seen>, client_ended: Timestamp) -> Out
 
 /// Who told the client what it was told.
 fn told_by(client: &Seen, server: &Seen) -> Outcome {
-    let sent = |sequence: u32| server.synacks.iter().any(|synack| synack.mark.sequence == sequence);
+    let sent = |sequence: u32| {
+        server
+            .synacks
+            .iter()
+            .any(|synack| synack.mark.sequence == sequence)
+    };
     if let Some(first) = client.synacks.first() {
         return if !sent(first.mark.sequence) {
             Outcome::AnsweredBetween
@@ -155,8 +187,15 @@ fn told_by(client: &Seen, server: &Seen) -> Outcome {
     }
     let rejected = |by| server.errors.iter().any(|(_, _, reporter)| *reporter == by);
     let by_server = (!client.rsts.is_empty() && !server.rsts.is_empty())
-        || client.errors.iter().any(|(_, _, reporter)| rejected(*reporter));
-    if by_server { Outcome::RefusedByServer } else { Outcome::AnsweredBetween }
+        || client
+            .errors
+            .iter()
+            .any(|(_, _, reporter)| rejected(*reporter));
+    if by_server {
+        Outcome::RefusedByServer
+    } else {
+        Outcome::AnsweredBetween
+    }
 }
 
 /// An attempt that began so shortly before the end may have been answered after it.

@@ -106,7 +106,10 @@ impl Report {
         let mut paths: BTreeMap<(Address, Address, u16), Vec<Joined<'_>>> = BTreeMap::new();
         for pair in &joined {
             if let (Some(client), Some(server)) = (pair.client.client(), pair.client.server()) {
-                paths.entry((client.address, server.address, server.port)).or_default().push(*pair);
+                paths
+                    .entry((client.address, server.address, server.port))
+                    .or_default()
+                    .push(*pair);
             }
         }
         let nanos = offset.map_or(0, |offset| offset.nanos);
@@ -156,20 +159,37 @@ impl Path {
         for pair in &pairs {
             *counts.entry(pair.outcome).or_default() += 1;
         }
-        let wrong = counts.iter().filter(|(outcome, _)| outcome.is_wrong()).max_by_key(|(_, count)| **count);
+        let wrong = counts
+            .iter()
+            .filter(|(outcome, _)| outcome.is_wrong())
+            .max_by_key(|(_, count)| **count);
         let any = counts.iter().max_by_key(|(_, count)| **count);
-        let (verdict, affected) = wrong.or(any).map_or((Outcome::Undecided, 0), |(outcome, count)| (*outcome, *count));
+        let (verdict, affected) = wrong
+            .or(any)
+            .map_or((Outcome::Undecided, 0), |(outcome, count)| {
+                (*outcome, *count)
+            });
         pairs.sort_by_key(|pair| (pair.outcome != verdict, pair.client.began()));
         let legs = |of: fn(&super::side::Seen) -> usize, from_client: bool| {
             let at_client: usize = pairs.iter().map(|pair| of(pair.client)).sum();
             let at_server: usize = pairs.iter().filter_map(|pair| pair.server).map(of).sum();
             if from_client {
-                Legs { left: at_client, arrived: at_server }
+                Legs {
+                    left: at_client,
+                    arrived: at_server,
+                }
             } else {
-                Legs { left: at_server, arrived: at_client }
+                Legs {
+                    left: at_server,
+                    arrived: at_client,
+                }
             }
         };
-        let both = || pairs.iter().filter_map(|pair| Some((pair.client, pair.server?)));
+        let both = || {
+            pairs
+                .iter()
+                .filter_map(|pair| Some((pair.client, pair.server?)))
+        };
         let there = both().flat_map(|(client, server)| transits(&client.syns, &server.syns));
         let back = both().flat_map(|(client, server)| transits(&client.synacks, &server.synacks));
         Self {
@@ -190,7 +210,11 @@ impl Path {
             icmp: told(&pairs),
             delay_there_seconds: Delay::of(there.map(|nanos| nanos - offset)),
             delay_back_seconds: Delay::of(back.map(|nanos| offset - nanos)),
-            list: pairs.iter().take(LISTED).map(|pair| Attempt::of(pair, offset)).collect(),
+            list: pairs
+                .iter()
+                .take(LISTED)
+                .map(|pair| Attempt::of(pair, offset))
+                .collect(),
             rank: (verdict, affected),
         }
     }
@@ -199,20 +223,33 @@ impl Path {
 impl Delay {
     fn of(delays: impl Iterator<Item = i64> + Clone) -> Option<Self> {
         let (min, max) = (delays.clone().min()?, delays.max()?);
-        Some(Self { min: seconds(min), max: seconds(max) })
+        Some(Self {
+            min: seconds(min),
+            max: seconds(max),
+        })
     }
 }
 
 impl Attempt {
     fn of(pair: &Joined<'_>, offset: i64) -> Self {
         let began = pair.client.began();
-        let here = |all: &[Sighting]| all.iter().map(|one| after(began, one.at, 0)).collect::<Vec<_>>();
+        let here = |all: &[Sighting]| {
+            all.iter()
+                .map(|one| after(began, one.at, 0))
+                .collect::<Vec<_>>()
+        };
         let there = |of: fn(&super::side::Seen) -> &[Sighting]| {
             let all = pair.server.map(of).unwrap_or_default();
-            all.iter().map(|one| after(began, one.at, offset)).collect::<Vec<_>>()
+            all.iter()
+                .map(|one| after(began, one.at, offset))
+                .collect::<Vec<_>>()
         };
         Self {
-            client: pair.client.client().map(|client| client.to_string()).unwrap_or_default(),
+            client: pair
+                .client
+                .client()
+                .map(|client| client.to_string())
+                .unwrap_or_default(),
             began: began.as_secs_f64(),
             verdict: pair.outcome.as_str(),
             syns_left: here(&pair.client.syns),
@@ -227,7 +264,9 @@ impl Attempt {
 
 /// The names that the server knows the first joined attempt by, where they differ.
 fn arrives_as(pairs: &[Joined<'_>]) -> Option<String> {
-    let (client, server) = pairs.iter().find_map(|pair| Some((pair.client, pair.server?)))?;
+    let (client, server) = pairs
+        .iter()
+        .find_map(|pair| Some((pair.client, pair.server?)))?;
     let (from, to) = (server.client()?, server.server()?);
     let same = client.client()?.address == from.address && client.server()? == to;
     (!same).then(|| format!("{} -> {} port {}", from.address, to.address, to.port))
@@ -236,7 +275,9 @@ fn arrives_as(pairs: &[Joined<'_>]) -> Option<String> {
 /// Which ICMP errors reached the client, each once.
 fn told(pairs: &[Joined<'_>]) -> Vec<String> {
     let all = pairs.iter().flat_map(|pair| &pair.client.errors);
-    let mut told: Vec<String> = all.map(|(_, code, by)| format!("{} from {by}", code.as_str())).collect();
+    let mut told: Vec<String> = all
+        .map(|(_, code, by)| format!("{} from {by}", code.as_str()))
+        .collect();
     told.sort_unstable();
     told.dedup();
     told.truncate(MAX_TOLD);
@@ -245,10 +286,17 @@ fn told(pairs: &[Joined<'_>]) -> Vec<String> {
 
 fn after(began: Timestamp, at: Timestamp, offset: i64) -> f64 {
     let nanos = |at: Timestamp| i64::try_from(at.as_nanos()).unwrap_or(i64::MAX);
-    seconds(nanos(at).saturating_sub(offset).saturating_sub(nanos(began)))
+    seconds(
+        nanos(at)
+            .saturating_sub(offset)
+            .saturating_sub(nanos(began)),
+    )
 }
 
-#[allow(clippy::cast_precision_loss, reason = "a few nanoseconds in a hundred days")]
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "a few nanoseconds in a hundred days"
+)]
 fn seconds(nanos: i64) -> f64 {
     nanos as f64 / 1e9
 }

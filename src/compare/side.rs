@@ -58,7 +58,9 @@ impl Side {
                 let name = (error.quote.from, error.quote.to);
                 if let Some(seen) = self.find(error.quote.sequence, name) {
                     let known = |(then, code, by): &(Timestamp, IcmpCode, Address)| {
-                        *code == error.code && *by == error.reporter && at.since(*then) < SAME_PACKET
+                        *code == error.code
+                            && *by == error.reporter
+                            && at.since(*then) < SAME_PACKET
                     };
                     if !seen.errors.iter().any(known) && seen.errors.len() < PACKETS {
                         seen.errors.push((at, error.code, error.reporter));
@@ -87,12 +89,18 @@ impl Side {
     /// The attempts with this ISN.
     pub(super) fn with_isn(&self, isn: u32) -> impl Iterator<Item = (usize, &Seen)> {
         let places = self.by_isn.get(&isn).map_or(&[][..], Vec::as_slice);
-        places.iter().filter_map(|&place| Some((place, self.attempts.get(place)?)))
+        places
+            .iter()
+            .filter_map(|&place| Some((place, self.attempts.get(place)?)))
     }
 
     fn meet_segment(&mut self, at: Timestamp, segment: &Segment) {
         let flags = segment.flags;
-        let (syn, ack, rst) = (flags.has(Flags::SYN), flags.has(Flags::ACK), flags.has(Flags::RST));
+        let (syn, ack, rst) = (
+            flags.has(Flags::SYN),
+            flags.has(Flags::ACK),
+            flags.has(Flags::RST),
+        );
         let sighting = Sighting::of(at, segment);
         let to_client = (segment.to, segment.from);
         let answered = segment.acknowledgment.wrapping_sub(1);
@@ -120,11 +128,17 @@ impl Side {
         }
         let places = self.by_isn.entry(syn.sequence).or_default();
         let translated = |seen: &&mut Seen| {
-            let passed_on =
-                |known: &Sighting| known.via != sighting.via && known.is_marked() && known.is_copy_of(&sighting);
+            let passed_on = |known: &Sighting| {
+                known.via != sighting.via && known.is_marked() && known.is_copy_of(&sighting)
+            };
             seen.names.len() < NAMES && seen.syns.iter().any(passed_on)
         };
-        let same = places.iter().copied().find(|&place| self.attempts.get_mut(place).as_ref().is_some_and(translated));
+        let same = places.iter().copied().find(|&place| {
+            self.attempts
+                .get_mut(place)
+                .as_ref()
+                .is_some_and(translated)
+        });
         if let Some(seen) = same.and_then(|place| self.attempts.get_mut(place)) {
             return seen.names.push(name);
         }
@@ -146,8 +160,10 @@ impl Side {
 
     fn find(&mut self, isn: u32, name: (Endpoint, Endpoint)) -> Option<&mut Seen> {
         let places = self.by_isn.get(&isn)?;
-        let place =
-            places.iter().copied().find(|&place| self.attempts.get(place).is_some_and(|seen| seen.has(name)))?;
+        let place = places
+            .iter()
+            .copied()
+            .find(|&place| self.attempts.get(place).is_some_and(|seen| seen.has(name)))?;
         self.attempts.get_mut(place)
     }
 }
@@ -167,7 +183,12 @@ impl Seen {
 
     /// Whether the SYNs of both are the same packets, as far as they can be told.
     pub(super) fn shares_a_syn(&self, other: &Self) -> bool {
-        self.syns.iter().any(|own| other.syns.iter().any(|others| own.mark == others.mark && own.is_marked()))
+        self.syns.iter().any(|own| {
+            other
+                .syns
+                .iter()
+                .any(|others| own.mark == others.mark && own.is_marked())
+        })
     }
 
     fn has(&self, name: (Endpoint, Endpoint)) -> bool {
@@ -177,8 +198,22 @@ impl Seen {
 
 impl Sighting {
     const fn of(at: Timestamp, segment: &Segment) -> Self {
-        let Segment { via, sequence, timestamp, identification, .. } = *segment;
-        Self { at, via, mark: Mark { sequence, timestamp, identification } }
+        let Segment {
+            via,
+            sequence,
+            timestamp,
+            identification,
+            ..
+        } = *segment;
+        Self {
+            at,
+            via,
+            mark: Mark {
+                sequence,
+                timestamp,
+                identification,
+            },
+        }
     }
 
     /// Whether it can be told from other segments with the same sequence number.

@@ -3,14 +3,19 @@
 use std::time::Duration;
 
 use super::{Comparison, End, text};
-use crate::packet::{Address, Direction, Endpoint, Flags, IcmpCode, IcmpError, Packet, Quote, Segment, Via};
+use crate::packet::{
+    Address, Direction, Endpoint, Flags, IcmpCode, IcmpError, Packet, Quote, Segment, Via,
+};
 use crate::time::Timestamp;
 
 const CLIENT: &str = "10.0.0.1";
 const SERVER: &str = "10.0.0.9";
 
 fn end(address: &str, port: u16) -> Endpoint {
-    Endpoint { address: host(address), port }
+    Endpoint {
+        address: host(address),
+        port,
+    }
 }
 
 fn host(address: &str) -> Address {
@@ -18,9 +23,19 @@ fn host(address: &str) -> Address {
 }
 
 /// Who says what to whom; the timestamp value tells one from the next.
-fn segment(from: Endpoint, to: Endpoint, flags: Flags, (sequence, acknowledgment): (u32, u32), ts: u32) -> Packet {
+fn segment(
+    from: Endpoint,
+    to: Endpoint,
+    flags: Flags,
+    (sequence, acknowledgment): (u32, u32),
+    ts: u32,
+) -> Packet {
     Packet::Segment(Segment {
-        via: Via { interface: 0, direction: Direction::Unknown, loopback: false },
+        via: Via {
+            interface: 0,
+            direction: Direction::Unknown,
+            loopback: false,
+        },
         from,
         to,
         sequence,
@@ -46,7 +61,12 @@ struct Both {
 impl Both {
     fn new() -> Self {
         let asked = end(SERVER, 80);
-        Self { comparison: Comparison::default(), ahead: Duration::ZERO, asked, seen_as: (end(CLIENT, 1000), asked) }
+        Self {
+            comparison: Comparison::default(),
+            ahead: Duration::ZERO,
+            asked,
+            seen_as: (end(CLIENT, 1000), asked),
+        }
     }
 
     fn client(&mut self, at: u64, packet: &Packet) {
@@ -54,36 +74,60 @@ impl Both {
     }
 
     fn server(&mut self, at: u64, packet: &Packet) {
-        self.comparison.meet(End::Server, millis(at) + self.ahead, packet);
+        self.comparison
+            .meet(End::Server, millis(at) + self.ahead, packet);
     }
 
     fn syn_leaves(&mut self, at: u64, ts: u32) {
-        self.client(at, &segment(end(CLIENT, 1000), self.asked, Flags::SYN, (99, 0), ts));
+        self.client(
+            at,
+            &segment(end(CLIENT, 1000), self.asked, Flags::SYN, (99, 0), ts),
+        );
     }
 
     fn syn_arrives(&mut self, at: u64, ts: u32) {
-        self.server(at, &segment(self.seen_as.0, self.seen_as.1, Flags::SYN, (99, 0), ts));
+        self.server(
+            at,
+            &segment(self.seen_as.0, self.seen_as.1, Flags::SYN, (99, 0), ts),
+        );
     }
 
     fn synack_leaves(&mut self, at: u64, ts: u32) {
-        self.server(at, &segment(self.seen_as.1, self.seen_as.0, SYNACK, (500, 100), ts));
+        self.server(
+            at,
+            &segment(self.seen_as.1, self.seen_as.0, SYNACK, (500, 100), ts),
+        );
     }
 
     fn synack_arrives(&mut self, at: u64, ts: u32) {
-        self.client(at, &segment(self.asked, end(CLIENT, 1000), SYNACK, (500, 100), ts));
+        self.client(
+            at,
+            &segment(self.asked, end(CLIENT, 1000), SYNACK, (500, 100), ts),
+        );
     }
 
     fn rst_arrives(&mut self, at: u64) {
-        self.client(at, &segment(self.asked, end(CLIENT, 1000), RST, (0, 100), 0));
+        self.client(
+            at,
+            &segment(self.asked, end(CLIENT, 1000), RST, (0, 100), 0),
+        );
     }
 
     /// The verdict on the only path, after both captures went on for a while.
     #[track_caller]
     fn is(mut self, verdict: &str) -> super::Report {
         self.comparison.end(End::Client, millis(60_000));
-        self.comparison.end(End::Server, millis(60_000) + self.ahead);
+        self.comparison
+            .end(End::Server, millis(60_000) + self.ahead);
         let report = self.comparison.report();
-        assert_eq!(report.paths.iter().map(|path| path.verdict).collect::<Vec<_>>(), [verdict]);
+        assert_eq!(
+            report
+                .paths
+                .iter()
+                .map(|path| path.verdict)
+                .collect::<Vec<_>>(),
+            [verdict]
+        );
         report
     }
 }
@@ -107,12 +151,14 @@ fn an_answer_that_arrives_is_fine_and_tells_the_offset() {
     let clock = report.clock.unwrap();
     // The way is 10 ms there and 20 ms back; by the two alone nobody can tell that from 15 and 15.
     assert!((clock.offset_seconds - 7199.995).abs() < 1e-6, "{clock:?}");
-    assert!((clock.error_seconds.unwrap() - 0.015).abs() < 1e-6, "{clock:?}");
-    assert!(report.all_fine());
     assert!(
-        text(&report)
-            .starts_with("The server's clock is 7199.995 s ahead of the client's (± 15.000 ms, by 1 attempt seen")
+        (clock.error_seconds.unwrap() - 0.015).abs() < 1e-6,
+        "{clock:?}"
     );
+    assert!(report.all_fine());
+    assert!(text(&report).starts_with(
+        "The server's clock is 7199.995 s ahead of the client's (± 15.000 ms, by 1 attempt seen"
+    ));
 }
 
 #[test]
@@ -161,18 +207,36 @@ fn a_rst_of_the_server() {
     let mut both = Both::new();
     both.syn_leaves(0, 1);
     both.syn_arrives(1, 1);
-    both.server(1, &segment(end(SERVER, 80), end(CLIENT, 1000), RST, (0, 100), 0));
+    both.server(
+        1,
+        &segment(end(SERVER, 80), end(CLIENT, 1000), RST, (0, 100), 0),
+    );
     both.rst_arrives(2);
     both.is("refused_by_server");
 }
 
 #[test]
 fn a_rejection_by_its_reporter() {
-    let quote = Quote { from: end(CLIENT, 1000), to: end(SERVER, 80), sequence: 99, flags: None };
-    let via = Via { interface: 0, direction: Direction::Unknown, loopback: false };
+    let quote = Quote {
+        from: end(CLIENT, 1000),
+        to: end(SERVER, 80),
+        sequence: 99,
+        flags: None,
+    };
+    let via = Via {
+        interface: 0,
+        direction: Direction::Unknown,
+        loopback: false,
+    };
     let error = |reporter: &str| {
         let (reporter, recipient) = (host(reporter), host(CLIENT));
-        Packet::IcmpError(IcmpError { via, reporter, recipient, code: IcmpCode::PortUnreachable, quote })
+        Packet::IcmpError(IcmpError {
+            via,
+            reporter,
+            recipient,
+            code: IcmpCode::PortUnreachable,
+            quote,
+        })
     };
     let mut both = Both::new();
     both.syn_leaves(0, 1);
@@ -190,7 +254,10 @@ fn a_rejection_by_its_reporter() {
 fn a_proxy_answers_with_a_number_of_its_own() {
     let mut both = Both::new();
     both.syn_leaves(0, 1);
-    both.client(1, &segment(end(SERVER, 80), end(CLIENT, 1000), SYNACK, (77, 100), 5));
+    both.client(
+        1,
+        &segment(end(SERVER, 80), end(CLIENT, 1000), SYNACK, (77, 100), 5),
+    );
     both.syn_arrives(5, 1);
     both.synack_leaves(5, 2);
     both.is("answered_between");
@@ -205,7 +272,10 @@ fn through_nat_and_port_forwarding() {
     both.synack_leaves(1, 2);
     both.synack_arrives(2, 2);
     let report = both.is("fine");
-    assert_eq!(report.paths[0].arrives_as.as_deref(), Some("192.0.2.1 -> 172.16.0.5 port 8080"));
+    assert_eq!(
+        report.paths[0].arrives_as.as_deref(),
+        Some("192.0.2.1 -> 172.16.0.5 port 8080")
+    );
 }
 
 #[test]
@@ -252,7 +322,13 @@ fn the_same_number_twice_is_told_apart_by_timestamps() {
     both.synack_leaves(1, 2);
     both.synack_arrives(2, 2);
     let other = end("10.0.0.2", 1000);
-    both.server(3, &segment(other, end(SERVER, 80), Flags::SYN, (99, 0), 777));
+    both.server(
+        3,
+        &segment(other, end(SERVER, 80), Flags::SYN, (99, 0), 777),
+    );
     let report = both.is("fine");
-    assert_eq!((report.attempts_at_both, report.attempts_at_server_only), (1, 1));
+    assert_eq!(
+        (report.attempts_at_both, report.attempts_at_server_only),
+        (1, 1)
+    );
 }

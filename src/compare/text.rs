@@ -12,7 +12,10 @@ pub fn text(report: &Report) -> String {
         describe(&mut text, path);
     }
     if report.attempts_at_client == 0 {
-        push(&mut text, "The client's capture has no attempt: was it made at the client, at that time?");
+        push(
+            &mut text,
+            "The client's capture has no attempt: was it made at the client, at that time?",
+        );
     }
     if report.attempts_at_server_only > 0 {
         push(
@@ -24,7 +27,13 @@ pub fn text(report: &Report) -> String {
         );
     }
     if report.left_out > 0 {
-        push(&mut text, &format!("{} more attempts were left out, for want of room.", report.left_out));
+        push(
+            &mut text,
+            &format!(
+                "{} more attempts were left out, for want of room.",
+                report.left_out
+            ),
+        );
     }
     text
 }
@@ -45,31 +54,57 @@ fn clocks(report: &Report) -> String {
 fn describe(text: &mut String, path: &Path) {
     let mark = if path.wrong { "WRONG" } else { "ok   " };
     let ends = format!("{} -> {} port {}", path.client, path.server, path.port);
-    push(text, &format!("{mark} {ends:44} {} of {}: {}", path.affected, attempts(path.attempts), path.title));
+    push(
+        text,
+        &format!(
+            "{mark} {ends:44} {} of {}: {}",
+            path.affected,
+            attempts(path.attempts),
+            path.title
+        ),
+    );
     if path.wrong {
         push(text, &format!("      {}", path.means));
     }
     if let Some(name) = &path.arrives_as {
         push(text, &format!("      arrives as {name}"));
     }
-    let legs = |what: &str, Legs { left, arrived }: Legs| format!("{what} {left} left, {arrived} arrived");
+    let legs =
+        |what: &str, Legs { left, arrived }: Legs| format!("{what} {left} left, {arrived} arrived");
     push(
         text,
-        &format!("      {}; {}; {}", legs("SYNs", path.syns), legs("SYN/ACKs", path.synacks), legs("RSTs", path.rsts)),
+        &format!(
+            "      {}; {}; {}",
+            legs("SYNs", path.syns),
+            legs("SYN/ACKs", path.synacks),
+            legs("RSTs", path.rsts)
+        ),
     );
     if !path.icmp.is_empty() {
-        push(text, &format!("      the client was told: {}", path.icmp.join(", ")));
+        push(
+            text,
+            &format!("      the client was told: {}", path.icmp.join(", ")),
+        );
     }
     if path.wrong && !path.server_known {
-        push(text, &format!("      the server's capture has no packet to {}: is it that server's?", path.server));
+        push(
+            text,
+            &format!(
+                "      the server's capture has no packet to {}: is it that server's?",
+                path.server
+            ),
+        );
     }
     let delay = |way: &str, delay: Option<Delay>| {
         delay.map(|Delay { min, max }| format!("{way} {} to {}", time(min), time(max)))
     };
-    let delays: Vec<String> = [delay("there", path.delay_there_seconds), delay("back", path.delay_back_seconds)]
-        .into_iter()
-        .flatten()
-        .collect();
+    let delays: Vec<String> = [
+        delay("there", path.delay_there_seconds),
+        delay("back", path.delay_back_seconds),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     if !delays.is_empty() {
         push(text, &format!("      one way: {}", delays.join(", ")));
     }
@@ -78,7 +113,13 @@ fn describe(text: &mut String, path: &Path) {
             push(text, &format!("      {}", line(attempt)));
         }
         if path.attempts > SHOWN {
-            push(text, &format!("      and {} more (--output json lists them)", path.attempts - SHOWN));
+            push(
+                text,
+                &format!(
+                    "      and {} more (--output json lists them)",
+                    path.attempts - SHOWN
+                ),
+            );
         }
     }
 }
@@ -87,7 +128,11 @@ fn describe(text: &mut String, path: &Path) {
 fn line(attempt: &Attempt) -> String {
     let moments = |all: &[f64]| match all {
         [] => "-".to_owned(),
-        all => all.iter().map(|at| format!("{at:.3}")).collect::<Vec<_>>().join(" "),
+        all => all
+            .iter()
+            .map(|at| format!("{at:.3}"))
+            .collect::<Vec<_>>()
+            .join(" "),
     };
     let mut line = format!(
         "{} at {:.6}: SYN left {}, arrived {}",
@@ -101,14 +146,23 @@ fn line(attempt: &Attempt) -> String {
         ("RST", &attempt.rsts_left, &attempt.rsts_arrived),
     ] {
         if !left.is_empty() || !arrived.is_empty() {
-            let _ = write!(line, "; {what} left {}, arrived {}", moments(left), moments(arrived));
+            let _ = write!(
+                line,
+                "; {what} left {}, arrived {}",
+                moments(left),
+                moments(arrived)
+            );
         }
     }
     line
 }
 
 fn attempts(count: usize) -> String {
-    if count == 1 { "1 attempt".to_owned() } else { format!("{count} attempts") }
+    if count == 1 {
+        "1 attempt".to_owned()
+    } else {
+        format!("{count} attempts")
+    }
 }
 
 fn time(seconds: f64) -> String {

@@ -8,8 +8,15 @@ use super::tcp::flags_of_part;
 use crate::packet::{Address, Endpoint, IcmpCode, IcmpError, Quote, Via};
 
 /// Reads the ICMP error that `packet` carries.
-pub(super) fn read(packet: &Internet<'_>, via: Via, family: Family, bytes: &[u8]) -> Result<IcmpError, Skip> {
-    let &[kind, code, ..] = bytes else { return Err(TRUNCATED) };
+pub(super) fn read(
+    packet: &Internet<'_>,
+    via: Via,
+    family: Family,
+    bytes: &[u8],
+) -> Result<IcmpError, Skip> {
+    let &[kind, code, ..] = bytes else {
+        return Err(TRUNCATED);
+    };
     let code = match family {
         Family::V4 => code_v4(kind, code),
         Family::V6 => code_v6(kind, code),
@@ -39,10 +46,18 @@ fn quote(family: Family, bytes: &[u8]) -> Result<Quote, Skip> {
         return Err(Skip::NotTcpError);
     }
     let tcp = packet.payload;
-    let &[f0, f1, t0, t1, s0, s1, s2, s3, ..] = tcp else { return Err(TRUNCATED) };
+    let &[f0, f1, t0, t1, s0, s1, s2, s3, ..] = tcp else {
+        return Err(TRUNCATED);
+    };
     Ok(Quote {
-        from: Endpoint { address: Address::from_bits(packet.from), port: u16::from_be_bytes([f0, f1]) },
-        to: Endpoint { address: Address::from_bits(packet.to), port: u16::from_be_bytes([t0, t1]) },
+        from: Endpoint {
+            address: Address::from_bits(packet.from),
+            port: u16::from_be_bytes([f0, f1]),
+        },
+        to: Endpoint {
+            address: Address::from_bits(packet.to),
+            port: u16::from_be_bytes([t0, t1]),
+        },
         sequence: u32::from_be_bytes([s0, s1, s2, s3]),
         flags: flags_of_part(tcp),
     })

@@ -42,12 +42,20 @@ pub trait Take {
 /// As above; then nothing is taken.
 #[inline(always)]
 pub fn decode_to<T: Take>(frame: &Frame<'_>, taker: T) -> Result<T::Outcome, Skip> {
-    let link::Opened { via, version, bytes } = link::open(frame)?;
-    let beyond = usize::try_from(frame.wire_length).unwrap_or(usize::MAX).saturating_sub(frame.bytes.len());
+    let link::Opened {
+        via,
+        version,
+        bytes,
+    } = link::open(frame)?;
+    let beyond = usize::try_from(frame.wire_length)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(frame.bytes.len());
     let packet = net::read(version, bytes, beyond)?;
     match packet.payload {
         net::Payload::Tcp(bytes) => tcp::read(&packet, via, bytes, taker),
-        net::Payload::Icmp(family, bytes) => Ok(taker.icmp_error(icmp::read(&packet, via, family, bytes)?)),
+        net::Payload::Icmp(family, bytes) => {
+            Ok(taker.icmp_error(icmp::read(&packet, via, family, bytes)?))
+        }
     }
 }
 

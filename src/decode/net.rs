@@ -96,7 +96,12 @@ fn header_v4(bytes: &[u8], on_the_wire: usize) -> Result<Header<'_>, Skip> {
     if header.fragments_offset().value() != 0 {
         return Err(Skip::LaterFragment);
     }
-    let rest = Rest { carries: header.protocol(), length: total, bytes }.without(header.slice().len())?;
+    let rest = Rest {
+        carries: header.protocol(),
+        length: total,
+        bytes,
+    }
+    .without(header.slice().len())?;
     let rest = rest.without_extensions(Family::V4)?;
     Ok(Header {
         from: Address::from(header.source_addr()).bits(),
@@ -119,7 +124,12 @@ fn header_v6(bytes: &[u8], on_the_wire: usize) -> Result<Header<'_>, Skip> {
         0 => on_the_wire,
         told => header.slice().len() + told,
     };
-    let rest = Rest { carries: header.next_header(), length: total, bytes }.without(header.slice().len())?;
+    let rest = Rest {
+        carries: header.next_header(),
+        length: total,
+        bytes,
+    }
+    .without(header.slice().len())?;
     let rest = rest.without_extensions(Family::V6)?;
     Ok(Header {
         from: Address::from(header.source_addr()).bits(),
@@ -145,13 +155,19 @@ struct Rest<'a> {
 impl<'a> Rest<'a> {
     fn without(self, header: usize) -> Result<Self, Skip> {
         let length = self.length.checked_sub(header).ok_or(MALFORMED)?;
-        Ok(Self { length, bytes: self.bytes.get(header..).ok_or(TRUNCATED)?, ..self })
+        Ok(Self {
+            length,
+            bytes: self.bytes.get(header..).ok_or(TRUNCATED)?,
+            ..self
+        })
     }
 
     /// Each says what follows it and, but for the fragment header, how long it is (RFC 8200 section 4, RFC 4302).
     fn without_extensions(mut self, family: Family) -> Result<Self, Skip> {
         while is_extension(self.carries, family) {
-            let &[next, words, high, low, ..] = self.bytes else { return Err(TRUNCATED) };
+            let &[next, words, high, low, ..] = self.bytes else {
+                return Err(TRUNCATED);
+            };
             let length = match self.carries {
                 ip_number::AUTH => (usize::from(words) + 2) * 4,
                 ip_number::IPV6_FRAG if u16::from_be_bytes([high, low]) & FRAGMENT_OFFSET != 0 => {
@@ -160,7 +176,10 @@ impl<'a> Rest<'a> {
                 ip_number::IPV6_FRAG => 8,
                 _ => (usize::from(words) + 1) * 8,
             };
-            self = Self { carries: IpNumber(next), ..self.without(length)? };
+            self = Self {
+                carries: IpNumber(next),
+                ..self.without(length)?
+            };
         }
         Ok(self)
     }
@@ -206,7 +225,9 @@ fn payload_of<'a>(header: &Header<'a>, family: Family) -> Result<Payload<'a>, Sk
 
 /// Tunnels are known by the port they were assigned.
 fn over_udp(bytes: &[u8]) -> Skip {
-    let &[_, _, high, low, ..] = bytes else { return TRUNCATED };
+    let &[_, _, high, low, ..] = bytes else {
+        return TRUNCATED;
+    };
     match u16::from_be_bytes([high, low]) {
         1701 => Undecodable::L2tp.into(),
         2152 => Undecodable::Gtp.into(),

@@ -101,9 +101,13 @@ impl Undecodable {
     /// What it means to whoever reads the label's value.
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::Truncated => "the capture cut the frame before the end of a header that is needed",
+            Self::Truncated => {
+                "the capture cut the frame before the end of a header that is needed"
+            }
             Self::Malformed => "a header contradicts itself, or the one before it",
-            Self::LinkType => "a link layer that is not understood (files only: an interface with one is refused)",
+            Self::LinkType => {
+                "a link layer that is not understood (files only: an interface with one is refused)"
+            }
             Self::Encrypted => "IPsec's ESP, MACsec, or a protected IEEE 802.11 frame",
             Self::Aggregate => "several frames in one of IEEE 802.11 (A-MSDU)",
             Self::Gre => "inside GRE, ERSPAN and NVGRE included",

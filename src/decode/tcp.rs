@@ -13,24 +13,39 @@ use crate::packet::{Address, Endpoint, Flags, Segment, Via};
 ///
 /// It is handed over: as a result it would be in memory, in one piece with what else might come of it, and be copied from there.
 #[inline(always)]
-pub(super) fn read<T: Take>(packet: &Internet<'_>, via: Via, bytes: &[u8], taker: T) -> Result<T::Outcome, Skip> {
+pub(super) fn read<T: Take>(
+    packet: &Internet<'_>,
+    via: Via,
+    bytes: &[u8],
+    taker: T,
+) -> Result<T::Outcome, Skip> {
     if packet.length < FIXED {
         return Err(MALFORMED);
     }
     let fixed = fixed_header(bytes)?;
     let header = TcpHeaderSlice::from_slice(&fixed).map_err(|_| MALFORMED)?;
-    let length = header_length(bytes).filter(|&length| length >= FIXED).ok_or(MALFORMED)?;
+    let length = header_length(bytes)
+        .filter(|&length| length >= FIXED)
+        .ok_or(MALFORMED)?;
     let flags = Flags::from_byte(flags_byte(bytes));
     // What the packet tells of, and was not on the wire, is not there.
     let there = packet.length.min(bytes.len() + packet.beyond);
     if !flags.has(Flags::SYN) && !flags.has(Flags::RST) && !is_pure_ack(flags, there, length) {
         return Err(Skip::NotHandshake);
     }
-    let options = bytes.get(FIXED..length.min(bytes.len())).unwrap_or_default();
+    let options = bytes
+        .get(FIXED..length.min(bytes.len()))
+        .unwrap_or_default();
     Ok(taker.segment(Segment {
         via,
-        from: Endpoint { address: Address::from_bits(packet.from), port: header.source_port() },
-        to: Endpoint { address: Address::from_bits(packet.to), port: header.destination_port() },
+        from: Endpoint {
+            address: Address::from_bits(packet.from),
+            port: header.source_port(),
+        },
+        to: Endpoint {
+            address: Address::from_bits(packet.to),
+            port: header.destination_port(),
+        },
         sequence: header.sequence_number(),
         acknowledgment: header.acknowledgment_number(),
         flags,
@@ -55,7 +70,9 @@ fn fixed_header(bytes: &[u8]) -> Result<[u8; FIXED], Skip> {
         None if bytes.len() < NEEDED => return Err(TRUNCATED),
         None => {
             let mut part = [0; FIXED];
-            part.iter_mut().zip(bytes).for_each(|(byte, captured)| *byte = *captured);
+            part.iter_mut()
+                .zip(bytes)
+                .for_each(|(byte, captured)| *byte = *captured);
             part
         }
     };
@@ -83,7 +100,9 @@ fn is_pure_ack(flags: Flags, packet_length: usize, header_length: usize) -> bool
 fn timestamp(options: &[u8], room: usize) -> Option<u32> {
     match options {
         // As Linux writes it in its SYNs, and pads it elsewhere.
-        [2, 4, _, _, 4, 2, TIMESTAMPS, 10, a, b, c, d, ..] if room >= 16 => Some(u32::from_be_bytes([*a, *b, *c, *d])),
+        [2, 4, _, _, 4, 2, TIMESTAMPS, 10, a, b, c, d, ..] if room >= 16 => {
+            Some(u32::from_be_bytes([*a, *b, *c, *d]))
+        }
         [NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10, a, b, c, d, ..] if room >= 12 => {
             Some(u32::from_be_bytes([*a, *b, *c, *d]))
         }
@@ -127,16 +146,20 @@ mod tests {
     /// The beginnings that are known at sight, whole or a little damaged, and what may follow.
     fn options() -> impl Strategy<Value = Vec<u8>> {
         let known = prop_oneof![
-            Just(vec![2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7]),
+            Just(vec![
+                2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7
+            ]),
             Just(vec![1, 1, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0]),
         ];
-        (known, 0..24_usize, any::<u8>(), 0..24_usize).prop_map(|(mut options, place, byte, length)| {
-            if let Some(damaged) = options.get_mut(place) {
-                *damaged = byte;
-            }
-            options.truncate(length);
-            options
-        })
+        (known, 0..24_usize, any::<u8>(), 0..24_usize).prop_map(
+            |(mut options, place, byte, length)| {
+                if let Some(damaged) = options.get_mut(place) {
+                    *damaged = byte;
+                }
+                options.truncate(length);
+                options
+            },
+        )
     }
 
     proptest! {

@@ -57,7 +57,12 @@ impl CaptureLog {
         let due = self.then.back().is_none_or(|(last, _)| at >= *last + APART);
         if let (Some(length), true) = (span.length(), due) {
             self.then.push_back((at, facts));
-            while self.then.len() > 1 && self.then.front().is_some_and(|(then, _)| *then + length < at) {
+            while self.then.len() > 1
+                && self
+                    .then
+                    .front()
+                    .is_some_and(|(then, _)| *then + length < at)
+            {
                 self.then.pop_front();
             }
         }
@@ -67,13 +72,20 @@ impl CaptureLog {
 
     /// What was added since the window began.
     pub(super) fn lately(&self) -> CaptureFacts {
-        let then = self.then.front().map(|(_, facts)| *facts).unwrap_or_default();
+        let then = self
+            .then
+            .front()
+            .map(|(_, facts)| *facts)
+            .unwrap_or_default();
         let before = then.listen_overflows.or(self.overflows_before);
         let overflows = |now: u64| now.saturating_sub(before.unwrap_or(now));
         CaptureFacts {
             packets: self.now.packets.saturating_sub(then.packets),
             dropped: self.now.dropped.saturating_sub(then.dropped),
-            unmatched_synacks: self.now.unmatched_synacks.saturating_sub(then.unmatched_synacks),
+            unmatched_synacks: self
+                .now
+                .unmatched_synacks
+                .saturating_sub(then.unmatched_synacks),
             clock_steps: self.now.clock_steps.saturating_sub(then.clock_steps),
             listen_overflows: self.now.listen_overflows.map(overflows),
             ..self.now
@@ -87,15 +99,26 @@ impl Doubt {
         let sum = |count: fn(&Exam) -> u32| exams.iter().map(count).fold(0, u32::saturating_add);
         let evicted = sum(|exam| exam.judged().evicted);
         let decided = sum(|exam| exam.judged().decided());
-        let mut servers: Vec<_> = exams.iter().filter(|exam| exam.judged().decided() > 0).map(Exam::server).collect();
+        let mut servers: Vec<_> = exams
+            .iter()
+            .filter(|exam| exam.judged().decided() > 0)
+            .map(Exam::server)
+            .collect();
         servers.sort_unstable();
         servers.dedup();
         let doubts = [
-            (facts.dropped > 0)
-                .then_some(Self::Dropped { lost: facts.dropped, of: facts.packets.saturating_add(facts.dropped) }),
+            (facts.dropped > 0).then_some(Self::Dropped {
+                lost: facts.dropped,
+                of: facts.packets.saturating_add(facts.dropped),
+            }),
             (evicted > 0).then_some(Self::Evicted(evicted)),
-            facts.syns_missing.then_some(Self::AnswersOnly(facts.unmatched_synacks)),
-            facts.answers_missing.then_some(Self::SynsOnly { attempts: decided, servers: servers.len() }),
+            facts
+                .syns_missing
+                .then_some(Self::AnswersOnly(facts.unmatched_synacks)),
+            facts.answers_missing.then_some(Self::SynsOnly {
+                attempts: decided,
+                servers: servers.len(),
+            }),
             (facts.clock_steps > 0).then_some(Self::ClockSteps(facts.clock_steps)),
         ];
         doubts.into_iter().flatten().collect()

@@ -82,7 +82,11 @@ impl Ttls {
 
     /// The one that most had.
     pub(super) fn most(&self) -> Option<u8> {
-        self.0.iter().flatten().max_by_key(|(_, count)| *count).map(|(ttl, _)| *ttl)
+        self.0
+            .iter()
+            .flatten()
+            .max_by_key(|(_, count)| *count)
+            .map(|(ttl, _)| *ttl)
     }
 }
 
@@ -101,7 +105,12 @@ impl Case {
     }
 
     pub(super) fn hear(&mut self, heard: &Heard<'_>) {
-        let Heard { at, event, packet, reporter } = *heard;
+        let Heard {
+            at,
+            event,
+            packet,
+            reporter,
+        } = *heard;
         self.see(at);
         let tally = self.window.at(at);
         tally.count(event);
@@ -115,12 +124,22 @@ impl Case {
             }
             Event::IcmpError(_, code, by) => {
                 let reporter = reporter.unwrap_or(Reporter::Router);
-                note(&mut self.reports, Report { code, by, reporter, count: 1, at });
+                note(
+                    &mut self.reports,
+                    Report {
+                        code,
+                        by,
+                        reporter,
+                        count: 1,
+                        at,
+                    },
+                );
             }
             Event::Failed(_, Reason::Unanswered) => return self.trails.time_up(at),
             Event::Failed(_, Reason::Refused) => {
                 if let Some(Packet::Segment(rst)) = packet {
-                    let forged = self.name.vantage == Vantage::Transit && rst.via.direction == Direction::Leaving;
+                    let forged = self.name.vantage == Vantage::Transit
+                        && rst.via.direction == Direction::Leaving;
                     tally.refused_from_here += u32::from(forged);
                     self.refusals.note(rst.hop_limit);
                     self.refused_by = Some(rst.from.address);
@@ -129,7 +148,15 @@ impl Case {
             _ => {}
         }
         let Some(packet) = packet else { return };
-        if let Packet::Segment(Segment { via: Via { direction: Direction::Entering, .. }, .. }) = packet {
+        if let Packet::Segment(Segment {
+            via:
+                Via {
+                    direction: Direction::Entering,
+                    ..
+                },
+            ..
+        }) = packet
+        {
             tally.syns_in += u32::from(matches!(event, Event::Opened(_) | Event::Syn(..)));
             tally.synacks_in += u32::from(matches!(event, Event::SynAck(_) | Event::Answered(..)));
         }
@@ -143,7 +170,13 @@ impl Case {
 
     /// In a flood the first of many attempts stand for the others.
     pub(super) fn hear_many(&mut self, many: &HeardMany<'_>) {
-        let HeardMany { at, evicted, began, entering, syns } = *many;
+        let HeardMany {
+            at,
+            evicted,
+            began,
+            entering,
+            syns,
+        } = *many;
         self.see(at);
         let tally = self.window.at(at);
         tally.evicted += evicted;
@@ -152,7 +185,13 @@ impl Case {
         tally.syns_in += entering;
         for syn in syns {
             // What became of ECN is known of those that are followed alone.
-            tally.ecn += u32::from(matches!(syn, Packet::Segment(Segment { ecn_setup: true, .. })));
+            tally.ecn += u32::from(matches!(
+                syn,
+                Packet::Segment(Segment {
+                    ecn_setup: true,
+                    ..
+                })
+            ));
             self.trails.begin(at, Some(syn));
         }
     }
@@ -204,7 +243,10 @@ impl Case {
 fn note(reports: &mut Vec<Report>, report: Report) {
     let same = |known: &&mut Report| known.code == report.code && known.by == report.by;
     if let Some(known) = reports.iter_mut().find(same) {
-        *known = Report { count: known.count.saturating_add(1), ..report };
+        *known = Report {
+            count: known.count.saturating_add(1),
+            ..report
+        };
     } else if reports.len() < REPORTS {
         reports.push(report);
     } else if let Some(oldest) = reports.iter_mut().min_by_key(|known| known.at) {

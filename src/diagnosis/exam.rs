@@ -56,7 +56,11 @@ impl Exam {
 
     /// Whether this reason is behind most failures, and these matter.
     pub(super) fn mostly(&self, failures: u32) -> bool {
-        let all = [self.judged().unanswered, self.judged().refused, self.judged().rejected()];
+        let all = [
+            self.judged().unanswered,
+            self.judged().refused,
+            self.judged().rejected(),
+        ];
         self.matters(failures) && all.into_iter().all(|other| failures >= other)
     }
 
@@ -81,8 +85,10 @@ impl Exam {
 
 /// Tells each set what it has in common with others.
 pub(super) fn compare(exams: &mut [Exam]) {
-    let few = |exam: &&Exam| (1..=FEW).contains(&exam.judged().attempts) && exam.name.peer != Peer::Other;
-    let in_vain = |exam: &&Exam| few(exam) && exam.judged().answered == 0 && exam.judged().decided() > 0;
+    let few =
+        |exam: &&Exam| (1..=FEW).contains(&exam.judged().attempts) && exam.name.peer != Peer::Other;
+    let in_vain =
+        |exam: &&Exam| few(exam) && exam.judged().answered == 0 && exam.judged().decided() > 0;
     let by_peer = |exam: &Exam| (exam.name.vantage, exam.name.local, exam.name.peer.clone());
     let by_port = |exam: &Exam| (exam.name.vantage, exam.name.local, exam.name.port);
     let (mut ports, mut peers, mut half_open) = (HashMap::new(), HashMap::new(), HashMap::new());

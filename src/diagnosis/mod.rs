@@ -99,8 +99,10 @@ impl Diagnosis {
 
     /// A set ends.
     pub fn remove(&mut self, set: SetId) {
-        if let Some(case) =
-            self.cases.get_mut(set.place()).filter(|case| case.as_ref().is_some_and(|(of, _)| *of == set))
+        if let Some(case) = self
+            .cases
+            .get_mut(set.place())
+            .filter(|case| case.as_ref().is_some_and(|(of, _)| *of == set))
         {
             *case = None;
         }
@@ -116,7 +118,9 @@ impl Diagnosis {
             (Event::Opened(_), Some(Packet::Segment(syn))) => {
                 self.note_passing(set, heard.at, syn.sequence);
             }
-            (Event::Rst(_, Side::Client), Some(Packet::Segment(rst))) => self.note_given_up(set, heard.at, rst),
+            (Event::Rst(_, Side::Client), Some(Packet::Segment(rst))) => {
+                self.note_given_up(set, heard.at, rst)
+            }
             _ => {}
         }
         if let Some(case) = self.case_of(set) {
@@ -139,13 +143,20 @@ impl Diagnosis {
 
     /// Hears that a packet was met again on its way through this host.
     pub fn hear_copy(&mut self, at: Timestamp, kind: Kind, packet: Option<&Packet>) {
-        let Some(Packet::Segment(segment)) = packet else { return };
+        let Some(Packet::Segment(segment)) = packet else {
+            return;
+        };
         let isn = match kind {
             Kind::Syn => segment.sequence,
             Kind::SynAck => segment.acknowledgment.wrapping_sub(1),
             Kind::Rst | Kind::Icmp => return,
         };
-        let passing = self.passing.get(place_of(isn)).copied().flatten().filter(|known| known.isn == isn);
+        let passing = self
+            .passing
+            .get(place_of(isn))
+            .copied()
+            .flatten()
+            .filter(|known| known.isn == isn);
         let case = passing.and_then(|known| self.case_of(known.set));
         if let (Some(case), Direction::Leaving) = (case, segment.via.direction) {
             case.pass_on(at, kind);
@@ -168,10 +179,19 @@ impl Diagnosis {
     pub fn examine(&self) -> Findings {
         let now = self.heard.map(|(_, now)| now).unwrap_or_default();
         let exam = |(_, case): &(SetId, Case)| {
-            case.examine(now, case.refused_by().and_then(|server| self.answers_of.get(&server)))
+            case.examine(
+                now,
+                case.refused_by()
+                    .and_then(|server| self.answers_of.get(&server)),
+            )
         };
         let exams = self.cases.iter().flatten().map(exam).collect();
-        Findings { exams, span: self.span, heard: self.heard, capture: self.capture.lately() }
+        Findings {
+            exams,
+            span: self.span,
+            heard: self.heard,
+            capture: self.capture.lately(),
+        }
     }
 
     /// The case of a set, unless its place was given to another.
@@ -182,7 +202,12 @@ impl Diagnosis {
 
     fn note_passing(&mut self, set: SetId, began: Timestamp, isn: u32) {
         if let Some(place) = self.passing.get_mut(place_of(isn)) {
-            *place = Some(Passing { isn, set, began, given_up: false });
+            *place = Some(Passing {
+                isn,
+                set,
+                began,
+                given_up: false,
+            });
         }
     }
 
@@ -191,7 +216,11 @@ impl Diagnosis {
     fn note_given_up(&mut self, set: SetId, at: Timestamp, rst: &Segment) {
         let isn = rst.sequence.wrapping_sub(1);
         let known = self.passing.get_mut(place_of(isn)).and_then(Option::as_mut);
-        let Some(known) = known.filter(|known| known.isn == isn && known.set == set && !known.given_up) else { return };
+        let Some(known) =
+            known.filter(|known| known.isn == isn && known.set == set && !known.given_up)
+        else {
+            return;
+        };
         if !rst.flags.has(Flags::ACK) && at.since(known.began) >= GIVES_UP {
             known.given_up = true;
             if let Some(case) = self.case_of(set) {

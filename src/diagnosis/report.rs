@@ -138,7 +138,12 @@ struct Packet {
 impl Report {
     /// Judges what was found.
     pub fn of(findings: Findings) -> Self {
-        let Findings { mut exams, span, heard, capture } = findings;
+        let Findings {
+            mut exams,
+            span,
+            heard,
+            capture,
+        } = findings;
         compare(&mut exams);
         let doubts = Doubt::all(&capture, &exams);
         let silence_means_nothing = doubts.iter().any(Doubt::forbids_silence);
@@ -146,10 +151,20 @@ impl Report {
             exam.silence_means_nothing = silence_means_nothing;
             exam.one_interface = capture.one_interface;
         }
-        let mut sets: Vec<Set> = exams.iter().map(|exam| Set::of(exam, span.length(), &capture)).collect();
+        let mut sets: Vec<Set> = exams
+            .iter()
+            .map(|exam| Set::of(exam, span.length(), &capture))
+            .collect();
         sets.sort_by(|one, other| {
-            let rank = |set: &Set| (set.severity, set.counts.attempts.saturating_sub(set.counts.answered));
-            rank(other).cmp(&rank(one)).then_with(|| one.name().cmp(&other.name()))
+            let rank = |set: &Set| {
+                (
+                    set.severity,
+                    set.counts.attempts.saturating_sub(set.counts.answered),
+                )
+            };
+            rank(other)
+                .cmp(&rank(one))
+                .then_with(|| one.name().cmp(&other.name()))
         });
         Self {
             version: VERSION,
@@ -182,13 +197,20 @@ impl Report {
     /// How long it reaches, from the first packet to the last.
     pub(super) fn reach(&self) -> Duration {
         let reach = self.until.unwrap_or_default() - self.since.unwrap_or_default();
-        Duration::try_from_secs_f64(self.window_seconds.map_or(reach, |window| window.min(reach))).unwrap_or_default()
+        Duration::try_from_secs_f64(
+            self.window_seconds
+                .map_or(reach, |window| window.min(reach)),
+        )
+        .unwrap_or_default()
     }
 }
 
 impl Capture {
     fn of(facts: &CaptureFacts, doubts: &[Doubt]) -> Self {
-        let said = |doubt: &Doubt| DoubtSaid { doubt: doubt.as_str(), sentence: doubt.sentence() };
+        let said = |doubt: &Doubt| DoubtSaid {
+            doubt: doubt.as_str(),
+            sentence: doubt.sentence(),
+        };
         Self {
             trusted: doubts.is_empty(),
             packets: facts.packets,
@@ -205,11 +227,14 @@ impl Set {
         let [vantage, local_address, port, peer] = exam.name.values();
         let t = exam.judged();
         let heard_for = exam.heard_for(span).as_secs_f64();
-        let latency = t.quantile(0.5).zip(t.quantile(0.99)).map(|(p50, p99)| Latency {
-            p50: p50.as_secs_f64(),
-            p99: p99.as_secs_f64(),
-            max: t.longest().as_secs_f64(),
-        });
+        let latency = t
+            .quantile(0.5)
+            .zip(t.quantile(0.99))
+            .map(|(p50, p99)| Latency {
+                p50: p50.as_secs_f64(),
+                p99: p99.as_secs_f64(),
+                max: t.longest().as_secs_f64(),
+            });
         debug_assert_eq!(vantage, exam.name.vantage.as_str());
         Self {
             vantage: exam.name.vantage.as_str(),
@@ -223,9 +248,16 @@ impl Set {
             confidence: confidence(verdict, exam).as_str(),
             sentence: words::sentence(verdict, exam) + &words::overflows(verdict, capture),
             alternatives: step::alternatives(verdict, exam, capture),
-            next: step::next(verdict, exam, capture).map(|next| Step { what: next.what, command: next.command }),
+            next: step::next(verdict, exam, capture).map(|next| Step {
+                what: next.what,
+                command: next.command,
+            }),
             capture_command: step::capture(exam),
-            attempts_per_second: if heard_for > 0.0 { f64::from(t.attempts) / heard_for.max(1.0) } else { 0.0 },
+            attempts_per_second: if heard_for > 0.0 {
+                f64::from(t.attempts) / heard_for.max(1.0)
+            } else {
+                0.0
+            },
             counts: Counts::of(exam),
             latency_seconds: latency,
             icmp: exam.reports.iter().map(Icmp::of).collect(),
@@ -236,7 +268,13 @@ impl Set {
     }
 
     fn name(&self) -> (&str, &str, u16, &str, &str) {
-        (self.vantage, &self.local_address, self.port.parse().unwrap_or(u16::MAX), &self.port, &self.peer)
+        (
+            self.vantage,
+            &self.local_address,
+            self.port.parse().unwrap_or(u16::MAX),
+            &self.port,
+            &self.peer,
+        )
     }
 }
 
@@ -267,7 +305,12 @@ impl Counts {
 impl Icmp {
     fn of(report: &super::case::Report) -> Self {
         let reporter = report.reporter.as_str();
-        Self { code: report.code.as_str(), by: report.by.to_string(), reporter, count: report.count }
+        Self {
+            code: report.code.as_str(),
+            by: report.by.to_string(),
+            reporter,
+            count: report.count,
+        }
     }
 }
 
@@ -286,18 +329,39 @@ impl Attempt {
                 Met::Syn { ttl, ecn: false } => ("SYN", Some(ttl), None, None),
                 Met::Syn { ttl, ecn: true } => ("SYN, ECE, CWR", Some(ttl), None, None),
                 Met::SynAck { ttl } => ("SYN/ACK", Some(ttl), None, None),
-                Met::Rst { ttl, by: Side::Server } => ("RST from the server", Some(ttl), None, None),
-                Met::Rst { ttl, by: Side::Client } => ("RST from the client", Some(ttl), None, None),
-                Met::Icmp { code, reporter } => ("ICMP error", None, Some(code.as_str()), Some(reporter.to_string())),
+                Met::Rst {
+                    ttl,
+                    by: Side::Server,
+                } => ("RST from the server", Some(ttl), None, None),
+                Met::Rst {
+                    ttl,
+                    by: Side::Client,
+                } => ("RST from the client", Some(ttl), None, None),
+                Met::Icmp { code, reporter } => (
+                    "ICMP error",
+                    None,
+                    Some(code.as_str()),
+                    Some(reporter.to_string()),
+                ),
             };
-            Packet { after_seconds: after.as_secs_f64(), what, ttl, icmp, by }
+            Packet {
+                after_seconds: after.as_secs_f64(),
+                what,
+                ttl,
+                icmp,
+                by,
+            }
         };
         Self {
             client: trail.client.to_string(),
             server: trail.server.to_string(),
             began: trail.began.as_secs_f64(),
             outcome,
-            packets: trail.marks.iter().map(|mark| packet(mark.after, mark.packet)).collect(),
+            packets: trail
+                .marks
+                .iter()
+                .map(|mark| packet(mark.after, mark.packet))
+                .collect(),
         }
     }
 }

@@ -15,7 +15,10 @@ pub(super) struct Rule {
 
 /// The verdict on a set.
 pub(super) fn verdict(exam: &Exam) -> Verdict {
-    RULES.iter().find(|rule| (rule.holds)(exam)).map_or(Verdict::Fine, |rule| rule.verdict)
+    RULES
+        .iter()
+        .find(|rule| (rule.holds)(exam))
+        .map_or(Verdict::Fine, |rule| rule.verdict)
 }
 
 /// Each verdict, in the order they are asked, and when it is given, in words: the table of docs/diagnosis.md.
@@ -76,7 +79,9 @@ pub(super) const RULES: [Rule; Verdict::ALL.len()] = [
         says: "at least 1 % failed, most of them by a RST, this host is not the server, and no RST has a TTL that a \
                SYN/ACK from the same address had; or, in transit, more than one interface \
                watched, the RSTs left this host and never came in",
-        holds: |e| e.mostly(e.judged().refused) && !e.is_asked() && (ttls_disagree(e) || refuses_here(e)),
+        holds: |e| {
+            e.mostly(e.judged().refused) && !e.is_asked() && (ttls_disagree(e) || refuses_here(e))
+        },
     },
     Rule {
         verdict: Verdict::Refused,
@@ -118,20 +123,29 @@ pub(super) const RULES: [Rule; Verdict::ALL.len()] = [
         says: "this host is the server and passes no SYNs on, some attempts were answered, and at least 1 % were not",
         holds: |e| e.is_asked() && !forwards(e) && e.mostly(e.judged().unanswered),
     },
-    Rule { verdict: Verdict::SilentDrop, says: "no attempt was answered", holds: |e| e.judged().answered == 0 },
+    Rule {
+        verdict: Verdict::SilentDrop,
+        says: "no attempt was answered",
+        holds: |e| e.judged().answered == 0,
+    },
     Rule {
         verdict: Verdict::AckLost,
         says: "SYN/ACKs were repeated at least twice for each answered attempt, and less than half of these were \
                seen to be completed; not where all answers just take long (see slow)",
         holds: |e| {
             let t = e.judged();
-            t.answered > 0 && t.synack_repeats / 2 >= t.answered && !seen_completed(e) && !takes_long(e)
+            t.answered > 0
+                && t.synack_repeats / 2 >= t.answered
+                && !seen_completed(e)
+                && !takes_long(e)
         },
     },
     Rule {
         verdict: Verdict::FarOverloaded,
         says: "some attempts were answered, at least 1 % were not, and more of these than were answered after a repeated SYN",
-        holds: |e| e.mostly(e.judged().unanswered) && e.judged().unanswered > e.judged().after_a_repeat,
+        holds: |e| {
+            e.mostly(e.judged().unanswered) && e.judged().unanswered > e.judged().after_a_repeat
+        },
     },
     Rule {
         verdict: Verdict::Loss,
@@ -150,10 +164,19 @@ pub(super) const RULES: [Rule; Verdict::ALL.len()] = [
             let slower = |(now, then): (std::time::Duration, std::time::Duration)| {
                 now >= then * 3 && now.saturating_sub(then).as_millis() >= 2
             };
-            takes_long(e) || (enough && lately.quantile(0.5).zip(before.quantile(0.5)).is_some_and(slower))
+            takes_long(e)
+                || (enough
+                    && lately
+                        .quantile(0.5)
+                        .zip(before.quantile(0.5))
+                        .is_some_and(slower))
         },
     },
-    Rule { verdict: Verdict::Fine, says: "none of the above", holds: |_| true },
+    Rule {
+        verdict: Verdict::Fine,
+        says: "none of the above",
+        holds: |_| true,
+    },
 ];
 
 /// How sure that is: what packets say outright is high, what rests on few attempts is low.
@@ -166,14 +189,20 @@ pub(super) fn confidence(verdict: Verdict, exam: &Exam) -> Confidence {
     };
     match verdict {
         Verdict::CaptureUntrusted | Verdict::Rejected => Confidence::High,
-        Verdict::Refused if exam.is_asked() || exam.name.vantage == Vantage::Local => Confidence::High,
-        Verdict::Refused if exam.answers.most().is_some() => Confidence::High,
-        Verdict::Refused | Verdict::RefusedOnTheWay | Verdict::DroppedHere | Verdict::Scan | Verdict::Slow => {
-            Confidence::Medium
+        Verdict::Refused if exam.is_asked() || exam.name.vantage == Vantage::Local => {
+            Confidence::High
         }
+        Verdict::Refused if exam.answers.most().is_some() => Confidence::High,
+        Verdict::Refused
+        | Verdict::RefusedOnTheWay
+        | Verdict::DroppedHere
+        | Verdict::Scan
+        | Verdict::Slow => Confidence::Medium,
         Verdict::SilentDrop | Verdict::HostSilent if t.unanswered >= 3 => Confidence::High,
         Verdict::SilentDrop | Verdict::HostSilent => Confidence::Medium,
-        Verdict::HostOverloaded | Verdict::FarOverloaded => by_count(t.unanswered).min(Confidence::Medium),
+        Verdict::HostOverloaded | Verdict::FarOverloaded => {
+            by_count(t.unanswered).min(Confidence::Medium)
+        }
         Verdict::EcnDropped => by_count(t.ecn),
         Verdict::Late => by_count(t.late.max(t.given_up)).max(Confidence::Medium),
         Verdict::AckLost => by_count(t.synack_repeats),
@@ -192,7 +221,10 @@ fn ttls_disagree(exam: &Exam) -> bool {
     let answers = || exam.answers.iter();
     answers().next().is_some()
         && exam.refusals.iter().next().is_some()
-        && !exam.refusals.iter().any(|ttl| answers().any(|known| known == ttl))
+        && !exam
+            .refusals
+            .iter()
+            .any(|ttl| answers().any(|known| known == ttl))
 }
 
 /// Clients are gone when the answer comes, and not because packets were lost before.
@@ -205,14 +237,20 @@ pub(super) fn clients_give_up(exam: &Exam) -> bool {
 /// answered.
 pub(super) fn takes_long(exam: &Exam) -> bool {
     let t = exam.judged();
-    !exam.is_asked() && t.answered >= 3 && t.after_a_repeat == t.answered && t.synack_repeats >= t.syn_repeats
+    !exam.is_asked()
+        && t.answered >= 3
+        && t.after_a_repeat == t.answered
+        && t.synack_repeats >= t.syn_repeats
 }
 
 /// At the server, and on the way to it, what is lost on the way back, or of the ACKs, shows by repeated SYN/ACKs only.
 pub(super) fn repeats_synacks(exam: &Exam) -> bool {
     let t = exam.judged();
     let passes = matches!(exam.name.vantage, Vantage::Server | Vantage::Transit);
-    passes && t.synack_repeats >= 3 && t.synack_repeats.saturating_mul(20) >= t.answered && !seen_completed(exam)
+    passes
+        && t.synack_repeats >= 3
+        && t.synack_repeats.saturating_mul(20) >= t.answered
+        && !seen_completed(exam)
 }
 
 fn seen_completed(exam: &Exam) -> bool {

@@ -16,11 +16,17 @@ pub(super) struct Next {
 }
 
 /// What the same packets could mean as well.
-pub(super) fn alternatives(verdict: Verdict, exam: &Exam, capture: &CaptureFacts) -> Vec<&'static str> {
+pub(super) fn alternatives(
+    verdict: Verdict,
+    exam: &Exam,
+    capture: &CaptureFacts,
+) -> Vec<&'static str> {
     let mut all = fitting(verdict, exam);
     match (verdict, capture.listen_overflows) {
         // The kernel says so itself: its word is in the sentence.
-        (Verdict::HostSilent | Verdict::HostOverloaded, Some(0)) => all.retain(|other| !other.contains("accept queue")),
+        (Verdict::HostSilent | Verdict::HostOverloaded, Some(0)) => {
+            all.retain(|other| !other.contains("accept queue"))
+        }
         (Verdict::HostSilent | Verdict::HostOverloaded, Some(_)) => {
             all.sort_by_key(|other| !other.contains("accept queue"));
         }
@@ -31,8 +37,13 @@ pub(super) fn alternatives(verdict: Verdict, exam: &Exam, capture: &CaptureFacts
 
 fn fitting(verdict: Verdict, exam: &Exam) -> Vec<&'static str> {
     match verdict {
-        Verdict::Refused if (exam.is_asked() && !forwards(exam)) || exam.name.vantage == Vantage::Local => {
-            vec!["this host's firewall rejects with a RST", "the listener is bound to another address"]
+        Verdict::Refused
+            if (exam.is_asked() && !forwards(exam)) || exam.name.vantage == Vantage::Local =>
+        {
+            vec![
+                "this host's firewall rejects with a RST",
+                "the listener is bound to another address",
+            ]
         }
         Verdict::Refused => vec![
             "something on the way (firewall, load balancer without backends) sends the RST in the server's name",
@@ -46,7 +57,14 @@ fn fitting(verdict: Verdict, exam: &Exam) -> Vec<&'static str> {
             "the port is forwarded to another host, where nothing listens",
             "the server's kernel and another stack on it use different TTLs",
         ],
-        Verdict::Rejected if exam.reports.iter().all(|report| report.reporter == Reporter::Own) => Vec::new(),
+        Verdict::Rejected
+            if exam
+                .reports
+                .iter()
+                .all(|report| report.reporter == Reporter::Own) =>
+        {
+            Vec::new()
+        }
         Verdict::Rejected => vec!["an ICMP error is not authenticated: its sender may be made up"],
         Verdict::SilentDrop => vec![
             "a firewall or security group on the way drops the SYNs",
@@ -76,16 +94,26 @@ fn fitting(verdict: Verdict, exam: &Exam) -> Vec<&'static str> {
             "clients that open ahead and send nothing, where the server defers accepting (TCP_DEFER_ACCEPT)",
         ],
         Verdict::Loss => {
-            vec!["a congested or faulty link, in either direction", "the server drops some SYNs under load"]
+            vec![
+                "a congested or faulty link, in either direction",
+                "the server drops some SYNs under load",
+            ]
         }
         Verdict::Late if clients_give_up(exam) => vec![
             "the client's time limit is shorter than the way there and back",
             "its SYNs, or the first answers, are lost",
             "somebody tries the port with half a handshake, from far away",
         ],
-        Verdict::Late => vec!["a host that just starts", "an accept queue that drains slowly", "heavy loss"],
+        Verdict::Late => vec![
+            "a host that just starts",
+            "an accept queue that drains slowly",
+            "heavy loss",
+        ],
         Verdict::AckLost if exam.name.vantage == Vantage::Client => {
-            vec!["the server's accept queue is full, and it ignores the ACK", "the ACKs are lost on the way there"]
+            vec![
+                "the server's accept queue is full, and it ignores the ACK",
+                "the ACKs are lost on the way there",
+            ]
         }
         Verdict::AckLost => vec![
             "the SYN/ACKs are lost on the way to the client: another route back, a stateful firewall that saw no SYN",
@@ -94,9 +122,15 @@ fn fitting(verdict: Verdict, exam: &Exam) -> Vec<&'static str> {
         ],
         Verdict::EcnDropped => vec!["chance, where few attempts were made"],
         Verdict::Flood => vec!["clients behind a path that loses the way back"],
-        Verdict::Scan => vec!["a monitoring system", "a host with many services that are all down"],
+        Verdict::Scan => vec![
+            "a monitoring system",
+            "a host with many services that are all down",
+        ],
         Verdict::DroppedHere => vec!["the packets leave through an interface that is not captured"],
-        Verdict::Slow => vec!["the path got longer", "the server, or a proxy before it, is busy"],
+        Verdict::Slow => vec![
+            "the path got longer",
+            "the server, or a proxy before it, is busy",
+        ],
         Verdict::CaptureUntrusted if exam.judged().evicted > exam.judged().decided() => {
             vec!["a flood of SYNs, or a scan: then most of them are nobody's attempts"]
         }
@@ -107,38 +141,55 @@ fn fitting(verdict: Verdict, exam: &Exam) -> Vec<&'static str> {
 
 /// What to do next.
 pub(super) fn next(verdict: Verdict, exam: &Exam, facts: &CaptureFacts) -> Option<Next> {
-    let there = |what: &str, command: String| Some(Next { what: what.to_owned(), command });
+    let there = |what: &str, command: String| {
+        Some(Next {
+            what: what.to_owned(),
+            command,
+        })
+    };
     let port = &exam.name.port;
     let server = exam.server();
     match verdict {
         Verdict::Undecided | Verdict::Fine => None,
         Verdict::CaptureUntrusted if exam.judged().evicted > exam.judged().decided() => there(
             "judge again with room for more",
-            "tcp_handshake_exporter diagnose -i any --for 1m --handshake.max-attempts 1048576".to_owned(),
+            "tcp_handshake_exporter diagnose -i any --for 1m --handshake.max-attempts 1048576"
+                .to_owned(),
         ),
-        Verdict::CaptureUntrusted if facts.dropped == 0 => {
-            there("capture where both directions pass, best on the host itself", capture(exam))
-        }
+        Verdict::CaptureUntrusted if facts.dropped == 0 => there(
+            "capture where both directions pass, best on the host itself",
+            capture(exam),
+        ),
         Verdict::CaptureUntrusted => there(
             "capture again, narrower and with a larger buffer",
             format!(
                 "tcp_handshake_exporter diagnose -i any --for 1m -p {} --capture.buffer-size 64MiB",
-                if *port == Port::Other { "0-65535".to_owned() } else { port.to_string() }
+                if *port == Port::Other {
+                    "0-65535".to_owned()
+                } else {
+                    port.to_string()
+                }
             ),
         ),
-        Verdict::Refused | Verdict::SilentDrop | Verdict::FarOverloaded if forwards(exam) => {
-            there("see where they are passed on to, and look there", forwarded(port))
-        }
+        Verdict::Refused | Verdict::SilentDrop | Verdict::FarOverloaded if forwards(exam) => there(
+            "see where they are passed on to, and look there",
+            forwarded(port),
+        ),
         Verdict::Refused if exam.is_asked() || exam.name.vantage == Vantage::Local => {
             there("see what listens here", format!("ss -ltnp{}", sport(port)))
         }
-        Verdict::Refused => there("on the server, see what listens", format!("ss -ltnp{}", sport(port))),
-        Verdict::RefusedOnTheWay if refuses_here(exam) => {
-            there("find the rule that refuses here", "nft list ruleset | grep -n reject".to_owned())
-        }
-        Verdict::RefusedOnTheWay => {
-            there("find the hop that refuses", format!("traceroute -n -T{} {server}", dport(port)))
-        }
+        Verdict::Refused => there(
+            "on the server, see what listens",
+            format!("ss -ltnp{}", sport(port)),
+        ),
+        Verdict::RefusedOnTheWay if refuses_here(exam) => there(
+            "find the rule that refuses here",
+            "nft list ruleset | grep -n reject".to_owned(),
+        ),
+        Verdict::RefusedOnTheWay => there(
+            "find the hop that refuses",
+            format!("traceroute -n -T{} {server}", dport(port)),
+        ),
         Verdict::Rejected => there(&rejection_step(exam), rejection_command(exam)),
         Verdict::HostSilent => there(
             "look for the rule that drops them, then at the accept queue (Recv-Q against Send-Q)",
@@ -149,18 +200,26 @@ pub(super) fn next(verdict: Verdict, exam: &Exam, facts: &CaptureFacts) -> Optio
         ),
         Verdict::HostOverloaded => there(
             "see whether the accept queue is full (Recv-Q against Send-Q)",
-            format!("ss -ltn{}; nstat -az TcpExtListenOverflows TcpExtListenDrops", sport(port)),
+            format!(
+                "ss -ltn{}; nstat -az TcpExtListenOverflows TcpExtListenDrops",
+                sport(port)
+            ),
         ),
         Verdict::FarOverloaded => there(
             "on the server, see whether the accept queue is full (Recv-Q against Send-Q)",
-            format!("ss -ltn{}; nstat -az TcpExtListenOverflows TcpExtListenDrops", sport(port)),
+            format!(
+                "ss -ltn{}; nstat -az TcpExtListenOverflows TcpExtListenDrops",
+                sport(port)
+            ),
         ),
-        Verdict::Late if clients_give_up(exam) => {
-            there("on the client, compare its time limit with how long answers take", capture(exam))
-        }
-        Verdict::Late if exam.is_asked() => {
-            there("see what holds the accept queue up", format!("ss -ltnp{}", sport(port)))
-        }
+        Verdict::Late if clients_give_up(exam) => there(
+            "on the client, compare its time limit with how long answers take",
+            capture(exam),
+        ),
+        Verdict::Late if exam.is_asked() => there(
+            "see what holds the accept queue up",
+            format!("ss -ltnp{}", sport(port)),
+        ),
         Verdict::Late | Verdict::SilentDrop => there(
             "on the server, see whether the SYNs arrive (then its host drops them) or not (then the path does), or capture at both ends and `compare`",
             capture(exam),
@@ -169,10 +228,22 @@ pub(super) fn next(verdict: Verdict, exam: &Exam, facts: &CaptureFacts) -> Optio
             "on the server, see whether the accept queue is full (Recv-Q against Send-Q)",
             format!("ss -ltn{}", sport(port)),
         ),
-        Verdict::AckLost => there("on the client, see whether the SYN/ACKs arrive", capture(exam)),
-        Verdict::Loss if exam.is_asked() => there("on the client, see whether the SYN/ACKs arrive", capture(exam)),
-        Verdict::Loss | Verdict::Slow => there("see where on the way", format!("mtr -n -T{} {server}", mtr_port(port))),
-        Verdict::EcnDropped => there("on the client, try without ECN", "sysctl -w net.ipv4.tcp_ecn=0".to_owned()),
+        Verdict::AckLost => there(
+            "on the client, see whether the SYN/ACKs arrive",
+            capture(exam),
+        ),
+        Verdict::Loss if exam.is_asked() => there(
+            "on the client, see whether the SYN/ACKs arrive",
+            capture(exam),
+        ),
+        Verdict::Loss | Verdict::Slow => there(
+            "see where on the way",
+            format!("mtr -n -T{} {server}", mtr_port(port)),
+        ),
+        Verdict::EcnDropped => there(
+            "on the client, try without ECN",
+            "sysctl -w net.ipv4.tcp_ecn=0".to_owned(),
+        ),
         Verdict::DroppedHere => there(
             "look for the rule that drops them, then at the route",
             format!(
@@ -183,10 +254,14 @@ pub(super) fn next(verdict: Verdict, exam: &Exam, facts: &CaptureFacts) -> Optio
             "see whether SYN cookies are on and how often they are sent",
             "sysctl net.ipv4.tcp_syncookies; nstat -az TcpExtSyncookiesSent".to_owned(),
         ),
-        Verdict::Scan if exam.is_asked() => {
-            there("see what it asks for", format!("tcpdump -nni any 'tcp and src host {}'", exam.name.peer))
-        }
-        Verdict::Scan => there("see which program it is", "ss -tnp state syn-sent".to_owned()),
+        Verdict::Scan if exam.is_asked() => there(
+            "see what it asks for",
+            format!("tcpdump -nni any 'tcp and src host {}'", exam.name.peer),
+        ),
+        Verdict::Scan => there(
+            "see which program it is",
+            "ss -tnp state syn-sent".to_owned(),
+        ),
     }
 }
 
@@ -196,10 +271,17 @@ pub(super) fn capture(exam: &Exam) -> String {
     if let Port::Number(port) = exam.name.port {
         terms.push(format!("port {port}"));
     }
-    let ends = [exam.name.local.map(|local| format!("host {local}")), far_end(exam)];
+    let ends = [
+        exam.name.local.map(|local| format!("host {local}")),
+        far_end(exam),
+    ];
     // A set in transit names the server only; from this host, both ends are known.
     terms.extend(ends.into_iter().flatten());
-    let tcp = if terms.is_empty() { "tcp".to_owned() } else { format!("tcp and {}", terms.join(" and ")) };
+    let tcp = if terms.is_empty() {
+        "tcp".to_owned()
+    } else {
+        format!("tcp and {}", terms.join(" and "))
+    };
     format!("tcpdump -nni any '({tcp}) or icmp or icmp6'")
 }
 
@@ -213,22 +295,36 @@ fn far_end(exam: &Exam) -> Option<String> {
 
 fn rejection_step(exam: &Exam) -> String {
     match exam.reports.iter().max_by_key(|report| report.count) {
-        Some(report) if is_prohibition(report.code) => format!("{}, find the rule that rejects", place(report)),
-        Some(report) if report.code == IcmpCode::TimeExceeded => "see where it goes in circles".to_owned(),
+        Some(report) if is_prohibition(report.code) => {
+            format!("{}, find the rule that rejects", place(report))
+        }
+        Some(report) if report.code == IcmpCode::TimeExceeded => {
+            "see where it goes in circles".to_owned()
+        }
         Some(report) => format!("{}, see the route and the neighbour", place(report)),
         None => "see who rejects".to_owned(),
     }
 }
 
 fn place(report: &Report) -> String {
-    if report.reporter == Reporter::Own { "here".to_owned() } else { format!("on {}", report.by) }
+    if report.reporter == Reporter::Own {
+        "here".to_owned()
+    } else {
+        format!("on {}", report.by)
+    }
 }
 
 fn rejection_command(exam: &Exam) -> String {
     match exam.reports.iter().max_by_key(|report| report.count) {
-        Some(report) if is_prohibition(report.code) => "nft list ruleset | grep -n reject".to_owned(),
+        Some(report) if is_prohibition(report.code) => {
+            "nft list ruleset | grep -n reject".to_owned()
+        }
         Some(report) if report.code == IcmpCode::TimeExceeded => {
-            format!("traceroute -n -T{} {}", dport(&exam.name.port), exam.server())
+            format!(
+                "traceroute -n -T{} {}",
+                dport(&exam.name.port),
+                exam.server()
+            )
         }
         Some(_) => format!("ip route get {0}; ip neigh show {0}", exam.server()),
         None => capture(exam),
@@ -248,19 +344,35 @@ const fn is_prohibition(code: IcmpCode) -> bool {
 }
 
 fn sport(port: &Port) -> String {
-    if let Port::Number(port) = port { format!(" 'sport = :{port}'") } else { String::new() }
+    if let Port::Number(port) = port {
+        format!(" 'sport = :{port}'")
+    } else {
+        String::new()
+    }
 }
 
 fn dport(port: &Port) -> String {
-    if let Port::Number(port) = port { format!(" -p {port}") } else { String::new() }
+    if let Port::Number(port) = port {
+        format!(" -p {port}")
+    } else {
+        String::new()
+    }
 }
 
 /// What the kernel's table of translations knows of the port.
 fn forwarded(port: &Port) -> String {
-    let which = if let Port::Number(port) = port { format!(" --orig-port-dst {port}") } else { String::new() };
+    let which = if let Port::Number(port) = port {
+        format!(" --orig-port-dst {port}")
+    } else {
+        String::new()
+    };
     format!("conntrack -L -p tcp{which}; nft list ruleset | grep -n dnat")
 }
 
 fn mtr_port(port: &Port) -> String {
-    if let Port::Number(port) = port { format!(" -P {port}") } else { String::new() }
+    if let Port::Number(port) = port {
+        format!(" -P {port}")
+    } else {
+        String::new()
+    }
 }

@@ -118,7 +118,10 @@ impl Tally {
             (&mut self.refused_from_here, other.refused_from_here),
             (&mut self.given_up, other.given_up),
         ];
-        for (own, others) in pairs.into_iter().chain(self.latency.iter_mut().zip(other.latency)) {
+        for (own, others) in pairs
+            .into_iter()
+            .chain(self.latency.iter_mut().zip(other.latency))
+        {
             *own = own.saturating_add(others);
         }
         self.longest_micros = self.longest_micros.max(other.longest_micros);
@@ -126,7 +129,9 @@ impl Tally {
 
     /// Attempts that failed, for whatever reason.
     pub(super) const fn failed(&self) -> u32 {
-        self.unanswered.saturating_add(self.refused).saturating_add(self.rejected())
+        self.unanswered
+            .saturating_add(self.refused)
+            .saturating_add(self.rejected())
     }
 
     /// Attempts that an ICMP error ended.

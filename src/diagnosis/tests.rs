@@ -19,11 +19,20 @@ fn address(text: &str) -> Address {
 }
 
 fn exam(vantage: Vantage, judged: Tally) -> Exam {
-    let peer = Peer::Network(ipnet::IpNet::from("10.0.0.9".parse::<std::net::IpAddr>().unwrap()).into());
+    let peer =
+        Peer::Network(ipnet::IpNet::from("10.0.0.9".parse::<std::net::IpAddr>().unwrap()).into());
     let local = (vantage != Transit).then(|| address("10.0.0.1"));
     Exam {
-        name: SetName { vantage, local, port: Port::Number(3306), peer },
-        sums: Sums { judged, ..Sums::default() },
+        name: SetName {
+            vantage,
+            local,
+            port: Port::Number(3306),
+            peer,
+        },
+        sums: Sums {
+            judged,
+            ..Sums::default()
+        },
         trails: Vec::new(),
         reports: Vec::new(),
         refusals: Ttls::default(),
@@ -51,7 +60,11 @@ fn none() -> Tally {
 
 #[track_caller]
 fn is(wanted: Verdict, vantage: Vantage, tally: Tally) {
-    assert_eq!(verdict(&exam(vantage, tally)), wanted, "{vantage:?} {tally:?}");
+    assert_eq!(
+        verdict(&exam(vantage, tally)),
+        wanted,
+        "{vantage:?} {tally:?}"
+    );
 }
 
 #[test]
@@ -63,156 +76,664 @@ fn every_verdict_has_one_rule() {
 
 #[test]
 fn fine_and_undecided() {
-    is(Verdict::Fine, Client, Tally { attempts: 10, syns: 10, answered: 10, ..none() });
-    is(Verdict::Fine, Server, Tally { attempts: 1, answered: 1, ..none() });
-    is(Verdict::Undecided, Client, Tally { attempts: 3, syns: 3, ..none() });
+    is(
+        Verdict::Fine,
+        Client,
+        Tally {
+            attempts: 10,
+            syns: 10,
+            answered: 10,
+            ..none()
+        },
+    );
+    is(
+        Verdict::Fine,
+        Server,
+        Tally {
+            attempts: 1,
+            answered: 1,
+            ..none()
+        },
+    );
+    is(
+        Verdict::Undecided,
+        Client,
+        Tally {
+            attempts: 3,
+            syns: 3,
+            ..none()
+        },
+    );
     is(Verdict::Undecided, Client, none());
     // One failure in a thousand is no fault.
-    is(Verdict::Fine, Client, Tally { attempts: 1000, answered: 995, unanswered: 5, ..none() });
-    is(Verdict::Fine, Client, Tally { attempts: 1000, answered: 995, refused: 5, ..none() });
+    is(
+        Verdict::Fine,
+        Client,
+        Tally {
+            attempts: 1000,
+            answered: 995,
+            unanswered: 5,
+            ..none()
+        },
+    );
+    is(
+        Verdict::Fine,
+        Client,
+        Tally {
+            attempts: 1000,
+            answered: 995,
+            refused: 5,
+            ..none()
+        },
+    );
 }
 
 #[test]
 fn refused_and_by_whom() {
-    let refused = Tally { attempts: 5, refused: 5, ..none() };
+    let refused = Tally {
+        attempts: 5,
+        refused: 5,
+        ..none()
+    };
     for vantage in [Client, Server, Local, Transit] {
         is(Verdict::Refused, vantage, refused);
     }
     let with = |vantage, rsts: &[u8], synacks: &[u8]| {
-        let exam = Exam { refusals: ttls(rsts), answers: ttls(synacks), ..exam(vantage, refused) };
+        let exam = Exam {
+            refusals: ttls(rsts),
+            answers: ttls(synacks),
+            ..exam(vantage, refused)
+        };
         (verdict(&exam), confidence(verdict(&exam), &exam))
     };
-    assert_eq!(with(Client, &[64], &[57]), (Verdict::RefusedOnTheWay, Confidence::Medium));
-    assert_eq!(with(Transit, &[64, 63], &[57]), (Verdict::RefusedOnTheWay, Confidence::Medium));
-    assert_eq!(with(Client, &[57], &[57]), (Verdict::Refused, Confidence::High));
+    assert_eq!(
+        with(Client, &[64], &[57]),
+        (Verdict::RefusedOnTheWay, Confidence::Medium)
+    );
+    assert_eq!(
+        with(Transit, &[64, 63], &[57]),
+        (Verdict::RefusedOnTheWay, Confidence::Medium)
+    );
+    assert_eq!(
+        with(Client, &[57], &[57]),
+        (Verdict::Refused, Confidence::High)
+    );
     // Anycast, or several paths: one RST that fits is enough to doubt.
-    assert_eq!(with(Client, &[64, 57], &[57, 58]), (Verdict::Refused, Confidence::High));
-    assert_eq!(with(Client, &[64], &[]), (Verdict::Refused, Confidence::Medium));
+    assert_eq!(
+        with(Client, &[64, 57], &[57, 58]),
+        (Verdict::Refused, Confidence::High)
+    );
+    assert_eq!(
+        with(Client, &[64], &[]),
+        (Verdict::Refused, Confidence::Medium)
+    );
     // This host's own RSTs are its own.
-    assert_eq!(with(Server, &[64], &[57]), (Verdict::Refused, Confidence::High));
-    let forged = Tally { refused_from_here: 5, ..refused };
+    assert_eq!(
+        with(Server, &[64], &[57]),
+        (Verdict::Refused, Confidence::High)
+    );
+    let forged = Tally {
+        refused_from_here: 5,
+        ..refused
+    };
     is(Verdict::RefusedOnTheWay, Transit, forged);
-    is(Verdict::Refused, Transit, Tally { refused_from_here: 1, ..refused });
-    assert_eq!(verdict(&Exam { one_interface: true, ..exam(Transit, forged) }), Verdict::Refused);
-    is(Verdict::Fine, Client, Tally { attempts: 200, answered: 199, refused: 1, ..none() });
-    is(Verdict::Refused, Client, Tally { attempts: 200, answered: 190, refused: 10, ..none() });
+    is(
+        Verdict::Refused,
+        Transit,
+        Tally {
+            refused_from_here: 1,
+            ..refused
+        },
+    );
+    assert_eq!(
+        verdict(&Exam {
+            one_interface: true,
+            ..exam(Transit, forged)
+        }),
+        Verdict::Refused
+    );
+    is(
+        Verdict::Fine,
+        Client,
+        Tally {
+            attempts: 200,
+            answered: 199,
+            refused: 1,
+            ..none()
+        },
+    );
+    is(
+        Verdict::Refused,
+        Client,
+        Tally {
+            attempts: 200,
+            answered: 190,
+            refused: 10,
+            ..none()
+        },
+    );
 }
 
 #[test]
 fn rejected_where_icmp_ends_most() {
-    is(Verdict::Rejected, Client, Tally { attempts: 3, unreachable: 2, prohibited: 1, ..none() });
-    is(Verdict::Rejected, Client, Tally { attempts: 9, prohibited: 5, refused: 4, ..none() });
-    is(Verdict::Refused, Client, Tally { attempts: 9, prohibited: 4, refused: 5, ..none() });
-    is(Verdict::SilentDrop, Client, Tally { attempts: 9, prohibited: 1, unanswered: 8, ..none() });
+    is(
+        Verdict::Rejected,
+        Client,
+        Tally {
+            attempts: 3,
+            unreachable: 2,
+            prohibited: 1,
+            ..none()
+        },
+    );
+    is(
+        Verdict::Rejected,
+        Client,
+        Tally {
+            attempts: 9,
+            prohibited: 5,
+            refused: 4,
+            ..none()
+        },
+    );
+    is(
+        Verdict::Refused,
+        Client,
+        Tally {
+            attempts: 9,
+            prohibited: 4,
+            refused: 5,
+            ..none()
+        },
+    );
+    is(
+        Verdict::SilentDrop,
+        Client,
+        Tally {
+            attempts: 9,
+            prohibited: 1,
+            unanswered: 8,
+            ..none()
+        },
+    );
 }
 
 #[test]
 fn silence_by_vantage() {
-    let silent = Tally { attempts: 4, syns: 28, syn_repeats: 24, unanswered: 4, ..none() };
+    let silent = Tally {
+        attempts: 4,
+        syns: 28,
+        syn_repeats: 24,
+        unanswered: 4,
+        ..none()
+    };
     is(Verdict::SilentDrop, Client, silent);
     is(Verdict::SilentDrop, Local, silent);
     is(Verdict::HostSilent, Server, silent);
     is(Verdict::SilentDrop, Transit, silent);
-    is(Verdict::SilentDrop, Transit, Tally { syns_in: 28, syns_on: 28, ..silent });
-    is(Verdict::DroppedHere, Transit, Tally { syns_in: 28, ..silent });
-    let one_interface = Exam { one_interface: true, ..exam(Transit, Tally { syns_in: 28, ..silent }) };
+    is(
+        Verdict::SilentDrop,
+        Transit,
+        Tally {
+            syns_in: 28,
+            syns_on: 28,
+            ..silent
+        },
+    );
+    is(
+        Verdict::DroppedHere,
+        Transit,
+        Tally {
+            syns_in: 28,
+            ..silent
+        },
+    );
+    let one_interface = Exam {
+        one_interface: true,
+        ..exam(
+            Transit,
+            Tally {
+                syns_in: 28,
+                ..silent
+            },
+        )
+    };
     assert_eq!(verdict(&one_interface), Verdict::SilentDrop);
     // Only who stands between can drop on the way through.
-    is(Verdict::HostSilent, Server, Tally { syns_in: 28, ..silent });
+    is(
+        Verdict::HostSilent,
+        Server,
+        Tally {
+            syns_in: 28,
+            ..silent
+        },
+    );
     // A forwarded port: the silence is that of the host behind.
-    is(Verdict::SilentDrop, Server, Tally { syns_in: 28, syns_on: 28, ..silent });
-    let lost_back =
-        Tally { attempts: 3, answered: 3, synacks: 24, synack_repeats: 21, syns_in: 21, syns_on: 21, ..none() };
-    is(Verdict::DroppedHere, Transit, Tally { synacks_in: 24, ..lost_back });
-    is(Verdict::DroppedHere, Server, Tally { synacks_in: 24, ..lost_back });
+    is(
+        Verdict::SilentDrop,
+        Server,
+        Tally {
+            syns_in: 28,
+            syns_on: 28,
+            ..silent
+        },
+    );
+    let lost_back = Tally {
+        attempts: 3,
+        answered: 3,
+        synacks: 24,
+        synack_repeats: 21,
+        syns_in: 21,
+        syns_on: 21,
+        ..none()
+    };
+    is(
+        Verdict::DroppedHere,
+        Transit,
+        Tally {
+            synacks_in: 24,
+            ..lost_back
+        },
+    );
+    is(
+        Verdict::DroppedHere,
+        Server,
+        Tally {
+            synacks_in: 24,
+            ..lost_back
+        },
+    );
     // Nobody saw them leave, but nobody asked again: they arrived.
-    is(Verdict::Fine, Transit, Tally { synacks: 3, synack_repeats: 0, synacks_in: 3, ..lost_back });
-    is(Verdict::AckLost, Transit, Tally { synacks_in: 24, synacks_on: 24, ..lost_back });
+    is(
+        Verdict::Fine,
+        Transit,
+        Tally {
+            synacks: 3,
+            synack_repeats: 0,
+            synacks_in: 3,
+            ..lost_back
+        },
+    );
+    is(
+        Verdict::AckLost,
+        Transit,
+        Tally {
+            synacks_in: 24,
+            synacks_on: 24,
+            ..lost_back
+        },
+    );
     // Behind a capture of one interface nothing is seen to leave.
-    is(Verdict::Fine, Transit, Tally { attempts: 3, answered: 3, syns_in: 3, synacks: 3, ..none() });
+    is(
+        Verdict::Fine,
+        Transit,
+        Tally {
+            attempts: 3,
+            answered: 3,
+            syns_in: 3,
+            synacks: 3,
+            ..none()
+        },
+    );
 }
 
 #[test]
 fn some_answered_some_not() {
-    let some = Tally { attempts: 40, answered: 20, unanswered: 20, ..none() };
+    let some = Tally {
+        attempts: 40,
+        answered: 20,
+        unanswered: 20,
+        ..none()
+    };
     is(Verdict::FarOverloaded, Client, some);
     is(Verdict::FarOverloaded, Transit, some);
     is(Verdict::HostOverloaded, Server, some);
     // Random loss repeats many SYNs before it fells an attempt.
-    is(Verdict::Loss, Client, Tally { attempts: 100, answered: 98, unanswered: 2, after_a_repeat: 30, ..none() });
+    is(
+        Verdict::Loss,
+        Client,
+        Tally {
+            attempts: 100,
+            answered: 98,
+            unanswered: 2,
+            after_a_repeat: 30,
+            ..none()
+        },
+    );
     is(
         Verdict::FarOverloaded,
         Client,
-        Tally { attempts: 100, answered: 60, unanswered: 40, after_a_repeat: 5, ..none() },
+        Tally {
+            attempts: 100,
+            answered: 60,
+            unanswered: 40,
+            after_a_repeat: 5,
+            ..none()
+        },
     );
-    is(Verdict::Loss, Client, Tally { attempts: 100, answered: 100, after_a_repeat: 1, ..none() });
-    is(Verdict::Fine, Client, Tally { attempts: 1000, answered: 1000, after_a_repeat: 9, ..none() });
+    is(
+        Verdict::Loss,
+        Client,
+        Tally {
+            attempts: 100,
+            answered: 100,
+            after_a_repeat: 1,
+            ..none()
+        },
+    );
+    is(
+        Verdict::Fine,
+        Client,
+        Tally {
+            attempts: 1000,
+            answered: 1000,
+            after_a_repeat: 9,
+            ..none()
+        },
+    );
 }
 
 #[test]
 fn answered_late_is_not_silence() {
-    is(Verdict::Late, Client, Tally { attempts: 2, unanswered: 2, late: 2, ..none() });
-    is(Verdict::Late, Server, Tally { attempts: 4, unanswered: 4, late: 2, ..none() });
-    is(Verdict::SilentDrop, Client, Tally { attempts: 4, unanswered: 4, late: 1, ..none() });
+    is(
+        Verdict::Late,
+        Client,
+        Tally {
+            attempts: 2,
+            unanswered: 2,
+            late: 2,
+            ..none()
+        },
+    );
+    is(
+        Verdict::Late,
+        Server,
+        Tally {
+            attempts: 4,
+            unanswered: 4,
+            late: 2,
+            ..none()
+        },
+    );
+    is(
+        Verdict::SilentDrop,
+        Client,
+        Tally {
+            attempts: 4,
+            unanswered: 4,
+            late: 1,
+            ..none()
+        },
+    );
 }
 
 #[test]
 fn clients_that_gave_up_before_the_answer() {
-    is(Verdict::Late, Client, Tally { attempts: 4, answered: 4, given_up: 4, after_a_repeat: 4, ..none() });
-    is(Verdict::Late, Server, Tally { attempts: 4, answered: 4, given_up: 1, ..none() });
-    is(Verdict::Fine, Client, Tally { attempts: 1000, answered: 1000, given_up: 9, ..none() });
+    is(
+        Verdict::Late,
+        Client,
+        Tally {
+            attempts: 4,
+            answered: 4,
+            given_up: 4,
+            after_a_repeat: 4,
+            ..none()
+        },
+    );
+    is(
+        Verdict::Late,
+        Server,
+        Tally {
+            attempts: 4,
+            answered: 4,
+            given_up: 1,
+            ..none()
+        },
+    );
+    is(
+        Verdict::Fine,
+        Client,
+        Tally {
+            attempts: 1000,
+            answered: 1000,
+            given_up: 9,
+            ..none()
+        },
+    );
     // Where more were lost than given up, it is loss.
-    is(Verdict::Loss, Client, Tally { attempts: 40, answered: 40, given_up: 4, after_a_repeat: 9, ..none() });
+    is(
+        Verdict::Loss,
+        Client,
+        Tally {
+            attempts: 40,
+            answered: 40,
+            given_up: 4,
+            after_a_repeat: 9,
+            ..none()
+        },
+    );
 }
 
 #[test]
 fn a_long_way_is_not_loss() {
-    let far = Tally { attempts: 5, answered: 5, after_a_repeat: 5, syns: 10, syn_repeats: 5, ..none() };
-    is(Verdict::Slow, Client, Tally { synacks: 10, synack_repeats: 5, ..far });
-    is(Verdict::Slow, Client, Tally { synacks: 15, synack_repeats: 10, ..far });
+    let far = Tally {
+        attempts: 5,
+        answered: 5,
+        after_a_repeat: 5,
+        syns: 10,
+        syn_repeats: 5,
+        ..none()
+    };
+    is(
+        Verdict::Slow,
+        Client,
+        Tally {
+            synacks: 10,
+            synack_repeats: 5,
+            ..far
+        },
+    );
+    is(
+        Verdict::Slow,
+        Client,
+        Tally {
+            synacks: 15,
+            synack_repeats: 10,
+            ..far
+        },
+    );
     is(Verdict::Loss, Client, Tally { synacks: 5, ..far });
-    is(Verdict::Loss, Client, Tally { attempts: 6, answered: 6, synacks: 11, synack_repeats: 5, ..far });
-    is(Verdict::Loss, Client, Tally { attempts: 1, answered: 1, after_a_repeat: 1, synack_repeats: 1, ..far });
+    is(
+        Verdict::Loss,
+        Client,
+        Tally {
+            attempts: 6,
+            answered: 6,
+            synacks: 11,
+            synack_repeats: 5,
+            ..far
+        },
+    );
+    is(
+        Verdict::Loss,
+        Client,
+        Tally {
+            attempts: 1,
+            answered: 1,
+            after_a_repeat: 1,
+            synack_repeats: 1,
+            ..far
+        },
+    );
 }
 
 #[test]
 fn the_ack_that_never_comes() {
-    is(Verdict::AckLost, Server, Tally { attempts: 3, answered: 3, synacks: 24, synack_repeats: 21, ..none() });
-    is(Verdict::AckLost, Client, Tally { attempts: 3, answered: 3, synacks: 9, synack_repeats: 6, ..none() });
+    is(
+        Verdict::AckLost,
+        Server,
+        Tally {
+            attempts: 3,
+            answered: 3,
+            synacks: 24,
+            synack_repeats: 21,
+            ..none()
+        },
+    );
+    is(
+        Verdict::AckLost,
+        Client,
+        Tally {
+            attempts: 3,
+            answered: 3,
+            synacks: 9,
+            synack_repeats: 6,
+            ..none()
+        },
+    );
     // Where the ACKs are captured and came, a repeated SYN/ACK is just that.
-    is(Verdict::Fine, Server, Tally { attempts: 3, answered: 3, synack_repeats: 3, completed: 3, ..none() });
+    is(
+        Verdict::Fine,
+        Server,
+        Tally {
+            attempts: 3,
+            answered: 3,
+            synack_repeats: 3,
+            completed: 3,
+            ..none()
+        },
+    );
     // Once is loss, not the end of the way back.
-    is(Verdict::Loss, Server, Tally { attempts: 3, answered: 3, synack_repeats: 3, ..none() });
-    is(Verdict::Loss, Server, Tally { attempts: 30, answered: 30, synack_repeats: 3, ..none() });
-    is(Verdict::Fine, Server, Tally { attempts: 100, answered: 100, synack_repeats: 4, ..none() });
-    is(Verdict::Fine, Server, Tally { attempts: 1, answered: 1, synack_repeats: 1, ..none() });
-    is(Verdict::Fine, Client, Tally { attempts: 30, answered: 30, synack_repeats: 3, ..none() });
+    is(
+        Verdict::Loss,
+        Server,
+        Tally {
+            attempts: 3,
+            answered: 3,
+            synack_repeats: 3,
+            ..none()
+        },
+    );
+    is(
+        Verdict::Loss,
+        Server,
+        Tally {
+            attempts: 30,
+            answered: 30,
+            synack_repeats: 3,
+            ..none()
+        },
+    );
+    is(
+        Verdict::Fine,
+        Server,
+        Tally {
+            attempts: 100,
+            answered: 100,
+            synack_repeats: 4,
+            ..none()
+        },
+    );
+    is(
+        Verdict::Fine,
+        Server,
+        Tally {
+            attempts: 1,
+            answered: 1,
+            synack_repeats: 1,
+            ..none()
+        },
+    );
+    is(
+        Verdict::Fine,
+        Client,
+        Tally {
+            attempts: 30,
+            answered: 30,
+            synack_repeats: 3,
+            ..none()
+        },
+    );
 }
 
 #[test]
 fn ecn_only_where_plain_syns_are_answered() {
-    let repeats = Tally { attempts: 5, answered: 5, syns: 10, syn_repeats: 5, after_a_repeat: 5, ..none() };
-    let dropped = Tally { ecn: 5, ecn_answered_plain: 5, ..repeats };
+    let repeats = Tally {
+        attempts: 5,
+        answered: 5,
+        syns: 10,
+        syn_repeats: 5,
+        after_a_repeat: 5,
+        ..none()
+    };
+    let dropped = Tally {
+        ecn: 5,
+        ecn_answered_plain: 5,
+        ..repeats
+    };
     is(Verdict::EcnDropped, Client, dropped);
-    is(Verdict::Loss, Client, Tally { ecn_answered: 1, ecn_answered_plain: 4, ..dropped });
-    is(Verdict::SilentDrop, Client, Tally { attempts: 5, unanswered: 5, ecn: 5, ..none() });
-    is(Verdict::Loss, Client, Tally { ecn: 2, ecn_answered_plain: 2, attempts: 2, answered: 2, ..dropped });
+    is(
+        Verdict::Loss,
+        Client,
+        Tally {
+            ecn_answered: 1,
+            ecn_answered_plain: 4,
+            ..dropped
+        },
+    );
+    is(
+        Verdict::SilentDrop,
+        Client,
+        Tally {
+            attempts: 5,
+            unanswered: 5,
+            ecn: 5,
+            ..none()
+        },
+    );
+    is(
+        Verdict::Loss,
+        Client,
+        Tally {
+            ecn: 2,
+            ecn_answered_plain: 2,
+            attempts: 2,
+            answered: 2,
+            ..dropped
+        },
+    );
 }
 
 #[test]
 fn slower_than_before() {
     let answers = |millis: u64, count: u32| {
-        let mut tally = Tally { attempts: count, ..none() };
+        let mut tally = Tally {
+            attempts: count,
+            ..none()
+        };
         for _ in 0..count {
             let latency = Duration::from_millis(millis);
-            tally.count(&Event::Answered(Owner(0), Answer { latency, late: false }));
+            tally.count(&Event::Answered(
+                Owner(0),
+                Answer {
+                    latency,
+                    late: false,
+                },
+            ));
         }
         tally
     };
     let change = |before: Tally, lately: Tally| {
         let mut judged = before;
         judged.add(&lately);
-        verdict(&Exam { sums: Sums { judged, lately, before }, ..exam(Client, none()) })
+        verdict(&Exam {
+            sums: Sums {
+                judged,
+                lately,
+                before,
+            },
+            ..exam(Client, none())
+        })
     };
     assert_eq!(change(answers(10, 50), answers(80, 50)), Verdict::Slow);
     assert_eq!(change(answers(10, 50), answers(20, 50)), Verdict::Fine);
@@ -226,13 +747,23 @@ fn scans_and_floods() {
     let in_vain = |vantage: Vantage, ports: u16, tally: Tally| {
         let port = |n: u16| {
             let set = exam(vantage, tally);
-            Exam { name: SetName { port: Port::Number(n), ..set.name.clone() }, ..set }
+            Exam {
+                name: SetName {
+                    port: Port::Number(n),
+                    ..set.name.clone()
+                },
+                ..set
+            }
         };
         let mut exams: Vec<Exam> = (1..=ports).map(port).collect();
         compare(&mut exams);
         verdict(&exams[0])
     };
-    let once = Tally { attempts: 1, refused: 1, ..none() };
+    let once = Tally {
+        attempts: 1,
+        refused: 1,
+        ..none()
+    };
     assert_eq!(in_vain(Server, 10, once), Verdict::Scan);
     assert_eq!(in_vain(Server, 9, once), Verdict::Refused);
     assert_eq!(in_vain(Client, 20, once), Verdict::Scan);
@@ -242,22 +773,64 @@ fn scans_and_floods() {
         let exam = Exam {
             peers_in_vain: 20,
             some_peer_said_no: said_no,
-            ..exam(Client, Tally { attempts: 1, unanswered: 1, ..none() })
+            ..exam(
+                Client,
+                Tally {
+                    attempts: 1,
+                    unanswered: 1,
+                    ..none()
+                },
+            )
         };
         verdict(&exam)
     };
     assert_eq!(of_peers(true), Verdict::Scan);
     // Twenty peers that all fell silent are no scan: the way out is cut.
     assert_eq!(of_peers(false), Verdict::SilentDrop);
-    assert_eq!(in_vain(Server, 99, Tally { attempts: 50, refused: 50, ..none() }), Verdict::Refused);
-    assert_eq!(in_vain(Server, 99, Tally { attempts: 1, answered: 1, ..none() }), Verdict::Fine);
+    assert_eq!(
+        in_vain(
+            Server,
+            99,
+            Tally {
+                attempts: 50,
+                refused: 50,
+                ..none()
+            }
+        ),
+        Verdict::Refused
+    );
+    assert_eq!(
+        in_vain(
+            Server,
+            99,
+            Tally {
+                attempts: 1,
+                answered: 1,
+                ..none()
+            }
+        ),
+        Verdict::Fine
+    );
 
-    let half_open = Tally { attempts: 1, answered: 1, synacks: 4, synack_repeats: 3, ..none() };
+    let half_open = Tally {
+        attempts: 1,
+        answered: 1,
+        synacks: 4,
+        synack_repeats: 3,
+        ..none()
+    };
     let from = |peers: u8, tally: Tally| {
         let peer = |n: u8| {
             let set = exam(Server, tally);
-            let peer = Peer::Network(ipnet::IpNet::from(std::net::IpAddr::from([198, 51, 100, n])).into());
-            Exam { name: SetName { peer, ..set.name.clone() }, ..set }
+            let peer =
+                Peer::Network(ipnet::IpNet::from(std::net::IpAddr::from([198, 51, 100, n])).into());
+            Exam {
+                name: SetName {
+                    peer,
+                    ..set.name.clone()
+                },
+                ..set
+            }
         };
         let mut exams: Vec<Exam> = (1..=peers).map(peer).collect();
         compare(&mut exams);
@@ -265,21 +838,72 @@ fn scans_and_floods() {
     };
     assert_eq!(from(50, half_open), Verdict::Flood);
     assert_eq!(from(49, half_open), Verdict::AckLost);
-    assert_eq!(from(49, Tally { synack_repeats: 1, ..half_open }), Verdict::Fine);
-    assert_eq!(from(50, Tally { completed: 1, ..half_open }), Verdict::Fine);
+    assert_eq!(
+        from(
+            49,
+            Tally {
+                synack_repeats: 1,
+                ..half_open
+            }
+        ),
+        Verdict::Fine
+    );
+    assert_eq!(
+        from(
+            50,
+            Tally {
+                completed: 1,
+                ..half_open
+            }
+        ),
+        Verdict::Fine
+    );
 }
 
 fn report(facts: CaptureFacts, exams: Vec<Exam>) -> Report {
-    let heard = Some((Timestamp::default(), Timestamp::default() + Duration::from_secs(10)));
-    Report::of(Findings { exams, span: Span::Whole, heard, capture: facts })
+    let heard = Some((
+        Timestamp::default(),
+        Timestamp::default() + Duration::from_secs(10),
+    ));
+    Report::of(Findings {
+        exams,
+        span: Span::Whole,
+        heard,
+        capture: facts,
+    })
 }
 
 #[test]
 fn a_capture_that_loses_packets_is_said_first() {
-    let silent = exam(Client, Tally { attempts: 4, unanswered: 4, ..none() });
-    let refused = exam(Client, Tally { attempts: 4, refused: 4, server_rsts: 4, ..none() });
-    let facts = CaptureFacts { packets: 990, dropped: 10, ..CaptureFacts::default() };
-    let verdicts = |report: &Report| report.sets.iter().map(|set| set.verdict).collect::<Vec<_>>();
+    let silent = exam(
+        Client,
+        Tally {
+            attempts: 4,
+            unanswered: 4,
+            ..none()
+        },
+    );
+    let refused = exam(
+        Client,
+        Tally {
+            attempts: 4,
+            refused: 4,
+            server_rsts: 4,
+            ..none()
+        },
+    );
+    let facts = CaptureFacts {
+        packets: 990,
+        dropped: 10,
+        ..CaptureFacts::default()
+    };
+    let verdicts = |report: &Report| {
+        report
+            .sets
+            .iter()
+            .map(|set| set.verdict)
+            .collect::<Vec<_>>()
+    };
     let doubtful = report(facts, vec![silent.clone(), refused]);
     assert_eq!(verdicts(&doubtful), ["capture_untrusted", "refused"]);
     assert!(text(&doubtful, Colours::Off).starts_with(
@@ -287,31 +911,92 @@ fn a_capture_that_loses_packets_is_said_first() {
          --capture.buffer-size, or narrow it with --capture.port.\nDEAD  client "
     ));
     // One in ten thousand is said, and changes no verdict.
-    let nearly = report(CaptureFacts { packets: 99_999, dropped: 1, ..CaptureFacts::default() }, vec![silent.clone()]);
+    let nearly = report(
+        CaptureFacts {
+            packets: 99_999,
+            dropped: 1,
+            ..CaptureFacts::default()
+        },
+        vec![silent.clone()],
+    );
     assert_eq!(verdicts(&nearly), ["silent_drop"]);
     assert!(!nearly.all_fine());
-    let evicted = exam(Server, Tally { attempts: 9, answered: 2, evicted: 7, ..none() });
-    assert_eq!(verdicts(&report(CaptureFacts::default(), vec![evicted])), ["capture_untrusted"]);
-    let answers_only = CaptureFacts { unmatched_synacks: 10, syns_missing: true, ..CaptureFacts::default() };
-    assert_eq!(verdicts(&report(answers_only, vec![silent])), ["capture_untrusted"]);
+    let evicted = exam(
+        Server,
+        Tally {
+            attempts: 9,
+            answered: 2,
+            evicted: 7,
+            ..none()
+        },
+    );
+    assert_eq!(
+        verdicts(&report(CaptureFacts::default(), vec![evicted])),
+        ["capture_untrusted"]
+    );
+    let answers_only = CaptureFacts {
+        unmatched_synacks: 10,
+        syns_missing: true,
+        ..CaptureFacts::default()
+    };
+    assert_eq!(
+        verdicts(&report(answers_only, vec![silent])),
+        ["capture_untrusted"]
+    );
 }
 
 #[test]
 fn silence_means_nothing_where_the_answers_are_missing() {
-    let silent = exam(Client, Tally { attempts: 5, unanswered: 5, ..none() });
+    let silent = exam(
+        Client,
+        Tally {
+            attempts: 5,
+            unanswered: 5,
+            ..none()
+        },
+    );
     let verdict = |answers_missing| {
-        let facts = CaptureFacts { answers_missing, ..CaptureFacts::default() };
+        let facts = CaptureFacts {
+            answers_missing,
+            ..CaptureFacts::default()
+        };
         report(facts, vec![silent.clone()]).sets[0].verdict
     };
     assert_eq!(verdict(true), "capture_untrusted");
-    assert_eq!(verdict(false), "silent_drop", "dead peers are no half of a capture");
+    assert_eq!(
+        verdict(false),
+        "silent_drop",
+        "dead peers are no half of a capture"
+    );
 }
 
 #[test]
 fn the_report_for_people() {
-    let fine = exam(Transit, Tally { attempts: 12, answered: 12, synacks: 12, ..none() });
-    let silent = exam(Client, Tally { attempts: 4, syns: 28, unanswered: 4, ..none() });
-    let report = report(CaptureFacts { packets: 52, ..CaptureFacts::default() }, vec![fine, silent]);
+    let fine = exam(
+        Transit,
+        Tally {
+            attempts: 12,
+            answered: 12,
+            synacks: 12,
+            ..none()
+        },
+    );
+    let silent = exam(
+        Client,
+        Tally {
+            attempts: 4,
+            syns: 28,
+            unanswered: 4,
+            ..none()
+        },
+    );
+    let report = report(
+        CaptureFacts {
+            packets: 52,
+            ..CaptureFacts::default()
+        },
+        vec![fine, silent],
+    );
     assert_eq!(
         text(&report, Colours::Off),
         "\
@@ -339,30 +1024,56 @@ struct Heard {
 
 impl Heard {
     fn of_crowds() -> Self {
-        Self { crowd: Some(Vec::new()), ..Self::new() }
+        Self {
+            crowd: Some(Vec::new()),
+            ..Self::new()
+        }
     }
 
     fn new() -> Self {
         let timeout = Duration::from_secs(5);
         let mut diagnosis = Diagnosis::new(Span::Whole, timeout);
         diagnosis.create(SET, &exam(Client, none()).name);
-        let tracker = Tracker::new(Limits { timeout, max_attempts: 64 });
-        Self { tracker, diagnosis, now: Timestamp::default(), crowd: None }
+        let tracker = Tracker::new(Limits {
+            timeout,
+            max_attempts: 64,
+        });
+        Self {
+            tracker,
+            diagnosis,
+            now: Timestamp::default(),
+            crowd: None,
+        }
     }
 
     /// A segment, so many milliseconds after the last: from the client with this port, or to it.
     fn meets(&mut self, after: u64, flags: Flags, (port, ecn): (u16, bool)) {
         self.now = self.now + Duration::from_millis(after);
         let [client, server] =
-            [("10.0.0.1", port), ("10.0.0.9", 3306)].map(|(host, port)| Endpoint { address: address(host), port });
+            [("10.0.0.1", port), ("10.0.0.9", 3306)].map(|(host, port)| Endpoint {
+                address: address(host),
+                port,
+            });
         let to_client = flags.has(Flags::ACK);
-        let (from, to) = if to_client { (server, client) } else { (client, server) };
+        let (from, to) = if to_client {
+            (server, client)
+        } else {
+            (client, server)
+        };
         let isn = u32::from(port) * 1000;
         let packet = Packet::Segment(Segment {
-            via: Via { interface: 0, direction: Direction::Unknown, loopback: false },
+            via: Via {
+                interface: 0,
+                direction: Direction::Unknown,
+                loopback: false,
+            },
             from,
             to,
-            sequence: if to_client { 7 } else { isn + u32::from(flags.has(Flags::RST)) },
+            sequence: if to_client {
+                7
+            } else {
+                isn + u32::from(flags.has(Flags::RST))
+            },
             acknowledgment: if to_client { isn + 1 } else { 0 },
             flags,
             timestamp: Some(u32::try_from(self.now.as_nanos() / 1_000_000).unwrap()),
@@ -387,7 +1098,12 @@ impl Heard {
                 crowd.extend(packet);
                 continue;
             }
-            let heard = super::Heard { at: self.tracker.now(), event: &event, packet, reporter: None };
+            let heard = super::Heard {
+                at: self.tracker.now(),
+                event: &event,
+                packet,
+                reporter: None,
+            };
             self.diagnosis.hear(SET, &heard);
         }
     }
@@ -395,8 +1111,18 @@ impl Heard {
     /// Those that began since are one crowd.
     fn tell_crowd(&mut self) {
         let crowd = self.crowd.replace(Vec::new()).unwrap_or_default();
-        let (syns, began): (Vec<&Packet>, _) = (crowd.iter().collect(), u32::try_from(crowd.len()).unwrap());
-        self.diagnosis.hear_many(SET, &super::HeardMany { at: self.now, evicted: 0, began, entering: 0, syns: &syns });
+        let (syns, began): (Vec<&Packet>, _) =
+            (crowd.iter().collect(), u32::try_from(crowd.len()).unwrap());
+        self.diagnosis.hear_many(
+            SET,
+            &super::HeardMany {
+                at: self.now,
+                evicted: 0,
+                began,
+                entering: 0,
+                syns: &syns,
+            },
+        );
     }
 
     fn report(&self) -> Report {
@@ -500,6 +1226,9 @@ fn a_flood_takes_no_more_room_than_its_sample() {
     }
     heard.quiet(10_000);
     let report = heard.report();
-    assert_eq!(report.sets[0].verdict, "capture_untrusted", "64 attempts are all it has room for");
+    assert_eq!(
+        report.sets[0].verdict, "capture_untrusted",
+        "64 attempts are all it has room for"
+    );
     assert_eq!(report.sets[0].last_attempts.len(), 5);
 }

@@ -19,15 +19,24 @@ pub enum Colours {
 pub fn text(report: &Report, colours: Colours) -> String {
     let mut text = String::new();
     for doubt in &report.capture.doubts {
-        push(&mut text, &format!("{} {}", paint("CAPTURE", YELLOW, colours), doubt.sentence));
+        push(
+            &mut text,
+            &format!("{} {}", paint("CAPTURE", YELLOW, colours), doubt.sentence),
+        );
     }
     let mut left = report.sets.as_slice();
     while let Some((set, rest)) = left.split_first() {
         describe(&mut text, set, colours);
         // A scan or flood is said once.
-        let alike = rest.iter().take_while(|other| set.wrong && other.sentence == set.sentence).count();
+        let alike = rest
+            .iter()
+            .take_while(|other| set.wrong && other.sentence == set.sentence)
+            .count();
         if alike > 0 {
-            push(&mut text, &format!("      And {alike} more like it (--output json lists them)."));
+            push(
+                &mut text,
+                &format!("      And {alike} more like it (--output json lists them)."),
+            );
         }
         left = rest.get(alike..).unwrap_or_default();
     }
@@ -36,9 +45,24 @@ pub fn text(report: &Report, colours: Colours) -> String {
         (total, 0) => format!("nothing is wrong with {}", sets(total)),
         (total, wrong) => format!("something is wrong with {wrong} of {}", sets(total)),
     };
-    let waiting = report.sets.iter().filter(|set| set.verdict == Verdict::Undecided.as_str()).count();
-    let wrong = if waiting > 0 { format!("{wrong}, {waiting} undecided") } else { wrong };
-    push(&mut text, &format!("{wrong}; {} packets in {}", report.capture.packets, seconds(report.reach())));
+    let waiting = report
+        .sets
+        .iter()
+        .filter(|set| set.verdict == Verdict::Undecided.as_str())
+        .count();
+    let wrong = if waiting > 0 {
+        format!("{wrong}, {waiting} undecided")
+    } else {
+        wrong
+    };
+    push(
+        &mut text,
+        &format!(
+            "{wrong}; {} packets in {}",
+            report.capture.packets,
+            seconds(report.reach())
+        ),
+    );
     text
 }
 
@@ -49,15 +73,36 @@ fn describe(text: &mut String, set: &Set, colours: Colours) {
         2 => ("FAILS", YELLOW),
         _ => ("DEAD ", RED),
     };
-    let mark = if set.verdict == "undecided" { paint("?    ", PLAIN, colours) } else { paint(mark, colour, colours) };
-    let counts = format!("{} of {} answered", set.counts.answered, set.counts.attempts);
-    push(text, &format!("{mark} {:7} {:44} {counts:18} {}", set.vantage, ends(set), set.title));
+    let mark = if set.verdict == "undecided" {
+        paint("?    ", PLAIN, colours)
+    } else {
+        paint(mark, colour, colours)
+    };
+    let counts = format!(
+        "{} of {} answered",
+        set.counts.answered, set.counts.attempts
+    );
+    push(
+        text,
+        &format!(
+            "{mark} {:7} {:44} {counts:18} {}",
+            set.vantage,
+            ends(set),
+            set.title
+        ),
+    );
     if !set.wrong {
         return;
     }
-    push(text, &format!("      {} (confidence: {})", set.sentence, set.confidence));
+    push(
+        text,
+        &format!("      {} (confidence: {})", set.sentence, set.confidence),
+    );
     if !set.alternatives.is_empty() {
-        push(text, &format!("      It may also be: {}.", set.alternatives.join("; ")));
+        push(
+            text,
+            &format!("      It may also be: {}.", set.alternatives.join("; ")),
+        );
     }
     if let Some(next) = &set.next {
         push(text, &format!("      Next: {}:", next.what));
@@ -67,7 +112,12 @@ fn describe(text: &mut String, set: &Set, colours: Colours) {
 
 /// Who asks whom, as far as the set says.
 fn ends(set: &Set) -> String {
-    let Set { local_address: local, port, peer, .. } = set;
+    let Set {
+        local_address: local,
+        port,
+        peer,
+        ..
+    } = set;
     match set.vantage {
         "server" => format!("{peer} -> {local} port {port}"),
         "transit" => format!("-> {peer} port {port}"),
@@ -76,7 +126,11 @@ fn ends(set: &Set) -> String {
 }
 
 fn sets(count: usize) -> String {
-    if count == 1 { "1 set".to_owned() } else { format!("{count} sets") }
+    if count == 1 {
+        "1 set".to_owned()
+    } else {
+        format!("{count} sets")
+    }
 }
 
 fn paint(word: &str, colour: &str, colours: Colours) -> String {

@@ -66,7 +66,13 @@ pub(super) struct Trails {
 
 impl Trails {
     pub(super) fn new(timeout: Duration) -> Self {
-        Self { timeout, waiting: Vec::new(), kept: VecDeque::new(), spare: Vec::new(), isns: ArrayVec::new() }
+        Self {
+            timeout,
+            waiting: Vec::new(),
+            kept: VecDeque::new(),
+            spare: Vec::new(),
+            isns: ArrayVec::new(),
+        }
     }
 
     /// The last attempts that failed or took long, newest first.
@@ -83,14 +89,24 @@ impl Trails {
         let mut marks = std::mem::take(&mut self.spare);
         let isn = match packet {
             Packet::Segment(syn) => {
-                marks.push(Mark { after: Duration::ZERO, packet: Met::syn(syn) });
+                marks.push(Mark {
+                    after: Duration::ZERO,
+                    packet: Met::syn(syn),
+                });
                 syn.sequence
             }
             Packet::IcmpError(error) => error.quote.sequence,
         };
         let (&client, &server) = packet.ends();
         self.isns.push(isn);
-        self.waiting.push(Trail { client, server, isn, began: at, marks, end: End::Waiting });
+        self.waiting.push(Trail {
+            client,
+            server,
+            isn,
+            began: at,
+            marks,
+            end: End::Waiting,
+        });
     }
 
     /// A packet of an attempt was met, and perhaps decided it. Of an answer it says how the attempt stood to ECN, if it
@@ -104,13 +120,19 @@ impl Trails {
         if let (Some(met), Some(trail)) = (met, self.trail_of(packet))
             && trail.marks.len() < MARKS
         {
-            trail.marks.push(Mark { after: at.since(trail.began), packet: met });
+            trail.marks.push(Mark {
+                after: at.since(trail.began),
+                packet: met,
+            });
         }
         match *event {
             Event::Answered(..) => self.answer(packet),
             Event::Failed(_, reason) => {
                 let trail = self.take(packet)?;
-                self.keep(Trail { end: End::Failed(reason), ..trail });
+                self.keep(Trail {
+                    end: End::Failed(reason),
+                    ..trail
+                });
                 None
             }
             _ => None,
@@ -143,9 +165,16 @@ impl Trails {
 
     /// The time of some attempt is up: those whose time that is, are unanswered.
     pub(super) fn time_up(&mut self, now: Timestamp) {
-        while let Some(place) = self.waiting.iter().position(|trail| now >= trail.began + self.timeout) {
+        while let Some(place) = self
+            .waiting
+            .iter()
+            .position(|trail| now >= trail.began + self.timeout)
+        {
             let trail = self.waiting.swap_remove(place);
-            self.keep(Trail { end: End::Failed(Reason::Unanswered), ..trail });
+            self.keep(Trail {
+                end: End::Failed(Reason::Unanswered),
+                ..trail
+            });
         }
     }
 
@@ -178,12 +207,17 @@ impl Trails {
         };
         // Without branches, so that several are compared at once.
         self.isns.iter().fold(false, |found, isn| {
-            found | (sequence.wrapping_sub(*isn) <= 1) | (acknowledgment.wrapping_sub(*isn) <= MAX_SYN_DATA)
+            found
+                | (sequence.wrapping_sub(*isn) <= 1)
+                | (acknowledgment.wrapping_sub(*isn) <= MAX_SYN_DATA)
         })
     }
 
     fn trail_of(&mut self, packet: &Packet) -> Option<&mut Trail> {
-        self.waiting.iter_mut().chain(self.kept.iter_mut().rev()).find(|trail| trail.has(packet))
+        self.waiting
+            .iter_mut()
+            .chain(self.kept.iter_mut().rev())
+            .find(|trail| trail.has(packet))
     }
 }
 
@@ -212,20 +246,27 @@ fn fits(isn: u32, packet: &Packet) -> bool {
 
 impl Met {
     const fn syn(syn: &Segment) -> Self {
-        Self::Syn { ttl: syn.hop_limit, ecn: syn.ecn_setup }
+        Self::Syn {
+            ttl: syn.hop_limit,
+            ecn: syn.ecn_setup,
+        }
     }
 }
 
 fn met(event: &Event, packet: &Packet) -> Option<Met> {
     match (*event, packet) {
         (Event::Syn(..), Packet::Segment(syn)) => Some(Met::syn(syn)),
-        (Event::SynAck(_) | Event::Answered(..), Packet::Segment(synack)) => {
-            Some(Met::SynAck { ttl: synack.hop_limit })
-        }
-        (Event::Rst(_, by), Packet::Segment(rst)) => Some(Met::Rst { ttl: rst.hop_limit, by }),
-        (Event::Failed(_, Reason::Refused), Packet::Segment(rst)) => {
-            Some(Met::Rst { ttl: rst.hop_limit, by: Side::Server })
-        }
+        (Event::SynAck(_) | Event::Answered(..), Packet::Segment(synack)) => Some(Met::SynAck {
+            ttl: synack.hop_limit,
+        }),
+        (Event::Rst(_, by), Packet::Segment(rst)) => Some(Met::Rst {
+            ttl: rst.hop_limit,
+            by,
+        }),
+        (Event::Failed(_, Reason::Refused), Packet::Segment(rst)) => Some(Met::Rst {
+            ttl: rst.hop_limit,
+            by: Side::Server,
+        }),
         (Event::IcmpError(_, code, reporter), _) => Some(Met::Icmp { code, reporter }),
         _ => None,
     }

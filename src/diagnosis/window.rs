@@ -42,7 +42,13 @@ impl Window {
             Span::Whole => Duration::from_secs(1),
             Span::Recent => SLICE,
         };
-        Self { span, width, past: VecDeque::new(), open: None, until: Timestamp::from_nanos(0) }
+        Self {
+            span,
+            width,
+            past: VecDeque::new(),
+            open: None,
+            until: Timestamp::from_nanos(0),
+        }
     }
 
     /// The counts of the slice that this moment falls into.
@@ -70,7 +76,12 @@ impl Window {
         };
         let mut sums = Sums::default();
         for (start, tally) in slices() {
-            (if *start >= since { &mut sums.lately } else { &mut sums.before }).add(tally);
+            (if *start >= since {
+                &mut sums.lately
+            } else {
+                &mut sums.before
+            })
+            .add(tally);
         }
         sums.judged = sums.lately;
         if self.span == Span::Whole {
@@ -129,7 +140,11 @@ mod tests {
         assert!(window.past.len() <= SLICES);
         let sums = window.sums(second(100_000));
         assert_eq!(sums.judged.attempts, 100_000);
-        assert!(sums.lately.attempts > 10_000 && sums.lately.attempts < 30_000, "{}", sums.lately.attempts);
+        assert!(
+            sums.lately.attempts > 10_000 && sums.lately.attempts < 30_000,
+            "{}",
+            sums.lately.attempts
+        );
     }
 
     #[test]
@@ -140,7 +155,11 @@ mod tests {
         }
         assert!(window.past.len() <= SLICES);
         let sums = window.sums(second(100_000));
-        assert!((480..=600).contains(&sums.judged.attempts), "{}", sums.judged.attempts);
+        assert!(
+            (480..=600).contains(&sums.judged.attempts),
+            "{}",
+            sums.judged.attempts
+        );
         assert!(sums.before.attempts > 3000);
         assert_eq!(window.sums(second(101_000)).judged, Tally::default());
     }

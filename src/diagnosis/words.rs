@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::CaptureFacts;
 use super::case::Report;
 use super::exam::Exam;
-use super::rules::{clients_give_up, forwards, refuses_here, repeats_synacks, swallows_synacks, takes_long};
+use super::rules::{
+    clients_give_up, forwards, refuses_here, repeats_synacks, swallows_synacks, takes_long,
+};
 use super::verdict::Verdict;
 use crate::labels::{Peer, Port, Reporter, Vantage};
 use crate::packet::IcmpCode;
@@ -14,16 +16,22 @@ use crate::packet::IcmpCode;
 pub(super) fn sentence(verdict: Verdict, exam: &Exam) -> String {
     let t = exam.judged();
     let (asked, decided) = (asked(exam), t.decided());
-    let of_all =
-        |count: u32, what: &str| format!("{} to {asked} {}", of(count, decided, "attempt"), agree(count, what));
+    let of_all = |count: u32, what: &str| {
+        format!(
+            "{} to {asked} {}",
+            of(count, decided, "attempt"),
+            agree(count, what)
+        )
+    };
     match verdict {
         Verdict::CaptureUntrusted if t.evicted > decided => format!(
             "{} of {} attempts to {asked} were forgotten before they were decided: there was no room to follow them.",
             t.evicted, t.attempts
         ),
-        Verdict::CaptureUntrusted => {
-            of_all(t.unanswered, "look unanswered, but the capture itself may have missed the answers.")
-        }
+        Verdict::CaptureUntrusted => of_all(
+            t.unanswered,
+            "look unanswered, but the capture itself may have missed the answers.",
+        ),
         Verdict::Undecided if t.attempts == 0 => format!("No attempt to {asked} in this time."),
         Verdict::Undecided => format!("{} to {asked} still wait.", count(t.attempts, "attempt")),
         Verdict::Scan if exam.is_asked() => format!(
@@ -58,17 +66,27 @@ pub(super) fn sentence(verdict: Verdict, exam: &Exam) -> String {
                 list(exam.answers.iter())
             ),
         ),
-        Verdict::Refused if forwards(exam) => {
-            of_all(t.refused, "were refused: this host passes their SYNs on to another, and nothing listens there.")
-        }
-        Verdict::Refused if exam.is_asked() => of_all(t.refused, "were refused by this host: nothing listens there."),
-        Verdict::Refused => of_all(t.refused, &format!("were refused by a RST{}.", ttl_evidence(exam))),
+        Verdict::Refused if forwards(exam) => of_all(
+            t.refused,
+            "were refused: this host passes their SYNs on to another, and nothing listens there.",
+        ),
+        Verdict::Refused if exam.is_asked() => of_all(
+            t.refused,
+            "were refused by this host: nothing listens there.",
+        ),
+        Verdict::Refused => of_all(
+            t.refused,
+            &format!("were refused by a RST{}.", ttl_evidence(exam)),
+        ),
         Verdict::DroppedHere if swallows_synacks(exam) => format!(
             "{} from {asked} came in and none left: this host drops the way back.",
             count(t.synacks_in, "SYN/ACK")
         ),
         Verdict::DroppedHere => {
-            format!("{} to {asked} came in and none left: this host drops them.", count(t.syns_in, "SYN"))
+            format!(
+                "{} to {asked} came in and none left: this host drops them.",
+                count(t.syns_in, "SYN")
+            )
         }
         Verdict::HostSilent => format!(
             "None of {} from {} to {asked} was answered, though their SYNs arrive here.",
@@ -89,14 +107,22 @@ pub(super) fn sentence(verdict: Verdict, exam: &Exam) -> String {
         Verdict::Late if clients_give_up(exam) => format!(
             "{} from {asked} found that the client had given up, and met a RST instead of an ACK{}.",
             of(t.given_up, t.answered.saturating_add(t.late), "answer"),
-            if exam.is_asked() { String::new() } else { format!(": the slowest took {}", seconds(t.longest())) }
+            if exam.is_asked() {
+                String::new()
+            } else {
+                format!(": the slowest took {}", seconds(t.longest()))
+            }
         ),
         Verdict::Late => of_all(
             t.late,
             &format!(
                 "were answered only after they counted as failed, the slowest after {}: clients may have given up by then{}.",
                 seconds(t.longest()),
-                if t.client_rsts > 0 { format!(" (and sent {})", count(t.client_rsts, "RST")) } else { String::new() }
+                if t.client_rsts > 0 {
+                    format!(" (and sent {})", count(t.client_rsts, "RST"))
+                } else {
+                    String::new()
+                }
             ),
         ),
         Verdict::AckLost => format!(
@@ -112,7 +138,11 @@ pub(super) fn sentence(verdict: Verdict, exam: &Exam) -> String {
         Verdict::FarOverloaded => format!(
             "{} of {decided} attempts to {asked} got no answer at all, the others did{}.",
             t.unanswered,
-            if t.after_a_repeat == 0 { ", at their first SYN" } else { "" }
+            if t.after_a_repeat == 0 {
+                ", at their first SYN"
+            } else {
+                ""
+            }
         ),
         Verdict::Loss if repeats_synacks(exam) && t.synack_repeats > t.after_a_repeat => format!(
             "{} had to be repeated for {} of {asked}: they are lost on the way back, or the ACKs to them.",
@@ -142,17 +172,31 @@ pub(super) fn sentence(verdict: Verdict, exam: &Exam) -> String {
             "All {} answers from {asked} took longer than a client waits before it asks again, half of them {}{}.",
             t.answered,
             t.quantile(0.5).map(seconds).unwrap_or_default(),
-            if t.syn_repeats > 0 { "; what was asked again was answered, too, so nothing was lost" } else { "" }
+            if t.syn_repeats > 0 {
+                "; what was asked again was answered, too, so nothing was lost"
+            } else {
+                ""
+            }
         ),
         Verdict::Slow => format!(
             "Half of the latest answers from {asked} took {}, before it was {}.",
-            exam.sums.lately.quantile(0.5).map(seconds).unwrap_or_default(),
-            exam.sums.before.quantile(0.5).map(seconds).unwrap_or_default()
+            exam.sums
+                .lately
+                .quantile(0.5)
+                .map(seconds)
+                .unwrap_or_default(),
+            exam.sums
+                .before
+                .quantile(0.5)
+                .map(seconds)
+                .unwrap_or_default()
         ),
         Verdict::Fine => format!(
             "{}{}.",
             of_all(t.answered, "were answered"),
-            t.quantile(0.5).map(|half| format!(", half within {}", seconds(half))).unwrap_or_default()
+            t.quantile(0.5)
+                .map(|half| format!(", half within {}", seconds(half)))
+                .unwrap_or_default()
         ),
     }
 }
@@ -183,7 +227,11 @@ fn rejected(exam: &Exam) -> String {
         of(t.rejected(), t.decided(), "attempt"),
         asked(exam),
         agree(t.rejected(), "were rejected by ICMP"),
-        if by.is_empty() { "who said so is not known any more".to_owned() } else { by.join("; ") }
+        if by.is_empty() {
+            "who said so is not known any more".to_owned()
+        } else {
+            by.join("; ")
+        }
     )
 }
 
@@ -193,18 +241,26 @@ fn told_by(report: &Report) -> String {
         Reporter::Router => "on the way",
         Reporter::Own => "this host itself",
     };
-    format!("{} says {} ({who}): {}", report.by, report.code.as_str(), meaning(report.code))
+    format!(
+        "{} says {} ({who}): {}",
+        report.by,
+        report.code.as_str(),
+        meaning(report.code)
+    )
 }
 
 /// What an ICMP code means in practice.
 const fn meaning(code: IcmpCode) -> &'static str {
     match code {
-        IcmpCode::HostUnreachable | IcmpCode::HostUnknown => "nobody has that address on the last link",
+        IcmpCode::HostUnreachable | IcmpCode::HostUnknown => {
+            "nobody has that address on the last link"
+        }
         IcmpCode::NetUnreachable | IcmpCode::NetUnknown => "it has no route there",
         IcmpCode::PortUnreachable => "a firewall's REJECT, as a rule",
-        IcmpCode::AdminProhibited | IcmpCode::HostProhibited | IcmpCode::NetProhibited | IcmpCode::PolicyFailed => {
-            "a firewall forbids it"
-        }
+        IcmpCode::AdminProhibited
+        | IcmpCode::HostProhibited
+        | IcmpCode::NetProhibited
+        | IcmpCode::PolicyFailed => "a firewall forbids it",
         IcmpCode::RejectRoute => "a reject route",
         IcmpCode::TimeExceeded => "a routing loop, or a TTL too small",
         IcmpCode::ProtocolUnreachable => "that host has no TCP",
@@ -216,7 +272,9 @@ const fn meaning(code: IcmpCode) -> &'static str {
 fn ttl_evidence(exam: &Exam) -> String {
     match (exam.refusals.most(), exam.answers.most()) {
         (Some(ttl), Some(_)) => {
-            format!(" with TTL {ttl}, like other answers of that address: the host is reached, and nothing listens")
+            format!(
+                " with TTL {ttl}, like other answers of that address: the host is reached, and nothing listens"
+            )
         }
         (Some(ttl @ (64 | 128 | 255)), None) if exam.name.vantage != Vantage::Local => format!(
             " with TTL {ttl}, which no router has lowered: nothing listens, or, if that host is not on this link, something on \
@@ -238,15 +296,25 @@ fn of(count: u32, of: u32, what: &str) -> String {
 
 /// One of them is, several are.
 fn agree(count: u32, what: &str) -> String {
-    if count == 1 { what.replacen("were ", "was ", 1) } else { what.to_owned() }
+    if count == 1 {
+        what.replacen("were ", "was ", 1)
+    } else {
+        what.to_owned()
+    }
 }
 
 fn count(count: u32, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+    if count == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{count} {what}s")
+    }
 }
 
 fn list(ttls: impl Iterator<Item = u8>) -> String {
-    ttls.map(|ttl| ttl.to_string()).collect::<Vec<_>>().join(", ")
+    ttls.map(|ttl| ttl.to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// What this host's kernel says about its accept queues, where it is the one that is asked.

@@ -36,7 +36,11 @@ pub(super) enum Occasion {
 impl Addresses {
     /// Those of the interfaces, and what was `declared` beside them; those of `watched` interfaces are shown.
     pub(super) const fn new(declared: Vec<IpNet>, watched: Vec<String>) -> Self {
-        Self { declared, watched, last_look: None }
+        Self {
+            declared,
+            watched,
+            last_look: None,
+        }
     }
 
     /// These are declared from now on; the next look is due at once.
@@ -47,9 +51,14 @@ impl Addresses {
 
     /// Whether it is time to look.
     pub(super) fn is_due(&self, now: Timestamp, occasion: Occasion) -> bool {
-        let pause = if occasion == Occasion::Stranger { LOOK_FOR_STRANGERS } else { LOOK };
+        let pause = if occasion == Occasion::Stranger {
+            LOOK_FOR_STRANGERS
+        } else {
+            LOOK
+        };
         // After a clock that stepped back the last look lies ahead.
-        self.last_look.is_none_or(|last| now < last || now >= last + pause)
+        self.last_look
+            .is_none_or(|last| now < last || now >= last + pause)
     }
 
     /// Looks, if it is time to.
@@ -60,9 +69,14 @@ impl Addresses {
         self.last_look = Some(now);
         match interfaces::list() {
             Ok(found) => {
-                let all = found.values().flat_map(|interface| interface.addresses.iter().copied());
+                let all = found
+                    .values()
+                    .flat_map(|interface| interface.addresses.iter().copied());
                 let locality = Locality::host(all, &self.declared);
-                Some(Found { locality, shown: shown(&found, &self.watched) })
+                Some(Found {
+                    locality,
+                    shown: shown(&found, &self.watched),
+                })
             }
             Err(error) => {
                 tracing::warn!(%error, "this host's addresses are taken as they were");
@@ -73,12 +87,20 @@ impl Addresses {
 }
 
 /// No loopback, no link-local, not too many.
-fn shown(found: &BTreeMap<String, interfaces::NetworkInterface>, watched: &[String]) -> Vec<(String, String)> {
+fn shown(
+    found: &BTreeMap<String, interfaces::NetworkInterface>,
+    watched: &[String],
+) -> Vec<(String, String)> {
     let all = watched.iter().any(|name| name == ANY);
     found
         .iter()
         .filter(|(name, interface)| !interface.loopback && (all || watched.contains(name)))
-        .flat_map(|(name, interface)| interface.addresses.iter().map(move |address| (address, name)))
+        .flat_map(|(name, interface)| {
+            interface
+                .addresses
+                .iter()
+                .map(move |address| (address, name))
+        })
         .filter(|(address, _)| !is_link_local(address))
         .map(|(address, name)| (address.to_string(), name.clone()))
         .take(MAX_SHOWN)

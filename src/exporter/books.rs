@@ -30,11 +30,19 @@ pub(super) struct Books {
 impl Books {
     /// Nothing is written yet. The diagnosis is about this span.
     pub(super) fn open(source: &Watch, counting: &Counting, span: Span) -> Shared {
-        let ledger = Ledger::new(about(counting), counting.bounds.clone(), counting.native_histograms);
+        let ledger = Ledger::new(
+            about(counting),
+            counting.bounds.clone(),
+            counting.native_histograms,
+        );
         let diagnosis = Diagnosis::new(span, counting.limits.timeout);
-        let one_interface =
-            matches!(source, Watch::Interfaces(names, ..) if names.len() == 1 && !names.iter().any(|name| name == ANY));
-        Arc::new(Mutex::new(Self { ledger, diagnosis, sides: Sides::default(), one_interface }))
+        let one_interface = matches!(source, Watch::Interfaces(names, ..) if names.len() == 1 && !names.iter().any(|name| name == ANY));
+        Arc::new(Mutex::new(Self {
+            ledger,
+            diagnosis,
+            sides: Sides::default(),
+            one_interface,
+        }))
     }
 
     /// Writes what is said about these readings.
@@ -44,14 +52,30 @@ impl Books {
         let mut syns = sheet.shown.as_slice();
         let mut place = 0;
         // From one line to the next there are mostly many events.
-        let ends = sheet.lines.iter().map(|(before, _)| *before).chain([sheet.entries.len()]);
+        let ends = sheet
+            .lines
+            .iter()
+            .map(|(before, _)| *before)
+            .chain([sheet.entries.len()]);
         for (nth, end) in ends.enumerate() {
-            let told = sheet.entries.iter().zip(&sheet.events).take(end).skip(place);
+            let told = sheet
+                .entries
+                .iter()
+                .zip(&sheet.events)
+                .take(end)
+                .skip(place);
             for (entry, event) in told {
-                let connection = shown.filter(|(of, ..)| *of == place).map(|(_, client, server)| {
-                    shown = connections.next();
-                    Connection { client: *client, server: *server, at: entry.at }
-                });
+                let connection =
+                    shown
+                        .filter(|(of, ..)| *of == place)
+                        .map(|(_, client, server)| {
+                            shown = connections.next();
+                            Connection {
+                                client: *client,
+                                server: *server,
+                                at: entry.at,
+                            }
+                        });
                 self.enter(entry, event, packet_at(readings, entry.packet), connection);
                 place += 1;
             }
@@ -65,7 +89,11 @@ impl Books {
     fn note(&mut self, line: &Line, shown: &mut &[u32], readings: &[Reading]) {
         let own = &mut self.ledger.own;
         match line {
-            Line::Captured(Captured { interface, packets, last }) => {
+            Line::Captured(Captured {
+                interface,
+                packets,
+                last,
+            }) => {
                 if let Some(counts) = own.interfaces.get_mut(usize::from(*interface)) {
                     counts.captured += u64::from(*packets);
                     counts.last_packet = *last;
@@ -105,7 +133,13 @@ impl Books {
     }
 
     /// Has an event counted, and heard by the diagnosis.
-    fn enter(&mut self, entry: &Entry, event: &Event, packet: Option<&Packet>, connection: Option<Connection>) {
+    fn enter(
+        &mut self,
+        entry: &Entry,
+        event: &Event,
+        packet: Option<&Packet>,
+        connection: Option<Connection>,
+    ) {
         let Entry { at, whose, .. } = entry;
         let (set, reporter) = match *whose {
             Whose::Nothing => return,
@@ -119,7 +153,14 @@ impl Books {
             }
             Whose::Stray(set, side) => {
                 let is_syn = matches!(event, Event::OddSyn);
-                self.ledger.count(set, &if is_syn { SetEvent::OddSyn } else { SetEvent::Rst(side) });
+                self.ledger.count(
+                    set,
+                    &if is_syn {
+                        SetEvent::OddSyn
+                    } else {
+                        SetEvent::Rst(side)
+                    },
+                );
                 if !is_syn && side == Side::Server {
                     self.sides.hear_server();
                 }
@@ -137,20 +178,55 @@ impl Books {
             self.ledger.count_about(set, &counted, connection);
         }
         self.sides.hear(*at, Some(set), (event, packet));
-        self.diagnosis.hear(set, &Heard { at: *at, event, packet, reporter });
+        self.diagnosis.hear(
+            set,
+            &Heard {
+                at: *at,
+                event,
+                packet,
+                reporter,
+            },
+        );
     }
 
     /// The same of many, of which the SYNs at these places are shown.
     fn enter_crowd(&mut self, crowd: &Crowd, shown: &[u32], readings: &[Reading]) {
-        let Crowd { set, since, evicted, folded, entering, vantage } = *crowd;
-        let counted = [SetEvent::Opened { attempts: folded, by_syn: true }, SetEvent::Evicted(evicted)];
-        counted.into_iter().for_each(|counted| self.ledger.count(set, &counted));
+        let Crowd {
+            set,
+            since,
+            evicted,
+            folded,
+            entering,
+            vantage,
+        } = *crowd;
+        let counted = [
+            SetEvent::Opened {
+                attempts: folded,
+                by_syn: true,
+            },
+            SetEvent::Evicted(evicted),
+        ];
+        counted
+            .into_iter()
+            .for_each(|counted| self.ledger.count(set, &counted));
         self.ledger.own.folded += u64::from(folded);
         if let Some(vantage) = vantage {
             self.sides.opened(since, set, vantage);
         }
-        let syns: Vec<&Packet> = shown.iter().filter_map(|place| packet_at(readings, *place)).collect();
-        self.diagnosis.hear_many(set, &HeardMany { at: since, evicted, began: folded, entering, syns: &syns });
+        let syns: Vec<&Packet> = shown
+            .iter()
+            .filter_map(|place| packet_at(readings, *place))
+            .collect();
+        self.diagnosis.hear_many(
+            set,
+            &HeardMany {
+                at: since,
+                evicted,
+                began: folded,
+                entering,
+                syns: &syns,
+            },
+        );
     }
 
     fn count_nobodys(&mut self, event: &Event) {
@@ -170,7 +246,9 @@ impl Books {
         let interfaces = || own.interfaces.iter();
         self.diagnosis.note_capture(CaptureFacts {
             packets: interfaces().map(|interface| interface.captured).sum(),
-            dropped: interfaces().map(|counts| counts.dropped_by_kernel + counts.dropped_by_interface).sum(),
+            dropped: interfaces()
+                .map(|counts| counts.dropped_by_kernel + counts.dropped_by_interface)
+                .sum(),
             unmatched_synacks: own.unmatched_of(Kind::SynAck),
             clock_steps: own.clock_steps,
             answers_missing: own.one_sided.answers_missing,
@@ -188,9 +266,16 @@ fn packet_at(readings: &[Reading], place: u32) -> Option<&Packet> {
 }
 
 /// What a set counts of an event.
-fn set_event(event: &Event, packet: Option<&Packet>, reporter: Option<Reporter>) -> Option<SetEvent> {
+fn set_event(
+    event: &Event,
+    packet: Option<&Packet>,
+    reporter: Option<Reporter>,
+) -> Option<SetEvent> {
     Some(match *event {
-        Event::Opened(_) => SetEvent::Opened { attempts: 1, by_syn: matches!(packet, Some(Packet::Segment(_))) },
+        Event::Opened(_) => SetEvent::Opened {
+            attempts: 1,
+            by_syn: matches!(packet, Some(Packet::Segment(_))),
+        },
         Event::Syn(_, kind) => SetEvent::Syn(kind),
         Event::SynAck(_) => SetEvent::SynAck,
         Event::Rst(_, side) => SetEvent::Rst(side),
@@ -199,7 +284,11 @@ fn set_event(event: &Event, packet: Option<&Packet>, reporter: Option<Reporter>)
         Event::Failed(_, reason) => SetEvent::Failed(reason),
         Event::Completed(_, latency) => SetEvent::Completed(latency),
         Event::Evicted(_) => SetEvent::Evicted(1),
-        Event::Copy(_) | Event::Unacceptable(_) | Event::OddSyn | Event::Unmatched(_) | Event::ClockStep => {
+        Event::Copy(_)
+        | Event::Unacceptable(_)
+        | Event::OddSyn
+        | Event::Unmatched(_)
+        | Event::ClockStep => {
             return None;
         }
     })

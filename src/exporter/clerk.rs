@@ -67,19 +67,34 @@ impl Clerk {
     /// Writes down what an event counts for that opens nothing. Says whether the packet at hand is an ICMP error that is this
     /// host's own word about a SYN that no capture met: what that means is still to be told.
     pub(super) fn write(&mut self, told: &Told<'_>, sheet: &mut Sheet) -> bool {
-        let Told { event, packet, tracker, .. } = *told;
+        let Told {
+            event,
+            packet,
+            tracker,
+            ..
+        } = *told;
         let own_word = matches!(
             (event, packet),
             (Event::Unmatched(Kind::Icmp), Some((_, Packet::IcmpError(error)))) if self.is_own_word(error)
         );
-        let whose = if own_word { Whose::Nothing } else { self.whose(told) };
+        let whose = if own_word {
+            Whose::Nothing
+        } else {
+            self.whose(told)
+        };
         if is_exemplary(event)
             && let Some((client, server)) = tracker.decided()
         {
-            sheet.connections.push((sheet.entries.len(), client, server));
+            sheet
+                .connections
+                .push((sheet.entries.len(), client, server));
         }
         let packet = packet.map_or(NO_PACKET, |(place, _)| place);
-        sheet.entries.push(Entry { at: tracker.now(), packet, whose });
+        sheet.entries.push(Entry {
+            at: tracker.now(),
+            packet,
+            whose,
+        });
         own_word
     }
 
@@ -101,8 +116,16 @@ impl Clerk {
     }
 
     /// Looks at this host's addresses, if it is time to. Says whether it did.
-    pub(super) fn look_at_addresses(&mut self, sheet: &mut Sheet, now: Timestamp, occasion: Occasion) -> bool {
-        let found = self.addresses.as_mut().and_then(|addresses| addresses.look(now, occasion));
+    pub(super) fn look_at_addresses(
+        &mut self,
+        sheet: &mut Sheet,
+        now: Timestamp,
+        occasion: Occasion,
+    ) -> bool {
+        let found = self
+            .addresses
+            .as_mut()
+            .and_then(|addresses| addresses.look(now, occasion));
         let looked = found.is_some();
         if let Some(found) = found {
             self.labels.relocate(found.locality);
@@ -122,12 +145,22 @@ impl Clerk {
     pub(super) fn sums(&mut self, tracker: &Tracker) -> Sums {
         let (pending, tracked) = (tracker.pending(), tracker.tracked());
         let sets = self.labels.sets();
-        Sums { pending, tracked, sets: sets.count(), sets_limit: sets.limit() }
+        Sums {
+            pending,
+            tracked,
+            sets: sets.count(),
+            sets_limit: sets.limit(),
+        }
     }
 
     /// Whose an event is that opens nothing.
     fn whose(&mut self, told: &Told<'_>) -> Whose {
-        let Told { event, packet, tracker, .. } = *told;
+        let Told {
+            event,
+            packet,
+            tracker,
+            ..
+        } = *told;
         let now = tracker.now();
         let (owner, decides) = match *event {
             Event::Failed(owner, _) | Event::Evicted(owner) => (owner, true),
@@ -137,11 +170,16 @@ impl Clerk {
                 self.labels.sets().touch(set, now);
                 return Whose::Reported(set, self.labels.reporter(set, reporter));
             }
-            Event::Syn(owner, _) | Event::SynAck(owner) | Event::Rst(owner, _) | Event::Completed(owner, _) => {
-                (owner, false)
-            }
+            Event::Syn(owner, _)
+            | Event::SynAck(owner)
+            | Event::Rst(owner, _)
+            | Event::Completed(owner, _) => (owner, false),
             Event::OddSyn | Event::Unmatched(Kind::Rst) => return self.stray(event, packet, now),
-            Event::Opened(_) | Event::Copy(_) | Event::Unacceptable(_) | Event::Unmatched(_) | Event::ClockStep => {
+            Event::Opened(_)
+            | Event::Copy(_)
+            | Event::Unacceptable(_)
+            | Event::Unmatched(_)
+            | Event::ClockStep => {
                 return Whose::Nobodys;
             }
         };
@@ -157,9 +195,14 @@ impl Clerk {
     /// What fits no attempt may still belong to a set that exists: a SYN that opens nothing, a RST.
     #[inline(never)]
     fn stray(&mut self, event: &Event, packet: Option<(u32, &Packet)>, now: Timestamp) -> Whose {
-        let Some((_, Packet::Segment(segment))) = packet else { return Whose::Nobodys };
+        let Some((_, Packet::Segment(segment))) = packet else {
+            return Whose::Nobodys;
+        };
         let found = match event {
-            Event::OddSyn => self.labels.set_of_syn(segment, now).map(|set| (set, Side::Client)),
+            Event::OddSyn => self
+                .labels
+                .set_of_syn(segment, now)
+                .map(|set| (set, Side::Client)),
             _ => self.labels.set_of_stray(segment, now),
         };
         found.map_or(Whose::Nobodys, |(set, side)| Whose::Stray(set, side))
@@ -169,9 +212,19 @@ impl Clerk {
     /// is written as one of these.
     #[inline]
     pub(super) fn open(&mut self, beginning: &Beginning<'_>, sheet: &mut Sheet) -> Claim {
-        let Beginning { packet, place, met, now, is_all } = *beginning;
+        let Beginning {
+            packet,
+            place,
+            met,
+            now,
+            is_all,
+        } = *beginning;
         // Who seems to be in transit may be this host's own by an address that it has only now.
-        let may_be_own = || self.addresses.as_ref().is_some_and(|known| known.is_due(met, Occasion::Stranger));
+        let may_be_own = || {
+            self.addresses
+                .as_ref()
+                .is_some_and(|known| known.is_due(met, Occasion::Stranger))
+        };
         let is_good = |vantage| vantage != Vantage::Transit || !may_be_own();
         let ahead = self.labels.admit_ahead((place, packet), now, is_good);
         let (vantage, admission) = ahead.unwrap_or_else(|| self.admit(beginning, sheet));
@@ -180,14 +233,26 @@ impl Clerk {
             self.replace(&admission, met, sheet);
         }
         let never_seen = folded || admission.created;
-        let standing = if never_seen { Standing::NeverSeen } else { Standing::Regular };
-        let mut claim = Claim { owner: Owner(set.number()), standing, is_of_crowd: false };
+        let standing = if never_seen {
+            Standing::NeverSeen
+        } else {
+            Standing::Regular
+        };
+        let mut claim = Claim {
+            owner: Owner(set.number()),
+            standing,
+            is_of_crowd: false,
+        };
         match packet {
             Packet::Segment(syn) if folded && is_all => {
                 sheet.folded(set, vantage, now, (place, syn));
                 claim.is_of_crowd = true;
             }
-            _ => sheet.entries.push(Entry { at: now, packet: place, whose: Whose::Opened(set, vantage, folded) }),
+            _ => sheet.entries.push(Entry {
+                at: now,
+                packet: place,
+                whose: Whose::Opened(set, vantage, folded),
+            }),
         }
         claim
     }
@@ -195,11 +260,17 @@ impl Clerk {
     /// Names an attempt where it begins.
     #[inline(never)]
     fn admit(&mut self, beginning: &Beginning<'_>, sheet: &mut Sheet) -> (Vantage, Admission) {
-        let Beginning { packet, met, now, .. } = *beginning;
+        let Beginning {
+            packet, met, now, ..
+        } = *beginning;
         let ((client, server), mut via) = (packet.ends(), packet.via());
         if let Packet::IcmpError(_) = packet {
             // It came in over the loopback, but the SYN it is about was on its way out.
-            via = Via { direction: Direction::Leaving, loopback: false, ..via };
+            via = Via {
+                direction: Direction::Leaving,
+                loopback: false,
+                ..via
+            };
         }
         let mut vantage = self.labels.vantage(client, server, via);
         if vantage == Vantage::Transit && self.look_at_addresses(sheet, met, Occasion::Stranger) {
@@ -214,7 +285,11 @@ impl Clerk {
         if let Some(gone) = self.labels.sets().gone().filter(|_| admission.made_room) {
             sheet.push(Line::Removed(gone));
         }
-        let begun = self.labels.sets().name(admission.set).filter(|_| admission.created);
+        let begun = self
+            .labels
+            .sets()
+            .name(admission.set)
+            .filter(|_| admission.created);
         if let Some(name) = begun {
             sheet.push(Line::Created(Box::new((admission.set, name.clone(), met))));
         }
@@ -224,7 +299,10 @@ impl Clerk {
     /// it: nobody on the link has the address, or the local firewall rejects what goes out.
     #[inline(never)]
     fn is_own_word(&self, error: &IcmpError) -> bool {
-        let quotes_a_syn = error.quote.flags.is_some_and(|flags| flags.has(Flags::SYN) && !flags.has(Flags::ACK));
+        let quotes_a_syn = error
+            .quote
+            .flags
+            .is_some_and(|flags| flags.has(Flags::SYN) && !flags.has(Flags::ACK));
         let ours = [error.reporter, error.recipient, error.quote.from.address];
         error.via.loopback
             && error.code.ends_an_attempt()

@@ -20,7 +20,10 @@ pub(super) fn compare(task: &Compare) -> anyhow::Result<ExitCode> {
     let mut comparison = Comparison::default();
     let mut broken = Vec::new();
     // A forwarded port has another number at the server: there all are read.
-    for (end, file, ports) in [(End::Client, &task.client, &task.ports[..]), (End::Server, &task.server, &[])] {
+    for (end, file, ports) in [
+        (End::Client, &task.client, &task.ports[..]),
+        (End::Server, &task.server, &[]),
+    ] {
         broken.extend(read(&mut comparison, end, file, ports)?);
     }
     tell_of_broken(&broken);
@@ -29,9 +32,18 @@ pub(super) fn compare(task: &Compare) -> anyhow::Result<ExitCode> {
         Form::Json => report.json()?,
         Form::Text => text(&report).into_bytes(),
     };
-    std::io::stdout().write_all(&printed).context("cannot write to standard output")?;
-    anyhow::ensure!(broken.is_empty(), "what was whole is compared above; the rest of the broken files is lost");
-    Ok(if report.all_fine() { ExitCode::SUCCESS } else { ExitCode::from(SOMETHING_IS_WRONG) })
+    std::io::stdout()
+        .write_all(&printed)
+        .context("cannot write to standard output")?;
+    anyhow::ensure!(
+        broken.is_empty(),
+        "what was whole is compared above; the rest of the broken files is lost"
+    );
+    Ok(if report.all_fine() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(SOMETHING_IS_WRONG)
+    })
 }
 
 /// Reads one capture to its end. Says where it broke, if it did.
@@ -42,7 +54,13 @@ fn read(
     ports: &[PortRange],
 ) -> anyhow::Result<Vec<(String, String)>> {
     let names = [file.to_owned()];
-    let mut files = Files::open(&names, &Filter { expression: None, acks: false })?;
+    let mut files = Files::open(
+        &names,
+        &Filter {
+            expression: None,
+            acks: false,
+        },
+    )?;
     let mut bar = Bar::over(&names, files.meter());
     loop {
         let mut read = 0;
@@ -58,7 +76,9 @@ fn read(
         if let Progress::Ended(at) = progress {
             comparison.end(end, at);
             let broken = files.conditions().into_iter();
-            return Ok(broken.filter_map(|condition| Some((condition.name, condition.broken?))).collect());
+            return Ok(broken
+                .filter_map(|condition| Some((condition.name, condition.broken?)))
+                .collect());
         }
     }
 }

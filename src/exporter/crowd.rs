@@ -25,7 +25,14 @@ pub(super) struct Crowd {
 impl Crowd {
     /// Nobody yet.
     pub(super) const fn of(set: SetId, since: Timestamp) -> Self {
-        Self { set, since, evicted: 0, folded: 0, entering: 0, vantage: None }
+        Self {
+            set,
+            since,
+            evicted: 0,
+            folded: 0,
+            entering: 0,
+            vantage: None,
+        }
     }
 
     /// Whether somebody of this set may join it now.

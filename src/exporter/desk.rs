@@ -34,7 +34,12 @@ struct Writer {
 impl Desk {
     /// Writes here and now.
     pub(super) fn new(books: Shared) -> Self {
-        Self { sheet: Sheet::default(), readings: Vec::new(), books, writer: None }
+        Self {
+            sheet: Sheet::default(),
+            readings: Vec::new(),
+            books,
+            writer: None,
+        }
     }
 
     /// From now on a thread writes. What this process may not do any more, it may not either.
@@ -51,8 +56,15 @@ impl Desk {
             }
         };
         // Without a thread, it is written here.
-        let thread = std::thread::Builder::new().name("books".to_owned()).spawn(write).ok();
-        self.writer = thread.map(|thread| Writer { thread, full, empty });
+        let thread = std::thread::Builder::new()
+            .name("books".to_owned())
+            .spawn(write)
+            .ok();
+        self.writer = thread.map(|thread| Writer {
+            thread,
+            full,
+            empty,
+        });
     }
 
     /// The sheet is about these readings. Others may be given back, to be filled again.
@@ -79,7 +91,9 @@ impl Desk {
 
     /// Waits until all is written; from now on it is written here.
     pub(super) fn dismiss(&mut self) {
-        let Some(Writer { thread, full, .. }) = self.writer.take() else { return };
+        let Some(Writer { thread, full, .. }) = self.writer.take() else {
+            return;
+        };
         drop(full);
         if let Err(panic) = thread.join() {
             // Books that are not written must not look like a capture that ended.
@@ -136,8 +150,14 @@ mod tests {
     fn the_last_failure_is_shown_with_its_own_connection() {
         let books = Books::open(&Watch::Files(Vec::new()), &counting(), Span::Whole);
         let mut desk = Desk::new(Arc::clone(&books));
-        let name = SetName { vantage: Vantage::Client, local: None, port: Port::Number(80), peer: Peer::Other };
-        desk.sheet.push(Line::Created(Box::new((SET, name, Timestamp::default()))));
+        let name = SetName {
+            vantage: Vantage::Client,
+            local: None,
+            port: Port::Number(80),
+            peer: Peer::Other,
+        };
+        desk.sheet
+            .push(Line::Created(Box::new((SET, name, Timestamp::default()))));
         for ports in [[1001, 1002].as_slice(), &[1003], &[1004, 1005, 1006]] {
             for port in ports {
                 // What shows no connection stands between.
@@ -149,7 +169,9 @@ mod tests {
             desk.pass_on();
             let last = ports.last().expect("some").to_string();
             let mut page = Vec::new();
-            exposition(&books, false).write(Format::OpenMetrics, &mut page).expect("there is room");
+            exposition(&books, false)
+                .write(Format::OpenMetrics, &mut page)
+                .expect("there is room");
             let page = String::from_utf8(page).expect("it is text");
             let shown: Vec<&str> = page.lines().filter(|line| line.contains(" # {")).collect();
             assert!(
@@ -170,22 +192,40 @@ mod tests {
                 panic!("the writer died");
             });
             let books = Books::open(&Watch::Files(Vec::new()), &counting(), Span::Whole);
-            let mut desk = Desk { writer: Some(Writer { thread, full, empty }), ..Desk::new(books) };
+            let mut desk = Desk {
+                writer: Some(Writer {
+                    thread,
+                    full,
+                    empty,
+                }),
+                ..Desk::new(books)
+            };
             let write = || {
                 (0..=later_sheets).for_each(|_| desk.pass_on());
                 desk.dismiss();
             };
             let said = catch_unwind(AssertUnwindSafe(write)).expect_err("who judges dies too");
-            assert_eq!(said.downcast_ref(), Some(&"the writer died"), "and says what the writer said");
+            assert_eq!(
+                said.downcast_ref(),
+                Some(&"the writer died"),
+                "and says what the writer said"
+            );
         }
     }
 
     fn tell(sheet: &mut Sheet, event: Event) {
         sheet.events.push(event);
-        sheet.entries.push(Entry { at: Timestamp::default(), packet: NO_PACKET, whose: Whose::Of(SET) });
+        sheet.entries.push(Entry {
+            at: Timestamp::default(),
+            packet: NO_PACKET,
+            whose: Whose::Of(SET),
+        });
     }
 
     fn end(port: u16) -> Endpoint {
-        Endpoint { address: Ipv4Addr::new(10, 0, 0, 1).into(), port }
+        Endpoint {
+            address: Ipv4Addr::new(10, 0, 0, 1).into(),
+            port,
+        }
     }
 }

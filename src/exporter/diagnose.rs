@@ -20,7 +20,12 @@ use crate::privilege;
 pub(super) fn diagnose(task: &Diagnose) -> anyhow::Result<ExitCode> {
     let _level_stays = log(task.log);
     let books = Books::open(&task.source, &task.counting, Span::Whole);
-    let mut pump = pump(&task.source, &task.counting, Arc::clone(&books), Watched::Yes)?;
+    let mut pump = pump(
+        &task.source,
+        &task.counting,
+        Arc::clone(&books),
+        Watched::Yes,
+    )?;
     let stop = Arc::new(AtomicBool::new(false));
     if let Watch::Interfaces(..) = task.source {
         privilege::give_up(None, privilege::Keeps::Captures)?;
@@ -29,8 +34,15 @@ pub(super) fn diagnose(task: &Diagnose) -> anyhow::Result<ExitCode> {
     let broken = pump.run(&stop)?;
     tell_of_broken(&broken);
     let fine = print(task.output, &books)?;
-    anyhow::ensure!(broken.is_empty(), "what was whole is counted above; the rest of the broken files is lost");
-    Ok(if fine { ExitCode::SUCCESS } else { ExitCode::from(SOMETHING_IS_WRONG) })
+    anyhow::ensure!(
+        broken.is_empty(),
+        "what was whole is counted above; the rest of the broken files is lost"
+    );
+    Ok(if fine {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(SOMETHING_IS_WRONG)
+    })
 }
 
 /// Prints what was asked for. Says whether all is fine; numbers do not judge.
@@ -51,7 +63,9 @@ fn print(output: Output, books: &Shared) -> anyhow::Result<bool> {
             (text(&report, colours()).into_bytes(), report.all_fine())
         }
     };
-    std::io::stdout().write_all(&printed).context("cannot write to standard output")?;
+    std::io::stdout()
+        .write_all(&printed)
+        .context("cannot write to standard output")?;
     Ok(fine)
 }
 
@@ -63,10 +77,15 @@ pub(super) fn colours() -> Colours {
 
 /// Stops the capture when the time is up, or when somebody asks for it: what was met until then is told.
 fn stop_after(duration: Duration, stop: Arc<AtomicBool>) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let (mut terminated, mut interrupted) = {
         let _inside = runtime.enter();
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+        (
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+        )
     };
     let wait = move || {
         runtime.block_on(async {
@@ -78,7 +97,10 @@ fn stop_after(duration: Duration, stop: Arc<AtomicBool>) -> anyhow::Result<()> {
         });
         stop.store(true, Ordering::Relaxed);
     };
-    std::thread::Builder::new().name("stop".to_owned()).spawn(wait).context("cannot start a thread")?;
+    std::thread::Builder::new()
+        .name("stop".to_owned())
+        .spawn(wait)
+        .context("cannot start a thread")?;
     Ok(())
 }
 

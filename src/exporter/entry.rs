@@ -42,7 +42,13 @@ impl Sheet {
     }
 
     /// An attempt began that is counted in this set for want of room, with the SYN at this place.
-    pub(super) fn folded(&mut self, set: SetId, vantage: Vantage, now: Timestamp, (place, syn): (u32, &Segment)) {
+    pub(super) fn folded(
+        &mut self,
+        set: SetId,
+        vantage: Vantage,
+        now: Timestamp,
+        (place, syn): (u32, &Segment),
+    ) {
         if self.crowd(set, now, |crowd| crowd.fold(vantage, syn)) {
             self.shown.push(place);
         }
@@ -153,9 +159,16 @@ mod tests {
     const OTHER: SetId = SetId::from_number(2);
 
     fn syn(sequence: u32, direction: Direction) -> Segment {
-        let end = |port| Endpoint { address: Ipv4Addr::new(10, 0, 0, 1).into(), port };
+        let end = |port| Endpoint {
+            address: Ipv4Addr::new(10, 0, 0, 1).into(),
+            port,
+        };
         Segment {
-            via: Via { interface: 1, direction, loopback: false },
+            via: Via {
+                interface: 1,
+                direction,
+                loopback: false,
+            },
             from: end(1000),
             to: end(80),
             sequence,
@@ -181,16 +194,27 @@ mod tests {
     fn attempts_share_a_line_where_set_and_time_are_the_same_and_nothing_stands_between() {
         let mut sheet = Sheet::default();
         let mut evicted = |set, nanos| sheet.evicted(set, Timestamp::from_nanos(nanos));
-        [0, 10, 999_999, 1_000_000].into_iter().for_each(|nanos| evicted(ONE, nanos));
+        [0, 10, 999_999, 1_000_000]
+            .into_iter()
+            .for_each(|nanos| evicted(ONE, nanos));
         evicted(OTHER, 1_000_001);
         evicted(ONE, 1_000_002);
         sheet.push(Line::Removed(ONE));
         sheet.evicted(ONE, Timestamp::from_nanos(1_000_003));
         let told = crowds(&sheet);
-        let told: Vec<_> = told.iter().map(|crowd| (crowd.set, crowd.evicted, crowd.since.as_nanos())).collect();
+        let told: Vec<_> = told
+            .iter()
+            .map(|crowd| (crowd.set, crowd.evicted, crowd.since.as_nanos()))
+            .collect();
         assert_eq!(
             told,
-            [(ONE, 3, 0), (ONE, 1, 1_000_000), (OTHER, 1, 1_000_001), (ONE, 1, 1_000_002), (ONE, 1, 1_000_003)]
+            [
+                (ONE, 3, 0),
+                (ONE, 1, 1_000_000),
+                (OTHER, 1, 1_000_001),
+                (ONE, 1, 1_000_002),
+                (ONE, 1, 1_000_003)
+            ]
         );
     }
 
@@ -199,7 +223,12 @@ mod tests {
         let mut sheet = Sheet::default();
         let mut folded = |set, place, direction| {
             let now = Timestamp::from_nanos(u64::from(place));
-            sheet.folded(set, Vantage::Server, now, (place, &syn(100 + place, direction)));
+            sheet.folded(
+                set,
+                Vantage::Server,
+                now,
+                (place, &syn(100 + place, direction)),
+            );
             sheet.evicted(set, now);
         };
         folded(ONE, 5, Direction::Entering);
@@ -214,7 +243,10 @@ mod tests {
             entering,
             vantage: Some(Vantage::Server),
         };
-        assert_eq!(crowds(&sheet), [&crowd(ONE, 5, 3, 2), &crowd(OTHER, 8, 1, 0)]);
+        assert_eq!(
+            crowds(&sheet),
+            [&crowd(ONE, 5, 3, 2), &crowd(OTHER, 8, 1, 0)]
+        );
         assert_eq!(sheet.shown, [5, 6, 7, 8]);
     }
 
@@ -223,12 +255,20 @@ mod tests {
         let mut sheet = Sheet::default();
         let mut flood = |set, places: std::ops::Range<u32>| {
             for place in places {
-                sheet.folded(set, Vantage::Server, Timestamp::default(), (place, &syn(place, Direction::Entering)));
+                sheet.folded(
+                    set,
+                    Vantage::Server,
+                    Timestamp::default(),
+                    (place, &syn(place, Direction::Entering)),
+                );
             }
         };
         flood(ONE, 0..1000);
         flood(OTHER, 1000..1003);
-        let told: Vec<_> = crowds(&sheet).iter().map(|crowd| (crowd.folded, crowd.entering, crowd.shown())).collect();
+        let told: Vec<_> = crowds(&sheet)
+            .iter()
+            .map(|crowd| (crowd.folded, crowd.entering, crowd.shown()))
+            .collect();
         assert_eq!(told, [(1000, 1000, 16), (3, 3, 3)]);
         let shown: Vec<u32> = (0..16).chain(1000..1003).collect();
         assert_eq!(sheet.shown, shown);

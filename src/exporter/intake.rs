@@ -73,7 +73,10 @@ impl Intake {
     /// # Errors
     ///
     /// The capture cannot go on: what was handed over before stands.
-    pub(super) fn read(&mut self, sink: &mut dyn FnMut(&mut Vec<Reading>)) -> Result<Progress, CaptureError> {
+    pub(super) fn read(
+        &mut self,
+        sink: &mut dyn FnMut(&mut Vec<Reading>),
+    ) -> Result<Progress, CaptureError> {
         match self {
             Self::Here(source, sight, lot) => read_here(source.as_mut(), sight, lot, sink),
             Self::Ahead(ahead) => ahead.read(sink),
@@ -119,7 +122,18 @@ impl Ahead {
         let conditions = source.conditions();
         let (full, loads) = sync_channel(LOADS);
         let (empty, emptied) = channel();
-        Self { reader: Some(Reader { source, sight, full, emptied }), thread: None, loads, empty, conditions }
+        Self {
+            reader: Some(Reader {
+                source,
+                sight,
+                full,
+                emptied,
+            }),
+            thread: None,
+            loads,
+            empty,
+            conditions,
+        }
     }
 
     fn read(&mut self, sink: &mut dyn FnMut(&mut Vec<Reading>)) -> Result<Progress, CaptureError> {
@@ -127,7 +141,14 @@ impl Ahead {
             let thread = std::thread::Builder::new().name("reader".to_owned());
             self.thread = thread.spawn(|| reader.run()).ok();
         }
-        let Ok(Load { mut readings, progress, conditions }) = self.loads.recv() else { self.die() };
+        let Ok(Load {
+            mut readings,
+            progress,
+            conditions,
+        }) = self.loads.recv()
+        else {
+            self.die()
+        };
         sink(&mut readings);
         readings.clear();
         self.conditions = conditions;
@@ -137,7 +158,10 @@ impl Ahead {
     }
 
     /// The thread is gone before its last word, or never was: whoever asked dies too.
-    #[allow(clippy::panic, reason = "a reader that died must not look like a file that ended")]
+    #[allow(
+        clippy::panic,
+        reason = "a reader that died must not look like a file that ended"
+    )]
     fn die(&mut self) -> ! {
         if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
             std::panic::resume_unwind(panic);
@@ -151,9 +175,15 @@ impl Reader {
     fn run(mut self) {
         loop {
             let mut readings = self.emptied.try_recv().unwrap_or_default();
-            let progress = self.source.read(&mut |frame| Reading::note(&mut readings, &frame, &self.sight));
+            let progress = self
+                .source
+                .read(&mut |frame| Reading::note(&mut readings, &frame, &self.sight));
             let is_last = !matches!(progress, Ok(Progress::Busy | Progress::Quiet(_)));
-            let load = Load { readings, progress, conditions: self.source.conditions() };
+            let load = Load {
+                readings,
+                progress,
+                conditions: self.source.conditions(),
+            };
             if self.full.send(load).is_err() || is_last {
                 return;
             }
@@ -164,8 +194,21 @@ impl Reader {
 impl Reading {
     fn note(readings: &mut Vec<Self>, frame: &Frame<'_>, sight: &Sight) {
         let (at, interface) = (frame.at, frame.interface.id);
-        if let Err(skip) = decode_to(frame, Writer { readings, sight, at, interface }) {
-            Self { at, interface, packet: Err(skip) }.put(readings);
+        if let Err(skip) = decode_to(
+            frame,
+            Writer {
+                readings,
+                sight,
+                at,
+                interface,
+            },
+        ) {
+            Self {
+                at,
+                interface,
+                packet: Err(skip),
+            }
+            .put(readings);
         }
     }
 
@@ -188,15 +231,34 @@ impl Take for Writer<'_> {
 
     #[inline(always)]
     fn segment(self, segment: Segment) {
-        let Self { readings, sight, at, interface } = self;
+        let Self {
+            readings,
+            sight,
+            at,
+            interface,
+        } = self;
         let ends = sight.between(&segment.from, &segment.to);
-        readings.push(Reading { at, interface, packet: Ok((Packet::Segment(segment), ends)) });
+        readings.push(Reading {
+            at,
+            interface,
+            packet: Ok((Packet::Segment(segment), ends)),
+        });
     }
 
     fn icmp_error(self, error: IcmpError) {
-        let Self { readings, sight, at, interface } = self;
+        let Self {
+            readings,
+            sight,
+            at,
+            interface,
+        } = self;
         let ends = sight.between(&error.quote.from, &error.quote.to);
-        Reading { at, interface, packet: Ok((Packet::IcmpError(error), ends)) }.put(readings);
+        Reading {
+            at,
+            interface,
+            packet: Ok((Packet::IcmpError(error), ends)),
+        }
+        .put(readings);
     }
 }
 
@@ -228,7 +290,9 @@ mod tests {
             match (self.reads < 3, self.dies) {
                 (true, _) => Ok(Progress::Busy),
                 (false, true) => panic!("the source died"),
-                (false, false) => Ok(Progress::Ended(Timestamp::default() + Duration::from_secs(7))),
+                (false, false) => Ok(Progress::Ended(
+                    Timestamp::default() + Duration::from_secs(7),
+                )),
             }
         }
 
@@ -251,8 +315,15 @@ mod tests {
     #[test]
     fn a_reader_that_died_does_not_look_like_a_file_that_ended() {
         let said = third_read(true).expect_err("whoever asked dies too");
-        assert_eq!(said.downcast_ref(), Some(&"the source died"), "and says what the reader said");
+        assert_eq!(
+            said.downcast_ref(),
+            Some(&"the source died"),
+            "and says what the reader said"
+        );
         let end = third_read(false).expect("it ends");
-        assert_eq!(end, Progress::Ended(Timestamp::default() + Duration::from_secs(7)));
+        assert_eq!(
+            end,
+            Progress::Ended(Timestamp::default() + Duration::from_secs(7))
+        );
     }
 }

@@ -64,7 +64,10 @@ fn check(task: &Serve) -> anyhow::Result<()> {
     if let Some(file) = &task.web_config {
         http::Guard::by(file)?;
     }
-    let file = task.config.as_ref().map_or_else(|| "flags".to_owned(), |file| file.display().to_string());
+    let file = task
+        .config
+        .as_ref()
+        .map_or_else(|| "flags".to_owned(), |file| file.display().to_string());
     writeln!(std::io::stdout(), "{file}: OK").context("cannot write to standard output")
 }
 
@@ -72,10 +75,22 @@ fn serve(task: &Serve) -> anyhow::Result<()> {
     let set_level = log(task.log);
     // What needs privilege is opened first, what listens to the world last.
     let live = matches!(task.source, Watch::Interfaces(..));
-    let books = Books::open(&task.source, &task.counting, if live { Span::Recent } else { Span::Whole });
-    let pump = pump(&task.source, &task.counting, Arc::clone(&books), Watched::No)?;
+    let books = Books::open(
+        &task.source,
+        &task.counting,
+        if live { Span::Recent } else { Span::Whole },
+    );
+    let pump = pump(
+        &task.source,
+        &task.counting,
+        Arc::clone(&books),
+        Watched::No,
+    )?;
     let listeners = match &task.listen {
-        Listen::Addresses(addresses) => addresses.iter().map(http::ListenAddress::bind).collect::<Result<_, _>>()?,
+        Listen::Addresses(addresses) => addresses
+            .iter()
+            .map(http::ListenAddress::bind)
+            .collect::<Result<_, _>>()?,
         Listen::Systemd => http::activated()?,
     };
     let guard = confined(task)?;
@@ -89,10 +104,26 @@ fn serve(task: &Serve) -> anyhow::Result<()> {
         let scheme = if guard.speaks_tls() { "https" } else { "http" };
         tracing::info!(%address, "metrics are at {scheme}://{}{}", reachable(address), task.telemetry_path);
     }
-    let limits = http::Limits { requests: std::num::NonZeroUsize::new(task.max_requests), ..http::Limits::default() };
+    let limits = http::Limits {
+        requests: std::num::NonZeroUsize::new(task.max_requests),
+        ..http::Limits::default()
+    };
     // Each thread that renders keeps memory for the next page.
-    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(RENDERERS).enable_all().build()?;
-    let result = runtime.block_on(until_stopped(pump, ready, Served { listeners, routes, limits, guard, reloader }));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(RENDERERS)
+        .enable_all()
+        .build()?;
+    let result = runtime.block_on(until_stopped(
+        pump,
+        ready,
+        Served {
+            listeners,
+            routes,
+            limits,
+            guard,
+            reloader,
+        },
+    ));
     // Neither a page that is being rendered nor a read from a pipe is waited for.
     runtime.shutdown_background();
     result
@@ -129,12 +160,21 @@ fn confined(task: &Serve) -> anyhow::Result<http::Guard> {
 
 /// Who to be. That is not asked again when the configuration is read again: who the users are, is out of sight then.
 fn identity(task: &Serve) -> anyhow::Result<Option<privilege::Identity>> {
-    let Some(user) = &task.user else { return Ok(None) };
-    user.parse().map(Some).map_err(|reason: String| anyhow::anyhow!("cannot become --user {user}: {reason}"))
+    let Some(user) = &task.user else {
+        return Ok(None);
+    };
+    user.parse()
+        .map(Some)
+        .map_err(|reason: String| anyhow::anyhow!("cannot become --user {user}: {reason}"))
 }
 
 /// Where names in a capture filter are looked up when an interface is opened again: files in these folders.
-const NAMES: [&str; 4] = ["/etc/hosts", "/usr/lib/libc.so", "/lib/libc.so", "/run/systemd/resolve/resolv.conf"];
+const NAMES: [&str; 4] = [
+    "/etc/hosts",
+    "/usr/lib/libc.so",
+    "/lib/libc.so",
+    "/run/systemd/resolve/resolv.conf",
+];
 /// A page of each form, or a password, at once.
 const RENDERERS: usize = 4;
 
@@ -148,23 +188,32 @@ struct Served {
 }
 
 /// Serves until a signal comes or the capture dies.
-async fn until_stopped(mut pump: Pump, ready: Arc<AtomicBool>, served: Served) -> anyhow::Result<()> {
-    let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+async fn until_stopped(
+    mut pump: Pump,
+    ready: Arc<AtomicBool>,
+    served: Served,
+) -> anyhow::Result<()> {
+    let (mut terminated, mut interrupted) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
     let hung_up = signal(SignalKind::hangup())?;
     let stop = Arc::new(AtomicBool::new(false));
     let (done, result) = oneshot::channel::<Result<(), CaptureError>>();
     let pulse = pump.pulse();
     let stopping = Arc::clone(&stop);
-    let pumping = std::thread::Builder::new().name("capture".to_owned()).spawn(move || {
-        let read = pump.run(&stopping).map(|broken| {
-            tell_of_broken(&broken);
-            if !stopping.load(Ordering::Relaxed) {
-                tracing::info!("capture files are read, serving what they hold");
-            }
-            ready.store(true, Ordering::Release);
+    let pumping = std::thread::Builder::new()
+        .name("capture".to_owned())
+        .spawn(move || {
+            let read = pump.run(&stopping).map(|broken| {
+                tell_of_broken(&broken);
+                if !stopping.load(Ordering::Relaxed) {
+                    tracing::info!("capture files are read, serving what they hold");
+                }
+                ready.store(true, Ordering::Release);
+            });
+            drop(done.send(read));
         });
-        drop(done.send(read));
-    });
     pumping.context("cannot start the capture thread")?;
     supervisor::say_ready("counting TCP handshakes");
     tokio::spawn(supervisor::feed(pulse));
@@ -178,7 +227,14 @@ async fn until_stopped(mut pump: Pump, ready: Arc<AtomicBool>, served: Served) -
         }
         supervisor::say_stopping();
     };
-    http::serve(served.listeners, served.routes, served.limits, served.guard, stopped).await?;
+    http::serve(
+        served.listeners,
+        served.routes,
+        served.limits,
+        served.guard,
+        stopped,
+    )
+    .await?;
     stop.store(true, Ordering::Relaxed);
     failed.map_or(Ok(()), Err)
 }
@@ -198,7 +254,9 @@ async fn death(result: oneshot::Receiver<Result<(), CaptureError>>) -> anyhow::E
     match result.await {
         Ok(Ok(())) => std::future::pending().await,
         Ok(Err(error)) => error.into(),
-        Err(_) => anyhow::anyhow!("the capture thread died: this is a fault of the program, please report it"),
+        Err(_) => anyhow::anyhow!(
+            "the capture thread died: this is a fault of the program, please report it"
+        ),
     }
 }
 
@@ -206,13 +264,27 @@ fn list_interfaces() -> anyhow::Result<()> {
     let link = |name: &str| interfaces::link_type(name).unwrap_or_else(|| "?".to_owned());
     let any = crate::capture::ANY;
     let mut text = format!("{:16} {:6} {:12} addresses\n", "name", "state", "link type");
-    text += &format!("{any:16} {:6} {:12} every interface there is or will be\n", "-", link(any));
+    text += &format!(
+        "{any:16} {:6} {:12} every interface there is or will be\n",
+        "-",
+        link(any)
+    );
     for (name, interface) in interfaces::list()? {
         let state = if interface.up { "up" } else { "down" };
-        let addresses: Vec<String> = interface.addresses.iter().map(ToString::to_string).collect();
-        text += &format!("{name:16} {state:6} {:12} {}\n", link(&name), addresses.join(" "));
+        let addresses: Vec<String> = interface
+            .addresses
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        text += &format!(
+            "{name:16} {state:6} {:12} {}\n",
+            link(&name),
+            addresses.join(" ")
+        );
     }
-    std::io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .context("cannot write to standard output")
 }
 
 /// Whether somebody waits for files to be read.
@@ -223,7 +295,12 @@ enum Watched {
 }
 
 /// Opens the source; with it comes how to tell what is local, now and later.
-fn pump(source: &Watch, counting: &Counting, books: Shared, watched: Watched) -> Result<Pump, CaptureError> {
+fn pump(
+    source: &Watch,
+    counting: &Counting,
+    books: Shared,
+    watched: Watched,
+) -> Result<Pump, CaptureError> {
     let filter = counting.filter.clone();
     match source {
         Watch::Files(files) => {
@@ -232,27 +309,48 @@ fn pump(source: &Watch, counting: &Counting, books: Shared, watched: Watched) ->
             let locality = Locality::of_file(&counting.local);
             let river = River::new(counting, locality, None);
             let pump = Pump::new(Intake::ahead(Box::new(source), river.sight()), river, books);
-            Ok(if watched == Watched::Yes { pump.with_bar(bar) } else { pump })
+            Ok(if watched == Watched::Yes {
+                pump.with_bar(bar)
+            } else {
+                pump
+            })
         }
         Watch::Interfaces(names, buffer_size) => {
-            let source = Live::open(names, LiveOptions { buffer_size: *buffer_size, filter })?;
+            let source = Live::open(
+                names,
+                LiveOptions {
+                    buffer_size: *buffer_size,
+                    filter,
+                },
+            )?;
             let locality = Locality::host([], &counting.local);
             let addresses = Addresses::new(counting.local.clone(), names.clone());
             let river = River::new(counting, locality, Some(addresses));
-            Ok(Pump::new(Intake::here(Box::new(source), river.sight()), river, books).with_netstat())
+            Ok(
+                Pump::new(Intake::here(Box::new(source), river.sight()), river, books)
+                    .with_netstat(),
+            )
         }
     }
 }
 
 fn tell_of_broken(broken: &[(String, String)]) {
     for (file, reason) in broken {
-        tracing::warn!(file, reason, "capture file is broken: what was whole is counted");
+        tracing::warn!(
+            file,
+            reason,
+            "capture file is broken: what was whole is counted"
+        );
     }
 }
 
 /// An address that leads to the listener: where it listens on all, the host itself.
 fn reachable(address: std::net::SocketAddr) -> String {
-    if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() }
+    if address.ip().is_unspecified() {
+        format!("localhost:{}", address.port())
+    } else {
+        address.to_string()
+    }
 }
 
 /// Begins to log; from then on the level can be set.
@@ -265,12 +363,18 @@ fn log(log: Log) -> SetLevel {
     let stderr = std::io::stderr;
     match log.format {
         LogFormat::Logfmt => {
-            let logfmt =
-                tracing_logfmt::builder().with_target(false).layer().with_writer(stderr).log_internal_errors(false);
+            let logfmt = tracing_logfmt::builder()
+                .with_target(false)
+                .layer()
+                .with_writer(stderr)
+                .log_internal_errors(false);
             registry.with(logfmt).init();
         }
         LogFormat::Json => {
-            let json = tracing_subscriber::fmt::layer().json().with_writer(stderr).log_internal_errors(false);
+            let json = tracing_subscriber::fmt::layer()
+                .json()
+                .with_writer(stderr)
+                .log_internal_errors(false);
             registry.with(json).init();
         }
     }
@@ -290,8 +394,13 @@ mod tests {
             panic!("on purpose");
         });
         assert!(panics.join().is_err());
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
         let words = runtime.block_on(death(result)).to_string();
-        assert_eq!(words, "the capture thread died: this is a fault of the program, please report it");
+        assert_eq!(
+            words,
+            "the capture thread died: this is a fault of the program, please report it"
+        );
     }
 }

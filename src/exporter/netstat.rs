@@ -14,9 +14,14 @@ pub(super) struct Netstat {
 impl Netstat {
     /// Connections turned away for a full accept queue since the host started; none where the kernel does not say.
     pub(super) fn listen_overflows(&mut self, now: Timestamp) -> Option<u64> {
-        if self.last_look.is_none_or(|last| now < last || now >= last + LOOK) {
+        if self
+            .last_look
+            .is_none_or(|last| now < last || now >= last + LOOK)
+        {
             self.last_look = Some(now);
-            self.overflows = std::fs::read_to_string(FILE).ok().and_then(|text| listen_overflows(&text));
+            self.overflows = std::fs::read_to_string(FILE)
+                .ok()
+                .and_then(|text| listen_overflows(&text));
         }
         self.overflows
     }
@@ -27,7 +32,11 @@ fn listen_overflows(text: &str) -> Option<u64> {
     let mut lines = text.lines().filter(|line| line.starts_with("TcpExt:"));
     let (names, values) = (lines.next()?, lines.next()?);
     let mut pairs = names.split_whitespace().zip(values.split_whitespace());
-    pairs.find(|(name, _)| *name == "ListenOverflows")?.1.parse().ok()
+    pairs
+        .find(|(name, _)| *name == "ListenOverflows")?
+        .1
+        .parse()
+        .ok()
 }
 
 const FILE: &str = "/proc/net/netstat";

@@ -26,13 +26,29 @@ pub(super) fn routes(
     };
     let reloader = Arc::clone(reloader);
     let routes = match serve.enable_lifecycle {
-        true => Routes::new(is_ready).with_action("/-/reload", Arc::new(move || reloaded(&reloader)))?,
+        true => {
+            Routes::new(is_ready).with_action("/-/reload", Arc::new(move || reloaded(&reloader)))?
+        }
         false => Routes::new(is_ready),
     };
     routes
-        .with_page("/", Arc::new(move || Page::html(page.as_str()).with_header("content-security-policy", POLICY)))?
-        .with_page("/assets/page.css", fixed("text/css; charset=utf-8", include_str!("page/page.css")))?
-        .with_page("/assets/page.js", fixed("text/javascript; charset=utf-8", include_str!("page/page.js")))?
+        .with_page(
+            "/",
+            Arc::new(move || {
+                Page::html(page.as_str()).with_header("content-security-policy", POLICY)
+            }),
+        )?
+        .with_page(
+            "/assets/page.css",
+            fixed("text/css; charset=utf-8", include_str!("page/page.css")),
+        )?
+        .with_page(
+            "/assets/page.js",
+            fixed(
+                "text/javascript; charset=utf-8",
+                include_str!("page/page.js"),
+            ),
+        )?
         .with_page("/api/v1/diagnosis", Arc::new(move || diagnosis(&books)))?
         .with_forms(&serve.telemetry_path, forms(exposition))
 }
@@ -40,7 +56,9 @@ pub(super) fn routes(
 fn reloaded(reloader: &Reloader) -> Page {
     match reloader.reload() {
         Ok(()) => Page::text("configuration is read again\n"),
-        Err(reason) => Page::text(format!("{reason}\n")).with_status(StatusCode::INTERNAL_SERVER_ERROR),
+        Err(reason) => {
+            Page::text(format!("{reason}\n")).with_status(StatusCode::INTERNAL_SERVER_ERROR)
+        }
     }
 }
 
@@ -66,7 +84,9 @@ fn diagnosis(books: &Shared) -> Page {
     let findings = books.lock().diagnosis.examine();
     match Report::of(findings).json() {
         Ok(json) => Page::new("application/json", json).with_header("cache-control", "no-store"),
-        Err(error) => Page::text(format!("{error}\n")).with_status(StatusCode::INTERNAL_SERVER_ERROR),
+        Err(error) => {
+            Page::text(format!("{error}\n")).with_status(StatusCode::INTERNAL_SERVER_ERROR)
+        }
     }
 }
 
@@ -77,11 +97,16 @@ fn fixed(content_type: &'static str, text: &'static str) -> Render {
 /// Links are relative, so that the page works behind a proxy that adds a prefix.
 fn page(telemetry_path: &str) -> String {
     let path = escaped(telemetry_path.trim_start_matches('/'));
-    include_str!("page/index.html").replace("{version}", env!("CARGO_PKG_VERSION")).replace("{metrics}", &path)
+    include_str!("page/index.html")
+        .replace("{version}", env!("CARGO_PKG_VERSION"))
+        .replace("{metrics}", &path)
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 /// The page's own script, styles and data, and nothing from anywhere else.

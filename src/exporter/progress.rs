@@ -15,14 +15,26 @@ pub(super) struct Bar {
 impl Bar {
     /// For the reading of these files, of which the meter tells. How much there is, pipes do not say.
     pub(super) fn over(files: &[String], read: Meter) -> Self {
-        let size =
-            |file: &String| std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file).map(|data| data.len());
+        let size = |file: &String| {
+            std::fs::metadata(file)
+                .ok()
+                .filter(std::fs::Metadata::is_file)
+                .map(|data| data.len())
+        };
         let total: Option<u64> = files.iter().map(size).sum();
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
         let template = if total.is_some() { OF_ALL } else { OF_UNKNOWN };
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = bar.with_style(style.progress_chars("=> ")).with_finish(ProgressFinish::AndClear);
-        Self { bar, read, packets: 0, is_shown: false }
+        let style =
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = bar
+            .with_style(style.progress_chars("=> "))
+            .with_finish(ProgressFinish::AndClear);
+        Self {
+            bar,
+            read,
+            packets: 0,
+            is_shown: false,
+        }
     }
 
     /// So many packets more were read.

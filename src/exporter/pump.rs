@@ -36,28 +36,50 @@ pub(super) struct Pump {
 impl Pump {
     pub(super) fn new(mut intake: Intake, river: River, books: Shared) -> Self {
         let (start, pulse) = (Timestamp::default(), Pulse::default());
-        let interfaces = intake.conditions().into_iter().map(|condition| named(condition.name)).collect();
+        let interfaces = intake
+            .conditions()
+            .into_iter()
+            .map(|condition| named(condition.name))
+            .collect();
         books.lock().ledger.own.interfaces = interfaces;
         let desk = Desk::new(books);
-        let mut pump =
-            Self { intake, river, desk, now: start, last_round: start, netstat: None, bar: None, orders: None, pulse };
+        let mut pump = Self {
+            intake,
+            river,
+            desk,
+            now: start,
+            last_round: start,
+            netstat: None,
+            bar: None,
+            orders: None,
+            pulse,
+        };
         pump.look_around();
         pump
     }
 
     /// This host is the one that is captured: what its kernel says counts.
     pub(super) fn with_netstat(self) -> Self {
-        Self { netstat: Some(Netstat::default()), ..self }
+        Self {
+            netstat: Some(Netstat::default()),
+            ..self
+        }
     }
 
     /// Somebody waits for the end.
     pub(super) fn with_bar(self, bar: Bar) -> Self {
-        Self { bar: Some(bar), ..self }
+        Self {
+            bar: Some(bar),
+            ..self
+        }
     }
 
     /// It may be told to count otherwise.
     pub(super) fn with_orders(self, orders: Receiver<Order>) -> Self {
-        Self { orders: Some(orders), ..self }
+        Self {
+            orders: Some(orders),
+            ..self
+        }
     }
 
     /// What tells that it goes round. Files have none: a read from a pipe may take as long as it likes.
@@ -79,7 +101,9 @@ impl Pump {
         }
         self.bar = None;
         let broken = self.intake.conditions().into_iter();
-        Ok(broken.filter_map(|condition| Some((condition.name, condition.broken?))).collect())
+        Ok(broken
+            .filter_map(|condition| Some((condition.name, condition.broken?)))
+            .collect())
     }
 
     /// Says when the source ended, if it did.
@@ -127,7 +151,11 @@ impl Pump {
 
     /// Between two batches: what was met before is named by the old rules.
     fn heed_orders(&mut self) {
-        while let Some(order) = self.orders.as_ref().and_then(|orders| orders.try_recv().ok()) {
+        while let Some(order) = self
+            .orders
+            .as_ref()
+            .and_then(|orders| orders.try_recv().ok())
+        {
             let retold = Box::new(about(&order.counting));
             self.river.change(order.counting);
             self.river.follow_addresses(&mut self.desk.sheet, self.now);
@@ -149,9 +177,14 @@ impl Pump {
     fn look_around(&mut self) {
         self.last_round = self.now;
         let conditions = self.intake.conditions();
-        let overflows = self.netstat.as_mut().and_then(|netstat| netstat.listen_overflows(self.now));
+        let overflows = self
+            .netstat
+            .as_mut()
+            .and_then(|netstat| netstat.listen_overflows(self.now));
         self.river.follow_addresses(&mut self.desk.sheet, self.now);
-        self.desk.sheet.push(Line::Round(Box::new((conditions, overflows))));
+        self.desk
+            .sheet
+            .push(Line::Round(Box::new((conditions, overflows))));
         self.desk.pass_on();
     }
 }
@@ -162,7 +195,10 @@ fn is_due(last: Timestamp, now: Timestamp) -> bool {
 }
 
 fn named(name: String) -> InterfaceCounts {
-    InterfaceCounts { name, ..InterfaceCounts::default() }
+    InterfaceCounts {
+        name,
+        ..InterfaceCounts::default()
+    }
 }
 
 /// How often drop counts are read.

@@ -32,13 +32,29 @@ pub(super) type SetLevel = Box<dyn Fn(tracing::level_filters::LevelFilter) + Sen
 
 impl Reloader {
     /// For what was begun with `task`. The orders go to the capture thread.
-    pub(super) fn new(task: &Serve, books: Shared, set_level: SetLevel) -> (Self, mpsc::Receiver<Order>) {
+    pub(super) fn new(
+        task: &Serve,
+        books: Shared,
+        set_level: SetLevel,
+    ) -> (Self, mpsc::Receiver<Order>) {
         let (orders, received) = mpsc::channel();
         let has_file = task.config.is_some();
         if has_file {
-            books.lock().ledger.own.reload = Some(Reload { successful: true, succeeded_at: clock() });
+            books.lock().ledger.own.reload = Some(Reload {
+                successful: true,
+                succeeded_at: clock(),
+            });
         }
-        (Self { settings: Mutex::new(task.settings.clone()), has_file, books, orders, set_level }, received)
+        (
+            Self {
+                settings: Mutex::new(task.settings.clone()),
+                has_file,
+                books,
+                orders,
+                set_level,
+            },
+            received,
+        )
     }
 
     /// Reads the configuration again. What is wrong is logged, shown in the metrics, and returned.
@@ -65,16 +81,29 @@ impl Reloader {
 
     fn change(&self, settings: &mut Settings, new: Serve) -> Result<(), String> {
         let fixed = |flag: &str| !CHANGEABLE.contains(&flag);
-        for (flag, wanted) in new.settings.differences(settings).filter(|(flag, _)| fixed(flag)) {
-            tracing::warn!(flag, wanted, "this cannot change while the program runs: it stays as it was");
+        for (flag, wanted) in new
+            .settings
+            .differences(settings)
+            .filter(|(flag, _)| fixed(flag))
+        {
+            tracing::warn!(
+                flag,
+                wanted,
+                "this cannot change while the program runs: it stays as it was"
+            );
         }
         let (done, changed) = mpsc::sync_channel(1);
-        match self.orders.send(Order { counting: new.counting, done }) {
+        match self.orders.send(Order {
+            counting: new.counting,
+            done,
+        }) {
             Ok(()) if changed.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) => {
                 tracing::warn!("the change takes effect when the capture goes on");
             }
             Ok(()) => {}
-            Err(_) => tracing::warn!("capture files are read: what they held stays as it was counted"),
+            Err(_) => {
+                tracing::warn!("capture files are read: what they held stays as it was counted")
+            }
         }
         (self.set_level)(new.log.level);
         settings.adopt(&new.settings, &CHANGEABLE);

@@ -37,11 +37,22 @@ pub(super) struct River {
 
 impl River {
     /// A river for what `counting` asks for, with a live host's addresses if it is one.
-    pub(super) fn new(counting: &Counting, locality: Locality, addresses: Option<Addresses>) -> Self {
+    pub(super) fn new(
+        counting: &Counting,
+        locality: Locality,
+        addresses: Option<Addresses>,
+    ) -> Self {
         let start = Timestamp::default();
         Self {
             tracker: Tracker::new(counting.limits).keeping_what_it_tells(),
-            clerk: Clerk::new(Labels::new(locality, counting.peers.clone(), Sets::new(counting.max_sets)), addresses),
+            clerk: Clerk::new(
+                Labels::new(
+                    locality,
+                    counting.peers.clone(),
+                    Sets::new(counting.max_sets),
+                ),
+                addresses,
+            ),
             ports: counting.ports.clone(),
             former_ports: None,
             acks: counting.filter.acks,
@@ -88,15 +99,20 @@ impl River {
             self.tracker.look_ahead(packet, ends);
             self.clerk.look_ahead(place, packet);
         }
-        let until = lot_of(readings, first + LOOK_AHEAD).last().or(readings.last());
-        self.tracker.look_ahead_in_time(LOOK_AHEAD, until.map_or(self.met, |last| last.at));
+        let until = lot_of(readings, first + LOOK_AHEAD)
+            .last()
+            .or(readings.last());
+        self.tracker
+            .look_ahead_in_time(LOOK_AHEAD, until.map_or(self.met, |last| last.at));
     }
 
     /// Judges a lot, the first of which stands at this place.
     fn flow_lot(&mut self, first: usize, lot: &[Reading], sheet: &mut Sheet) {
         let mut rest = lot;
         for place in place_of(first).. {
-            let Some((Reading { at, packet, .. }, after)) = rest.split_first() else { break };
+            let Some((Reading { at, packet, .. }, after)) = rest.split_first() else {
+                break;
+            };
             rest = after;
             match packet {
                 Ok((packet, ends)) if self.hears(packet) => {
@@ -113,7 +129,12 @@ impl River {
         }
         for met in lot.chunk_by(|one, next| one.interface == next.interface) {
             if let Some(Reading { at, interface, .. }) = met.last() {
-                self.note_captured(*interface, u32::try_from(met.len()).unwrap_or(u32::MAX), *at, sheet);
+                self.note_captured(
+                    *interface,
+                    u32::try_from(met.len()).unwrap_or(u32::MAX),
+                    *at,
+                    sheet,
+                );
             }
         }
     }
@@ -123,11 +144,17 @@ impl River {
         let before = match self.captured.take() {
             Some(before) if before.interface == interface => before.packets,
             other => {
-                sheet.lines.extend(other.map(|other| (sheet.entries.len(), Line::Captured(other))));
+                sheet
+                    .lines
+                    .extend(other.map(|other| (sheet.entries.len(), Line::Captured(other))));
                 0
             }
         };
-        self.captured = Some(Captured { interface, packets: before.saturating_add(packets), last });
+        self.captured = Some(Captured {
+            interface,
+            packets: before.saturating_add(packets),
+            last,
+        });
     }
 
     /// What is no packet of a handshake was met then. As long as the time of more of these goes forward, the last one tells
@@ -173,7 +200,8 @@ impl River {
             self.former_ports = Some((former, self.tracker.now() + LONGEST_ATTEMPT));
         }
         self.idle_timeout = counting.idle_timeout;
-        self.clerk.change(counting.peers, counting.max_sets, counting.local);
+        self.clerk
+            .change(counting.peers, counting.max_sets, counting.local);
     }
 
     /// Looks at this host's addresses now and then.
@@ -189,7 +217,9 @@ impl River {
 
     /// Whether it may end an attempt to a port that was counted until lately.
     fn is_end_of_former(&self, packet: &Packet) -> bool {
-        let Some((former, until)) = &self.former_ports else { return false };
+        let Some((former, until)) = &self.former_ports else {
+            return false;
+        };
         !packet.is_syn() && self.met <= *until && wants(former, packet)
     }
 
@@ -227,8 +257,18 @@ impl River {
     #[inline(never)]
     fn open(&mut self, attempt: AttemptId, (place, packet): (u32, &Packet), sheet: &mut Sheet) {
         let (now, is_all) = (self.tracker.now(), self.tracker.is_last());
-        let beginning = Beginning { packet, place, met: self.met, now, is_all };
-        let Claim { owner, standing, is_of_crowd } = self.clerk.open(&beginning, sheet);
+        let beginning = Beginning {
+            packet,
+            place,
+            met: self.met,
+            now,
+            is_all,
+        };
+        let Claim {
+            owner,
+            standing,
+            is_of_crowd,
+        } = self.clerk.open(&beginning, sheet);
         if is_of_crowd {
             self.tracker.withdraw();
         }
@@ -238,8 +278,17 @@ impl River {
     /// Anything else happened.
     #[inline(never)]
     fn write(&mut self, packet: Option<(u32, &Packet)>, sheet: &mut Sheet) {
-        let Some(event) = self.tracker.event() else { return };
-        let is_own_word = self.clerk.write(&Told { event, packet, tracker: &self.tracker }, sheet);
+        let Some(event) = self.tracker.event() else {
+            return;
+        };
+        let is_own_word = self.clerk.write(
+            &Told {
+                event,
+                packet,
+                tracker: &self.tracker,
+            },
+            sheet,
+        );
         if let Some((_, Packet::IcmpError(error))) = packet.filter(|_| is_own_word) {
             self.tracker.open_rejected(self.met, error);
         }
@@ -268,11 +317,13 @@ pub(super) fn wants(ports: &[PortRange], packet: &Packet) -> bool {
     ports.is_empty()
         || match packet {
             Packet::IcmpError(error) => wanted(error.quote.to.port),
-            Packet::Segment(segment) => match (segment.flags.has(Flags::SYN), segment.flags.has(Flags::ACK)) {
-                (true, false) => wanted(segment.to.port),
-                (true, true) => wanted(segment.from.port),
-                (false, _) => wanted(segment.to.port) || wanted(segment.from.port),
-            },
+            Packet::Segment(segment) => {
+                match (segment.flags.has(Flags::SYN), segment.flags.has(Flags::ACK)) {
+                    (true, false) => wanted(segment.to.port),
+                    (true, true) => wanted(segment.from.port),
+                    (false, _) => wanted(segment.to.port) || wanted(segment.from.port),
+                }
+            }
         }
 }
 

@@ -52,7 +52,12 @@ impl Sides {
     /// What the tracker tells beside a packet, about an attempt of this set where it has one. As soon as one packet came
     /// back, all else is no evidence.
     #[inline]
-    pub(super) fn hear(&mut self, at: Timestamp, set: Option<SetId>, told: (&Event, Option<&Packet>)) {
+    pub(super) fn hear(
+        &mut self,
+        at: Timestamp,
+        set: Option<SetId>,
+        told: (&Event, Option<&Packet>),
+    ) {
         self.pass_time(at);
         if self.now.back == 0 && is_evidence(told.0) {
             self.weigh(set, told);
@@ -73,7 +78,8 @@ impl Sides {
                 more(&mut now.repeated);
             }
             Event::Failed(_, Reason::Unanswered) if before.watches(set) || now.watches(set) => {
-                set.into_iter().for_each(|set| more(now.unanswered.entry(set.number()).or_default()));
+                set.into_iter()
+                    .for_each(|set| more(now.unanswered.entry(set.number()).or_default()));
             }
             Event::SynAck(_)
             | Event::Answered(..)
@@ -87,7 +93,10 @@ impl Sides {
             Event::Unmatched(Kind::SynAck) => more(&mut now.stray_answers),
             Event::Unmatched(Kind::Rst) => {
                 let declines = |packet: &&Packet| matches!(packet, Packet::Segment(rst) if !rst.flags.has(Flags::ACK));
-                packet.filter(declines).into_iter().for_each(|_| more(&mut now.declined));
+                packet
+                    .filter(declines)
+                    .into_iter()
+                    .for_each(|_| more(&mut now.declined));
             }
             _ => {}
         }
@@ -107,7 +116,9 @@ impl Sides {
             let sum = sets.entry(*set).or_default();
             *sum = sum.saturating_add(*count);
         }
-        let unanswered = sets.values().fold(0, |sum: u32, count| sum.saturating_add(*count));
+        let unanswered = sets
+            .values()
+            .fold(0, |sum: u32, count| sum.saturating_add(*count));
         let again_and_again = sets.values().filter(|count| **count >= AGAIN).count();
         let nothing_back = sum(|epoch| epoch.back) == 0;
         let strays = sum(|epoch| epoch.stray_answers);
@@ -117,7 +128,9 @@ impl Sides {
                 && unanswered >= MANY
                 && again_and_again >= SEVERAL
                 && seldom(sum(|epoch| epoch.repeated), unanswered),
-            syns_missing: nothing_back && strays >= MANY && seldom(sum(|epoch| epoch.declined), strays),
+            syns_missing: nothing_back
+                && strays >= MANY
+                && seldom(sum(|epoch| epoch.declined), strays),
         }
     }
 }

@@ -34,7 +34,9 @@ pub(super) fn say_stopping() {
 /// Feeds the watchdog (`WATCHDOG_USEC`) for as long as the pulse goes on, three times as often as it is due. A reader of
 /// capture files may wait for a slow pipe as long as it likes: it has no pulse, and it is enough that this runs.
 pub(super) async fn feed(pulse: Option<Pulse>) {
-    let Some(patience) = sd_notify::watchdog_enabled() else { return };
+    let Some(patience) = sd_notify::watchdog_enabled() else {
+        return;
+    };
     let mut rounds = tokio::time::interval((patience / 3).max(Duration::from_millis(1)));
     let mut heard = None;
     loop {

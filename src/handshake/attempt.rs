@@ -178,7 +178,8 @@ impl Attempt {
     }
 
     fn has_syn(&self, evidence: &Evidence, is_it: impl Fn(&SynPrint) -> bool) -> bool {
-        self.syn_count > 0 && (is_it(&self.newest) || evidence.older(self.syn_count).iter().any(is_it))
+        self.syn_count > 0
+            && (is_it(&self.newest) || evidence.older(self.syn_count).iter().any(is_it))
     }
 
     /// Its first SYN.
@@ -192,7 +193,11 @@ impl Attempt {
     pub(super) fn remember_syn(&mut self, evidence: &mut Evidence, at: Timestamp, syn: &Segment) {
         let print = SynPrint::of(syn, self.offset(at));
         if at != self.first_syn {
-            let gap = if self.syn_count > 0 { print.apart(&self.newest) } else { 0 };
+            let gap = if self.syn_count > 0 {
+                print.apart(&self.newest)
+            } else {
+                0
+            };
             self.keep_known(at, u64::from(gap) * NANOS_PER_MICRO);
         }
         if self.syn_count > 0 {
@@ -209,15 +214,23 @@ impl Attempt {
     }
 
     pub(super) const fn known_until(&self) -> Timestamp {
-        self.first_syn.plus_nanos(self.known_until as u64 * NANOS_PER_MILLI)
+        self.first_syn
+            .plus_nanos(self.known_until as u64 * NANOS_PER_MILLI)
     }
 
     /// Retransmission pauses at most double (RFC 6298 section 5.5); 2.25 and a second leave room for jitter. The gap is
     /// in nanoseconds.
     fn keep_known(&mut self, at: Timestamp, gap: u64) {
-        let pause = (gap.saturating_mul(9) / 4).saturating_add(NANOS_PER_SECOND).clamp(KNOWN_AT_LEAST, KNOWN_AT_MOST);
-        let until = at.plus_nanos(pause).nanos_since(self.first_syn).div_ceil(NANOS_PER_MILLI);
-        self.known_until = self.known_until.max(u32::try_from(until).unwrap_or(u32::MAX));
+        let pause = (gap.saturating_mul(9) / 4)
+            .saturating_add(NANOS_PER_SECOND)
+            .clamp(KNOWN_AT_LEAST, KNOWN_AT_MOST);
+        let until = at
+            .plus_nanos(pause)
+            .nanos_since(self.first_syn)
+            .div_ceil(NANOS_PER_MILLI);
+        self.known_until = self
+            .known_until
+            .max(u32::try_from(until).unwrap_or(u32::MAX));
     }
 
     /// Microseconds since the first SYN; begins anew every 71 minutes.
@@ -243,4 +256,7 @@ const SERVER_ISN: u8 = 1 << 5;
 const ASKED_BACK: u8 = 1 << 6;
 const LONG_NAME: u8 = 1 << 7;
 
-const _: () = assert!(size_of::<Attempt>() == 64, "an attempt takes one cache line");
+const _: () = assert!(
+    size_of::<Attempt>() == 64,
+    "an attempt takes one cache line"
+);

@@ -41,7 +41,11 @@ impl Decided {
     /// An attempt was decided, and is known until then.
     pub(super) fn push(&mut self, at: Timestamp, known: Known, until: Timestamp) {
         let known_for = u32::try_from(until.nanos_since(at) / 1_000_000).unwrap_or(u32::MAX);
-        self.queue.push_back(Decision { at, known, known_for });
+        self.queue.push_back(Decision {
+            at,
+            known,
+            known_for,
+        });
         if self.queue.len() == 1 {
             self.none_before = Timestamp::default();
         }
@@ -62,7 +66,11 @@ impl Decided {
     /// One that is to be forgotten by now.
     #[inline]
     pub(super) fn pop_done(&mut self, now: Timestamp) -> Option<Known> {
-        if self.is_due(now) { self.first_done(now) } else { None }
+        if self.is_due(now) {
+            self.first_done(now)
+        } else {
+            None
+        }
     }
 
     fn first_done(&mut self, now: Timestamp) -> Option<Known> {
@@ -81,18 +89,28 @@ impl Decided {
     /// Who comes next of those that are to be forgotten by now.
     pub(super) fn next_done(&self, now: Timestamp) -> impl Iterator<Item = Known> {
         let some = if self.is_due(now) { usize::MAX } else { 0 };
-        let done = self.queue.iter().take_while(move |first| first.until() <= now).map(|first| first.known);
+        let done = self
+            .queue
+            .iter()
+            .take_while(move |first| first.until() <= now)
+            .map(|first| first.known);
         done.chain(self.longer.over(now)).take(some)
     }
 
     /// Who comes next of all.
     pub(super) fn next(&self) -> impl Iterator<Item = Known> {
-        self.longer.iter().chain(self.queue.iter().map(|first| first.known))
+        self.longer
+            .iter()
+            .chain(self.queue.iter().map(|first| first.known))
     }
 
     /// Who comes next of those that were decided longer ago than that.
     pub(super) fn next_older(&self, than: Duration, now: Timestamp) -> impl Iterator<Item = Known> {
-        let older = self.queue.iter().take_while(move |first| first.is_older(than, now)).map(|first| first.known);
+        let older = self
+            .queue
+            .iter()
+            .take_while(move |first| first.is_older(than, now))
+            .map(|first| first.known);
         self.longer.iter().chain(older)
     }
 
@@ -101,7 +119,9 @@ impl Decided {
         if let Some(known) = self.longer.pop() {
             return Some(known);
         }
-        self.queue.front().filter(|first| first.is_older(than, now))?;
+        self.queue
+            .front()
+            .filter(|first| first.is_older(than, now))?;
         self.pop_first()
     }
 

@@ -54,7 +54,11 @@ impl Early {
                 && then.since(at) < REORDERED
                 && answers(synack)
         };
-        bucket.iter_mut().rev().find(|early| early.as_ref().is_some_and(is_its))?.take()
+        bucket
+            .iter_mut()
+            .rev()
+            .find(|early| early.as_ref().is_some_and(is_its))?
+            .take()
     }
 
     fn place(&self, client: Endpoint, server: Endpoint) -> usize {

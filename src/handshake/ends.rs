@@ -26,7 +26,10 @@ pub(super) struct Tag(pub(super) u32);
 impl Ends {
     /// Those of a packet the other way.
     pub(super) const fn back(self) -> Self {
-        Self { name: self.name.back(), ..self }
+        Self {
+            name: self.name.back(),
+            ..self
+        }
     }
 }
 
@@ -45,7 +48,10 @@ impl Sight {
             return self.between_long(*from, *to);
         }
         let name = PackedName::of_v4(from, to);
-        Ends { name, tag: self.tag(name) }
+        Ends {
+            name,
+            tag: self.tag(name),
+        }
     }
 
     /// The tag of a name of IPv4 addresses.
@@ -63,7 +69,10 @@ impl Sight {
     fn between_long(&self, from: Endpoint, to: Endpoint) -> Ends {
         let number = |end: Endpoint| (end.address.bits(), end.port);
         let (one, other) = (number(from), number(to));
-        Ends { name: PackedName::of(&from, &to), tag: self.hash((one.min(other), one.max(other))) }
+        Ends {
+            name: PackedName::of(&from, &to),
+            tag: self.hash((one.min(other), one.max(other))),
+        }
     }
 
     fn hash(&self, ends: impl std::hash::Hash) -> Tag {
@@ -91,9 +100,13 @@ mod tests {
             any::<[u8; 16]>().prop_map(IpAddr::from),
             // Few bits apart, and of two families.
             (0..3_u8).prop_map(|last| IpAddr::from([10, 0, 0, last])),
-            (0..3_u16, 0..3_u16).prop_map(|(one, other)| IpAddr::from([0x2001, 0xdb8, 0, one, 0, other, 0, 0])),
+            (0..3_u16, 0..3_u16)
+                .prop_map(|(one, other)| IpAddr::from([0x2001, 0xdb8, 0, one, 0, other, 0, 0])),
         ];
-        (address, 1..4_u16).prop_map(|(address, port)| Endpoint { address: address.into(), port })
+        (address, 1..4_u16).prop_map(|(address, port)| Endpoint {
+            address: address.into(),
+            port,
+        })
     }
 
     proptest! {

@@ -135,7 +135,10 @@ impl Told {
 
     /// Takes them all, and leaves that room for the next ones.
     pub(super) fn take(&mut self, room: Vec<Event>) -> Vec<Event> {
-        debug_assert!(self.polled == self.events.len() && self.evicted.is_none(), "events were left unpolled");
+        debug_assert!(
+            self.polled == self.events.len() && self.evicted.is_none(),
+            "events were left unpolled"
+        );
         self.polled = 0;
         std::mem::replace(&mut self.events, room)
     }
@@ -190,7 +193,10 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_told_once_and_taken_whole() {
-        let mut told = Told { are_kept: true, ..Told::default() };
+        let mut told = Told {
+            are_kept: true,
+            ..Told::default()
+        };
         let opened = |slot| Event::Opened(AttemptId(slot));
         for slot in 0..3 {
             told.push(opened(slot));

@@ -16,7 +16,9 @@ pub(super) struct Evidence {
 impl Evidence {
     /// The SYNs before the newest of so many, newest first.
     pub(super) fn older(&self, count: u8) -> &[SynPrint] {
-        self.older.get(..usize::from(count).saturating_sub(1)).unwrap_or_default()
+        self.older
+            .get(..usize::from(count).saturating_sub(1))
+            .unwrap_or_default()
     }
 
     /// This one is no longer the newest. The oldest is forgotten.

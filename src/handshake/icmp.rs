@@ -14,14 +14,22 @@ impl Tracker {
     pub(super) fn on_icmp_error(&mut self, at: Timestamp, error: &IcmpError, ends: &Ends) {
         let quote = error.quote;
         let matches = self.between(ends, &quote.from, &quote.to);
-        let quoted = |known: &&Match| known.side == Side::Client && self.store.get(known.slot).isn == quote.sequence;
+        let quoted = |known: &&Match| {
+            known.side == Side::Client && self.store.get(known.slot).isn == quote.sequence
+        };
         let known = matches.iter().find(quoted).copied();
         // NAT on the way back changes the quote's addresses, and the reporter's where it is the server itself.
         let name = known.map(|known| self.store.name(known.slot));
         let (about, reporter) = match name {
             Some(name) if error.reporter == quote.to.address => (name, name.server.address),
             Some(name) => (name, error.reporter),
-            None => (Name { client: quote.from, server: quote.to }, error.reporter),
+            None => (
+                Name {
+                    client: quote.from,
+                    server: quote.to,
+                },
+                error.reporter,
+            ),
         };
         let print = (Kind::Icmp, about, quote.sequence, reporter, error.code);
         if self.recent.has_met(print, at, error.via, Marks::Few) {
@@ -36,7 +44,8 @@ impl Tracker {
     /// The attempt's SYN was reported: its end, if it waits and the error is one that ends an attempt.
     pub(super) fn reject(&mut self, known: Known, code: IcmpCode, reporter: Address) {
         let attempt = self.store.get(known.0);
-        self.events.push(Event::IcmpError(attempt.owner, code, reporter));
+        self.events
+            .push(Event::IcmpError(attempt.owner, code, reporter));
         if let (State::Waiting, Some(reason)) = (attempt.state(), reason_of(code)) {
             self.fail(known, reason);
         }
@@ -47,18 +56,20 @@ impl Tracker {
 /// RFC 6633). Linux gives up at once on all the others (`icmp_err_convert` in net/ipv4/icmp.c, `icmpv6_err_convert`).
 const fn reason_of(code: IcmpCode) -> Option<Reason> {
     use IcmpCode::{
-        AdminProhibited, BeyondScope, FragmentationNeeded, HostProhibited, HostTos, HostUnknown, HostUnreachable,
-        NetProhibited, NetTos, NetUnknown, NetUnreachable, ParameterProblem, PolicyFailed, PortUnreachable,
-        PrecedenceCutoff, PrecedenceViolation, ProtocolUnreachable, RejectRoute, SourceIsolated, SourceQuench,
-        SourceRouteFailed, TimeExceeded, UnreachableOther,
+        AdminProhibited, BeyondScope, FragmentationNeeded, HostProhibited, HostTos, HostUnknown,
+        HostUnreachable, NetProhibited, NetTos, NetUnknown, NetUnreachable, ParameterProblem,
+        PolicyFailed, PortUnreachable, PrecedenceCutoff, PrecedenceViolation, ProtocolUnreachable,
+        RejectRoute, SourceIsolated, SourceQuench, SourceRouteFailed, TimeExceeded,
+        UnreachableOther,
     };
     match code {
-        PortUnreachable | NetProhibited | HostProhibited | AdminProhibited | PolicyFailed | RejectRoute => {
-            Some(Reason::Prohibited)
+        PortUnreachable | NetProhibited | HostProhibited | AdminProhibited | PolicyFailed
+        | RejectRoute => Some(Reason::Prohibited),
+        NetUnreachable | HostUnreachable | ProtocolUnreachable | SourceRouteFailed | NetUnknown
+        | HostUnknown | SourceIsolated | NetTos | HostTos | PrecedenceViolation
+        | PrecedenceCutoff | BeyondScope | TimeExceeded | ParameterProblem | UnreachableOther => {
+            Some(Reason::Unreachable)
         }
-        NetUnreachable | HostUnreachable | ProtocolUnreachable | SourceRouteFailed | NetUnknown | HostUnknown
-        | SourceIsolated | NetTos | HostTos | PrecedenceViolation | PrecedenceCutoff | BeyondScope | TimeExceeded
-        | ParameterProblem | UnreachableOther => Some(Reason::Unreachable),
         FragmentationNeeded | SourceQuench => None,
     }
 }

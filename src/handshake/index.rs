@@ -44,7 +44,8 @@ impl Index {
     /// Whether there may be slots under this tag.
     #[inline]
     pub(super) fn may_have(&self, tag: Tag) -> bool {
-        self.bucket(tag).is_some_and(|bucket| self.matches(bucket, tag) != 0 || bucket.spilled() > 0)
+        self.bucket(tag)
+            .is_some_and(|bucket| self.matches(bucket, tag) != 0 || bucket.spilled() > 0)
     }
 
     /// The slots under this tag. The caller looks whether their attempts have these ends.
@@ -55,7 +56,13 @@ impl Index {
             Some(bucket) => self.matches(bucket, tag),
             None => 0,
         };
-        Slots { index: self, tag, bucket, matches, spilled: None }
+        Slots {
+            index: self,
+            tag,
+            bucket,
+            matches,
+            spilled: None,
+        }
     }
 
     /// Has the memory fetched where the slots of this tag stand, if any do.
@@ -68,7 +75,11 @@ impl Index {
     #[inline]
     pub(super) fn insert(&mut self, tag: Tag, slot: u32) {
         let (home, word) = (self.home(tag), self.word(tag, slot));
-        if self.buckets.get_mut(home).is_some_and(|bucket| !bucket.push(word)) {
+        if self
+            .buckets
+            .get_mut(home)
+            .is_some_and(|bucket| !bucket.push(word))
+        {
             self.spill(tag, slot);
         }
     }
@@ -78,7 +89,8 @@ impl Index {
         let home = self.home(tag);
         if let Some(bucket) = self.buckets.get_mut(home) {
             bucket.0[0] += SPILLED;
-            self.spilled.insert_unique(hash_of(tag), (tag, slot), |(tag, _)| hash_of(*tag));
+            self.spilled
+                .insert_unique(hash_of(tag), (tag, slot), |(tag, _)| hash_of(*tag));
         }
     }
 
@@ -86,7 +98,11 @@ impl Index {
     #[inline]
     pub(super) fn remove(&mut self, tag: Tag, slot: u32) {
         let (home, word) = (self.home(tag), self.word(tag, slot));
-        if self.buckets.get_mut(home).is_some_and(|bucket| !bucket.remove(word) && bucket.spilled() > 0) {
+        if self
+            .buckets
+            .get_mut(home)
+            .is_some_and(|bucket| !bucket.remove(word) && bucket.spilled() > 0)
+        {
             self.remove_spilled(tag, slot);
         }
     }
@@ -95,7 +111,9 @@ impl Index {
     fn remove_spilled(&mut self, tag: Tag, slot: u32) {
         let home = self.home(tag);
         if let Some(bucket) = self.buckets.get_mut(home)
-            && let Ok(known) = self.spilled.find_entry(hash_of(tag), |known| *known == (tag, slot))
+            && let Ok(known) = self
+                .spilled
+                .find_entry(hash_of(tag), |known| *known == (tag, slot))
         {
             known.remove();
             bucket.0[0] -= SPILLED;
@@ -141,7 +159,9 @@ impl Slots<'_> {
     #[cold]
     fn next_spilled(&mut self) -> Option<u32> {
         let (index, tag) = (self.index, self.tag);
-        let spilled = self.spilled.get_or_insert_with(|| index.spilled.iter_hash(hash_of(tag)));
+        let spilled = self
+            .spilled
+            .get_or_insert_with(|| index.spilled.iter_hash(hash_of(tag)));
         spilled.find(|(of, _)| *of == tag).map(|(_, slot)| *slot)
     }
 }
@@ -153,7 +173,11 @@ impl Iterator for Slots<'_> {
     fn next(&mut self) -> Option<u32> {
         let bucket = self.bucket?;
         if self.matches == 0 {
-            return if bucket.spilled() == 0 { None } else { self.next_spilled() };
+            return if bucket.spilled() == 0 {
+                None
+            } else {
+                self.next_spilled()
+            };
         }
         let word = bucket.0.get(first_of(self.matches))?;
         self.matches &= self.matches.wrapping_sub(1);
@@ -174,11 +198,9 @@ impl Bucket {
     /// nothing to guess.
     #[inline(always)]
     fn equal(&self, word: u32, bits: u32) -> u32 {
-        let equal = self
-            .0
-            .iter()
-            .zip(&BITS)
-            .fold(0, |found, (known, bit)| found | if (known ^ word) & bits == 0 { *bit } else { 0 });
+        let equal = self.0.iter().zip(&BITS).fold(0, |found, (known, bit)| {
+            found | if (known ^ word) & bits == 0 { *bit } else { 0 }
+        });
         let in_use = (4 << self.used()) - 4;
         equal & in_use
     }
@@ -186,7 +208,9 @@ impl Bucket {
     /// Whether there is room for one more.
     fn push(&mut self, word: u32) -> bool {
         let place = self.used() as usize + 1;
-        let Some(free) = self.0.get_mut(place) else { return false };
+        let Some(free) = self.0.get_mut(place) else {
+            return false;
+        };
         *free = word;
         self.0[0] += 1;
         true
@@ -195,8 +219,14 @@ impl Bucket {
     /// Whether it was there. The last one takes its place.
     fn remove(&mut self, word: u32) -> bool {
         let place = first_of(self.equal(word, u32::MAX));
-        let last = self.0.get(self.used() as usize).copied().unwrap_or_default();
-        let Some(known) = self.0.get_mut(place) else { return false };
+        let last = self
+            .0
+            .get(self.used() as usize)
+            .copied()
+            .unwrap_or_default();
+        let Some(known) = self.0.get_mut(place) else {
+            return false;
+        };
         *known = last;
         self.0[0] -= 1;
         true

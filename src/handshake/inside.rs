@@ -50,17 +50,28 @@ impl Inside {
     /// Where few attempts are known at once, few are inside.
     pub(super) fn beside(max_attempts: usize) -> Self {
         let table = || vec![Bucket::default(); max_attempts.clamp(LEAST_BUCKETS, BUCKETS)];
-        Self { tables: [table(), table(), table()], hasher: RandomState::default() }
+        Self {
+            tables: [table(), table(), table()],
+            hasher: RandomState::default(),
+        }
     }
 
     /// The SYN of the attempt in this slot, which began then, came in, or after that left.
     pub(super) fn note(&mut self, syn: &Segment, slot: u32, began: Timestamp, passed: Passed) {
         let places = self.places(syn);
         for ((table, place), shares) in self.tables.iter_mut().zip(places).zip(SHARES) {
-            let Some(bucket) = table.get_mut(place) else { continue };
+            let Some(bucket) = table.get_mut(place) else {
+                continue;
+            };
             bucket.next = bucket.next.wrapping_add(1);
             if let Some(oldest) = bucket.hints.get_mut(usize::from(bucket.next) % WAYS) {
-                *oldest = Some(Hint { slot, began, hop_limit: syn.hop_limit, passed, shares });
+                *oldest = Some(Hint {
+                    slot,
+                    began,
+                    hop_limit: syn.hop_limit,
+                    passed,
+                    shares,
+                });
             }
         }
     }
@@ -70,7 +81,11 @@ impl Inside {
     pub(super) fn who_passed_as(&self, syn: &Segment) -> impl Iterator<Item = Hint> {
         let ways = self.tables.iter().zip(self.places(syn));
         ways.flat_map(move |(table, place)| {
-            let hints = table.get(place).into_iter().flat_map(|bucket| &bucket.hints).flatten();
+            let hints = table
+                .get(place)
+                .into_iter()
+                .flat_map(|bucket| &bucket.hints)
+                .flatten();
             let mut hints: ArrayVec<Hint, WAYS> = hints.copied().collect();
             hints.sort_unstable_by_key(|hint| Reverse(hint.began));
             hints
@@ -80,7 +95,8 @@ impl Inside {
     /// Where hints are kept in each table, by what NAT leaves as it is: the server where it masquerades, the client
     /// where it forwards a port, neither.
     fn places(&self, syn: &Segment) -> [usize; 3] {
-        let marks = u64::from(syn.timestamp.unwrap_or(0)) << 32 | u64::from(syn.identification.unwrap_or(0));
+        let marks = u64::from(syn.timestamp.unwrap_or(0)) << 32
+            | u64::from(syn.identification.unwrap_or(0));
         let alone = self.hasher.hash_one((syn.sequence, marks));
         let with = |end: Endpoint| self.hasher.hash_one((alone, end.address, end.port));
         [with(syn.to), with(syn.from), alone]

@@ -32,7 +32,10 @@ pub(super) struct Matches {
 impl Matches {
     /// One, or none.
     pub(super) const fn of(found: Option<Match>) -> Self {
-        Self { newest: found, older: None }
+        Self {
+            newest: found,
+            older: None,
+        }
     }
 
     /// One more, behind those that are newer. Where there are too many, the oldest is left out.
@@ -44,7 +47,10 @@ impl Matches {
         // Room for all at once: a flood that uses its ports again finds many.
         let older = self.older.get_or_insert_default();
         let (place, next) = if is_newer(&newest) {
-            (older.iter().take_while(|known| is_newer(known)).count(), found)
+            (
+                older.iter().take_while(|known| is_newer(known)).count(),
+                found,
+            )
         } else {
             self.newest = Some(found);
             (0, newest)
@@ -59,7 +65,9 @@ impl Matches {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Match> {
-        self.newest.iter().chain(self.older.iter().flat_map(|older| older.iter()))
+        self.newest
+            .iter()
+            .chain(self.older.iter().flat_map(|older| older.iter()))
     }
 }
 

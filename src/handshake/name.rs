@@ -51,36 +51,68 @@ pub(super) struct NameRest {
 impl PackedName {
     pub(super) fn of(client: &Endpoint, server: &Endpoint) -> Self {
         let (client_port, server_port) = (client.port, server.port);
-        Self { client: client.address.folded(), server: server.address.folded(), client_port, server_port }
+        Self {
+            client: client.address.folded(),
+            server: server.address.folded(),
+            client_port,
+            server_port,
+        }
     }
 
     /// The same of IPv4 addresses.
     pub(super) const fn of_v4(client: &Endpoint, server: &Endpoint) -> Self {
         let (client_port, server_port) = (client.port, server.port);
-        Self { client: client.address.last_word(), server: server.address.last_word(), client_port, server_port }
+        Self {
+            client: client.address.last_word(),
+            server: server.address.last_word(),
+            client_port,
+            server_port,
+        }
     }
 
     /// Both ends as numbers.
     pub(super) fn numbers(self) -> (u64, u64) {
         let number = |address: u32, port: u16| (address as u64) << 16 | port as u64;
-        (number(self.client, self.client_port), number(self.server, self.server_port))
+        (
+            number(self.client, self.client_port),
+            number(self.server, self.server_port),
+        )
     }
 
     /// The other way round.
     pub(super) const fn back(self) -> Self {
-        let Self { client, server, client_port, server_port } = self;
-        Self { client: server, server: client, client_port: server_port, server_port: client_port }
+        let Self {
+            client,
+            server,
+            client_port,
+            server_port,
+        } = self;
+        Self {
+            client: server,
+            server: client,
+            client_port: server_port,
+            server_port: client_port,
+        }
     }
 
     /// The whole name, if these are IPv4 addresses.
     pub(super) fn unpacked(self) -> Name {
-        let end = |address: u32, port| Endpoint { address: Address::from(address.to_be_bytes()), port };
-        Name { client: end(self.client, self.client_port), server: end(self.server, self.server_port) }
+        let end = |address: u32, port| Endpoint {
+            address: Address::from(address.to_be_bytes()),
+            port,
+        };
+        Name {
+            client: end(self.client, self.client_port),
+            server: end(self.server, self.server_port),
+        }
     }
 
     /// The whole name, of which this is the rest.
     pub(super) fn with(self, rest: &NameRest) -> Name {
-        let end = |folded, words, port| Endpoint { address: Address::unfolded(folded, words), port };
+        let end = |folded, words, port| Endpoint {
+            address: Address::unfolded(folded, words),
+            port,
+        };
         Name {
             client: end(self.client, rest.client, self.client_port),
             server: end(self.server, rest.server, self.server_port),
@@ -90,6 +122,9 @@ impl PackedName {
 
 impl NameRest {
     pub(super) fn of(client: &Endpoint, server: &Endpoint) -> Self {
-        Self { client: client.address.first_words(), server: server.address.first_words() }
+        Self {
+            client: client.address.first_words(),
+            server: server.address.first_words(),
+        }
     }
 }

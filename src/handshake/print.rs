@@ -34,7 +34,11 @@ impl SynPrint {
     /// have been held in a neighbour queue, through the same one a mirror port sent it twice. Without a timestamp an
     /// identification of zero says nothing, and only a very short time does.
     pub(super) fn same_packet(&self, other: &Self) -> bool {
-        let window = if self.via.same_place(other.via) { COPY_SAME_PLACE } else { COPY_OTHER_PLACE };
+        let window = if self.via.same_place(other.via) {
+            COPY_SAME_PLACE
+        } else {
+            COPY_OTHER_PLACE
+        };
         let unmarked = !other.via.has_timestamp() && self.identification == 0;
         let window = if unmarked { COPY_UNMARKED } else { window };
         self.same_marks(other) && Duration::from_micros(self.apart(other).into()) <= window
@@ -42,7 +46,9 @@ impl SynPrint {
 
     /// Microseconds between the two, whichever came first.
     pub(super) fn apart(&self, other: &Self) -> u32 {
-        self.at.wrapping_sub(other.at).min(other.at.wrapping_sub(self.at))
+        self.at
+            .wrapping_sub(other.at)
+            .min(other.at.wrapping_sub(self.at))
     }
 }
 

@@ -37,7 +37,11 @@ impl Recent {
     /// Where few attempts are known at once, few of their segments are recent.
     pub(super) fn beside(max_attempts: usize) -> Self {
         let buckets = max_attempts.clamp(LEAST_BUCKETS, BUCKETS);
-        Self { buckets: vec![[Sighting::default(); WAYS]; buckets], written: 0, hasher: RandomState::default() }
+        Self {
+            buckets: vec![[Sighting::default(); WAYS]; buckets],
+            written: 0,
+            hasher: RandomState::default(),
+        }
     }
 
     /// The packet with this print is surely no copy: it is remembered as counted. Nothing is read, so that nobody waits
@@ -46,8 +50,16 @@ impl Recent {
         let (place, tag) = self.place(print);
         self.written = self.written.wrapping_add(1);
         let way = self.written % WAYS;
-        if let Some(sighting) = self.buckets.get_mut(place).and_then(|bucket| bucket.get_mut(way)) {
-            *sighting = Sighting { at, tag, via: PackedVia::new(via, false) };
+        if let Some(sighting) = self
+            .buckets
+            .get_mut(place)
+            .and_then(|bucket| bucket.get_mut(way))
+        {
+            *sighting = Sighting {
+                at,
+                tag,
+                via: PackedVia::new(via, false),
+            };
         }
     }
 
@@ -56,10 +68,18 @@ impl Recent {
     /// The same print through another interface or in the other direction is the same packet on its way. Through the
     /// same one only packets with a mark of their own can be copies: a host may well send two that are equal in every bit,
     /// as the kernel does with RSTs.
-    pub(super) fn has_met(&mut self, print: impl Hash, at: Timestamp, via: Via, marks: Marks) -> bool {
+    pub(super) fn has_met(
+        &mut self,
+        print: impl Hash,
+        at: Timestamp,
+        via: Via,
+        marks: Marks,
+    ) -> bool {
         let (place, tag) = self.place(print);
         let via = PackedVia::new(via, false);
-        let Some(bucket) = self.buckets.get_mut(place) else { return false };
+        let Some(bucket) = self.buckets.get_mut(place) else {
+            return false;
+        };
         let is_copy = |known: &Sighting| {
             let apart = at.since(known.at).max(known.at.since(at));
             match known.via.same_place(via) {
@@ -68,7 +88,10 @@ impl Recent {
                 false => apart <= COPY_OTHER_PLACE,
             }
         };
-        if bucket.iter().any(|known| known.tag == tag && is_copy(known)) {
+        if bucket
+            .iter()
+            .any(|known| known.tag == tag && is_copy(known))
+        {
             return true;
         }
         let sighting = Sighting { at, tag, via };

@@ -27,7 +27,10 @@ impl Rows {
         if until < self.first_until {
             self.first.push(place);
         } else {
-            self.later.entry(until.as_nanos() / SECOND).or_default().push(place);
+            self.later
+                .entry(until.as_nanos() / SECOND)
+                .or_default()
+                .push(place);
         }
     }
 
@@ -41,7 +44,11 @@ impl Rows {
     #[inline]
     pub(super) fn pop(&mut self) -> Option<Known> {
         // In a flood nobody is known for longer, and everybody asks.
-        if self.first.is_empty() && self.later.is_empty() { None } else { self.pop_first() }
+        if self.first.is_empty() && self.later.is_empty() {
+            None
+        } else {
+            self.pop_first()
+        }
     }
 
     fn pop_first(&mut self) -> Option<Known> {
@@ -51,12 +58,19 @@ impl Rows {
 
     /// All of them, about in the order in which they are popped.
     pub(super) fn iter(&self) -> impl Iterator<Item = Known> {
-        self.first.iter().chain(self.later.values().flatten()).map(|Reverse((_, known))| *known)
+        self.first
+            .iter()
+            .chain(self.later.values().flatten())
+            .map(|Reverse((_, known))| *known)
     }
 
     /// About those that are over by now: the first of a heap are mostly near its top.
     pub(super) fn over(&self, now: Timestamp) -> impl Iterator<Item = Known> {
-        let over = self.first.iter().take(FEW).filter(move |Reverse((until, _))| *until <= now);
+        let over = self
+            .first
+            .iter()
+            .take(FEW)
+            .filter(move |Reverse((until, _))| *until <= now);
         over.map(|Reverse((_, known))| *known)
     }
 
@@ -66,7 +80,8 @@ impl Rows {
             && let Some((second, row)) = self.later.pop_first()
         {
             self.first = row.into();
-            self.first_until = Timestamp::from_nanos(second.saturating_add(1).saturating_mul(SECOND));
+            self.first_until =
+                Timestamp::from_nanos(second.saturating_add(1).saturating_mul(SECOND));
         }
     }
 }

@@ -11,7 +11,10 @@ use crate::time::Timestamp;
 impl Tracker {
     pub(super) fn on_rst(&mut self, at: Timestamp, rst: &Segment, ends: &Ends) {
         let matches = self.between(ends, &rst.from, &rst.to);
-        let known = self.refused_by(&matches, rst).or_else(|| matches.iter().next()).copied();
+        let known = self
+            .refused_by(&matches, rst)
+            .or_else(|| matches.iter().next())
+            .copied();
         let print = (Kind::Rst, rst.flags, self.print(known, rst, ends));
         if let Some(known) = known.filter(|known| self.ends(known, rst)) {
             self.recent.note(print, at, rst.via);
@@ -27,7 +30,9 @@ impl Tracker {
 
     /// Of several attempts between the same ends, the one whose SYN it acknowledges.
     fn refused_by<'a>(&self, matches: &'a Matches, rst: &Segment) -> Option<&'a Match> {
-        matches.iter().find(|known| known.side == Side::Server && self.refuses(known.slot, rst))
+        matches
+            .iter()
+            .find(|known| known.side == Side::Server && self.refuses(known.slot, rst))
     }
 
     /// Whether it ends an attempt that waits. A copy of it would have been met too late for that.

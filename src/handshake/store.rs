@@ -72,27 +72,42 @@ impl Store {
     }
 
     /// The attempt in a slot that this store handed out.
-    #[allow(clippy::indexing_slicing, reason = "slots are made here, and only live ones are handed out")]
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "slots are made here, and only live ones are handed out"
+    )]
     pub(super) fn get(&self, slot: u32) -> &Attempt {
         &self.slab[slot as usize]
     }
 
     /// The same, to change it.
-    #[allow(clippy::indexing_slicing, reason = "slots are made here, and only live ones are handed out")]
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "slots are made here, and only live ones are handed out"
+    )]
     pub(super) fn get_mut(&mut self, slot: u32) -> &mut Attempt {
         &mut self.slab[slot as usize]
     }
 
     /// What else is known of the attempt in a slot that this store handed out.
-    #[allow(clippy::indexing_slicing, reason = "slots are made here, and only live ones are handed out")]
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "slots are made here, and only live ones are handed out"
+    )]
     pub(super) fn evidence(&self, slot: u32) -> &Evidence {
         &self.evidence[slot as usize]
     }
 
     /// An attempt and what else is known of it, to change them.
-    #[allow(clippy::indexing_slicing, reason = "slots are made here, and only live ones are handed out")]
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "slots are made here, and only live ones are handed out"
+    )]
     pub(super) fn with_evidence(&mut self, slot: u32) -> (&mut Attempt, &mut Evidence) {
-        (&mut self.slab[slot as usize], &mut self.evidence[slot as usize])
+        (
+            &mut self.slab[slot as usize],
+            &mut self.evidence[slot as usize],
+        )
     }
 
     /// What makes the ends that attempts are looked up by.
@@ -103,17 +118,31 @@ impl Store {
     /// Whether there may be attempts between these two ends.
     #[inline]
     pub(super) fn company(&self, ends: &Ends) -> Company {
-        if self.index.may_have(ends.tag) { Company::MayBe } else { Company::None }
+        if self.index.may_have(ends.tag) {
+            Company::MayBe
+        } else {
+            Company::None
+        }
     }
 
     /// The attempts still known between these two ends, by any of their names, newest first.
     #[inline]
-    pub(super) fn between(&self, ends: &Ends, from: &Endpoint, to: &Endpoint, now: Timestamp) -> Matches {
+    pub(super) fn between(
+        &self,
+        ends: &Ends,
+        from: &Endpoint,
+        to: &Endpoint,
+        now: Timestamp,
+    ) -> Matches {
         let mut slots = self.index.slots(ends.tag);
         // Most SYNs have none, and most other packets one.
-        let first = slots.next().and_then(|slot| self.match_of(slot, ends, from, to, now));
+        let first = slots
+            .next()
+            .and_then(|slot| self.match_of(slot, ends, from, to, now));
         let mut matches = Matches::of(first);
-        slots.for_each(|slot| self.add_match(&mut matches, self.match_of(slot, ends, from, to, now)));
+        slots.for_each(|slot| {
+            self.add_match(&mut matches, self.match_of(slot, ends, from, to, now))
+        });
         matches
     }
 
@@ -128,17 +157,36 @@ impl Store {
 
     /// Whether these are the two ends of the attempt, and it is still known.
     #[inline(always)]
-    fn match_of(&self, slot: u32, ends: &Ends, from: &Endpoint, to: &Endpoint, now: Timestamp) -> Option<Match> {
+    fn match_of(
+        &self,
+        slot: u32,
+        ends: &Ends,
+        from: &Endpoint,
+        to: &Endpoint,
+        now: Timestamp,
+    ) -> Option<Match> {
         let attempt = self.get(slot);
         if !attempt.is_known_at(now) {
             None
         } else if attempt.name == ends.name && self.is_name(slot, from, to) {
-            Some(Match { slot, tag: ends.tag, side: Side::Client })
+            Some(Match {
+                slot,
+                tag: ends.tag,
+                side: Side::Client,
+            })
         } else if attempt.name == ends.name.back() && self.is_name(slot, to, from) {
-            Some(Match { slot, tag: ends.tag, side: Side::Server })
+            Some(Match {
+                slot,
+                tag: ends.tag,
+                side: Side::Server,
+            })
         } else {
             let side = self.side_by_another_name(slot, from, to)?;
-            Some(Match { slot, tag: attempt.tag, side })
+            Some(Match {
+                slot,
+                tag: attempt.tag,
+                side,
+            })
         }
     }
 
@@ -150,7 +198,11 @@ impl Store {
         (first_syn, isn): (Timestamp, u32),
         company: Company,
     ) -> (u32, Option<Owner>) {
-        let evicted = if self.known() >= self.capacity { self.make_room(first_syn) } else { None };
+        let evicted = if self.known() >= self.capacity {
+            self.make_room(first_syn)
+        } else {
+            None
+        };
         let slot = match self.free.pop() {
             Some(slot) => {
                 *self.get_mut(slot) = Attempt::new(ends, first_syn, isn);
@@ -195,7 +247,9 @@ impl Store {
 
     /// Whether the attempt may have one more name.
     pub(super) fn has_room_for_a_name(&self, slot: u32) -> bool {
-        self.more_names.get(&slot).is_none_or(|names| names.len() < MAX_MORE_NAMES)
+        self.more_names
+            .get(&slot)
+            .is_none_or(|names| names.len() < MAX_MORE_NAMES)
     }
 
     /// Whether that end of one of the attempt's names is the same in `name`.
@@ -232,7 +286,13 @@ impl Store {
     /// Forgets decided attempts that no packet can matter to any more: at most so many a call, so that no call is slow.
     pub(super) fn tidy(&mut self, now: Timestamp, at_most: usize) {
         for _ in 0..at_most {
-            let Some(known) = self.answered.pop_done(now).or_else(|| self.failed.pop_done(now)) else { break };
+            let Some(known) = self
+                .answered
+                .pop_done(now)
+                .or_else(|| self.failed.pop_done(now))
+            else {
+                break;
+            };
             let attempt = self.get(known.0);
             if attempt.is_known_at(now) {
                 let (state, until) = (attempt.state(), attempt.known_until());
@@ -251,7 +311,10 @@ impl Store {
     }
 
     fn side_by_another_name(&self, slot: u32, from: &Endpoint, to: &Endpoint) -> Option<Side> {
-        self.more_names.get(&slot)?.iter().find_map(|name| name.side_of(from, to))
+        self.more_names
+            .get(&slot)?
+            .iter()
+            .find_map(|name| name.side_of(from, to))
     }
 
     /// Puts a name of an attempt into the index. Where a four-tuple holds too many attempts already (a flood that

@@ -46,16 +46,30 @@ impl Tracker {
     /// Its answer may have been met a moment before: then it is one, with no latency or what the packets' own time says.
     fn answered_before(&mut self, at: Timestamp, syn: &Segment, (slot, ends): (u32, &Ends)) {
         let attempt = self.store.get(slot);
-        if let Some((then, synack)) = self.early.take(at, syn, |synack| attempt.accepts(synack.acknowledgment)) {
+        if let Some((then, synack)) = self
+            .early
+            .take(at, syn, |synack| attempt.accepts(synack.acknowledgment))
+        {
             // This attempt's, and no other's: where a socket asks itself, others between the same ends might take it.
-            self.answer_first(then, &synack, Match { slot, tag: ends.tag, side: Side::Server }, &ends.back());
+            self.answer_first(
+                then,
+                &synack,
+                Match {
+                    slot,
+                    tag: ends.tag,
+                    side: Side::Server,
+                },
+                &ends.back(),
+            );
         }
     }
 
     /// Same four-tuple, same ISN: the same attempt. Another ISN is another attempt.
     fn attempt_of(&self, matches: &Matches, syn: &Segment) -> Option<u32> {
         let mut of_the_client = matches.iter().filter(|known| known.side == Side::Client);
-        of_the_client.find(|known| self.store.get(known.slot).isn == syn.sequence).map(|known| known.slot)
+        of_the_client
+            .find(|known| self.store.get(known.slot).isn == syn.sequence)
+            .map(|known| known.slot)
     }
 
     fn syn_again(&mut self, at: Timestamp, syn: &Segment, slot: u32) {
@@ -64,7 +78,11 @@ impl Tracker {
             self.events.push(Event::Copy(Kind::Syn));
         } else {
             // Its first SYN is still to come where it began with the rejection of one that never reached a capture.
-            let kind = if attempt.syn_count() == 0 { SynKind::First } else { SynKind::Retransmission };
+            let kind = if attempt.syn_count() == 0 {
+                SynKind::First
+            } else {
+                SynKind::Retransmission
+            };
             attempt.remember_syn(evidence, at, syn);
             self.events.push(Event::Syn(attempt.owner, kind));
         }
@@ -77,21 +95,33 @@ impl Tracker {
         let asks = |known: &&Match| {
             let attempt = self.store.get(known.slot);
             known.side == Side::Server
-                && (attempt.state() == State::Waiting || attempt.asked_back_with() == Some(syn.sequence))
+                && (attempt.state() == State::Waiting
+                    || attempt.asked_back_with() == Some(syn.sequence))
         };
         matches.iter().find(asks).map(|known| known.slot)
     }
 
     fn simultaneous_syn(&mut self, at: Timestamp, syn: &Segment, slot: u32) {
-        let print = (Kind::Syn, self.store.name(slot), syn.sequence, syn.timestamp, syn.identification);
+        let print = (
+            Kind::Syn,
+            self.store.name(slot),
+            syn.sequence,
+            syn.timestamp,
+            syn.identification,
+        );
         // A SYN that is sent again has another timestamp.
-        let marks = if syn.timestamp.is_some() { Marks::Own } else { marks_of(syn) };
+        let marks = if syn.timestamp.is_some() {
+            Marks::Own
+        } else {
+            marks_of(syn)
+        };
         if self.recent.has_met(print, at, syn.via, marks) {
             self.events.push(Event::Copy(Kind::Syn));
         } else {
             let attempt = self.store.get_mut(slot);
             attempt.note_asked_back(syn.sequence);
-            self.events.push(Event::Syn(attempt.owner, SynKind::Simultaneous));
+            self.events
+                .push(Event::Syn(attempt.owner, SynKind::Simultaneous));
         }
     }
 
@@ -99,11 +129,19 @@ impl Tracker {
     /// bridge and not yet its port; nothing but the addresses differs, and no router adds to a TTL. IPv6 has no
     /// identification, so a timestamp must be there. One that shares an endpoint is surer than one that does not.
     fn passed_as(&self, syn: &Segment) -> Option<u32> {
-        if syn.via.direction != Direction::Leaving || (syn.timestamp.is_none() && syn.identification.is_none()) {
+        if syn.via.direction != Direction::Leaving
+            || (syn.timestamp.is_none() && syn.identification.is_none())
+        {
             return None;
         }
-        let name = Name { client: syn.from, server: syn.to };
-        self.inside.who_passed_as(syn).find(|hint| self.fits(hint, syn, &name)).map(|hint| hint.slot)
+        let name = Name {
+            client: syn.from,
+            server: syn.to,
+        };
+        self.inside
+            .who_passed_as(syn)
+            .find(|hint| self.fits(hint, syn, &name))
+            .map(|hint| hint.slot)
     }
 
     fn fits(&self, hint: &Hint, syn: &Segment, name: &Name) -> bool {
@@ -111,19 +149,29 @@ impl Tracker {
             let attempt = self.store.get(hint.slot);
             let on_its_way = match hint.passed {
                 Passed::In => attempt.is_inside(),
-                Passed::Out(through) => !attempt.is_inside() && through != syn.via.interface && hint.shares.is_some(),
+                Passed::Out(through) => {
+                    !attempt.is_inside() && through != syn.via.interface && hint.shares.is_some()
+                }
             };
             on_its_way
                 && attempt.first_syn == hint.began
                 && attempt.state() == State::Waiting
                 && attempt.looks_like(self.store.evidence(hint.slot), syn)
-                && hint.shares.is_none_or(|side| self.store.shares_an_end(hint.slot, side, name))
+                && hint
+                    .shares
+                    .is_none_or(|side| self.store.shares_an_end(hint.slot, side, name))
                 && self.store.has_room_for_a_name(hint.slot)
         }
     }
 
     fn leaves_under_another_name(&mut self, syn: &Segment, slot: u32) {
-        self.store.add_name(slot, Name { client: syn.from, server: syn.to });
+        self.store.add_name(
+            slot,
+            Name {
+                client: syn.from,
+                server: syn.to,
+            },
+        );
         self.events.push(Event::Copy(Kind::Syn));
         self.pass(syn, slot);
     }
@@ -143,7 +191,11 @@ impl Tracker {
     #[inline(never)]
     fn note_passed(&mut self, syn: &Segment, slot: u32) {
         let attempt = self.store.get(slot);
-        let passed = if attempt.is_inside() { Passed::In } else { Passed::Out(syn.via.interface) };
+        let passed = if attempt.is_inside() {
+            Passed::In
+        } else {
+            Passed::Out(syn.via.interface)
+        };
         if attempt.state() == State::Waiting {
             self.inside.note(syn, slot, attempt.first_syn, passed);
         }

@@ -11,7 +11,10 @@ use crate::time::Timestamp;
 impl Tracker {
     pub(super) fn on_synack(&mut self, at: Timestamp, synack: &Segment, ends: &Ends) {
         let matches = self.between(ends, &synack.from, &synack.to);
-        let answered = matches.iter().find(|known| self.answers(known, synack)).copied();
+        let answered = matches
+            .iter()
+            .find(|known| self.answers(known, synack))
+            .copied();
         let print = (Kind::SynAck, self.print(answered, synack, ends));
         if answered.is_some_and(|known| !self.store.get(known.slot).is_answered()) {
             self.recent.note(print, at, synack.via);
@@ -38,7 +41,9 @@ impl Tracker {
         let to_the_client = known.side == Side::Server || self.asks_itself(known);
         (to_the_client && attempt.accepts(synack.acknowledgment))
             || (known.side == Side::Client
-                && attempt.asked_back_with().is_some_and(|isn| synack.acknowledgment == isn.wrapping_add(1)))
+                && attempt
+                    .asked_back_with()
+                    .is_some_and(|isn| synack.acknowledgment == isn.wrapping_add(1)))
     }
 
     fn asks_itself(&self, known: &Match) -> bool {
@@ -49,12 +54,20 @@ impl Tracker {
     /// Whether the other side of the sender still waits for a SYN/ACK.
     fn awaits(&self, known: &Match) -> bool {
         let attempt = self.store.get(known.slot);
-        let may_answer = known.side == Side::Server || self.asks_itself(known) || attempt.asked_back_with().is_some();
+        let may_answer = known.side == Side::Server
+            || self.asks_itself(known)
+            || attempt.asked_back_with().is_some();
         attempt.state() == State::Waiting && may_answer
     }
 
     /// Its first answer: no copy, and known by it if it is met again.
-    pub(super) fn answer_first(&mut self, at: Timestamp, synack: &Segment, known: Match, ends: &Ends) {
+    pub(super) fn answer_first(
+        &mut self,
+        at: Timestamp,
+        synack: &Segment,
+        known: Match,
+        ends: &Ends,
+    ) {
         let print = (Kind::SynAck, self.print(Some(known), synack, ends));
         self.recent.note(print, at, synack.via);
         self.answer(at, synack, known);
@@ -79,7 +92,8 @@ impl Tracker {
         if !late {
             self.store.decided(known.known(), self.timeline.now());
         }
-        self.events.push(Event::Answered(owner, Answer { latency, late }));
+        self.events
+            .push(Event::Answered(owner, Answer { latency, late }));
     }
 
     /// The third leg: the client acknowledges the server's SYN.
@@ -90,7 +104,9 @@ impl Tracker {
             known.side == Side::Client
                 && attempt.is_answered()
                 && attempt.accepts(ack.sequence)
-                && attempt.server_isn().is_some_and(|isn| ack.acknowledgment == isn.wrapping_add(1))
+                && attempt
+                    .server_isn()
+                    .is_some_and(|isn| ack.acknowledgment == isn.wrapping_add(1))
         };
         if let Some(slot) = matches.iter().find(completes).map(|known| known.slot) {
             let attempt = self.store.get_mut(slot);

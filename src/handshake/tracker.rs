@@ -108,7 +108,11 @@ impl Tracker {
         let at = self.place(at);
         self.tidy_at_most = TIDY_WITH_A_PACKET;
         if self.fail_overdue() {
-            self.incoming = Some(Incoming { packet: *packet, at, ends: *ends });
+            self.incoming = Some(Incoming {
+                packet: *packet,
+                at,
+                ends: *ends,
+            });
         } else {
             self.judge(at, packet, ends);
         }
@@ -141,7 +145,11 @@ impl Tracker {
 
     /// The next event, or none if all is told.
     pub fn poll(&mut self) -> Option<Event> {
-        if self.turn() { self.event().copied() } else { None }
+        if self.turn() {
+            self.event().copied()
+        } else {
+            None
+        }
     }
 
     /// Goes on to the next event, if there is one, which [`event`](Self::event) then shows where it stands. A copy, as
@@ -162,7 +170,9 @@ impl Tracker {
     fn tell_more(&mut self) -> bool {
         loop {
             if !self.fail_overdue() {
-                let Some(Incoming { packet, at, ends }) = self.incoming.take() else { break };
+                let Some(Incoming { packet, at, ends }) = self.incoming.take() else {
+                    break;
+                };
                 self.judge(at, &packet, &ends);
             }
             if self.events.turn() {
@@ -220,7 +230,12 @@ impl Tracker {
         let at = self.place(at);
         let (client, server) = (&error.quote.from, &error.quote.to);
         let ends = self.store.sight().between(client, server);
-        let slot = self.open(&ends, (client, server), (at, error.quote.sequence), Company::MayBe);
+        let slot = self.open(
+            &ends,
+            (client, server),
+            (at, error.quote.sequence),
+            Company::MayBe,
+        );
         self.reject((slot, ends.tag), error.code, error.reporter);
     }
 
@@ -264,14 +279,21 @@ impl Tracker {
 
     /// What a segment's copies are known by, beside its kind: whom it is about and its numbers, packed. NAT changes its
     /// addresses on its way, but not its attempt.
-    pub(super) fn print(&self, known: Option<Match>, segment: &Segment, ends: &Ends) -> impl Hash + use<> {
+    pub(super) fn print(
+        &self,
+        known: Option<Match>,
+        segment: &Segment,
+        ends: &Ends,
+    ) -> impl Hash + use<> {
         let (whose, side) = match known {
             Some(known) => (known.tag, u32::from(known.side == Side::Server)),
             None => (ends.tag, STRAY | u32::from(segment.from.port)),
         };
         let numbers = u64::from(segment.sequence) << 32 | u64::from(segment.acknowledgment);
-        let marks = u64::from(segment.timestamp.unwrap_or(0)) << 32 | u64::from(segment.identification.unwrap_or(0));
-        let has_marks = u32::from(segment.timestamp.is_some()) << 1 | u32::from(segment.identification.is_some());
+        let marks = u64::from(segment.timestamp.unwrap_or(0)) << 32
+            | u64::from(segment.identification.unwrap_or(0));
+        let has_marks = u32::from(segment.timestamp.is_some()) << 1
+            | u32::from(segment.identification.is_some());
         (whose, side | has_marks << 20, numbers, marks)
     }
 
@@ -294,7 +316,11 @@ impl Tracker {
     /// What kind of segment it is, by masks: other control bits may stand beside these.
     fn on_segment(&mut self, at: Timestamp, segment: &Segment, ends: &Ends) {
         let flags = segment.flags;
-        let (syn, ack, rst) = (flags.has(Flags::SYN), flags.has(Flags::ACK), flags.has(Flags::RST));
+        let (syn, ack, rst) = (
+            flags.has(Flags::SYN),
+            flags.has(Flags::ACK),
+            flags.has(Flags::RST),
+        );
         match (syn, ack, rst) {
             (true, false, false) if flags.has(Flags::FIN) => self.on_odd_syn(at, segment),
             (true, false, true) => self.on_odd_syn(at, segment),
@@ -309,9 +335,21 @@ impl Tracker {
     /// Opens nothing, and is not counted twice.
     fn on_odd_syn(&mut self, at: Timestamp, segment: &Segment) {
         let ends = (segment.from, segment.to, segment.flags);
-        let print = (Kind::Syn, ends, segment.sequence, segment.timestamp, segment.identification);
-        let copy = self.recent.has_met(print, at, segment.via, marks_of(segment));
-        self.events.push(if copy { Event::Copy(Kind::Syn) } else { Event::OddSyn });
+        let print = (
+            Kind::Syn,
+            ends,
+            segment.sequence,
+            segment.timestamp,
+            segment.identification,
+        );
+        let copy = self
+            .recent
+            .has_met(print, at, segment.via, marks_of(segment));
+        self.events.push(if copy {
+            Event::Copy(Kind::Syn)
+        } else {
+            Event::OddSyn
+        });
     }
 
     fn place(&mut self, said: Timestamp) -> Timestamp {
@@ -325,7 +363,10 @@ impl Tracker {
 
 /// An identification is a host's own for each packet, unless it is zero; a timestamp goes on with time.
 pub(super) fn marks_of(segment: &Segment) -> Marks {
-    if segment.identification.is_some_and(|identification| identification != 0) {
+    if segment
+        .identification
+        .is_some_and(|identification| identification != 0)
+    {
         Marks::Own
     } else if segment.timestamp.is_some() {
         Marks::Few

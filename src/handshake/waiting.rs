@@ -61,7 +61,8 @@ impl Waiting {
         }
         if self.queue.len() == self.queue.capacity() {
             // Doubled, but not beyond what is ever needed.
-            self.queue.reserve_exact(self.queue.len().max(FEW).min(most - self.queue.len()));
+            self.queue
+                .reserve_exact(self.queue.len().max(FEW).min(most - self.queue.len()));
         }
         self.count += 1;
         let entry = Entry { since, slot, tag };
@@ -69,7 +70,13 @@ impl Waiting {
         if self.queue.back().is_some_and(|last| last.since <= since) {
             return self.queue.push_back(entry);
         }
-        let later = self.queue.iter().rev().take(MAX_REORDERING).take_while(|entry| entry.since > since).count();
+        let later = self
+            .queue
+            .iter()
+            .rev()
+            .take(MAX_REORDERING)
+            .take_while(|entry| entry.since > since)
+            .count();
         let place = self.queue.len() - later;
         self.queue.insert(place, entry);
         if place == 0 {
@@ -93,7 +100,11 @@ impl Waiting {
     /// Whose time is up by now.
     #[inline]
     pub(super) fn overdue(&mut self, now: Timestamp, slab: &[Attempt]) -> Option<Known> {
-        if self.is_due(now) { self.first_overdue(now, slab) } else { None }
+        if self.is_due(now) {
+            self.first_overdue(now, slab)
+        } else {
+            None
+        }
     }
 
     fn first_overdue(&mut self, now: Timestamp, slab: &[Attempt]) -> Option<Known> {
@@ -145,19 +156,30 @@ impl Waiting {
     pub(super) fn soon_overdue(&mut self, now: Timestamp, of: usize) -> impl Iterator<Item = u32> {
         let (asked_for, timeout, marks) = (&mut self.asked_for, self.timeout, &self.marks);
         let some = if now < self.none_before { 0 } else { of };
-        let rest = self.queue.range((*asked_for).min(self.queue.len())..).take(some);
-        let due = rest.take_while(move |entry| entry.since + timeout <= now).inspect(move |_| *asked_for += 1);
-        due.filter(|entry| entry.may_wait(marks)).map(|entry| entry.slot)
+        let rest = self
+            .queue
+            .range((*asked_for).min(self.queue.len())..)
+            .take(some);
+        let due = rest
+            .take_while(move |entry| entry.since + timeout <= now)
+            .inspect(move |_| *asked_for += 1);
+        due.filter(|entry| entry.may_wait(marks))
+            .map(|entry| entry.slot)
     }
 
     /// Who may be the next strangers to go.
     pub(super) fn next_strangers(&self) -> impl Iterator<Item = Known> {
-        self.queue.range(self.no_strangers.min(self.queue.len())..).map(Entry::known)
+        self.queue
+            .range(self.no_strangers.min(self.queue.len())..)
+            .map(Entry::known)
     }
 
     /// Who may have waited longest.
     pub(super) fn next_oldest(&self) -> impl Iterator<Item = Known> {
-        self.queue.iter().filter(|entry| entry.may_wait(&self.marks)).map(Entry::known)
+        self.queue
+            .iter()
+            .filter(|entry| entry.may_wait(&self.marks))
+            .map(Entry::known)
     }
 
     fn waits(&self, entry: &Entry, slab: &[Attempt]) -> bool {
@@ -215,7 +237,9 @@ impl Entry {
 
     /// Whether it is worth asking the attempt: others that have the slot after it seldom have its mark.
     fn may_wait(&self, marks: &[u8]) -> bool {
-        marks.get(self.slot as usize).is_some_and(|mark| *mark == self.mark())
+        marks
+            .get(self.slot as usize)
+            .is_some_and(|mark| *mark == self.mark())
     }
 
     /// Whether the attempt still waits that this is about; or one with the same two ends that began at the same time and has the
@@ -223,12 +247,15 @@ impl Entry {
     fn waits(&self, slab: &[Attempt]) -> bool {
         let attempt = slab.get(self.slot as usize);
         attempt.is_some_and(|attempt| {
-            attempt.first_syn == self.since && attempt.tag == self.tag && attempt.state() == State::Waiting
+            attempt.first_syn == self.since
+                && attempt.tag == self.tag
+                && attempt.state() == State::Waiting
         })
     }
 
     fn is_stranger(&self, slab: &[Attempt]) -> bool {
-        slab.get(self.slot as usize).is_some_and(|attempt| !attempt.is_regular() && attempt.syn_count() < 2)
+        slab.get(self.slot as usize)
+            .is_some_and(|attempt| !attempt.is_regular() && attempt.syn_count() < 2)
     }
 }
 
@@ -256,7 +283,10 @@ mod tests {
         let mut waiting = Waiting::new(Duration::from_secs(5));
         let mut slab = Vec::new();
         for slot in 0..2_000_u16 {
-            let end = |port| Endpoint { address: std::net::Ipv4Addr::LOCALHOST.into(), port };
+            let end = |port| Endpoint {
+                address: std::net::Ipv4Addr::LOCALHOST.into(),
+                port,
+            };
             let ends = Sight::default().between(&end(slot), &end(80));
             slab.push(Attempt::new(&ends, began, 7));
             waiting.push((u32::from(slot), ends.tag), began, &slab);
@@ -274,6 +304,10 @@ mod tests {
             waiting.leave(slot);
         }
         due.sort_unstable();
-        assert_eq!(due, (0..2_000).collect::<Vec<_>>(), "and each has its deadline, once");
+        assert_eq!(
+            due,
+            (0..2_000).collect::<Vec<_>>(),
+            "and each has its deadline, once"
+        );
     }
 }

@@ -36,10 +36,17 @@ pub fn activated() -> Result<Vec<TcpListener>, ActivationError> {
     let mut listeners = Vec::new();
     for place in 0..given.len() {
         let taken = given.take_tcp_listener(place);
-        let taken = taken.map_err(|reason| ActivationError::NoListener { number: place + FIRST, reason })?;
+        let taken = taken.map_err(|reason| ActivationError::NoListener {
+            number: place + FIRST,
+            reason,
+        })?;
         listeners.extend(taken);
     }
-    if listeners.is_empty() { Err(ActivationError::Nothing) } else { Ok(listeners) }
+    if listeners.is_empty() {
+        Err(ActivationError::Nothing)
+    } else {
+        Ok(listeners)
+    }
 }
 
 /// Standard input, output and error come before.

@@ -26,7 +26,9 @@ enum Host {
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum AddressError {
     /// It has no colon, or nothing after it.
-    #[error("no port in the listen address {0:?}: write it like :10077, 127.0.0.1:10077 or [::1]:10077")]
+    #[error(
+        "no port in the listen address {0:?}: write it like :10077, 127.0.0.1:10077 or [::1]:10077"
+    )]
     NoPort(String),
     /// What follows the last colon is no port.
     #[error(
@@ -39,10 +41,14 @@ pub enum AddressError {
         port: String,
     },
     /// An IPv6 address without brackets: where it ends and the port begins cannot be told.
-    #[error("an IPv6 address without brackets in the listen address {0:?}: write it like [::1]:10077")]
+    #[error(
+        "an IPv6 address without brackets in the listen address {0:?}: write it like [::1]:10077"
+    )]
     NoBrackets(String),
     /// What stands for the host is neither an IP address nor a name.
-    #[error("no such host as {host:?} in the listen address {address:?}: write an IP address of this host, or nothing")]
+    #[error(
+        "no such host as {host:?} in the listen address {address:?}: write an IP address of this host, or nothing"
+    )]
     Host {
         /// The whole text.
         address: String,
@@ -82,7 +88,9 @@ pub enum BindError {
         address: ListenAddress,
     },
     /// The name stands for no address.
-    #[error("cannot listen on {address}: {reason}: write an IP address of this host in --web.listen-address")]
+    #[error(
+        "cannot listen on {address}: {reason}: write an IP address of this host in --web.listen-address"
+    )]
     Name {
         /// Where.
         address: ListenAddress,
@@ -106,7 +114,10 @@ impl ListenAddress {
     /// Says what to do where the address is taken, reserved, not this host's, or the name is not known. Resolving a
     /// name takes as long as the resolver does.
     pub fn bind(&self) -> Result<TcpListener, BindError> {
-        let candidates = self.candidates().map_err(|reason| BindError::Name { address: self.clone(), reason })?;
+        let candidates = self.candidates().map_err(|reason| BindError::Name {
+            address: self.clone(),
+            reason,
+        })?;
         listen_on_first(&candidates).map_err(|reason| self.explain(reason))
     }
 
@@ -141,23 +152,38 @@ impl FromStr for ListenAddress {
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let address = text.to_owned();
         let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
-        if [text, host].iter().any(|bare| bare.parse::<Ipv6Addr>().is_ok()) {
+        if [text, host]
+            .iter()
+            .any(|bare| bare.parse::<Ipv6Addr>().is_ok())
+        {
             return Err(AddressError::NoBrackets(address));
         }
         if port.is_empty() || host.starts_with('[') && port.ends_with(']') {
             return Err(AddressError::NoPort(address));
         }
-        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let bare = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
         let host = match (bare, host) {
             (None, "") => Some(Host::Any),
-            (None, host) => host.parse().map(|ip: Ipv4Addr| Host::Ip(ip.into())).ok().or_else(|| name(host)),
+            (None, host) => host
+                .parse()
+                .map(|ip: Ipv4Addr| Host::Ip(ip.into()))
+                .ok()
+                .or_else(|| name(host)),
             (Some(bare), _) => bare.parse().map(|ip: Ipv6Addr| Host::Ip(ip.into())).ok(),
         }
-        .ok_or_else(|| AddressError::Host { address: address.clone(), host: host.to_owned() })?;
+        .ok_or_else(|| AddressError::Host {
+            address: address.clone(),
+            host: host.to_owned(),
+        })?;
         // `parse` alone would take "+80".
         let digits = port.bytes().all(|byte| byte.is_ascii_digit());
         let number = port.parse().ok().filter(|_| digits);
-        let port = number.ok_or_else(|| AddressError::Port { address, port: port.to_owned() })?;
+        let port = number.ok_or_else(|| AddressError::Port {
+            address,
+            port: port.to_owned(),
+        })?;
         Ok(Self { host, port })
     }
 }
@@ -174,7 +200,9 @@ impl fmt::Display for ListenAddress {
 
 /// A name that a resolver could know. One of digits and dots only is a mistyped address.
 fn name(text: &str) -> Option<Host> {
-    let legal = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    let legal = text
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
     let letters = text.bytes().any(|byte| byte.is_ascii_alphabetic());
     (legal && letters).then(|| Host::Name(text.to_owned()))
 }
@@ -186,7 +214,12 @@ pub(super) fn listen_on_first(candidates: &[SocketAddr]) -> io::Result<TcpListen
     for candidate in candidates {
         match listen(*candidate) {
             Ok(listener) => return Ok(listener),
-            Err(fatal) if matches!(fatal.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) => {
+            Err(fatal)
+                if matches!(
+                    fatal.kind(),
+                    io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied
+                ) =>
+            {
                 return Err(fatal);
             }
             Err(next) => error = next,
@@ -197,7 +230,11 @@ pub(super) fn listen_on_first(candidates: &[SocketAddr]) -> io::Result<TcpListen
 
 /// As `TcpListener::bind`, but `[::]` takes IPv4 too, whatever `net.ipv6.bindv6only` says.
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     if address.is_ipv6() {
         socket.set_only_v6(!address.ip().is_unspecified())?;
     }

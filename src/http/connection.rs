@@ -33,7 +33,12 @@ pub(super) struct Offer {
 
 /// Answers one client's requests until it leaves, overstays, or, once `running` is closed, has its running request
 /// answered.
-pub(super) async fn attend(stream: TcpStream, seat: Seat, offer: Arc<Offer>, mut running: watch::Receiver<()>) {
+pub(super) async fn attend(
+    stream: TcpStream,
+    seat: Seat,
+    offer: Arc<Offer>,
+    mut running: watch::Receiver<()>,
+) {
     let seat = Arc::new(seat);
     let mut overstayed = pin!(seat.overstayed());
     let stream = tokio::select! {
@@ -44,7 +49,10 @@ pub(super) async fn attend(stream: TcpStream, seat: Seat, offer: Arc<Offer>, mut
     };
     let Some(stream) = stream else { return };
     let service = service_fn(|request| respond(request, &offer, &seat));
-    let io = TokioIo::new(Watched { stream, seat: Arc::clone(&seat) });
+    let io = TokioIo::new(Watched {
+        stream,
+        seat: Arc::clone(&seat),
+    });
     let mut connection = pin!(protocol().serve_connection(io, service));
     let mut stopping = false;
     loop {
@@ -70,7 +78,11 @@ fn protocol() -> http1::Builder {
     protocol
 }
 
-async fn respond(request: hyper::Request<Incoming>, offer: &Offer, seat: &Seat) -> Result<Response<Sent>, Infallible> {
+async fn respond(
+    request: hyper::Request<Incoming>,
+    offer: &Offer,
+    seat: &Seat,
+) -> Result<Response<Sent>, Infallible> {
     let (extra, refusal) = offer.guard.admit(request.headers(), seat.from()).await;
     let page = match refusal {
         Some(refusal) => refusal,
@@ -91,7 +103,10 @@ async fn find(request: &hyper::Request<Incoming>, routes: &Routes, seat: &Seat) 
         }
         Route::Page(page) | Route::Action(page) => fresh(seat, &page).await,
         Route::Forms(forms) => match forms.choose(request.headers()) {
-            Some(Wanted { page, unpacked: true }) => fresh(seat, page).await.unpacked(),
+            Some(Wanted {
+                page,
+                unpacked: true,
+            }) => fresh(seat, page).await.unpacked(),
             Some(Wanted { page, .. }) => fresh(seat, page).await,
             None => Page::broken(),
         },
@@ -112,7 +127,11 @@ struct Watched {
 }
 
 impl AsyncRead for Watched {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         if buffer.filled().len() > before {
@@ -123,7 +142,11 @@ impl AsyncRead for Watched {
 }
 
 impl AsyncWrite for Watched {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 

@@ -45,7 +45,10 @@ impl Doors {
         };
         let listeners = listeners.into_iter().map(watch).collect::<io::Result<_>>();
         let listeners = listeners.map_err(|reason| ServeError { reason })?;
-        Ok(Self { listeners, first: 0 })
+        Ok(Self {
+            listeners,
+            first: 0,
+        })
     }
 
     /// The next connection; an error only where the next call would most likely meet it again at once.
@@ -55,12 +58,21 @@ impl Doors {
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Result<TcpStream, AcceptError>> {
         let doors = self.listeners.len();
-        for (door, listener) in self.listeners.iter().enumerate().cycle().skip(self.first).take(doors) {
+        for (door, listener) in self
+            .listeners
+            .iter()
+            .enumerate()
+            .cycle()
+            .skip(self.first)
+            .take(doors)
+        {
             while let Poll::Ready(accepted) = listener.poll_accept(cx) {
                 self.first = (door + 1) % doors;
                 match accepted {
                     Ok((stream, _)) => return Poll::Ready(Ok(stream)),
-                    Err(error) if is_about_one_client(&error) => debug!(%error, "an HTTP client left before it came"),
+                    Err(error) if is_about_one_client(&error) => {
+                        debug!(%error, "an HTTP client left before it came")
+                    }
                     Err(reason) => return Poll::Ready(Err(AcceptError { reason })),
                 }
             }
@@ -72,7 +84,10 @@ impl Doors {
 /// accept(2) also hands over errors of the connection that it took from the queue.
 fn is_about_one_client(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | Interrupted
+    )
 }
 
 #[cfg(test)]

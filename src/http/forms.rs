@@ -43,7 +43,10 @@ impl Forms {
     /// The page that these headers ask for.
     pub(super) fn choose(&self, headers: &HeaderMap) -> Option<Wanted<'_>> {
         let form = self.form(&listed(headers, ACCEPT))?;
-        Some(Wanted { page: &form.page, unpacked: !takes_gzip(&listed(headers, ACCEPT_ENCODING)) })
+        Some(Wanted {
+            page: &form.page,
+            unpacked: !takes_gzip(&listed(headers, ACCEPT_ENCODING)),
+        })
     }
 
     /// The one with the greatest weight, which the most specific range that fits it gives it; of several, the one whose
@@ -51,41 +54,67 @@ impl Forms {
     fn form(&self, accept: &str) -> Option<&Form> {
         let ranges = ranges(accept);
         let weigh = |form: &Form| {
-            let fitting = ranges.iter().enumerate().filter(|(_, range)| range.fits(&form.media));
-            let best = fitting.max_by_key(|(place, range)| (range.specificity(), usize::MAX - place))?;
+            let fitting = ranges
+                .iter()
+                .enumerate()
+                .filter(|(_, range)| range.fits(&form.media));
+            let best =
+                fitting.max_by_key(|(place, range)| (range.specificity(), usize::MAX - place))?;
             let (place, range) = best;
             (range.weight > 0).then_some((range.weight, usize::MAX - place))
         };
-        let weighed = self.0.iter().rev().filter_map(|form| Some((weigh(form)?, form)));
-        weighed.max_by_key(|(weight, _)| *weight).map(|(_, form)| form).or(self.0.first())
+        let weighed = self
+            .0
+            .iter()
+            .rev()
+            .filter_map(|form| Some((weigh(form)?, form)));
+        weighed
+            .max_by_key(|(weight, _)| *weight)
+            .map(|(_, form)| form)
+            .or(self.0.first())
     }
 }
 
 /// Whether gzip is named, or what is not named may be sent. Who takes it, wants it: nobody asks for a scrape to be large.
 fn takes_gzip(accept_encoding: &str) -> bool {
     let ranges = ranges(accept_encoding);
-    let named = |name: &str| ranges.iter().find(|range: &&Range<'_>| range.media.is(name));
-    named("gzip").or_else(|| named("x-gzip")).or_else(|| named("*")).is_some_and(|range| range.weight > 0)
+    let named = |name: &str| {
+        ranges
+            .iter()
+            .find(|range: &&Range<'_>| range.media.is(name))
+    };
+    named("gzip")
+        .or_else(|| named("x-gzip"))
+        .or_else(|| named("*"))
+        .is_some_and(|range| range.weight > 0)
 }
 
 /// All lines of a header as one (RFC 9110 section 5.3). One that is no text is as if it were not there.
 fn listed(headers: &HeaderMap, name: HeaderName) -> String {
-    let lines: Vec<_> = headers.get_all(name).iter().filter_map(|line| line.to_str().ok()).collect();
+    let lines: Vec<_> = headers
+        .get_all(name)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .collect();
     lines.join(",")
 }
 
 fn rendered(content_type: &'static str, write: &WritePage) -> Page {
     // Each write to the coder has its price, and series are written word by word.
-    let mut chunks =
-        BufWriter::with_capacity(CHUNK, Counted { coder: GzEncoder::new(Vec::new(), Compression::fast()), length: 0 });
+    let mut chunks = BufWriter::with_capacity(
+        CHUNK,
+        Counted {
+            coder: GzEncoder::new(Vec::new(), Compression::fast()),
+            length: 0,
+        },
+    );
     let compressed = write(&mut chunks)
         .and_then(|()| chunks.into_inner().map_err(IntoInnerError::into_error))
         .and_then(|Counted { coder, length }| Ok((coder.finish()?, length)));
     match compressed {
         // What is sent may depend on both headers.
-        Ok((gzip, length)) => {
-            Page::compressed(content_type, gzip, length).with_header("vary", "accept, accept-encoding")
-        }
+        Ok((gzip, length)) => Page::compressed(content_type, gzip, length)
+            .with_header("vary", "accept, accept-encoding"),
         Err(_) => Page::broken(),
     }
 }

@@ -27,7 +27,11 @@ pub(super) async fn greet(stream: TcpStream, guard: &Guard) -> Option<Stream> {
             // What was not read would turn the answer into a reset. It is in Go's words, which people search for.
             let read = stream.try_read(&mut [0; 4096]);
             let answer = stream.try_write(PLAIN_TO_TLS);
-            debug!(?read, ?answer, "closed an HTTP connection: its client does not speak TLS");
+            debug!(
+                ?read,
+                ?answer,
+                "closed an HTTP connection: its client does not speak TLS"
+            );
             None
         }
         Greeting::Tls(config) => match TlsAcceptor::from(config).accept(stream).await {
@@ -72,13 +76,21 @@ macro_rules! either {
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         either!(self, stream => stream.poll_read(cx, buffer))
     }
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         either!(self, stream => stream.poll_write(cx, bytes))
     }
 

@@ -1,7 +1,9 @@
 //! What is answered to one request: a status, headers and a body that many answers can share.
 
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+};
 use hyper::{Method, Response, StatusCode};
 
 use super::body::Sent;
@@ -37,14 +39,24 @@ impl Page {
     pub fn new(content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        let page = Self { status: StatusCode::OK, headers, body: Kept::Whole(Bytes::from(body.into())) };
+        let page = Self {
+            status: StatusCode::OK,
+            headers,
+            body: Kept::Whole(Bytes::from(body.into())),
+        };
         page.with_header("x-content-type-options", "nosniff")
     }
 
     /// A page that is kept compressed, of which so many bytes come out.
     pub(super) fn compressed(content_type: &'static str, gzip: Vec<u8>, length: u64) -> Self {
-        let body = Kept::Compressed { gzip: gzip.into(), length };
-        Self { body, ..Self::new(content_type, []).with_header("content-encoding", "gzip") }
+        let body = Kept::Compressed {
+            gzip: gzip.into(),
+            length,
+        };
+        Self {
+            body,
+            ..Self::new(content_type, []).with_header("content-encoding", "gzip")
+        }
     }
 
     /// The same for who does not take it compressed.
@@ -66,7 +78,9 @@ impl Page {
     /// to anywhere. Headers given later take the place of these.
     pub fn html(body: impl Into<Vec<u8>>) -> Self {
         let page = Self::new("text/html; charset=utf-8", body);
-        HTML_HEADERS.iter().fold(page, |page, (name, value)| page.with_header(name, value))
+        HTML_HEADERS
+            .iter()
+            .fold(page, |page, (name, value)| page.with_header(name, value))
     }
 
     /// The same with another status.
@@ -82,36 +96,52 @@ impl Page {
     /// Where the name is not lower case or the value is no header value: both are the program's own.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
-        self.headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        self.headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
         self
     }
 
     /// Nothing is served at that path. The path itself is not repeated: it is the client's.
     pub(super) fn not_found(served: &str) -> Self {
-        Self::text(format!("not found: this exporter serves {served}\n")).with_status(StatusCode::NOT_FOUND)
+        Self::text(format!("not found: this exporter serves {served}\n"))
+            .with_status(StatusCode::NOT_FOUND)
     }
 
     /// The path is served, but only to these methods.
     pub(super) fn method_not_allowed(allowed: &'static str) -> Self {
-        let words = format!("method not allowed: use {}\n", allowed.replace(", ", " or "));
-        Self::text(words).with_status(StatusCode::METHOD_NOT_ALLOWED).with_header("allow", allowed)
+        let words = format!(
+            "method not allowed: use {}\n",
+            allowed.replace(", ", " or ")
+        );
+        Self::text(words)
+            .with_status(StatusCode::METHOD_NOT_ALLOWED)
+            .with_header("allow", allowed)
     }
 
     /// More is asked for at once than may be.
     pub(super) fn too_many_requests(max: usize) -> Self {
-        Self::text(format!("more than {max} requests at once: try again later\n"))
-            .with_status(StatusCode::SERVICE_UNAVAILABLE)
+        Self::text(format!(
+            "more than {max} requests at once: try again later\n"
+        ))
+        .with_status(StatusCode::SERVICE_UNAVAILABLE)
     }
 
     /// A user and his password are wanted (RFC 7617).
     pub(super) fn unauthorized() -> Self {
-        let page = Self::text("unauthorized: name a user and his password\n").with_status(StatusCode::UNAUTHORIZED);
-        page.with_header("www-authenticate", "Basic realm=\"exporter\", charset=\"UTF-8\"")
+        let page = Self::text("unauthorized: name a user and his password\n")
+            .with_status(StatusCode::UNAUTHORIZED);
+        page.with_header(
+            "www-authenticate",
+            "Basic realm=\"exporter\", charset=\"UTF-8\"",
+        )
     }
 
     /// More requests come than the rate limit allows for.
     pub(super) fn too_often() -> Self {
-        Self::text("too many requests: try again later\n").with_status(StatusCode::TOO_MANY_REQUESTS)
+        Self::text("too many requests: try again later\n")
+            .with_status(StatusCode::TOO_MANY_REQUESTS)
     }
 
     /// Nobody can be let in.

@@ -51,11 +51,17 @@ impl Routes {
     pub fn new(ready: impl Fn() -> Result<(), String> + Send + Sync + 'static) -> Self {
         let ready = SharedPage::new(Arc::new(move || match ready() {
             Ok(()) => Page::text("ready\n"),
-            Err(why) => Page::text(format!("not ready: {why}\n")).with_status(StatusCode::SERVICE_UNAVAILABLE),
+            Err(why) => Page::text(format!("not ready: {why}\n"))
+                .with_status(StatusCode::SERVICE_UNAVAILABLE),
         }));
         let healthy = Page::text("healthy\n");
-        let routes = [(HEALTHY.to_owned(), Route::Fixed(healthy)), (READY.to_owned(), Route::Ready(ready))];
-        Self { routes: BTreeMap::from(routes) }
+        let routes = [
+            (HEALTHY.to_owned(), Route::Fixed(healthy)),
+            (READY.to_owned(), Route::Ready(ready)),
+        ];
+        Self {
+            routes: BTreeMap::from(routes),
+        }
     }
 
     /// The same with one page more.
@@ -71,7 +77,11 @@ impl Routes {
     ///
     /// # Errors
     /// As [`with_page`](Self::with_page).
-    pub fn with_forms(self, path: &str, forms: Vec<(&'static str, WritePage)>) -> Result<Self, RouteError> {
+    pub fn with_forms(
+        self,
+        path: &str,
+        forms: Vec<(&'static str, WritePage)>,
+    ) -> Result<Self, RouteError> {
         self.with(path, Route::Forms(Arc::new(Forms::new(forms))))
     }
 
@@ -87,7 +97,10 @@ impl Routes {
         if !path.starts_with('/') {
             return Err(RouteError::Relative(path.to_owned()));
         }
-        if !path.parse::<PathAndQuery>().is_ok_and(|parsed| parsed.path() == path) {
+        if !path
+            .parse::<PathAndQuery>()
+            .is_ok_and(|parsed| parsed.path() == path)
+        {
             return Err(RouteError::Illegal(path.to_owned()));
         }
         if self.routes.contains_key(path) {
@@ -113,7 +126,11 @@ impl Routes {
     }
 
     fn paths(&self) -> String {
-        self.routes.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+        self.routes
+            .keys()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 }
 

@@ -58,7 +58,10 @@ impl Standing {
 
 impl Seats {
     pub(super) fn new(limits: Limits) -> Arc<Self> {
-        Arc::new(Self { limits, taken: Mutex::default() })
+        Arc::new(Self {
+            limits,
+            taken: Mutex::default(),
+        })
     }
 
     /// A seat for a new connection; `None` where all are taken by clients that are being served.
@@ -67,34 +70,53 @@ impl Seats {
         if count(&taken, |_| true) >= self.limits.connections && !self.cut_one(&taken) {
             return None;
         }
-        let now = Standing { from, phase: Phase::Asking, since: Instant::now(), cut: false };
+        let now = Standing {
+            from,
+            phase: Phase::Asking,
+            since: Instant::now(),
+            cut: false,
+        };
         let standing = Arc::new(watch::Sender::new(now));
         taken.push(Arc::clone(&standing));
-        Some(Seat { seats: Arc::clone(self), standing })
+        Some(Seat {
+            seats: Arc::clone(self),
+            standing,
+        })
     }
 
     /// Closes a connection for its file descriptor, where one has been waiting or writing for long enough. Not just any:
     /// without a descriptor, accept(2) fails even where nobody knocks, and the newest client may be about to ask.
     pub(super) fn free_one(&self) {
         let taken = self.lock();
-        let _ =
-            cut_longest(&taken, |standing| standing.is_waiting() && self.is_slow(standing)) || self.cut_slowest(&taken);
+        let _ = cut_longest(&taken, |standing| {
+            standing.is_waiting() && self.is_slow(standing)
+        }) || self.cut_slowest(&taken);
     }
 
     fn cut_one(&self, taken: &[Arc<watch::Sender<Standing>>]) -> bool {
         let crowd = crowd(taken, Standing::is_waiting).map(|(from, _)| from);
-        cut_longest(taken, |standing| standing.is_waiting() && Some(standing.from) == crowd) || self.cut_slowest(taken)
+        cut_longest(taken, |standing| {
+            standing.is_waiting() && Some(standing.from) == crowd
+        }) || self.cut_slowest(taken)
     }
 
     /// Those who come from one place make room for another where they have more than he would have.
     fn cut_one_of_a_crowd(&self, taken: &[Arc<watch::Sender<Standing>>], newcomer: Origin) -> bool {
-        let own = count(taken, |standing| standing.is_busy() && standing.from == newcomer);
-        let crowd = crowd(taken, Standing::is_busy).filter(|(_, size)| *size > own + 1).map(|(from, _)| from);
-        cut_longest(taken, |standing| standing.is_busy() && Some(standing.from) == crowd)
+        let own = count(taken, |standing| {
+            standing.is_busy() && standing.from == newcomer
+        });
+        let crowd = crowd(taken, Standing::is_busy)
+            .filter(|(_, size)| *size > own + 1)
+            .map(|(from, _)| from);
+        cut_longest(taken, |standing| {
+            standing.is_busy() && Some(standing.from) == crowd
+        })
     }
 
     fn cut_slowest(&self, taken: &[Arc<watch::Sender<Standing>>]) -> bool {
-        cut_longest(taken, |standing| standing.phase == Phase::Answering && self.is_slow(standing))
+        cut_longest(taken, |standing| {
+            standing.phase == Phase::Answering && self.is_slow(standing)
+        })
     }
 
     fn is_slow(&self, standing: &Standing) -> bool {
@@ -150,7 +172,10 @@ impl Seat {
         let taken = self.seats.lock();
         if let Some(max) = self.seats.limits.requests {
             let full = count(&taken, Standing::is_busy) >= max.get();
-            if full && !self.seats.cut_slowest(&taken) && !self.seats.cut_one_of_a_crowd(&taken, self.from()) {
+            if full
+                && !self.seats.cut_slowest(&taken)
+                && !self.seats.cut_one_of_a_crowd(&taken, self.from())
+            {
                 return Err(max.get());
             }
         }
@@ -194,18 +219,30 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.seats.lock().retain(|standing| !Arc::ptr_eq(standing, &self.standing));
+        self.seats
+            .lock()
+            .retain(|standing| !Arc::ptr_eq(standing, &self.standing));
     }
 }
 
 fn count(taken: &[Arc<watch::Sender<Standing>>], of: impl Fn(&Standing) -> bool) -> usize {
-    taken.iter().map(|standing| *standing.borrow()).filter(|standing| !standing.cut && of(standing)).count()
+    taken
+        .iter()
+        .map(|standing| *standing.borrow())
+        .filter(|standing| !standing.cut && of(standing))
+        .count()
 }
 
 /// Where most of these come from, and how many those are.
-fn crowd(taken: &[Arc<watch::Sender<Standing>>], of: impl Fn(&Standing) -> bool) -> Option<(Origin, usize)> {
+fn crowd(
+    taken: &[Arc<watch::Sender<Standing>>],
+    of: impl Fn(&Standing) -> bool,
+) -> Option<(Origin, usize)> {
     let mut sizes = BTreeMap::new();
-    let standings = taken.iter().map(|standing| *standing.borrow()).filter(|standing| !standing.cut && of(standing));
+    let standings = taken
+        .iter()
+        .map(|standing| *standing.borrow())
+        .filter(|standing| !standing.cut && of(standing));
     standings.for_each(|standing| *sizes.entry(standing.from).or_insert(0) += 1);
     sizes.into_iter().max_by_key(|(_, size)| *size)
 }
@@ -216,5 +253,7 @@ fn cut_longest(taken: &[Arc<watch::Sender<Standing>>], of: impl Fn(&Standing) ->
         !standing.cut && of(&standing)
     });
     let longest = candidates.min_by_key(|standing| standing.borrow().since);
-    longest.inspect(|standing| standing.send_modify(|standing| standing.cut = true)).is_some()
+    longest
+        .inspect(|standing| standing.send_modify(|standing| standing.cut = true))
+        .is_some()
 }

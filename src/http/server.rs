@@ -80,10 +80,17 @@ impl House {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "an HTTP client left before it came");
         }
-        let Ok(from) = stream.peer_addr() else { return debug!("an HTTP client left before it came") };
+        let Ok(from) = stream.peer_addr() else {
+            return debug!("an HTTP client left before it came");
+        };
         match self.seats.take(from.ip().into()) {
             Some(seat) => {
-                self.connections.spawn(attend(stream, seat, Arc::clone(&self.offer), self.running.subscribe()));
+                self.connections.spawn(attend(
+                    stream,
+                    seat,
+                    Arc::clone(&self.offer),
+                    self.running.subscribe(),
+                ));
             }
             None => debug!("closed a new HTTP connection: all others are being served"),
         }
@@ -112,7 +119,10 @@ impl House {
         drop(self.running);
         let all_left = async { while self.connections.join_next().await.is_some() {} };
         if timeout(patience, all_left).await.is_err() {
-            debug!(left = self.connections.len(), "closing HTTP connections in the middle of a request");
+            debug!(
+                left = self.connections.len(),
+                "closing HTTP connections in the middle of a request"
+            );
             self.connections.shutdown().await;
         }
     }

@@ -22,7 +22,11 @@ pub(super) struct SharedPage {
 
 impl SharedPage {
     pub(super) fn new(render: Render) -> Arc<Self> {
-        Arc::new(Self { render, next: Mutex::default(), turn: Mutex::default() })
+        Arc::new(Self {
+            render,
+            next: Mutex::default(),
+            turn: Mutex::default(),
+        })
     }
 
     /// The page as it is now or a little later, never as it was before.

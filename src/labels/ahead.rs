@@ -31,7 +31,10 @@ impl Ahead {
     /// That of the packet at this place, if there is one. Those before it began nothing.
     pub(super) fn take(&mut self, place: u32) -> Option<Glimpse> {
         loop {
-            let (of, glimpse) = self.glimpses.get(self.taken).filter(|(of, _)| *of <= place)?;
+            let (of, glimpse) = self
+                .glimpses
+                .get(self.taken)
+                .filter(|(of, _)| *of <= place)?;
             self.taken += 1;
             if *of == place {
                 return Some(*glimpse);
@@ -49,7 +52,14 @@ mod tests {
         let mut ahead = Ahead::default();
         for place in [1, 4, 5, 9] {
             let (vantage, hash) = (Vantage::Client, Hashed(place.into()));
-            ahead.push(place, Glimpse { vantage, site: SiteNumber(0), hash });
+            ahead.push(
+                place,
+                Glimpse {
+                    vantage,
+                    site: SiteNumber(0),
+                    hash,
+                },
+            );
         }
         let mut hash_of = |place| ahead.take(place).map(|glimpse| glimpse.hash.0);
         assert_eq!(hash_of(0), None);

@@ -26,12 +26,18 @@ impl Cut {
     /// Prefixes of this length, of addresses that have so many bits.
     pub(super) fn new(length: u8, of: u8) -> Self {
         let length = length.min(of);
-        Self { length, mask: mask(length, of) }
+        Self {
+            length,
+            mask: mask(length, of),
+        }
     }
 
     /// The block that an address of this family lies in.
     pub(super) const fn of(self, address: Address) -> Block {
-        Block { first: Address::from_bits(address.bits() & self.mask), length: self.length }
+        Block {
+            first: Address::from_bits(address.bits() & self.mask),
+            length: self.length,
+        }
     }
 }
 
@@ -62,13 +68,20 @@ impl Block {
 
 impl From<IpNet> for Block {
     fn from(network: IpNet) -> Self {
-        Self { first: network.network().into(), length: network.prefix_len() }
+        Self {
+            first: network.network().into(),
+            length: network.prefix_len(),
+        }
     }
 }
 
 impl fmt::Display for Block {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_host() { self.first.fmt(f) } else { self.net().fmt(f) }
+        if self.is_host() {
+            self.first.fmt(f)
+        } else {
+            self.net().fmt(f)
+        }
     }
 }
 

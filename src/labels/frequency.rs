@@ -74,7 +74,11 @@ impl Frequency {
         self.reckon();
         // Room is taken when it is first needed: most hosts never fill their table of sets.
         self.blocks.resize(BLOCKS, Block([[0; CELLS_IN_ROW]; ROWS]));
-        self.blocks.iter_mut().flat_map(|Block(rows)| rows).flatten().for_each(|cell| *cell /= 2);
+        self.blocks
+            .iter_mut()
+            .flat_map(|Block(rows)| rows)
+            .flatten()
+            .for_each(|cell| *cell /= 2);
     }
 }
 
@@ -83,9 +87,13 @@ fn places(Hashed(name): Hashed) -> (usize, impl Iterator<Item = usize>) {
     // Not all bits of the hash depend on all of the name: of such a product the upper ones do (Knuth, *The Art of Computer
     // Programming*, volume 3, section 6.4).
     let bits = (name ^ name >> 32).wrapping_mul(GOLDEN);
-    let some =
-        move |from: u32, count: u32| usize::try_from(bits >> (64 - from - count) & ((1 << count) - 1)).unwrap_or(0);
-    (some(0, BLOCK_BITS), (0..).map(move |row| some(BLOCK_BITS + CELL_BITS * row, CELL_BITS)))
+    let some = move |from: u32, count: u32| {
+        usize::try_from(bits >> (64 - from - count) & ((1 << count) - 1)).unwrap_or(0)
+    };
+    (
+        some(0, BLOCK_BITS),
+        (0..).map(move |row| some(BLOCK_BITS + CELL_BITS * row, CELL_BITS)),
+    )
 }
 
 /// Noise is reckoned in parts of this.
@@ -130,7 +138,8 @@ mod tests {
         let mut regular = 0;
         let mut loudest_stranger = 0;
         for stranger in 0..2_000_000_u32 {
-            loudest_stranger = loudest_stranger.max(frequency.count(hashed(&state, stranger), at(0)));
+            loudest_stranger =
+                loudest_stranger.max(frequency.count(hashed(&state, stranger), at(0)));
             if stranger % 40_000 == 0 {
                 regular = frequency.count(hashed(&state, "regular"), at(0));
             }
@@ -145,7 +154,11 @@ mod tests {
         // These seeds are always the same: of eighty at random, one has one stranger in 400,000 seem to come back.
         for seed in 0..8 {
             let state = FixedState::with_seed(seed);
-            assert_eq!(frequent((0..400_000_u32).map(|stranger| hashed(&state, stranger))), 0, "seed {seed}");
+            assert_eq!(
+                frequent((0..400_000_u32).map(|stranger| hashed(&state, stranger))),
+                0,
+                "seed {seed}"
+            );
         }
     }
 
@@ -153,13 +166,18 @@ mod tests {
     #[test]
     fn a_poor_hash_does_not_crowd_strangers_into_few_cells() {
         assert_eq!(frequent((0..400_000).map(Hashed)), 0);
-        assert_eq!(frequent((0..400_000).map(|stranger| Hashed(stranger << 32))), 0);
+        assert_eq!(
+            frequent((0..400_000).map(|stranger| Hashed(stranger << 32))),
+            0
+        );
     }
 
     /// How many of these seem to have come before.
     fn frequent(strangers: impl Iterator<Item = Hashed>) -> usize {
         let mut frequency = Frequency::default();
-        strangers.filter(|stranger| frequency.count(*stranger, at(0)) >= 3).count()
+        strangers
+            .filter(|stranger| frequency.count(*stranger, at(0)) >= 3)
+            .count()
     }
 
     #[test]

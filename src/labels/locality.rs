@@ -37,7 +37,9 @@ impl Addresses {
     fn of(addresses: impl Iterator<Item = Address>) -> Self {
         let mut sorted: Vec<Address> = addresses.collect();
         sorted.sort_unstable();
-        let last_bits = sorted.iter().fold(0, |bits, address| bits | last_bits(*address));
+        let last_bits = sorted
+            .iter()
+            .fold(0, |bits, address| bits | last_bits(*address));
         Self { sorted, last_bits }
     }
 
@@ -54,21 +56,29 @@ impl Locality {
     /// A live host with these addresses.
     pub fn host(addresses: impl IntoIterator<Item = IpAddr>, networks: &[IpNet]) -> Self {
         let addresses = Addresses::of(addresses.into_iter().map(Address::from));
-        Self::Host { addresses, networks: Networks::of(networks) }
+        Self::Host {
+            addresses,
+            networks: Networks::of(networks),
+        }
     }
 
     /// A capture file, of which these networks are known to be its host's.
     pub fn of_file(networks: &[IpNet]) -> Self {
-        if networks.is_empty() { Self::Guess } else { Self::Declared(Networks::of(networks)) }
+        if networks.is_empty() {
+            Self::Guess
+        } else {
+            Self::Declared(Networks::of(networks))
+        }
     }
 
     /// Whether the address is known to be this host's.
     #[inline(always)]
     pub fn is_local(&self, address: Address) -> bool {
         match self {
-            Self::Host { addresses, networks } => {
-                addresses.have(address) || address.is_loopback() || networks.have(address)
-            }
+            Self::Host {
+                addresses,
+                networks,
+            } => addresses.have(address) || address.is_loopback() || networks.have(address),
             Self::Declared(networks) => networks.have(address),
             Self::Guess => false,
         }
@@ -81,7 +91,13 @@ impl Locality {
 
     /// From where an attempt is seen whose SYN was met going this way.
     #[inline(always)]
-    pub(super) fn vantage(&self, client: Address, server: Address, direction: Direction, loopback: bool) -> Vantage {
+    pub(super) fn vantage(
+        &self,
+        client: Address,
+        server: Address,
+        direction: Direction,
+        loopback: bool,
+    ) -> Vantage {
         if let Self::Guess = self {
             return match direction {
                 Direction::Unknown => Vantage::Transit,

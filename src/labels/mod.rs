@@ -60,7 +60,12 @@ impl Reporter {
 impl Labels {
     /// No set exists yet.
     pub fn new(locality: Locality, peers: Peers, sets: Sets) -> Self {
-        Self { locality, peers, sets, ahead: Ahead::default() }
+        Self {
+            locality,
+            peers,
+            sets,
+            ahead: Ahead::default(),
+        }
     }
 
     /// This host's addresses changed: attempts that begin from now on are named by the new ones.
@@ -101,7 +106,10 @@ impl Labels {
         now: Timestamp,
         is_good: impl FnOnce(Vantage) -> bool,
     ) -> Option<(Vantage, Admission)> {
-        let glimpse = self.ahead.take(place).filter(|glimpse| is_good(glimpse.vantage))?;
+        let glimpse = self
+            .ahead
+            .take(place)
+            .filter(|glimpse| is_good(glimpse.vantage))?;
         let (locality, peers) = (&self.locality, &self.peers);
         let name = || {
             let (client, server) = packet.ends();
@@ -113,11 +121,18 @@ impl Labels {
 
     /// From where an attempt is seen whose SYN was met going this way.
     pub fn vantage(&self, client: &Endpoint, server: &Endpoint, via: Via) -> Vantage {
-        self.locality.vantage(client.address, server.address, via.direction, via.loopback)
+        self.locality
+            .vantage(client.address, server.address, via.direction, via.loopback)
     }
 
     /// The set of an attempt that begins, whose SYN was met going this way.
-    pub fn admit(&mut self, client: &Endpoint, server: &Endpoint, via: Via, now: Timestamp) -> Admission {
+    pub fn admit(
+        &mut self,
+        client: &Endpoint,
+        server: &Endpoint,
+        via: Via,
+        now: Timestamp,
+    ) -> Admission {
         let (site, far) = self.site(client, server, via);
         let peer = self.peers.of(far);
         let glimpse = self.sets.glimpse(site, &peer);
@@ -128,7 +143,10 @@ impl Labels {
     /// ends must be a server that a set is about, else nobody can tell.
     pub fn set_of_stray(&mut self, segment: &Segment, now: Timestamp) -> Option<(SetId, Side)> {
         let Segment { from, to, via, .. } = segment;
-        let back = Via { direction: opposite(via.direction), ..*via };
+        let back = Via {
+            direction: opposite(via.direction),
+            ..*via
+        };
         let by_client = self.find(from, to, *via);
         let by_server = self.find(to, from, back);
         let (set, side) = match (by_client, by_server) {
@@ -150,9 +168,12 @@ impl Labels {
     /// Who said so, for the set that the error is counted in.
     pub fn reporter(&self, set: SetId, reporter: Address) -> Reporter {
         let name = self.sets.name(set);
-        if self.locality.is_local(reporter) || name.is_some_and(|name| name.local == Some(reporter)) {
+        if self.locality.is_local(reporter) || name.is_some_and(|name| name.local == Some(reporter))
+        {
             Reporter::Own
-        } else if name.is_some_and(|name| name.peer.has(reporter) || name.peer == self.peers.of(reporter)) {
+        } else if name
+            .is_some_and(|name| name.peer.has(reporter) || name.peer == self.peers.of(reporter))
+        {
             Reporter::Peer
         } else {
             Reporter::Router
@@ -176,7 +197,12 @@ impl Labels {
             let (site, far) = self.site(client, server, via);
             self.sets.find(&site.with(self.peers.of(far)))
         };
-        find(via).or_else(|| find(Via { direction: opposite(via.direction), ..via }))
+        find(via).or_else(|| {
+            find(Via {
+                direction: opposite(via.direction),
+                ..via
+            })
+        })
     }
 
     #[inline(always)]

@@ -52,8 +52,16 @@ impl SetName {
 
     /// The values of the labels `vantage`, `local_address`, `port`, `peer`.
     pub fn values(&self) -> [String; 4] {
-        let local = self.local.map(|address| address.to_string()).unwrap_or_default();
-        [self.vantage.as_str().to_owned(), local, self.port.to_string(), self.peer.to_string()]
+        let local = self
+            .local
+            .map(|address| address.to_string())
+            .unwrap_or_default();
+        [
+            self.vantage.as_str().to_owned(),
+            local,
+            self.port.to_string(),
+            self.peer.to_string(),
+        ]
     }
 }
 
@@ -77,7 +85,13 @@ impl Site {
             Some(local) => (true, local),
             None => (false, Address::UNSPECIFIED),
         };
-        Self { local, rest: vantage as u32 | (has_local as u32) << 2 | (is_one as u32) << 3 | (number as u32) << 16 }
+        Self {
+            local,
+            rest: vantage as u32
+                | (has_local as u32) << 2
+                | (is_one as u32) << 3
+                | (number as u32) << 16,
+        }
     }
 
     pub(super) const fn vantage(self) -> Vantage {
@@ -90,16 +104,29 @@ impl Site {
     }
 
     pub(super) const fn local(self) -> Option<Address> {
-        if self.rest & 1 << 2 != 0 { Some(self.local) } else { None }
+        if self.rest & 1 << 2 != 0 {
+            Some(self.local)
+        } else {
+            None
+        }
     }
 
     pub(super) const fn port(self) -> Port {
-        if self.rest & 1 << 3 != 0 { Port::Number((self.rest >> 16) as u16) } else { Port::Other }
+        if self.rest & 1 << 3 != 0 {
+            Port::Number((self.rest >> 16) as u16)
+        } else {
+            Port::Other
+        }
     }
 
     /// The name of the set of this peer.
     pub(super) const fn with(self, peer: Peer) -> SetName {
-        SetName { vantage: self.vantage(), local: self.local(), port: self.port(), peer }
+        SetName {
+            vantage: self.vantage(),
+            local: self.local(),
+            port: self.port(),
+            peer,
+        }
     }
 }
 

@@ -34,7 +34,10 @@ impl Names {
             Some((last, hash)) if last == site => hash,
             _ => self.hash_site(site),
         };
-        (Hashed(self.hasher.hash_one(OfSite(of_site, peer))), self.sites)
+        (
+            Hashed(self.hasher.hash_one(OfSite(of_site, peer))),
+            self.sites,
+        )
     }
 
     #[inline(never)]
@@ -48,13 +51,16 @@ impl Names {
     /// Of the sets whose names hash to this, the one that is it.
     #[inline]
     pub(super) fn get(&self, hash: Hashed, is_it: impl Fn(SetId) -> bool) -> Option<SetId> {
-        self.table.find(hash.0, |(known, set)| *known == hash && is_it(*set)).map(|(_, set)| *set)
+        self.table
+            .find(hash.0, |(known, set)| *known == hash && is_it(*set))
+            .map(|(_, set)| *set)
     }
 
     /// A set of this name, which no other has.
     pub(super) fn insert(&mut self, name: &SetName, set: SetId) {
         let (hash, _) = self.hash(name.site(), &name.peer);
-        self.table.insert_unique(hash.0, (hash, set), |(hash, _)| hash.0);
+        self.table
+            .insert_unique(hash.0, (hash, set), |(hash, _)| hash.0);
     }
 
     /// The set of this name is no more.

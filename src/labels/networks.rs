@@ -22,7 +22,11 @@ impl Networks {
             let mask = mask(network.prefix_len(), network.max_prefix_len());
             let first = Address::from(network.network());
             // IPv4 addresses are written as IPv6 ones, but lie in no network of these.
-            Masked { bits: first.bits() & mask, mask, is_v4: matches!(network, IpNet::V4(_)) }
+            Masked {
+                bits: first.bits() & mask,
+                mask,
+                is_v4: matches!(network, IpNet::V4(_)),
+            }
         };
         Self(networks.iter().map(masked).collect())
     }
@@ -33,7 +37,9 @@ impl Networks {
     }
 
     fn has_one_with(&self, address: Address) -> bool {
-        let has = |network: &Masked| address.bits() & network.mask == network.bits && address.is_v4() == network.is_v4;
+        let has = |network: &Masked| {
+            address.bits() & network.mask == network.bits && address.is_v4() == network.is_v4
+        };
         self.0.iter().any(has)
     }
 }

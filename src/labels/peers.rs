@@ -48,14 +48,23 @@ impl FromStr for PeerGroup {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, networks) = text.split_once('=').ok_or("write it as NAME=CIDR[,CIDR...]")?;
-        if name.is_empty() || name == OTHER || name.parse::<IpAddr>().is_ok() || name.parse::<IpNet>().is_ok() {
+        let (name, networks) = text
+            .split_once('=')
+            .ok_or("write it as NAME=CIDR[,CIDR...]")?;
+        if name.is_empty()
+            || name == OTHER
+            || name.parse::<IpAddr>().is_ok()
+            || name.parse::<IpNet>().is_ok()
+        {
             return Err(format!(
                 "a group cannot be called `{name}`: choose a name that is neither an address nor `other`"
             ));
         }
         let networks = networks.split(',').map(network).collect::<Result<_, _>>()?;
-        Ok(Self { name: GroupName(name.into()), networks })
+        Ok(Self {
+            name: GroupName(name.into()),
+            networks,
+        })
     }
 }
 
@@ -67,8 +76,11 @@ impl FromStr for PeerGroup {
 pub fn network(text: &str) -> Result<IpNet, String> {
     let host = text.parse::<IpAddr>().map(IpNet::from);
     let network = host.or_else(|_| text.parse::<IpNet>().map(|network| network.trunc()));
-    network
-        .map_err(|_| format!("`{text}` is no network: write an address or CIDR, such as 10.0.0.0/8 or 2001:db8::/32"))
+    network.map_err(|_| {
+        format!(
+            "`{text}` is no network: write an address or CIDR, such as 10.0.0.0/8 or 2001:db8::/32"
+        )
+    })
 }
 
 impl Peers {
@@ -76,25 +88,48 @@ impl Peers {
     pub fn new(groups: Vec<PeerGroup>, prefix_v4: u8, prefix_v6: u8) -> Self {
         let mut groups: Vec<_> = groups
             .into_iter()
-            .flat_map(|group| group.networks.into_iter().map(move |network| (network, group.name.clone())))
+            .flat_map(|group| {
+                group
+                    .networks
+                    .into_iter()
+                    .map(move |network| (network, group.name.clone()))
+            })
             .collect();
         groups.sort_by_key(|(network, _)| std::cmp::Reverse(network.prefix_len()));
-        Self { groups, of_v4: Cut::new(prefix_v4, 32), of_v6: Cut::new(prefix_v6, 128) }
+        Self {
+            groups,
+            of_v4: Cut::new(prefix_v4, 32),
+            of_v6: Cut::new(prefix_v6, 128),
+        }
     }
 
     /// The peer that an address belongs to.
     #[inline]
     pub fn of(&self, address: Address) -> Peer {
-        let group = if self.groups.is_empty() { None } else { self.group_of(address) };
+        let group = if self.groups.is_empty() {
+            None
+        } else {
+            self.group_of(address)
+        };
         match group {
             Some(name) => Peer::Group(name.clone()),
-            None => Peer::Network(if address.is_v4() { self.of_v4 } else { self.of_v6 }.of(address)),
+            None => Peer::Network(
+                if address.is_v4() {
+                    self.of_v4
+                } else {
+                    self.of_v6
+                }
+                .of(address),
+            ),
         }
     }
 
     #[inline(never)]
     fn group_of(&self, address: Address) -> Option<&GroupName> {
         let ip = address.ip();
-        self.groups.iter().find(|(network, _)| network.contains(&ip)).map(|(_, name)| name)
+        self.groups
+            .iter()
+            .find(|(network, _)| network.contains(&ip))
+            .map(|(_, name)| name)
     }
 }

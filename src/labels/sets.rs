@@ -82,10 +82,22 @@ impl Sets {
 
     /// The set for an attempt of the name that this is a glimpse of, made if there is room, else the set of the rest that fits best.
     #[inline(always)]
-    pub(super) fn admit(&mut self, glimpse: Glimpse, name: impl Fn() -> SetName, now: Timestamp) -> Admission {
-        let known = self.names.get(glimpse.hash, |set| self.name(set).is_some_and(|known| *known == name()));
+    pub(super) fn admit(
+        &mut self,
+        glimpse: Glimpse,
+        name: impl Fn() -> SetName,
+        now: Timestamp,
+    ) -> Admission {
+        let known = self.names.get(glimpse.hash, |set| {
+            self.name(set).is_some_and(|known| *known == name())
+        });
         let admission = match known {
-            Some(set) => Admission { set, created: false, folded: false, made_room: false },
+            Some(set) => Admission {
+                set,
+                created: false,
+                folded: false,
+                made_room: false,
+            },
             None => self.admit_unknown(glimpse, name, now),
         };
         if let Some(set) = self.get_mut(admission.set) {
@@ -97,18 +109,38 @@ impl Sets {
     }
 
     #[inline(always)]
-    fn admit_unknown(&mut self, glimpse: Glimpse, name: impl Fn() -> SetName, now: Timestamp) -> Admission {
+    fn admit_unknown(
+        &mut self,
+        glimpse: Glimpse,
+        name: impl Fn() -> SetName,
+        now: Timestamp,
+    ) -> Admission {
         let made_room = self.is_full() && self.make_room(glimpse.hash, now);
         // There are still too many where the limit was lowered.
         if !self.is_full() {
             let set = self.create(name(), now);
-            return Admission { set, created: true, folded: false, made_room };
+            return Admission {
+                set,
+                created: true,
+                folded: false,
+                made_room,
+            };
         }
         if let Some(rest) = self.last_rest.filter(|rest| rest.number == glimpse.site) {
-            return Admission { set: rest.set, created: false, folded: true, made_room };
+            return Admission {
+                set: rest.set,
+                created: false,
+                folded: true,
+                made_room,
+            };
         }
         let (set, created) = self.rest_at(name().site(), glimpse.site, now);
-        Admission { set, created, folded: true, made_room }
+        Admission {
+            set,
+            created,
+            folded: true,
+            made_room,
+        }
     }
 
     /// The set of the rest that fits best there, and whether it was made for this.
@@ -124,7 +156,11 @@ impl Sets {
     #[inline(always)]
     pub(super) fn glimpse(&mut self, site: Site, peer: &Peer) -> Glimpse {
         let (hash, number) = self.names.hash(site, peer);
-        Glimpse { vantage: site.vantage(), site: number, hash }
+        Glimpse {
+            vantage: site.vantage(),
+            site: number,
+            hash,
+        }
     }
 
     /// Who left last to make room.
@@ -144,7 +180,8 @@ impl Sets {
 
     /// The existing set that counts what has this name: its own, else the one it would be folded into.
     pub(super) fn find(&mut self, name: &SetName) -> Option<SetId> {
-        self.of_name(name).or_else(|| self.of_name(&name.site().with(Peer::Other)))
+        self.of_name(name)
+            .or_else(|| self.of_name(&name.site().with(Peer::Other)))
     }
 
     fn of_name(&mut self, name: &SetName) -> Option<SetId> {
@@ -177,8 +214,16 @@ impl Sets {
     /// until there is none.
     pub fn expire(&mut self, idle: Duration, now: Timestamp) -> Option<SetId> {
         let too_many = self.own > self.limit;
-        let idle_for = |set: &Set| if too_many && is_own(&set.name) { idle.min(IDLE_FOR_A_NEWCOMER) } else { idle };
-        let expired = self.living().find(|set| set.waiting == 0 && now.since(set.last_seen) >= idle_for(set));
+        let idle_for = |set: &Set| {
+            if too_many && is_own(&set.name) {
+                idle.min(IDLE_FOR_A_NEWCOMER)
+            } else {
+                idle
+            }
+        };
+        let expired = self
+            .living()
+            .find(|set| set.waiting == 0 && now.since(set.last_seen) >= idle_for(set));
         let id = expired.map(|set| set.id)?;
         self.remove(id);
         Some(id)
@@ -196,7 +241,11 @@ impl Sets {
 
     /// What a set is called, if it exists.
     pub fn name(&self, set: SetId) -> Option<&SetName> {
-        self.sets.get(set.place())?.as_ref().filter(|known| known.id == set).map(|known| &known.name)
+        self.sets
+            .get(set.place())?
+            .as_ref()
+            .filter(|known| known.id == set)
+            .map(|known| &known.name)
     }
 
     /// The port's own rest where the port is known, else the rest of all ports: one of these for each vantage and local address
@@ -204,7 +253,10 @@ impl Sets {
     fn rest_of(&mut self, site: Site, now: Timestamp) -> (SetId, bool) {
         let rest_of_port = site.with(Peer::Other);
         let rest = Site::new(site.vantage(), site.local(), Port::Other).with(Peer::Other);
-        let last_resort = SetName { local: None, ..rest.clone() };
+        let last_resort = SetName {
+            local: None,
+            ..rest.clone()
+        };
         if let Some(set) = self.of_name(&rest_of_port) {
             return (set, false);
         }
@@ -216,7 +268,8 @@ impl Sets {
         } else {
             last_resort
         };
-        self.of_name(&chosen).map_or_else(|| (self.create(chosen, now), true), |set| (set, false))
+        self.of_name(&chosen)
+            .map_or_else(|| (self.create(chosen, now), true), |set| (set, false))
     }
 
     #[inline(never)]
@@ -232,14 +285,22 @@ impl Sets {
         self.last_rest = None;
         self.names.insert(&name, id);
         if let Some(place) = self.sets.get_mut(id.place()) {
-            *place = Some(Set { id, name, attempts: 0, waiting: 0, last_seen: now });
+            *place = Some(Set {
+                id,
+                name,
+                attempts: 0,
+                waiting: 0,
+                last_seen: now,
+            });
         }
         id
     }
 
     /// Whether a set left for this newcomer, which is counted.
     fn make_room(&mut self, newcomer: Hashed, now: Timestamp) -> bool {
-        let gone = self.remove_idle(now).or_else(|| self.remove_rarer(newcomer, now));
+        let gone = self
+            .remove_idle(now)
+            .or_else(|| self.remove_rarer(newcomer, now));
         if gone.is_some() {
             self.gone = gone;
         }
@@ -252,13 +313,18 @@ impl Sets {
             return None;
         }
         let longest = self.removable().min_by_key(|set| set.last_seen);
-        if let Some(id) = longest.filter(|set| now.since(set.last_seen) >= IDLE_FOR_A_NEWCOMER).map(|set| set.id) {
+        if let Some(id) = longest
+            .filter(|set| now.since(set.last_seen) >= IDLE_FOR_A_NEWCOMER)
+            .map(|set| set.id)
+        {
             self.remove(id);
             return Some(id);
         }
         // Nobody can have been idle for long enough before the first of all is, those included in which somebody waits.
         let first = self.living().map(|set| set.last_seen).min();
-        self.none_idle_before = first.map_or(now, |seen| seen + IDLE_FOR_A_NEWCOMER).max(now + LOOK_AGAIN);
+        self.none_idle_before = first
+            .map_or(now, |seen| seen + IDLE_FOR_A_NEWCOMER)
+            .max(now + LOOK_AGAIN);
         None
     }
 
@@ -269,7 +335,10 @@ impl Sets {
         if came < FREQUENT || now < self.none_rarer_before {
             return None;
         }
-        let rarest = self.removable().filter(|set| now.since(set.last_seen) >= QUIET).min_by_key(|set| set.attempts);
+        let rarest = self
+            .removable()
+            .filter(|set| now.since(set.last_seen) >= QUIET)
+            .min_by_key(|set| set.attempts);
         match rarest.map(|set| (set.id, set.attempts)) {
             Some((id, attempts)) if attempts.saturating_mul(2) < came => {
                 self.remove(id);
@@ -306,11 +375,15 @@ impl Sets {
 
     /// Sets that may leave: nobody waits in them, and they are not those of the rest.
     fn removable(&self) -> impl Iterator<Item = &Set> {
-        self.living().filter(|set| set.waiting == 0 && is_own(&set.name))
+        self.living()
+            .filter(|set| set.waiting == 0 && is_own(&set.name))
     }
 
     fn get_mut(&mut self, set: SetId) -> Option<&mut Set> {
-        self.sets.get_mut(set.place())?.as_mut().filter(|known| known.id == set)
+        self.sets
+            .get_mut(set.place())?
+            .as_mut()
+            .filter(|known| known.id == set)
     }
 }
 

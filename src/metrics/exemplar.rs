@@ -45,7 +45,10 @@ impl Exemplars {
     }
 
     pub(super) fn of(&self, slot: Slot) -> Option<&Exemplar> {
-        self.0.iter().find(|(of, _)| *of == slot).map(|(_, exemplar)| exemplar)
+        self.0
+            .iter()
+            .find(|(of, _)| *of == slot)
+            .map(|(_, exemplar)| exemplar)
     }
 }
 
@@ -70,10 +73,24 @@ mod tests {
     #[test]
     fn the_longest_labels_are_not_too_long() {
         let long: Ipv6Addr = "2001:1db8:1111:2222:3333:4444:5555:6666".parse().unwrap();
-        let end = Endpoint { address: long.into(), port: 65_535 };
-        let connection = Connection { client: end, server: end, at: Timestamp::default() };
-        let labels = Exemplar { connection, value: 1.0 }.labels();
-        let length: usize = labels.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let end = Endpoint {
+            address: long.into(),
+            port: 65_535,
+        };
+        let connection = Connection {
+            client: end,
+            server: end,
+            at: Timestamp::default(),
+        };
+        let labels = Exemplar {
+            connection,
+            value: 1.0,
+        }
+        .labels();
+        let length: usize = labels
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
         assert_eq!(length, 122);
     }
 }

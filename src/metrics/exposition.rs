@@ -45,7 +45,10 @@ impl Format {
 impl Exposition {
     /// Over whatever `ledger` gives at each scrape. `own` adds the numbers about the exporter itself and its process.
     pub fn new(ledger: impl Fn() -> Ledger + Send + Sync + 'static, own: bool) -> Self {
-        Self { ledger: Arc::new(ledger), own }
+        Self {
+            ledger: Arc::new(ledger),
+            own,
+        }
     }
 
     /// Writes all numbers as they are now, series by series.
@@ -81,24 +84,46 @@ pub(super) struct Family<'e, const N: usize> {
 
 impl<'e, const N: usize> Family<'e, N> {
     pub(super) fn of(metric: &'static Metric<N>, encoder: &'e mut dyn Encoder) -> Self {
-        Self { metric, encoder, begun: false }
+        Self {
+            metric,
+            encoder,
+            begun: false,
+        }
     }
 
     /// Adds a series.
-    pub(super) fn push(&mut self, labels: [&str; N], since: Option<Timestamp>, value: Value<'_>) -> io::Result<()> {
+    pub(super) fn push(
+        &mut self,
+        labels: [&str; N],
+        since: Option<Timestamp>,
+        value: Value<'_>,
+    ) -> io::Result<()> {
         if !std::mem::replace(&mut self.begun, true) {
             self.encoder.begin(&self.metric.head)?;
         }
-        self.encoder.series(&Series { labels: &labels, since, value })
+        self.encoder.series(&Series {
+            labels: &labels,
+            since,
+            value,
+        })
     }
 
     /// Adds a series with one value.
-    pub(super) fn number(&mut self, labels: [&str; N], since: Option<Timestamp>, value: f64) -> io::Result<()> {
+    pub(super) fn number(
+        &mut self,
+        labels: [&str; N],
+        since: Option<Timestamp>,
+        value: f64,
+    ) -> io::Result<()> {
         self.push(labels, since, Value::Number(value, None))
     }
 
     pub(super) fn done(self) -> io::Result<()> {
-        if self.begun { self.encoder.end() } else { Ok(()) }
+        if self.begun {
+            self.encoder.end()
+        } else {
+            Ok(())
+        }
     }
 }
 

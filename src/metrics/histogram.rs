@@ -15,8 +15,13 @@ impl Bounds {
     ///
     /// A sentence about the bound that is none.
     pub fn new(mut seconds: Vec<f64>) -> Result<Self, String> {
-        if let Some(bad) = seconds.iter().find(|bound| !bound.is_finite() || **bound <= 0.0) {
-            return Err(format!("`{bad}` is no bucket bound: write seconds above zero, such as 0.005"));
+        if let Some(bad) = seconds
+            .iter()
+            .find(|bound| !bound.is_finite() || **bound <= 0.0)
+        {
+            return Err(format!(
+                "`{bad}` is no bucket bound: write seconds above zero, such as 0.005"
+            ));
         }
         seconds.sort_by(f64::total_cmp);
         seconds.dedup();
@@ -39,7 +44,10 @@ impl Default for Bounds {
     /// Never a whole number of seconds, which is when retransmissions go out: a value below 0.95 means that none was
     /// needed, one below 1.95 at most one.
     fn default() -> Self {
-        Self(vec![0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.95, 1.95, 2.95, 4.95])
+        Self(vec![
+            0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.95, 1.95,
+            2.95, 4.95,
+        ])
     }
 }
 
@@ -92,7 +100,10 @@ impl Histogram {
     }
 
     /// Each bound with the count of all that is not above it.
-    pub(super) fn cumulated<'a>(&'a self, bounds: &'a Bounds) -> impl Iterator<Item = (f64, u64)> + 'a {
+    pub(super) fn cumulated<'a>(
+        &'a self,
+        bounds: &'a Bounds,
+    ) -> impl Iterator<Item = (f64, u64)> + 'a {
         let counts = self.buckets.iter().copied().chain(std::iter::repeat(0));
         let sums = counts.scan(0, |sum, bucket| {
             *sum += bucket;

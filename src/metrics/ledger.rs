@@ -33,7 +33,12 @@ impl Ledger {
     /// Nothing was counted yet. Latencies are counted under these bounds, and in native histograms where wanted.
     pub fn new(about: About, bounds: Bounds, native: bool) -> Self {
         let layout = Layout { bounds, native };
-        Self { layout: Arc::new(layout), about: Arc::new(about), sets: Vec::new(), own: Own::default() }
+        Self {
+            layout: Arc::new(layout),
+            about: Arc::new(about),
+            sets: Vec::new(),
+            own: Own::default(),
+        }
     }
 
     /// The program is told something else.
@@ -49,7 +54,12 @@ impl Ledger {
         }
         if let Some(page) = self.sets.get_mut(place) {
             let (labels, counts) = (Arc::new(name.values()), SetCounts::default());
-            *page = Some(Page { set, labels, since, counts });
+            *page = Some(Page {
+                set,
+                labels,
+                since,
+                counts,
+            });
         }
     }
 

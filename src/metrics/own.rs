@@ -97,7 +97,12 @@ pub struct InterfaceCounts {
 impl Own {
     /// A frame could not be read.
     pub fn undecodable(&mut self, reason: Undecodable) {
-        for (count, _) in self.undecodable.iter_mut().zip(Undecodable::ALL).filter(|(_, of)| *of == reason) {
+        for (count, _) in self
+            .undecodable
+            .iter_mut()
+            .zip(Undecodable::ALL)
+            .filter(|(_, of)| *of == reason)
+        {
             *count += 1;
         }
     }
@@ -114,7 +119,12 @@ impl Own {
 
     /// How many packets of that kind fitted no attempt.
     pub fn unmatched_of(&self, kind: Kind) -> u64 {
-        self.unmatched.iter().zip(KINDS).filter(|(_, of)| of.0 == kind).map(|(count, _)| count).sum()
+        self.unmatched
+            .iter()
+            .zip(KINDS)
+            .filter(|(_, of)| of.0 == kind)
+            .map(|(count, _)| count)
+            .sum()
     }
 
     /// A SYN/ACK or RST does not fit its attempt.
@@ -139,7 +149,11 @@ pub(super) fn write_local_addresses(own: &Own, to: &mut dyn Encoder) -> io::Resu
 }
 
 /// One series for each interface in each of these.
-pub(super) fn write_interfaces(own: &Own, since: Option<Timestamp>, to: &mut dyn Encoder) -> io::Result<()> {
+pub(super) fn write_interfaces(
+    own: &Own,
+    since: Option<Timestamp>,
+    to: &mut dyn Encoder,
+) -> io::Result<()> {
     let mut each = |metric: &'static Metric<1>, value: fn(&InterfaceCounts) -> f64| {
         let mut family = Family::of(metric, to);
         for interface in &own.interfaces {
@@ -147,13 +161,27 @@ pub(super) fn write_interfaces(own: &Own, since: Option<Timestamp>, to: &mut dyn
         }
         family.done()
     };
-    each(&table::CAPTURE_UP, |interface| f64::from(u8::from(interface.up)))?;
-    each(&table::CAPTURED_PACKETS, |interface| interface.captured as f64)?;
-    each(&table::LAST_PACKET, |interface| interface.last_packet.as_secs_f64())?;
+    each(&table::CAPTURE_UP, |interface| {
+        f64::from(u8::from(interface.up))
+    })?;
+    each(&table::CAPTURED_PACKETS, |interface| {
+        interface.captured as f64
+    })?;
+    each(&table::LAST_PACKET, |interface| {
+        interface.last_packet.as_secs_f64()
+    })?;
     let mut dropped = Family::of(&table::DROPPED_PACKETS, to);
     for interface in &own.interfaces {
-        dropped.number([&interface.name, "kernel"], since, interface.dropped_by_kernel as f64)?;
-        dropped.number([&interface.name, "interface"], since, interface.dropped_by_interface as f64)?;
+        dropped.number(
+            [&interface.name, "kernel"],
+            since,
+            interface.dropped_by_kernel as f64,
+        )?;
+        dropped.number(
+            [&interface.name, "interface"],
+            since,
+            interface.dropped_by_interface as f64,
+        )?;
     }
     dropped.done()
 }
@@ -173,29 +201,63 @@ pub(super) fn write_exporter(
     undecodable.done()?;
     let mut by_kind = |metric: &'static Metric<1>, counts: &[u64; KINDS.len()], shown: &[Kind]| {
         let mut family = Family::of(metric, to);
-        for (count, (_, name)) in counts.iter().zip(KINDS).filter(|(_, (kind, _))| shown.contains(kind)) {
+        for (count, (_, name)) in counts
+            .iter()
+            .zip(KINDS)
+            .filter(|(_, (kind, _))| shown.contains(kind))
+        {
             family.number([name], since, *count as f64)?;
         }
         family.done()
     };
-    by_kind(&table::DUPLICATES, &own.duplicates, &[Kind::Syn, Kind::SynAck, Kind::Rst, Kind::Icmp])?;
-    by_kind(&table::UNMATCHED, &own.unmatched, &[Kind::SynAck, Kind::Rst, Kind::Icmp])?;
-    by_kind(&table::UNACCEPTABLE, &own.unacceptable, &[Kind::SynAck, Kind::Rst])?;
+    by_kind(
+        &table::DUPLICATES,
+        &own.duplicates,
+        &[Kind::Syn, Kind::SynAck, Kind::Rst, Kind::Icmp],
+    )?;
+    by_kind(
+        &table::UNMATCHED,
+        &own.unmatched,
+        &[Kind::SynAck, Kind::Rst, Kind::Icmp],
+    )?;
+    by_kind(
+        &table::UNACCEPTABLE,
+        &own.unacceptable,
+        &[Kind::SynAck, Kind::Rst],
+    )?;
     single(&table::PENDING_ATTEMPTS, to, None, own.pending as f64)?;
     single(&table::TRACKED_ATTEMPTS, to, None, own.tracked as f64)?;
-    single(&table::TRACKED_ATTEMPTS_LIMIT, to, None, about.max_attempts as f64)?;
+    single(
+        &table::TRACKED_ATTEMPTS_LIMIT,
+        to,
+        None,
+        about.max_attempts as f64,
+    )?;
     single(&table::SETS, to, None, own.sets as f64)?;
     single(&table::SETS_LIMIT, to, None, own.sets_limit as f64)?;
     single(&table::SETS_FOLDED, to, since, own.folded as f64)?;
     single(&table::CLOCK_STEPS, to, since, own.clock_steps as f64)?;
     let mut one_sided = Family::of(&table::ONE_SIDED, to);
-    for (missing, is) in [("answers", own.one_sided.answers_missing), ("syns", own.one_sided.syns_missing)] {
+    for (missing, is) in [
+        ("answers", own.one_sided.answers_missing),
+        ("syns", own.one_sided.syns_missing),
+    ] {
         one_sided.number([missing], None, f64::from(u8::from(is)))?;
     }
     one_sided.done()?;
     if let Some(reload) = &own.reload {
-        single(&table::RELOAD_SUCCESSFUL, to, None, f64::from(u8::from(reload.successful)))?;
-        single(&table::RELOAD_SUCCEEDED_AT, to, None, reload.succeeded_at.as_secs_f64())?;
+        single(
+            &table::RELOAD_SUCCESSFUL,
+            to,
+            None,
+            f64::from(u8::from(reload.successful)),
+        )?;
+        single(
+            &table::RELOAD_SUCCEEDED_AT,
+            to,
+            None,
+            reload.succeeded_at.as_secs_f64(),
+        )?;
     }
     Ok(())
 }
@@ -204,12 +266,23 @@ fn write_about(about: &About, to: &mut dyn Encoder) -> io::Result<()> {
     let mut build = Family::of(&table::BUILD_INFO, to);
     build.number([&about.version], None, 1.0)?;
     build.done()?;
-    let (v4, v6) = (about.peer_prefix_v4.to_string(), about.peer_prefix_v6.to_string());
+    let (v4, v6) = (
+        about.peer_prefix_v4.to_string(),
+        about.peer_prefix_v6.to_string(),
+    );
     let mut config = Family::of(&table::CONFIG_INFO, to);
-    config.number([&about.ports, &about.filter, &v4, &v6, &about.peer_groups], None, 1.0)?;
+    config.number(
+        [&about.ports, &about.filter, &v4, &v6, &about.peer_groups],
+        None,
+        1.0,
+    )?;
     config.done()
 }
 
 /// The kinds of packet, in the order they are shown, with their label values.
-pub(super) const KINDS: [(Kind, &str); 4] =
-    [(Kind::Syn, "syn"), (Kind::SynAck, "synack"), (Kind::Rst, "rst"), (Kind::Icmp, "icmp")];
+pub(super) const KINDS: [(Kind, &str); 4] = [
+    (Kind::Syn, "syn"),
+    (Kind::SynAck, "synack"),
+    (Kind::Rst, "rst"),
+    (Kind::Icmp, "icmp"),
+];

@@ -9,18 +9,25 @@ use procfs::process::{LimitValue, Process, Stat};
 use super::encode::Encoder;
 use super::exposition::single;
 use super::table::{
-    PROCESS_CPU, PROCESS_MAX_FDS, PROCESS_OPEN_FDS, PROCESS_RESIDENT, PROCESS_START_TIME, PROCESS_THREADS,
-    PROCESS_VIRTUAL,
+    PROCESS_CPU, PROCESS_MAX_FDS, PROCESS_OPEN_FDS, PROCESS_RESIDENT, PROCESS_START_TIME,
+    PROCESS_THREADS, PROCESS_VIRTUAL,
 };
 use crate::time::Timestamp;
 
 /// The process families; fewer where /proc cannot be read.
 pub(super) fn write(to: &mut dyn Encoder) -> io::Result<()> {
-    let Ok(process) = Process::myself() else { return Ok(()) };
+    let Ok(process) = Process::myself() else {
+        return Ok(());
+    };
     if let Ok(stat) = process.stat() {
         let started = started(&stat);
         let ticks = procfs::ticks_per_second() as f64;
-        single(&PROCESS_CPU, to, started, (stat.utime + stat.stime) as f64 / ticks)?;
+        single(
+            &PROCESS_CPU,
+            to,
+            started,
+            (stat.utime + stat.stime) as f64 / ticks,
+        )?;
         single(&PROCESS_THREADS, to, None, stat.num_threads as f64)?;
         single(&PROCESS_VIRTUAL, to, None, stat.vsize as f64)?;
         single(&PROCESS_RESIDENT, to, None, stat.rss_bytes().get() as f64)?;

@@ -77,7 +77,12 @@ pub enum SetEvent {
 
 impl SetCounts {
     /// Counts one fact, about this connection where it is known, which becomes an exemplar of a failure or a slow answer.
-    pub(super) fn count(&mut self, layout: &Layout, event: &SetEvent, connection: Option<Connection>) {
+    pub(super) fn count(
+        &mut self,
+        layout: &Layout,
+        event: &SetEvent,
+        connection: Option<Connection>,
+    ) {
         match *event {
             SetEvent::Opened { attempts, by_syn } => {
                 self.attempts += u64::from(attempts);
@@ -95,33 +100,58 @@ impl SetCounts {
             SetEvent::Rst(Side::Client) => self.rsts_by_client += 1,
             SetEvent::Rst(Side::Server) => self.rsts_by_server += 1,
             SetEvent::IcmpError(code, reporter) => self.count_icmp_error(code, reporter),
-            SetEvent::Answered(Answer { latency, late }) => self.count_answer(layout, latency, late, connection),
+            SetEvent::Answered(Answer { latency, late }) => {
+                self.count_answer(layout, latency, late, connection)
+            }
             SetEvent::Failed(reason) => {
                 self.rsts_by_server += u64::from(reason == Reason::Refused);
-                for (count, _) in self.failures.iter_mut().zip(REASONS).filter(|(_, of)| of.0 == reason) {
+                for (count, _) in self
+                    .failures
+                    .iter_mut()
+                    .zip(REASONS)
+                    .filter(|(_, of)| of.0 == reason)
+                {
                     *count += 1;
                 }
                 if let Some(connection) = connection {
-                    Arc::make_mut(&mut self.details).exemplars.note(Slot::Failure(reason), connection, 1.0);
+                    Arc::make_mut(&mut self.details).exemplars.note(
+                        Slot::Failure(reason),
+                        connection,
+                        1.0,
+                    );
                 }
             }
             SetEvent::Completed(latency) => {
                 self.completed += 1;
-                Arc::make_mut(&mut self.details).ack_latency.observe(layout, latency);
+                Arc::make_mut(&mut self.details)
+                    .ack_latency
+                    .observe(layout, latency);
             }
             SetEvent::Evicted(attempts) => self.evicted += u64::from(attempts),
         }
     }
 
-    fn count_answer(&mut self, layout: &Layout, latency: Duration, late: bool, connection: Option<Connection>) {
+    fn count_answer(
+        &mut self,
+        layout: &Layout,
+        latency: Duration,
+        late: bool,
+        connection: Option<Connection>,
+    ) {
         self.synacks += 1;
-        *(if late { &mut self.late_answers } else { &mut self.answered }) += 1;
+        *(if late {
+            &mut self.late_answers
+        } else {
+            &mut self.answered
+        }) += 1;
         let details = Arc::make_mut(&mut self.details);
         let bucket = details.latency.observe(layout, latency);
         if latency > EXEMPLARY
             && let Some(connection) = connection
         {
-            details.exemplars.note(Slot::Latency(bucket), connection, latency.as_secs_f64());
+            details
+                .exemplars
+                .note(Slot::Latency(bucket), connection, latency.as_secs_f64());
         }
     }
 
@@ -134,7 +164,11 @@ impl SetCounts {
         let code = (known || named < MAX_ICMP).then_some(code);
         match counts.iter_mut().find(|count| is(count, code)) {
             Some(counted) => counted.count += 1,
-            None => counts.push(IcmpCount { code, reporter, count: 1 }),
+            None => counts.push(IcmpCount {
+                code,
+                reporter,
+                count: 1,
+            }),
         }
     }
 }

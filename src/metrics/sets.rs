@@ -22,7 +22,11 @@ pub(super) fn write(ledger: &Ledger, to: &mut dyn Encoder) -> io::Result<()> {
     pages.sort_unstable_by(|one, other| one.labels.cmp(&other.labels));
     let mut sheet = Sheet { ledger, pages, to };
     if ledger.about.acks {
-        sheet.histogram(&table::ACK_LATENCY, |details| &details.ack_latency, |_, _| None)?;
+        sheet.histogram(
+            &table::ACK_LATENCY,
+            |details| &details.ack_latency,
+            |_, _| None,
+        )?;
     }
     sheet.counter(&table::ANSWERED, |set| set.answered)?;
     sheet.counter(&table::ATTEMPTS, |set| set.attempts)?;
@@ -33,17 +37,24 @@ pub(super) fn write(ledger: &Ledger, to: &mut dyn Encoder) -> io::Result<()> {
     sheet.failures()?;
     sheet.icmp_errors()?;
     sheet.counter(&table::LATE_ANSWERS, |set| set.late_answers)?;
-    let slow: fn(&Details, usize) -> Option<&Exemplar> = |details, place| details.exemplars.of(Slot::Latency(place));
+    let slow: fn(&Details, usize) -> Option<&Exemplar> =
+        |details, place| details.exemplars.of(Slot::Latency(place));
     sheet.histogram(&table::LATENCY, |details| &details.latency, slow)?;
     sheet.rsts()?;
     sheet.counter(&table::SYN_RETRANSMISSIONS, |set| set.syn_retransmissions)?;
-    sheet.counter(&table::SYNACK_RETRANSMISSIONS, |set| set.synack_retransmissions)?;
+    sheet.counter(&table::SYNACK_RETRANSMISSIONS, |set| {
+        set.synack_retransmissions
+    })?;
     sheet.counter(&table::SYNACKS, |set| set.synacks)?;
     sheet.counter(&table::SYNS, |set| set.syns)
 }
 
 impl Sheet<'_> {
-    fn counter(&mut self, metric: &'static Metric<4>, value: fn(&SetCounts) -> u64) -> io::Result<()> {
+    fn counter(
+        &mut self,
+        metric: &'static Metric<4>,
+        value: fn(&SetCounts) -> u64,
+    ) -> io::Result<()> {
         let mut family = Family::of(metric, self.to);
         for page in &self.pages {
             family.number(labels(page), Some(page.since), value(&page.counts) as f64)?;
@@ -64,7 +75,12 @@ impl Sheet<'_> {
             let places = 0..=layout.bounds.seconds().len();
             let exemplars: Vec<_> = places.map(|place| exemplar(details, place)).collect();
             let (histogram, bounds, native) = (of(details), &layout.bounds, layout.native);
-            let latencies = Latencies { histogram, bounds, exemplars: &exemplars, native };
+            let latencies = Latencies {
+                histogram,
+                bounds,
+                exemplars: &exemplars,
+                native,
+            };
             family.push(labels(page), Some(page.since), Value::Histogram(latencies))?;
         }
         family.done()
@@ -91,11 +107,16 @@ impl Sheet<'_> {
         for page in &self.pages {
             let [vantage, local, port, peer] = labels(page);
             let errors = page.counts.details.icmp_errors.iter();
-            let mut errors: Vec<_> =
-                errors.map(|error| (name_of(error.code), error.reporter.as_str(), error.count)).collect();
+            let mut errors: Vec<_> = errors
+                .map(|error| (name_of(error.code), error.reporter.as_str(), error.count))
+                .collect();
             errors.sort_unstable();
             for (code, reporter, count) in errors {
-                family.number([vantage, local, port, peer, code, reporter], Some(page.since), count as f64)?;
+                family.number(
+                    [vantage, local, port, peer, code, reporter],
+                    Some(page.since),
+                    count as f64,
+                )?;
             }
         }
         family.done()
@@ -105,8 +126,15 @@ impl Sheet<'_> {
         let mut family = Family::of(&table::RSTS, self.to);
         for page in &self.pages {
             let [vantage, local, port, peer] = labels(page);
-            for (sender, count) in [("client", page.counts.rsts_by_client), ("server", page.counts.rsts_by_server)] {
-                family.number([vantage, local, port, peer, sender], Some(page.since), count as f64)?;
+            for (sender, count) in [
+                ("client", page.counts.rsts_by_client),
+                ("server", page.counts.rsts_by_server),
+            ] {
+                family.number(
+                    [vantage, local, port, peer, sender],
+                    Some(page.since),
+                    count as f64,
+                )?;
             }
         }
         family.done()

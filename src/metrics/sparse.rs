@@ -22,7 +22,11 @@ pub(super) struct Span {
 
 impl Default for Sparse {
     fn default() -> Self {
-        Self { schema: SCHEMA, buckets: Vec::new(), zeros: 0 }
+        Self {
+            schema: SCHEMA,
+            buckets: Vec::new(),
+            zeros: 0,
+        }
     }
 }
 
@@ -35,8 +39,15 @@ impl Sparse {
         }
         let coarser = SCHEMA - self.schema;
         let index = (index_of(seconds) + (1 << coarser) - 1) >> coarser;
-        match self.buckets.binary_search_by_key(&index, |(index, _)| *index) {
-            Ok(place) => self.buckets.get_mut(place).into_iter().for_each(|(_, count)| *count += 1),
+        match self
+            .buckets
+            .binary_search_by_key(&index, |(index, _)| *index)
+        {
+            Ok(place) => self
+                .buckets
+                .get_mut(place)
+                .into_iter()
+                .for_each(|(_, count)| *count += 1),
             Err(place) => {
                 self.buckets.insert(place, (index, 1));
                 while self.buckets.len() > MAX_BUCKETS {
@@ -61,7 +72,10 @@ impl Sparse {
         for &(index, count) in &self.buckets {
             match spans.last_mut().filter(|_| index == next) {
                 Some(span) => span.length += 1,
-                None => spans.push(Span { offset: index - next, length: 1 }),
+                None => spans.push(Span {
+                    offset: index - next,
+                    length: 1,
+                }),
             }
             let count = i64::try_from(count).unwrap_or(i64::MAX);
             deltas.push(count - before);
@@ -129,7 +143,10 @@ mod tests {
             index += span.offset;
             for _ in 0..span.length {
                 count += deltas.next().unwrap();
-                told.push((2_f64.powf(f64::from(index) / 2_f64.powi(sparse.schema())), count));
+                told.push((
+                    2_f64.powf(f64::from(index) / 2_f64.powi(sparse.schema())),
+                    count,
+                ));
                 index += 1;
             }
         }
@@ -143,17 +160,26 @@ mod tests {
         for nanos in [1_000_000_000, 500_000_000, 1_000_000_001, 250_000_000] {
             sparse.observe(Duration::from_nanos(nanos));
         }
-        assert_eq!(told(&sparse), [(0.25, 1), (0.5, 1), (1.0, 1), (2_f64.powf(0.125), 1)]);
+        assert_eq!(
+            told(&sparse),
+            [(0.25, 1), (0.5, 1), (1.0, 1), (2_f64.powf(0.125), 1)]
+        );
         assert_eq!(sparse.spans().0.len(), 3, "the last two lie side by side");
     }
 
     #[test]
     fn every_value_lies_in_its_bucket() {
-        for micros in (2..200_000_000_u64).step_by(99_991).chain([2, 3, 5, 7, 1 << 20]) {
+        for micros in (2..200_000_000_u64)
+            .step_by(99_991)
+            .chain([2, 3, 5, 7, 1 << 20])
+        {
             let mut sparse = Sparse::default();
             sparse.observe(Duration::from_micros(micros));
             let (upper, seconds) = (told(&sparse)[0].0, micros as f64 / 1e6);
-            assert!(seconds <= upper * (1.0 + 1e-12) && seconds > upper / 1.0905 * (1.0 - 1e-3), "{micros} in {upper}");
+            assert!(
+                seconds <= upper * (1.0 + 1e-12) && seconds > upper / 1.0905 * (1.0 - 1e-3),
+                "{micros} in {upper}"
+            );
         }
     }
 
@@ -170,9 +196,16 @@ mod tests {
         let mut sparse = Sparse::default();
         let times = || (0..2_000).map(|step| Duration::from_secs_f64(1e-6 * 1.0098_f64.powi(step)));
         times().for_each(|time| sparse.observe(time));
-        assert!(sparse.buckets.len() <= MAX_BUCKETS && sparse.schema() < SCHEMA, "{sparse:?}");
+        assert!(
+            sparse.buckets.len() <= MAX_BUCKETS && sparse.schema() < SCHEMA,
+            "{sparse:?}"
+        );
         let told = told(&sparse);
-        assert_eq!(told.iter().map(|(_, count)| *count).sum::<i64>() + i64::try_from(sparse.zeros()).unwrap(), 2_000);
+        assert_eq!(
+            told.iter().map(|(_, count)| *count).sum::<i64>()
+                + i64::try_from(sparse.zeros()).unwrap(),
+            2_000
+        );
         // As if it had been coarse from the start.
         for &(upper, count) in &told {
             let lower = upper / 2_f64.powf(0.5_f64.powi(sparse.schema()));
@@ -180,7 +213,11 @@ mod tests {
                 let seconds = time.as_secs_f64();
                 seconds > lower.max(ZERO_THRESHOLD) && seconds <= upper
             });
-            assert_eq!(i64::try_from(inside.count()).unwrap(), count, "up to {upper}");
+            assert_eq!(
+                i64::try_from(inside.count()).unwrap(),
+                count,
+                "up to {upper}"
+            );
         }
     }
 }

@@ -26,7 +26,9 @@ pub enum Keeps {
 #[derive(Debug, thiserror::Error)]
 pub enum PrivilegeError {
     /// Not root, and another user is wanted.
-    #[error("cannot become --user {identity}: {reason}: start as root, or as that user and without --user")]
+    #[error(
+        "cannot become --user {identity}: {reason}: start as root, or as that user and without --user"
+    )]
     User {
         /// Who was wanted.
         identity: Identity,
@@ -53,10 +55,16 @@ pub fn give_up(identity: Option<&Identity>, keeps: Keeps) -> Result<(), Privileg
         (Keeps::Files, Some(_)) => None,
     };
     let had = caps::read(None, CapSet::Permitted)?;
-    let kept: CapsHashSet = needed.into_iter().filter(|capability| had.contains(capability)).collect();
+    let kept: CapsHashSet = needed
+        .into_iter()
+        .filter(|capability| had.contains(capability))
+        .collect();
     empty_the_bounding_set();
     if let Some(identity) = identity {
-        become_user(identity).map_err(|reason| PrivilegeError::User { identity: identity.clone(), reason })?;
+        become_user(identity).map_err(|reason| PrivilegeError::User {
+            identity: identity.clone(),
+            reason,
+        })?;
     }
     caps::set(None, CapSet::Effective, &kept)?;
     caps::set(None, CapSet::Permitted, &kept)?;
@@ -65,7 +73,11 @@ pub fn give_up(identity: Option<&Identity>, keeps: Keeps) -> Result<(), Privileg
     let _none_left = caps::clear(None, CapSet::Ambient);
     set_no_new_privs().map_err(PrivilegeError::NoNewPrivileges)?;
     let names: Vec<String> = kept.iter().map(ToString::to_string).collect();
-    tracing::debug!(uid = getuid().as_raw(), capabilities = names.join(","), "privileges are given up");
+    tracing::debug!(
+        uid = getuid().as_raw(),
+        capabilities = names.join(","),
+        "privileges are given up"
+    );
     Ok(())
 }
 

@@ -71,7 +71,10 @@ proptest! {
 
 /// Nothing is wrong after any packet, and after long enough nobody waits any more.
 fn balances(steps: &[Step], max_attempts: usize) -> Result<(), TestCaseError> {
-    let mut witness = Witness::new(Limits { timeout: TIMEOUT, max_attempts });
+    let mut witness = Witness::new(Limits {
+        timeout: TIMEOUT,
+        max_attempts,
+    });
     let mut latest = Timestamp::default();
     for step in steps {
         latest = latest.max(step.at());
@@ -84,7 +87,9 @@ fn balances(steps: &[Step], max_attempts: usize) -> Result<(), TestCaseError> {
     // From a sane stamp on: after an absurd one time goes on by the next.
     let sane = latest.min(SANE);
     witness.advance(sane).map_err(TestCaseError::fail)?;
-    witness.advance(sane + TIMEOUT).map_err(TestCaseError::fail)?;
+    witness
+        .advance(sane + TIMEOUT)
+        .map_err(TestCaseError::fail)?;
     prop_assert_eq!(witness.pending(), 0);
     Ok(())
 }
@@ -98,21 +103,33 @@ fn same_tale(plain: &[Met], with_copies: &[Met]) -> Result<(), TestCaseError> {
 fn same(one: &[String], other: &[String]) -> Result<(), TestCaseError> {
     let differs = one.iter().zip(other).position(|(one, other)| one != other);
     let from = differs.unwrap_or(one.len().min(other.len()));
-    prop_assert_eq!(one.get(from..), other.get(from..), "after {:?}", one.get(..from));
+    prop_assert_eq!(
+        one.get(from..),
+        other.get(from..),
+        "after {:?}",
+        one.get(..from)
+    );
     Ok(())
 }
 
 /// All that is told about attempts: no copies, and nothing about packets that fit no attempt.
 fn tale(packets: &[Met]) -> Result<Vec<String>, TestCaseError> {
-    let mut witness = Witness::new(Limits { timeout: TIMEOUT, max_attempts: 4096 });
+    let mut witness = Witness::new(Limits {
+        timeout: TIMEOUT,
+        max_attempts: 4096,
+    });
     let mut tale = Vec::new();
     for (at, packet, caller) in packets {
-        let mut events = witness.observe(*at, packet, *caller).map_err(TestCaseError::fail)?;
+        let mut events = witness
+            .observe(*at, packet, *caller)
+            .map_err(TestCaseError::fail)?;
         events.retain(about_an_attempt);
         tale.extend(in_words(&events, Some((*at, packet))));
     }
     let end = packets.last().map_or(Timestamp::default(), |(at, ..)| *at);
-    let mut events = witness.advance(end + TIMEOUT).map_err(TestCaseError::fail)?;
+    let mut events = witness
+        .advance(end + TIMEOUT)
+        .map_err(TestCaseError::fail)?;
     events.retain(about_an_attempt);
     tale.extend(in_words(&events, None));
     Ok(tale)
@@ -128,7 +145,10 @@ fn in_words(events: &[Event], met: Option<(Timestamp, &Packet)>) -> Vec<String> 
 }
 
 fn about_an_attempt(event: &Event) -> bool {
-    !matches!(event, Event::Copy(_) | Event::OddSyn | Event::Unmatched(_) | Event::ClockStep)
+    !matches!(
+        event,
+        Event::Copy(_) | Event::OddSyn | Event::Unmatched(_) | Event::ClockStep
+    )
 }
 
 const TIMEOUT: Duration = Duration::from_secs(5);

@@ -47,9 +47,14 @@ proptest! {
 fn damaged(mut file: Vec<u8>, damages: &[(usize, usize, u8)]) -> Vec<u8> {
     let mut start = FILE_HEADER + FRAME_HEADER;
     for frame in 0.. {
-        let Some(length) = file.get(start - 8..start - 4) else { return file };
+        let Some(length) = file.get(start - 8..start - 4) else {
+            return file;
+        };
         let length = u32::from_le_bytes(length.try_into().unwrap()) as usize;
-        for (_, offset, value) in damages.iter().filter(|(of, offset, _)| *of == frame && *offset < length) {
+        for (_, offset, value) in damages
+            .iter()
+            .filter(|(of, offset, _)| *of == frame && *offset < length)
+        {
             file[start + offset] = *value;
         }
         start += length + FRAME_HEADER;
@@ -79,7 +84,9 @@ fn on(packets: Vec<Packet>, name: &str) -> Result<(), TestCaseError> {
     let least = fewest(told, |told| !differences(&file, told).is_empty());
     let on_least = differences(&file, &least);
     let (on_all, on_least, file) = (on_all.join("\n"), on_least.join("\n"), file.display());
-    Err(TestCaseError::fail(format!("on all of it:\n{on_all}\non the fewest packets, {file}:\n{on_least}")))
+    Err(TestCaseError::fail(format!(
+        "on all of it:\n{on_all}\non the fewest packets, {file}:\n{on_least}"
+    )))
 }
 
 fn write(file: &Path, packets: &[Packet]) {

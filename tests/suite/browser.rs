@@ -28,12 +28,37 @@ impl Browser {
     pub(crate) fn open(url: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
         let pipes = ["to", "from"].map(|name| home.path().join(name));
-        assert!(Command::new("mkfifo").args(&pipes).status().unwrap().success());
+        assert!(
+            Command::new("mkfifo")
+                .args(&pipes)
+                .status()
+                .unwrap()
+                .success()
+        );
         let child = Command::new("sh")
-            .args(["-c", "exec chromium \"$@\" 3<\"$TO\" 4>\"$FROM\"", "sh", "--headless", "--remote-debugging-pipe"])
-            .args(["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"])
-            .args(["--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"])
-            .arg(format!("--user-data-dir={}", home.path().join("profile").display()))
+            .args([
+                "-c",
+                "exec chromium \"$@\" 3<\"$TO\" 4>\"$FROM\"",
+                "sh",
+                "--headless",
+                "--remote-debugging-pipe",
+            ])
+            .args([
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-sync",
+            ])
+            .args([
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-dev-shm-usage",
+            ])
+            .arg(format!(
+                "--user-data-dir={}",
+                home.path().join("profile").display()
+            ))
             .env("TO", &pipes[0])
             .env("FROM", &pipes[1])
             .stdout(Stdio::null())
@@ -42,10 +67,20 @@ impl Browser {
             .unwrap();
         let to = OpenOptions::new().write(true).open(&pipes[0]).unwrap();
         let from = messages(&pipes[1]);
-        let mut browser = Self { child, to, from, session: None, calls: 0, complaints: Vec::new(), _home: home };
+        let mut browser = Self {
+            child,
+            to,
+            from,
+            session: None,
+            calls: 0,
+            complaints: Vec::new(),
+            _home: home,
+        };
         let target = browser.call("Target.createTarget", &json!({ "url": "about:blank" }));
-        let attached =
-            browser.call("Target.attachToTarget", &json!({ "targetId": target["targetId"], "flatten": true }));
+        let attached = browser.call(
+            "Target.attachToTarget",
+            &json!({ "targetId": target["targetId"], "flatten": true }),
+        );
         browser.session = Some(attached["sessionId"].as_str().unwrap().to_owned());
         for domain in ["Page", "Runtime", "Log"] {
             browser.call(&format!("{domain}.enable"), &json!({}));
@@ -62,17 +97,26 @@ impl Browser {
 
     /// Of this size, in the dark or in daylight.
     pub(crate) fn looks(&mut self, width: u32, height: u32, dark: bool) {
-        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        let size =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.call("Emulation.setDeviceMetricsOverride", &size);
-        let scheme = json!({ "name": "prefers-color-scheme", "value": if dark { "dark" } else { "light" } });
-        self.call("Emulation.setEmulatedMedia", &json!({ "features": [scheme] }));
+        let scheme =
+            json!({ "name": "prefers-color-scheme", "value": if dark { "dark" } else { "light" } });
+        self.call(
+            "Emulation.setEmulatedMedia",
+            &json!({ "features": [scheme] }),
+        );
     }
 
     /// What an expression of JavaScript comes to.
     pub(crate) fn value(&mut self, expression: &str) -> Value {
-        let asked = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
+        let asked =
+            json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
         let answer = self.call("Runtime.evaluate", &asked);
-        assert!(answer.get("exceptionDetails").is_none(), "{expression}: {answer:#}");
+        assert!(
+            answer.get("exceptionDetails").is_none(),
+            "{expression}: {answer:#}"
+        );
         answer["result"]["value"].clone()
     }
 
@@ -80,7 +124,11 @@ impl Browser {
     pub(crate) fn until(&mut self, expression: &str) {
         let deadline = Instant::now() + PATIENCE;
         while self.value(expression) != json!(true) {
-            assert!(Instant::now() < deadline, "never: {expression}\n{}", self.value("document.body.innerText"));
+            assert!(
+                Instant::now() < deadline,
+                "never: {expression}\n{}",
+                self.value("document.body.innerText")
+            );
             thread::sleep(Duration::from_millis(50));
         }
     }
@@ -94,7 +142,11 @@ impl Browser {
             other => panic!("what is {other}?"),
         };
         let event = |kind: &str| json!({ "type": kind, "key": key, "code": code, "windowsVirtualKeyCode": number });
-        let mut down = event(if text.is_empty() { "rawKeyDown" } else { "keyDown" });
+        let mut down = event(if text.is_empty() {
+            "rawKeyDown"
+        } else {
+            "keyDown"
+        });
         if !text.is_empty() {
             down["text"] = json!(text);
         }
@@ -109,11 +161,26 @@ impl Browser {
 
     /// Takes a picture where `PAGE_PICTURES` names a folder for it.
     pub(crate) fn picture(&mut self, name: &str) {
-        let Some(folder) = std::env::var_os("PAGE_PICTURES") else { return };
-        let picture = self.call("Page.captureScreenshot", &json!({ "captureBeyondViewport": false }));
+        let Some(folder) = std::env::var_os("PAGE_PICTURES") else {
+            return;
+        };
+        let picture = self.call(
+            "Page.captureScreenshot",
+            &json!({ "captureBeyondViewport": false }),
+        );
         let file = File::create(Path::new(&folder).join(name).with_extension("png")).unwrap();
-        let mut decoder = Command::new("base64").arg("-d").stdin(Stdio::piped()).stdout(file).spawn().unwrap();
-        decoder.stdin.take().unwrap().write_all(picture["data"].as_str().unwrap().as_bytes()).unwrap();
+        let mut decoder = Command::new("base64")
+            .arg("-d")
+            .stdin(Stdio::piped())
+            .stdout(file)
+            .spawn()
+            .unwrap();
+        decoder
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(picture["data"].as_str().unwrap().as_bytes())
+            .unwrap();
         assert!(decoder.wait().unwrap().success());
     }
 
@@ -125,7 +192,10 @@ impl Browser {
         }
         self.to.write_all(format!("{call}\0").as_bytes()).unwrap();
         loop {
-            let message = self.from.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("{method}: {error}"));
+            let message = self
+                .from
+                .recv_timeout(PATIENCE)
+                .unwrap_or_else(|error| panic!("{method}: {error}"));
             if message["id"] == self.calls {
                 assert!(message.get("error").is_none(), "{method}: {message}");
                 return message["result"].clone();
@@ -139,7 +209,9 @@ impl Browser {
         let complains = match message["method"].as_str() {
             Some("Runtime.exceptionThrown") => true,
             Some("Runtime.consoleAPICalled") => of["type"] != "log",
-            Some("Log.entryAdded") => of["entry"]["level"] == "error" || of["entry"]["level"] == "warning",
+            Some("Log.entryAdded") => {
+                of["entry"]["level"] == "error" || of["entry"]["level"] == "warning"
+            }
             _ => false,
         };
         if complains {
@@ -161,7 +233,9 @@ fn messages(pipe: &Path) -> Receiver<Value> {
     let (heard, hear) = channel();
     thread::spawn(move || {
         for message in BufReader::new(from).split(0).map_while(Result::ok) {
-            let Ok(message) = serde_json::from_slice(&message) else { return };
+            let Ok(message) = serde_json::from_slice(&message) else {
+                return;
+            };
             if heard.send(message).is_err() {
                 return;
             }

@@ -20,14 +20,19 @@ use crate::stories::{STORIES, Story};
 #[test]
 #[ignore = "rewrites tests/captures"]
 fn record_the_golden_captures() {
-    let Some(laboratory) = Laboratory::open("record_the_golden_captures") else { return };
+    let Some(laboratory) = Laboratory::open("record_the_golden_captures") else {
+        return;
+    };
     let mut tapes = Tapes::new();
     on_the_road(&laboratory, &mut tapes);
     on_the_container_host(&laboratory, &mut tapes);
     on_one_cable(&laboratory, &mut tapes);
     in_bad_weather(&laboratory, &mut tapes);
     let wanted = env::var("STORIES").unwrap_or_default();
-    for story in STORIES.iter().filter(|story| wanted.is_empty() || wanted.split(' ').any(|file| file == story.file)) {
+    for story in STORIES
+        .iter()
+        .filter(|story| wanted.is_empty() || wanted.split(' ').any(|file| file == story.file))
+    {
         story.cut_from(&tapes.of(story.seen_from));
     }
     fs::write(captures().join("README.md"), readme()).expect("tests/captures can be written");
@@ -35,8 +40,19 @@ fn record_the_golden_captures() {
 
 fn on_the_road(laboratory: &Laboratory, tapes: &mut Tapes) {
     let road = Road::build(laboratory);
-    let Road { client, firewall, server, .. } = &road;
-    for (host, interface) in [(client, "any"), (client, "eth0"), (firewall, "any"), (server, "any"), (server, "eth0")] {
+    let Road {
+        client,
+        firewall,
+        server,
+        ..
+    } = &road;
+    for (host, interface) in [
+        (client, "any"),
+        (client, "eth0"),
+        (firewall, "any"),
+        (server, "any"),
+        (server, "eth0"),
+    ] {
         tapes.start(host, interface);
     }
     let _open = happen_all(&road);
@@ -48,7 +64,9 @@ fn on_the_container_host(laboratory: &Laboratory, tapes: &mut Tapes) {
     let hosts = ContainerHost::build(laboratory);
     tapes.start(&hosts.host, "any");
     let _open = hosts.cross();
-    let _last = hosts.outside.inside(|| connects(container_host::marker(), 1, PATIENCE));
+    let _last = hosts
+        .outside
+        .inside(|| connects(container_host::marker(), 1, PATIENCE));
     tapes.finish(&format!("tcp src port {MARKER}"));
 }
 
@@ -56,17 +74,28 @@ fn on_one_cable(laboratory: &Laboratory, tapes: &mut Tapes) {
     let pair = Pair::build(laboratory);
     pair.near.set("net.ipv4.tcp_ecn", "1");
     tapes.start(&pair.near, "eth0");
-    let open =
-        Family::BOTH.map(|family| pair.near.inside(|| connects((family.cable().far, pair::OPEN).into(), 3, PATIENCE)));
+    let open = Family::BOTH.map(|family| {
+        pair.near
+            .inside(|| connects((family.cable().far, pair::OPEN).into(), 3, PATIENCE))
+    });
     assert!(open.iter().all(|three| told(three) == [Some(Ok(())); 3]));
     tapes.finish("ip6[53] = 16");
 }
 
 fn in_bad_weather(laboratory: &Laboratory, tapes: &mut Tapes) {
     let weather = Weather::build(laboratory);
-    let Road { client, firewall, server, .. } = &weather.road;
+    let Road {
+        client,
+        firewall,
+        server,
+        ..
+    } = &weather.road;
     for (host, interface) in [(client, "eth0"), (firewall, "any"), (server, "eth0")] {
-        tapes.start_as(host, interface, &format!("{} {interface}, bad weather", host.role()));
+        tapes.start_as(
+            host,
+            interface,
+            &format!("{} {interface}, bad weather", host.role()),
+        );
     }
     let _open = weather.happen();
     let _last = client.inside(|| connects(road::marker(), 1, PATIENCE));
@@ -84,18 +113,44 @@ impl Story {
             .arg(self.filter())
             .output()
             .expect("tcpdump runs");
-        assert!(cut.status.success(), "{}: {}", self.file, String::from_utf8_lossy(&cut.stderr));
+        assert!(
+            cut.status.success(),
+            "{}: {}",
+            self.file,
+            String::from_utf8_lossy(&cut.stderr)
+        );
     }
 }
 
 fn readme() -> String {
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").expect("the kernel says its release");
+    let kernel =
+        fs::read_to_string("/proc/sys/kernel/osrelease").expect("the kernel says its release");
     let kernel = kernel.split('-').next().unwrap_or_default();
-    let version = Command::new("tcpdump").arg("--version").output().expect("tcpdump runs");
-    let version = String::from_utf8_lossy(&version.stdout).lines().take(2).collect::<Vec<_>>().join(", ");
-    let mut text = INTRODUCTION.replace("{kernel}", kernel).replace("{tcpdump}", &version);
-    for Story { file, seen_from, attempts, tells, .. } in &STORIES {
-        writeln!(text, "| `{file}.pcap` | {seen_from} | {attempts} | {tells} |").expect("a string can be written");
+    let version = Command::new("tcpdump")
+        .arg("--version")
+        .output()
+        .expect("tcpdump runs");
+    let version = String::from_utf8_lossy(&version.stdout)
+        .lines()
+        .take(2)
+        .collect::<Vec<_>>()
+        .join(", ");
+    let mut text = INTRODUCTION
+        .replace("{kernel}", kernel)
+        .replace("{tcpdump}", &version);
+    for Story {
+        file,
+        seen_from,
+        attempts,
+        tells,
+        ..
+    } in &STORIES
+    {
+        writeln!(
+            text,
+            "| `{file}.pcap` | {seen_from} | {attempts} | {tells} |"
+        )
+        .expect("a string can be written");
     }
     text
 }

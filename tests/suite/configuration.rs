@@ -19,7 +19,10 @@ fn checked(text: &str) -> (Option<i32>, String) {
     let file = written(text);
     let output = run(&["--config.check", "--config.file", file.to_str().unwrap()]);
     let words = printed(&output) + &said(&output);
-    (output.status.code(), words.replace(file.to_str().unwrap(), "FILE"))
+    (
+        output.status.code(),
+        words.replace(file.to_str().unwrap(), "FILE"),
+    )
 }
 
 #[test]
@@ -46,14 +49,20 @@ fn every_kind_of_value_is_taken() {
     "#;
     assert_eq!(checked(text), (Some(0), "FILE: OK\n".to_owned()));
     assert_eq!(checked(""), (Some(0), "FILE: OK\n".to_owned()));
-    assert_eq!(checked("capture:\nlabels: {}\n"), (Some(0), "FILE: OK\n".to_owned()));
+    assert_eq!(
+        checked("capture:\nlabels: {}\n"),
+        (Some(0), "FILE: OK\n".to_owned())
+    );
     assert_eq!(printed(&run(&["--config.check"])), "flags: OK\n");
 }
 
 #[test]
 fn what_is_wrong_is_named_with_its_place_and_in_the_words_of_the_flag() {
     let cases = [
-        ("labels:\n  max-sets: 0", "2, column 13: labels.max-sets cannot be `0`: write a number from 1 to 1000000"),
+        (
+            "labels:\n  max-sets: 0",
+            "2, column 13: labels.max-sets cannot be `0`: write a number from 1 to 1000000",
+        ),
         (
             "capture:\n  port:\n  - 80\n  - 90-80",
             "4, column 5: capture.port cannot be `90-80`: write a port from 0 to 65535, or a range such as 8000-8099",
@@ -62,13 +71,28 @@ fn what_is_wrong_is_named_with_its_place_and_in_the_words_of_the_flag() {
             "labels:\n  max-set: 9",
             "2, column 3: unknown key labels.max-set (there are: idle-timeout, max-sets, peer-group, peer-prefix-v4, peer-prefix-v6)",
         ),
-        ("config: {file: x}", "1, column 1: unknown key config (there are: "),
+        (
+            "config: {file: x}",
+            "1, column 1: unknown key config (there are: ",
+        ),
         ("labels: 3", "1, column 9: labels holds keys, not a value"),
         ("- 1", "1, column 1: the file holds keys, not a value"),
-        ("labels:\n  max-sets:", "2, column 11: labels.max-sets: write a value, or leave the key out"),
-        ("labels: {max-sets: [1, 2]}", "1, column 20: labels.max-sets: write one value"),
-        ("labels: {max-sets: {a: 1}}", "1, column 20: labels.max-sets: write a value, not keys"),
-        ("labels:\n  max-sets: 1\n  max-sets: 2", "3, column 3: duplicate mapping key: max-sets\n"),
+        (
+            "labels:\n  max-sets:",
+            "2, column 11: labels.max-sets: write a value, or leave the key out",
+        ),
+        (
+            "labels: {max-sets: [1, 2]}",
+            "1, column 20: labels.max-sets: write one value",
+        ),
+        (
+            "labels: {max-sets: {a: 1}}",
+            "1, column 20: labels.max-sets: write a value, not keys",
+        ),
+        (
+            "labels:\n  max-sets: 1\n  max-sets: 2",
+            "3, column 3: duplicate mapping key: max-sets\n",
+        ),
         (
             "labels:\n  peer-group:\n    other: 10.0.0.0/8",
             "3, column 5: labels.peer-group cannot be `other=10.0.0.0/8`: a group cannot be called `other`: choose a name that is \
@@ -79,9 +103,18 @@ fn what_is_wrong_is_named_with_its_place_and_in_the_words_of_the_flag() {
             "1, column 23: labels.peer-group cannot be `office=10.0.0.0/8,10.x`: `10.x` is no network: write an address or CIDR, such \
              as 10.0.0.0/8 or 2001:db8::/32",
         ),
-        ("log: {format: xml}", "1, column 15: log.format cannot be `xml`: write one of logfmt, json"),
-        ("capture: {acks: maybe}", "1, column 17: capture.acks cannot be `maybe`: value was not a boolean"),
-        ("capture:\n  interface: lo\n  file: x", "3, column 9: capture.interface cannot be used with capture.file"),
+        (
+            "log: {format: xml}",
+            "1, column 15: log.format cannot be `xml`: write one of logfmt, json",
+        ),
+        (
+            "capture: {acks: maybe}",
+            "1, column 17: capture.acks cannot be `maybe`: value was not a boolean",
+        ),
+        (
+            "capture:\n  interface: lo\n  file: x",
+            "3, column 9: capture.interface cannot be used with capture.file",
+        ),
         ("capture: [", "1, column 10: unclosed bracket '['\n"),
     ];
     for (text, words) in cases {
@@ -122,38 +155,69 @@ fn listens_at(arguments: &[&str], environment: &[(&str, &str)]) -> String {
         }
     }
     let mut command = program();
-    command.args(arguments).envs(environment.iter().copied()).stderr(Stdio::piped());
+    command
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .stderr(Stdio::piped());
     let mut child = Killed(command.spawn().unwrap());
-    let lines = BufReader::new(child.0.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let lines = BufReader::new(child.0.stderr.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
     let mut log = String::new();
     for line in lines {
         log += &line;
         if let Some((_, rest)) = line.split_once("http://127.0.0.") {
-            return rest.trim_end_matches(|c: char| c != '"').trim_end_matches('"').to_owned();
+            return rest
+                .trim_end_matches(|c: char| c != '"')
+                .trim_end_matches('"')
+                .to_owned();
         }
     }
     panic!("{log}");
 }
 
 #[test]
-fn the_command_line_overrules_the_environment_which_overrules_the_file_which_overrules_the_default() {
+fn the_command_line_overrules_the_environment_which_overrules_the_file_which_overrules_the_default()
+{
     let capture = file("tests/captures/open.pcap");
-    let text =
-        format!("capture: {{file: {capture:?}}}\nweb: {{listen-address: 127.0.0.1:0, telemetry-path: /from-file}}\n");
+    let text = format!(
+        "capture: {{file: {capture:?}}}\nweb: {{listen-address: 127.0.0.1:0, telemetry-path: /from-file}}\n"
+    );
     let config = written(&text);
     let by_flag = ["--config.file", config.to_str().unwrap()];
     let path = |arguments: &[&str], environment: &[(&str, &str)]| {
         let address = listens_at(arguments, environment);
-        let (host, path) = address.split_once('/').map(|(host, path)| (host.to_owned(), path.to_owned())).unwrap();
+        let (host, path) = address
+            .split_once('/')
+            .map(|(host, path)| (host.to_owned(), path.to_owned()))
+            .unwrap();
         (host.split(':').next().unwrap().to_owned(), path)
     };
     let host_and_path = |host: &str, path: &str| (host.to_owned(), path.to_owned());
-    let variable = ("TCP_HANDSHAKE_EXPORTER_WEB_TELEMETRY_PATH", "/from-environment");
+    let variable = (
+        "TCP_HANDSHAKE_EXPORTER_WEB_TELEMETRY_PATH",
+        "/from-environment",
+    );
     assert_eq!(path(&by_flag, &[]), host_and_path("1", "from-file"));
-    assert_eq!(path(&by_flag, &[variable]), host_and_path("1", "from-environment"));
-    let all = [by_flag[0], by_flag[1], "--web.telemetry-path=/from-line", "--web.listen-address=127.0.0.2:0"];
-    assert_eq!(path(&all, &[variable]), host_and_path("2", "from-line"), "a repeatable one is replaced, not added to");
-    let by_variable = ("TCP_HANDSHAKE_EXPORTER_CONFIG_FILE", config.to_str().unwrap());
+    assert_eq!(
+        path(&by_flag, &[variable]),
+        host_and_path("1", "from-environment")
+    );
+    let all = [
+        by_flag[0],
+        by_flag[1],
+        "--web.telemetry-path=/from-line",
+        "--web.listen-address=127.0.0.2:0",
+    ];
+    assert_eq!(
+        path(&all, &[variable]),
+        host_and_path("2", "from-line"),
+        "a repeatable one is replaced, not added to"
+    );
+    let by_variable = (
+        "TCP_HANDSHAKE_EXPORTER_CONFIG_FILE",
+        config.to_str().unwrap(),
+    );
     assert_eq!(path(&[], &[by_variable]), host_and_path("1", "from-file"));
 }
 
@@ -161,9 +225,16 @@ fn the_command_line_overrules_the_environment_which_overrules_the_file_which_ove
 fn a_switch_that_the_file_turns_on_can_be_turned_off() {
     let metrics = |arguments: &[&str]| {
         let demo = file("tests/captures/open.pcap");
-        let arguments: Vec<_> = ["diagnose", "--output", "metrics"].iter().chain(arguments).copied().collect();
+        let arguments: Vec<_> = ["diagnose", "--output", "metrics"]
+            .iter()
+            .chain(arguments)
+            .copied()
+            .collect();
         let mut command = program();
-        command.env("TCP_HANDSHAKE_EXPORTER_CAPTURE_ACKS", "true").args(arguments).arg(demo);
+        command
+            .env("TCP_HANDSHAKE_EXPORTER_CAPTURE_ACKS", "true")
+            .args(arguments)
+            .arg(demo);
         printed(&command.output().unwrap()).contains("tcp_handshake_completed_total{")
     };
     assert!(metrics(&[]));
@@ -175,5 +246,9 @@ fn a_switch_that_the_file_turns_on_can_be_turned_off() {
 fn interfaces_on_the_command_line_take_the_place_of_files_in_the_file() {
     let config = written("capture: {file: /nowhere/at.pcap}\nweb: {listen-address: 127.0.0.1:0}\n");
     let output = run(&["--config.file", config.to_str().unwrap(), "-i", "nowhere0"]);
-    assert!(said(&output).starts_with("tcp_handshake_exporter: no such interface nowhere0"), "{}", said(&output));
+    assert!(
+        said(&output).starts_with("tcp_handshake_exporter: no such interface nowhere0"),
+        "{}",
+        said(&output)
+    );
 }

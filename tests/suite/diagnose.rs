@@ -24,16 +24,28 @@ fn local(story: &str, seen_from: &str) -> &'static str {
 
 fn report(story: &str, seen_from: &str) -> (Value, i32) {
     let capture = file(&format!("tests/captures/{story}.pcap"));
-    let output = run(&["diagnose", "--output", "json", "--capture.local", local(story, seen_from), &capture]);
+    let output = run(&[
+        "diagnose",
+        "--output",
+        "json",
+        "--capture.local",
+        local(story, seen_from),
+        &capture,
+    ]);
     assert_eq!(said(&output), "");
-    (serde_json::from_slice(&output.stdout).unwrap(), output.status.code().unwrap())
+    (
+        serde_json::from_slice(&output.stdout).unwrap(),
+        output.status.code().unwrap(),
+    )
 }
 
 /// Port and verdict of each set, in the order of ports.
 fn verdicts(report: &Value) -> Vec<(u16, String)> {
     let sets = report["sets"].as_array().unwrap().iter();
     let word = |set: &Value, field: &str| set[field].as_str().unwrap().to_owned();
-    let mut all: Vec<_> = sets.map(|set| (word(set, "port").parse().unwrap(), word(set, "verdict"))).collect();
+    let mut all: Vec<_> = sets
+        .map(|set| (word(set, "port").parse().unwrap(), word(set, "verdict")))
+        .collect();
     all.sort();
     all.dedup();
     all
@@ -134,7 +146,15 @@ const SHOWN: [(&str, &[(u16, &str)]); STORIES.len()] = [
     ("scan-client", &[(8100, "scan")]),
     ("scan-server", &[(8100, "scan")]),
     ("flood", &[(8024, "flood")]),
-    ("forward-faults", &[(33302, "refused"), (33303, "host_silent"), (33304, "silent_drop"), (33307, "dropped_here")]),
+    (
+        "forward-faults",
+        &[
+            (33302, "refused"),
+            (33303, "host_silent"),
+            (33304, "silent_drop"),
+            (33307, "dropped_here"),
+        ],
+    ),
 ];
 
 #[test]
@@ -148,9 +168,14 @@ fn each_golden_capture_has_its_verdict() {
             assert_eq!(found.len(), 25);
             found.dedup_by(|one, other| one.1 == other.1);
         }
-        let wanted: Vec<(u16, String)> = shown.iter().map(|(port, verdict)| (*port, (*verdict).to_owned())).collect();
+        let wanted: Vec<(u16, String)> = shown
+            .iter()
+            .map(|(port, verdict)| (*port, (*verdict).to_owned()))
+            .collect();
         assert_eq!(found, wanted, "{}", story.file);
-        let all_fine = wanted.iter().all(|(_, verdict)| verdict == "fine" || verdict == "undecided");
+        let all_fine = wanted
+            .iter()
+            .all(|(_, verdict)| verdict == "fine" || verdict == "undecided");
         assert_eq!(status, if all_fine { 0 } else { 3 }, "{}", story.file);
     }
 }
@@ -163,13 +188,21 @@ fn each_golden_capture_has_its_words() {
     for story in &STORIES {
         let capture = file(&format!("tests/captures/{}.pcap", story.file));
         let path = file(&format!("tests/captures/{}.diagnosis", story.file));
-        let said = printed(&run(&["diagnose", "--capture.local", local(story.file, story.seen_from), &capture]));
+        let said = printed(&run(&[
+            "diagnose",
+            "--capture.local",
+            local(story.file, story.seen_from),
+            &capture,
+        ]));
         if update {
             std::fs::write(&path, &said).unwrap();
         }
         let wanted = std::fs::read_to_string(&path).unwrap_or_default();
         if wanted != said {
-            println!("{path} (-) against the program (+):\n{}", difference(&wanted, &said));
+            println!(
+                "{path} (-) against the program (+):\n{}",
+                difference(&wanted, &said)
+            );
             wrong.push(path);
         }
     }
@@ -183,36 +216,78 @@ fn each_golden_capture_has_its_words() {
 fn the_report_for_programs_shows_what_a_verdict_rests_on() {
     let (report, _) = report("demo", "client any");
     assert_eq!(report["version"], 1);
-    let set = |port: &str| report["sets"].as_array().unwrap().iter().find(|set| set["port"] == port).unwrap();
+    let set = |port: &str| {
+        report["sets"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|set| set["port"] == port)
+            .unwrap()
+    };
     assert_eq!(set("8006")["rst_ttls"], serde_json::json!([64]));
     assert_eq!(set("8006")["synack_ttls"], serde_json::json!([63]));
     assert_eq!(set("8005")["icmp"][0]["by"], "10.77.1.1");
     assert_eq!(set("8003")["last_attempts"].as_array().unwrap().len(), 4);
-    assert_eq!(set("8003")["last_attempts"][0]["packets"].as_array().unwrap().len(), 7);
+    assert_eq!(
+        set("8003")["last_attempts"][0]["packets"]
+            .as_array()
+            .unwrap()
+            .len(),
+        7
+    );
     assert_eq!(set("8003")["last_attempts"][0]["packets"][1]["what"], "SYN");
-    let severities: Vec<u64> =
-        report["sets"].as_array().unwrap().iter().map(|set| set["severity"].as_u64().unwrap()).collect();
-    assert!(severities.is_sorted_by(|one, other| one >= other), "the worst comes first: {severities:?}");
+    let severities: Vec<u64> = report["sets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|set| set["severity"].as_u64().unwrap())
+        .collect();
+    assert!(
+        severities.is_sorted_by(|one, other| one >= other),
+        "the worst comes first: {severities:?}"
+    );
 }
 
 #[test]
 fn the_manual_has_the_table_of_rules() {
     let path = file("docs/diagnosis.md");
     let manual = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = manual.split_once(BEGIN).expect("the manual marks its table of rules");
-    let (table, after) = rest.split_once(END).expect("the manual marks the end of its table of rules");
-    let mut rows = "| verdict | given when | in reports for programs | shown by |\n|---|---|---|---|\n".to_owned();
+    let (before, rest) = manual
+        .split_once(BEGIN)
+        .expect("the manual marks its table of rules");
+    let (table, after) = rest
+        .split_once(END)
+        .expect("the manual marks the end of its table of rules");
+    let mut rows =
+        "| verdict | given when | in reports for programs | shown by |\n|---|---|---|---|\n"
+            .to_owned();
     for (verdict, says) in rules() {
         let shown = shown_by(verdict.as_str());
-        assert!(!shown.is_empty(), "no golden capture shows {}", verdict.as_str());
-        rows += &format!("| {} | {says} | `{}` | {} |\n", verdict.title(), verdict.as_str(), shown.join(", "));
+        assert!(
+            !shown.is_empty(),
+            "no golden capture shows {}",
+            verdict.as_str()
+        );
+        rows += &format!(
+            "| {} | {says} | `{}` | {} |\n",
+            verdict.title(),
+            verdict.as_str(),
+            shown.join(", ")
+        );
     }
     if std::env::var_os("UPDATE_README").is_some() {
         return std::fs::write(&path, format!("{before}{BEGIN}{rows}{END}{after}")).unwrap();
     }
-    assert!(table == rows, "docs/diagnosis.md does not have the code's table of rules: {BEGIN}");
+    assert!(
+        table == rows,
+        "docs/diagnosis.md does not have the code's table of rules: {BEGIN}"
+    );
     for (verdict, _) in rules() {
-        assert!(after.contains(&format!("`{}`", verdict.as_str())), "the manual does not explain {}", verdict.as_str());
+        assert!(
+            after.contains(&format!("`{}`", verdict.as_str())),
+            "the manual does not explain {}",
+            verdict.as_str()
+        );
     }
 }
 
@@ -222,10 +297,16 @@ fn the_demo_comes_to_the_same_conclusions_without_a_flag() {
     let demo = file("tests/captures/demo.pcap");
     let output = run(&["diagnose", "--output", "json", &demo]);
     let (told, _) = report("demo", "client any");
-    assert_eq!(verdicts(&serde_json::from_slice(&output.stdout).unwrap()), verdicts(&told));
+    assert_eq!(
+        verdicts(&serde_json::from_slice(&output.stdout).unwrap()),
+        verdicts(&told)
+    );
     let quick_start = std::fs::read_to_string(file("README.md")).unwrap();
     for (port, _) in verdicts(&told) {
-        assert!(quick_start.contains(&port.to_string()), "the README does not say what {port} is");
+        assert!(
+            quick_start.contains(&port.to_string()),
+            "the README does not say what {port} is"
+        );
     }
 }
 
@@ -240,8 +321,15 @@ fn colours_are_for_terminals() {
 fn shown_by(verdict: &str) -> Vec<String> {
     let one_story = |(file, _): &&(&str, _)| !file.starts_with("demo") && !file.ends_with("-v6");
     let shows = |(_, shown): &&(&str, &[(u16, &str)])| shown.iter().any(|(_, one)| *one == verdict);
-    SHOWN.iter().filter(one_story).filter(shows).map(|(file, _)| format!("`{file}`")).take(3).collect()
+    SHOWN
+        .iter()
+        .filter(one_story)
+        .filter(shows)
+        .map(|(file, _)| format!("`{file}`"))
+        .take(3)
+        .collect()
 }
 
-const BEGIN: &str = "<!-- rules: from the table in the code; UPDATE_README=1 cargo test manual rewrites it -->\n";
+const BEGIN: &str =
+    "<!-- rules: from the table in the code; UPDATE_README=1 cargo test manual rewrites it -->\n";
 const END: &str = "<!-- end of rules -->\n";

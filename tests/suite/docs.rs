@@ -7,21 +7,41 @@ use std::path::{Path, PathBuf};
 fn links_between_pages_lead_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut pages = Vec::new();
-    for folder in [".", "docs", "docs/runbooks", "deploy", "tests/captures", "tests/conversations"] {
-        let files = fs::read_dir(root.join(folder)).unwrap().map(|file| file.unwrap().path());
-        pages.extend(files.filter(|file| file.extension().is_some_and(|extension| extension == "md")));
+    for folder in [
+        ".",
+        "docs",
+        "docs/runbooks",
+        "deploy",
+        "tests/captures",
+        "tests/conversations",
+    ] {
+        let files = fs::read_dir(root.join(folder))
+            .unwrap()
+            .map(|file| file.unwrap().path());
+        pages.extend(
+            files.filter(|file| file.extension().is_some_and(|extension| extension == "md")),
+        );
     }
     let links: Vec<(PathBuf, String)> = pages.iter().flat_map(|page| links(page)).collect();
     assert!(links.len() > 50, "{links:?}");
-    let lost: Vec<_> = links.iter().filter(|(page, link)| !page.parent().unwrap().join(link).exists()).collect();
+    let lost: Vec<_> = links
+        .iter()
+        .filter(|(page, link)| !page.parent().unwrap().join(link).exists())
+        .collect();
     assert!(lost.is_empty(), "{lost:?}");
 }
 
 /// Where a page's links lead, those out of this repository and those inside the page left out.
 fn links(page: &Path) -> Vec<(PathBuf, String)> {
     let text = fs::read_to_string(page).unwrap();
-    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-    let files = targets.filter_map(|target| target.split('#').next()).filter(|file| !file.is_empty());
+    let targets = text
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next());
+    let files = targets
+        .filter_map(|target| target.split('#').next())
+        .filter(|file| !file.is_empty());
     let ours = files.filter(|file| !file.contains("://") && !file.contains(char::is_whitespace));
-    ours.map(|file| (page.to_owned(), file.to_owned())).collect()
+    ours.map(|file| (page.to_owned(), file.to_owned()))
+        .collect()
 }

@@ -8,7 +8,10 @@ use crate::program::{file, program, said};
 
 #[test]
 fn where_standard_output_is_full_it_says_so_and_fails() {
-    let demo = [file("tests/captures/demo.pcap"), file("tests/captures/demo-server.pcap")];
+    let demo = [
+        file("tests/captures/demo.pcap"),
+        file("tests/captures/demo-server.pcap"),
+    ];
     let [client, server] = demo.each_ref().map(String::as_str);
     let cases: [&[&str]; 6] = [
         &["diagnose", client],
@@ -19,8 +22,16 @@ fn where_standard_output_is_full_it_says_so_and_fails() {
         &["--config.check"],
     ];
     for arguments in cases {
-        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
-        let output = program().args(arguments).stdout(full).stderr(Stdio::piped()).output().expect("it runs");
+        let full = std::fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .expect("Linux has it");
+        let output = program()
+            .args(arguments)
+            .stdout(full)
+            .stderr(Stdio::piped())
+            .output()
+            .expect("it runs");
         assert_eq!(
             said(&output),
             "tcp_handshake_exporter: cannot write to standard output: No space left on device (os error 28)\n",
@@ -51,15 +62,36 @@ fn around(step: i64) -> String {
 
 /// What the program shows of it: answered, late, unanswered, steps, seconds of latency.
 fn shown(step: i64) -> [f64; 5] {
-    let path = tempfile::NamedTempFile::new().expect("a file").into_temp_path();
-    std::fs::write(&path, capture(&story(&around(step)), Link::Ethernet, Format::PLAIN, 65_535))
-        .expect("it can be written");
+    let path = tempfile::NamedTempFile::new()
+        .expect("a file")
+        .into_temp_path();
+    std::fs::write(
+        &path,
+        capture(&story(&around(step)), Link::Ethernet, Format::PLAIN, 65_535),
+    )
+    .expect("it can be written");
     let page = diagnose(&path, &["--capture.local", "10.0.0.2"]);
-    let sum =
-        |name: &str| page.only(|series| series.name == format!("tcp_handshake_{name}")).values().iter().sum::<f64>();
-    assert_eq!(sum("attempts_total"), sum("answered_total") + sum("failures_total"), "the books balance\n{page}");
-    let steps = page.get("tcp_handshake_exporter_clock_steps_total", &[]).expect("it is there");
-    [sum("answered_total"), sum("late_answers_total"), sum("failures_total"), steps, sum("latency_seconds_sum")]
+    let sum = |name: &str| {
+        page.only(|series| series.name == format!("tcp_handshake_{name}"))
+            .values()
+            .iter()
+            .sum::<f64>()
+    };
+    assert_eq!(
+        sum("attempts_total"),
+        sum("answered_total") + sum("failures_total"),
+        "the books balance\n{page}"
+    );
+    let steps = page
+        .get("tcp_handshake_exporter_clock_steps_total", &[])
+        .expect("it is there");
+    [
+        sum("answered_total"),
+        sum("late_answers_total"),
+        sum("failures_total"),
+        steps,
+        sum("latency_seconds_sum"),
+    ]
 }
 
 #[test]
@@ -69,11 +101,22 @@ fn a_clock_set_by_an_hour_costs_no_attempt() {
     assert!((latency - 0.16).abs() < 1e-6, "{latency}");
 
     let [answered, late, unanswered, steps, latency] = shown(-3_600_000);
-    assert_eq!([answered, late, unanswered, steps], [4.0, 0.0, 1.0, 1.0], "an hour back");
-    assert!((0.11..=0.17).contains(&latency), "no negative latency, and none of an hour: {latency}");
+    assert_eq!(
+        [answered, late, unanswered, steps],
+        [4.0, 0.0, 1.0, 1.0],
+        "an hour back"
+    );
+    assert!(
+        (0.11..=0.17).contains(&latency),
+        "no negative latency, and none of an hour: {latency}"
+    );
 
     // Nobody can tell an hour forward from an hour of silence: who waited then is unanswered, and his answer late.
     let [answered, _, unanswered, steps, latency] = shown(3_600_000);
-    assert_eq!([answered, unanswered, steps], [3.0, 2.0, 0.0], "an hour forward");
+    assert_eq!(
+        [answered, unanswered, steps],
+        [3.0, 2.0, 0.0],
+        "an hour forward"
+    );
     assert!((0.11..=3601.0).contains(&latency), "{latency}");
 }

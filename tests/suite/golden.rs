@@ -14,14 +14,22 @@ fn every_capture_gives_the_exposition_beside_it() {
     for file in captures(Path::new("tests/captures")) {
         let golden = file.with_extension("metrics");
         let arguments = arguments(&file);
-        let with = if arguments.is_empty() { String::new() } else { format!("{WITH}{arguments}\n") };
+        let with = if arguments.is_empty() {
+            String::new()
+        } else {
+            format!("{WITH}{arguments}\n")
+        };
         let found = format!("{HEADER}{with}{}", compact(&page(&file, &arguments)));
         if update {
             fs::write(&golden, &found).unwrap();
         }
         let wanted = fs::read_to_string(&golden).unwrap_or_default();
         if wanted != found {
-            println!("{} (-) against the program (+):\n{}", golden.display(), difference(&wanted, &found));
+            println!(
+                "{} (-) against the program (+):\n{}",
+                golden.display(),
+                difference(&wanted, &found)
+            );
             wrong.push(golden);
         }
     }
@@ -33,9 +41,13 @@ fn every_capture_gives_the_exposition_beside_it() {
 
 /// The capture files in a folder, by name.
 pub(crate) fn captures(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("cannot list {}: {error}", folder.display()));
+    let entries = fs::read_dir(folder)
+        .unwrap_or_else(|error| panic!("cannot list {}: {error}", folder.display()));
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "pcap" || extension == "pcapng"));
+    files.retain(|file| {
+        file.extension()
+            .is_some_and(|extension| extension == "pcap" || extension == "pcapng")
+    });
     files.sort();
     files
 }
@@ -43,17 +55,29 @@ pub(crate) fn captures(folder: &Path) -> Vec<PathBuf> {
 /// The further arguments that a capture is read with, as the golden text beside it says; an update keeps them.
 pub(crate) fn arguments(file: &Path) -> String {
     let golden = fs::read_to_string(file.with_extension("metrics")).unwrap_or_default();
-    golden.lines().find_map(|line| line.strip_prefix(WITH)).unwrap_or_default().to_owned()
+    golden
+        .lines()
+        .find_map(|line| line.strip_prefix(WITH))
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// What a page says of attempts: neither of the exporter nor of its process, and nothing that is zero.
 pub(crate) fn compact(page: &str) -> String {
     let about_attempts = |line: &&str| {
         let name = line.strip_prefix("# TYPE ").unwrap_or(line);
-        let elsewhere = ["tcp_handshake_exporter_", "tcp_handshake_local_address_info"];
-        name.starts_with("tcp_handshake_") && !elsewhere.iter().any(|prefix| name.starts_with(prefix))
+        let elsewhere = [
+            "tcp_handshake_exporter_",
+            "tcp_handshake_local_address_info",
+        ];
+        name.starts_with("tcp_handshake_")
+            && !elsewhere.iter().any(|prefix| name.starts_with(prefix))
     };
-    let lines: Vec<&str> = page.lines().filter(about_attempts).filter(|line| !line.ends_with(" 0")).collect();
+    let lines: Vec<&str> = page
+        .lines()
+        .filter(about_attempts)
+        .filter(|line| !line.ends_with(" 0"))
+        .collect();
     let mut kept = String::new();
     for (number, line) in lines.iter().enumerate() {
         let is_type = |line: &&str| line.starts_with("# TYPE ");
@@ -68,12 +92,17 @@ pub(crate) fn compact(page: &str) -> String {
 /// The lines that only one of two texts has: `-` of the first, `+` of the second, where a longest common part leaves
 /// them.
 pub(crate) fn difference(first: &str, second: &str) -> String {
-    let (first, second): (Vec<&str>, Vec<&str>) = (first.lines().collect(), second.lines().collect());
+    let (first, second): (Vec<&str>, Vec<&str>) =
+        (first.lines().collect(), second.lines().collect());
     let mut common = vec![vec![0_u32; second.len() + 1]; first.len() + 1];
     for i in (0..first.len()).rev() {
         for j in (0..second.len()).rev() {
             let longest = common[i + 1][j].max(common[i][j + 1]);
-            common[i][j] = if first[i] == second[j] { common[i + 1][j + 1] + 1 } else { longest };
+            common[i][j] = if first[i] == second[j] {
+                common[i + 1][j + 1] + 1
+            } else {
+                longest
+            };
         }
     }
     let (mut i, mut j, mut lines) = (0, 0, String::new());

@@ -40,7 +40,9 @@ fn storm(address: SocketAddr, connections: usize) -> Vec<TcpStream> {
     let connect = |evil: &Vec<u8>| {
         // Not from where the scrape comes from.
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        socket.bind(&SocketAddr::from(([127, 0, 0, 9], 0)).into()).expect("all of 127/8 is ours");
+        socket
+            .bind(&SocketAddr::from(([127, 0, 0, 9], 0)).into())
+            .expect("all of 127/8 is ours");
         socket.connect(&address.into()).expect("it listens");
         let mut stream = TcpStream::from(socket);
         stream.set_nonblocking(true).expect("a socket option");
@@ -48,24 +50,48 @@ fn storm(address: SocketAddr, connections: usize) -> Vec<TcpStream> {
         let _ = stream.write_all(evil);
         stream
     };
-    evils.iter().cycle().take(connections).map(connect).collect()
+    evils
+        .iter()
+        .cycle()
+        .take(connections)
+        .map(connect)
+        .collect()
 }
 
 /// What the program says of itself is in bounds.
 fn assert_in_bounds(page: &Exposition) {
-    let value = |name: &str| page.get(name, &[]).unwrap_or_else(|| panic!("{name}:\n{page}"));
-    let (memory, files) = (value("process_resident_memory_bytes"), value("process_open_fds"));
-    assert!(memory < 64.0 * 1024.0 * 1024.0, "{} MiB", memory / 1024.0 / 1024.0);
+    let value = |name: &str| {
+        page.get(name, &[])
+            .unwrap_or_else(|| panic!("{name}:\n{page}"))
+    };
+    let (memory, files) = (
+        value("process_resident_memory_bytes"),
+        value("process_open_fds"),
+    );
+    assert!(
+        memory < 64.0 * 1024.0 * 1024.0,
+        "{} MiB",
+        memory / 1024.0 / 1024.0
+    );
     assert!(files < 300.0, "{files} open files");
 }
 
 #[test]
 fn evil_clients_hold_up_neither_a_scrape_nor_the_capture() {
-    let Some(laboratory) = Laboratory::open("evil_clients_hold_up_neither_a_scrape_nor_the_capture") else { return };
+    let Some(laboratory) =
+        Laboratory::open("evil_clients_hold_up_neither_a_scrape_nor_the_capture")
+    else {
+        return;
+    };
     let host = laboratory.host("host");
     let exporter = Exporter::start(&host, &["-i", "lo", "--capture.buffer-size", "2MiB"]);
     let port = exporter.port();
-    let labels = [("vantage", "local"), ("local_address", "127.0.0.9"), ("port", &port), ("peer", "127.0.0.1")];
+    let labels = [
+        ("vantage", "local"),
+        ("local_address", "127.0.0.9"),
+        ("port", &port),
+        ("peer", "127.0.0.1"),
+    ];
     let (mut slowest, mut open) = (Duration::ZERO, Vec::new());
     for _ in 0..5 {
         open.extend(host.inside(|| storm(exporter.address(), 200)));
@@ -73,21 +99,38 @@ fn evil_clients_hold_up_neither_a_scrape_nor_the_capture() {
         assert_in_bounds(&exporter.metrics());
         slowest = slowest.max(start.elapsed());
     }
-    assert!(slowest < Duration::from_secs(5), "a scrape took {slowest:?}");
+    assert!(
+        slowest < Duration::from_secs(5),
+        "a scrape took {slowest:?}"
+    );
     // Every connection of the storm was an attempt, answered by this host's own kernel.
     let page = exporter.metrics_once("all connections are counted", |page| {
         page.get("tcp_handshake_answered_total", &labels) == Some(1_000.0)
     });
-    assert_eq!(page.get("tcp_handshake_attempts_total", &labels), Some(1_000.0), "{page}");
+    assert_eq!(
+        page.get("tcp_handshake_attempts_total", &labels),
+        Some(1_000.0),
+        "{page}"
+    );
     let drops = page.only(|series| series.name == "tcp_handshake_exporter_dropped_packets_total");
-    assert!(drops.values().iter().all(|dropped| *dropped == 0.0), "{drops}");
+    assert!(
+        drops.values().iter().all(|dropped| *dropped == 0.0),
+        "{drops}"
+    );
 }
 
 /// Scrapes with curl, which must succeed within its time.
 fn scrape(arguments: &[&str]) -> Exposition {
-    let output =
-        Command::new("curl").args(["--silent", "--fail", "--max-time", "20"]).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{:?}: {arguments:?}", output.status);
+    let output = Command::new("curl")
+        .args(["--silent", "--fail", "--max-time", "20"])
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{:?}: {arguments:?}",
+        output.status
+    );
     Exposition::parse(&String::from_utf8(output.stdout).unwrap())
 }
 
@@ -105,7 +148,13 @@ fn handshakes_that_never_end_hold_up_no_scrape() {
     let mut open = Vec::new();
     for _ in 0..4 {
         open.extend(storm(serving.address, 150));
-        assert_in_bounds(&scrape(&["--cacert", &certificate, "--resolve", &resolve, &url]));
+        assert_in_bounds(&scrape(&[
+            "--cacert",
+            &certificate,
+            "--resolve",
+            &resolve,
+            &url,
+        ]));
     }
 }
 
@@ -114,7 +163,10 @@ fn guessing_passwords_costs_no_scrape_and_no_memory() {
     if !has_tool("curl") {
         return;
     }
-    let users = format!("basic_auth_users:\n  alice: {}\n", bcrypt::hash("wonderland", 6).unwrap());
+    let users = format!(
+        "basic_auth_users:\n  alice: {}\n",
+        bcrypt::hash("wonderland", 6).unwrap()
+    );
     let (_folder, config) = web::folder(&users);
     let serving = Serving::demo(&["--web.config.file", &config.display().to_string()]);
     let url = format!("http://{}/metrics", serving.address);
@@ -124,7 +176,10 @@ fn guessing_passwords_costs_no_scrape_and_no_memory() {
             // Not base64 of anything in particular, but a user and a password all the same.
             let token = format!("YWxpY2U6{number:08}");
             let long = "YWFh".repeat(2_000);
-            let _ = write!(stream, "GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {token}{long}\r\n\r\n");
+            let _ = write!(
+                stream,
+                "GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {token}{long}\r\n\r\n"
+            );
             stream
         };
         (from..from + 150).map(guess).collect::<Vec<_>>()
@@ -134,8 +189,18 @@ fn guessing_passwords_costs_no_scrape_and_no_memory() {
         open.extend(guesses(round * 150));
         // From another address of this host: it has its own turn.
         let start = Instant::now();
-        assert_in_bounds(&scrape(&["--interface", "127.0.0.2", "--user", "alice:wonderland", &url]));
-        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        assert_in_bounds(&scrape(&[
+            "--interface",
+            "127.0.0.2",
+            "--user",
+            "alice:wonderland",
+            &url,
+        ]));
+        assert!(
+            start.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            start.elapsed()
+        );
         thread::sleep(Duration::from_millis(100));
     }
 }

@@ -12,7 +12,10 @@ const LODGERS: &[(&str, &[&str])] = &[
     ("landlock", &["privilege"]),
     ("etherparse", &["decode"]),
     ("arrayvec", &["handshake", "labels", "diagnosis"]),
-    ("hashbrown", &["handshake", "labels", "diagnosis", "compare"]),
+    (
+        "hashbrown",
+        &["handshake", "labels", "diagnosis", "compare"],
+    ),
     ("prefetch_index", &["handshake", "labels", "exporter"]),
     ("foldhash", &["handshake", "labels", "diagnosis", "compare"]),
     ("prometheus", &["metrics"]),
@@ -45,8 +48,13 @@ fn imports_point_up_the_river() {
     for (file, room, text) in sources() {
         let Some(own) = place(&room) else { continue };
         for other in mentioned(&text, "crate::") {
-            let other_place = place(&other).unwrap_or_else(|| panic!("{}: no room is called {other}", file.display()));
-            assert!(other_place <= own, "{}: {room} imports {other}, which comes after it", file.display());
+            let other_place = place(&other)
+                .unwrap_or_else(|| panic!("{}: no room is called {other}", file.display()));
+            assert!(
+                other_place <= own,
+                "{}: {room} imports {other}, which comes after it",
+                file.display()
+            );
         }
     }
 }
@@ -54,8 +62,15 @@ fn imports_point_up_the_river() {
 #[test]
 fn pages_are_given_to_the_http_room() {
     for (file, room, text) in sources().into_iter().filter(|(_, room, _)| room == "http") {
-        let strangers: Vec<_> = mentioned(&text, "crate::").into_iter().filter(|other| *other != room).collect();
-        assert!(strangers.is_empty(), "{}: {room} imports {strangers:?}", file.display());
+        let strangers: Vec<_> = mentioned(&text, "crate::")
+            .into_iter()
+            .filter(|other| *other != room)
+            .collect();
+        assert!(
+            strangers.is_empty(),
+            "{}: {room} imports {strangers:?}",
+            file.display()
+        );
     }
 }
 
@@ -64,7 +79,11 @@ fn each_outside_crate_lives_in_its_room() {
     for (file, room, text) in sources() {
         for (lodger, homes) in LODGERS {
             let used = mentioned_anywhere(&text, lodger);
-            assert!(!used || homes.contains(&room.as_str()), "{}: {lodger} lives in {homes:?}", file.display());
+            assert!(
+                !used || homes.contains(&room.as_str()),
+                "{}: {lodger} lives in {homes:?}",
+                file.display()
+            );
         }
     }
 }
@@ -73,26 +92,41 @@ fn each_outside_crate_lives_in_its_room() {
 fn only_the_live_capture_reads_the_clock_for_packets() {
     for (file, room, text) in sources().into_iter().filter(|(_, room, _)| room != "http") {
         let reads = text.contains("SystemTime::now") || text.contains("Instant::now");
-        assert!(!reads || file.ends_with("capture/live.rs"), "{} of {room} reads a clock", file.display());
+        assert!(
+            !reads || file.ends_with("capture/live.rs"),
+            "{} of {room} reads a clock",
+            file.display()
+        );
     }
 }
 
 #[test]
 fn files_are_small() {
-    let mut lengths: Vec<usize> = sources().iter().map(|(_, _, text)| text.lines().count()).collect();
+    let mut lengths: Vec<usize> = sources()
+        .iter()
+        .map(|(_, _, text)| text.lines().count())
+        .collect();
     lengths.sort_unstable();
     let median = lengths[lengths.len() / 2];
     assert!(median < 200, "the median file has {median} lines");
     for (file, _, text) in sources() {
         let lines = text.lines().count();
-        assert!(lines <= 450, "{} has {lines} lines: which rooms are in it?", file.display());
+        assert!(
+            lines <= 450,
+            "{} has {lines} lines: which rooms are in it?",
+            file.display()
+        );
     }
 }
 
 #[test]
 fn every_file_begins_with_its_promise() {
     for (file, _, text) in sources() {
-        assert!(text.starts_with("//! "), "{} does not say what it is for", file.display());
+        assert!(
+            text.starts_with("//! "),
+            "{} does not say what it is for",
+            file.display()
+        );
     }
 }
 
@@ -120,7 +154,11 @@ fn collect(folder: &Path, sources: &mut Vec<(PathBuf, String, String)>) {
         } else if path.extension().is_some_and(|extension| extension == "rs") && !is_test {
             let text = fs::read_to_string(&path).unwrap();
             // What follows is a test beside the code.
-            let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned();
+            let code = text
+                .split("#[cfg(test)]\nmod tests {")
+                .next()
+                .unwrap_or_default()
+                .to_owned();
             sources.push((path.clone(), room_of(&path), code));
         }
     }
@@ -128,7 +166,13 @@ fn collect(folder: &Path, sources: &mut Vec<(PathBuf, String, String)>) {
 
 fn room_of(path: &Path) -> String {
     let inside = path.strip_prefix(root().join("src")).unwrap();
-    let first = inside.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
+    let first = inside
+        .components()
+        .next()
+        .unwrap()
+        .as_os_str()
+        .to_string_lossy()
+        .into_owned();
     first.trim_end_matches(".rs").to_owned()
 }
 
@@ -137,7 +181,9 @@ fn mentioned(text: &str, prefix: &str) -> Vec<String> {
     let mut found = BTreeMap::new();
     for (at, _) in text.match_indices(prefix) {
         let rest = &text[at + prefix.len()..];
-        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| !c.is_alphanumeric() && c != '_')
+            .unwrap_or(rest.len());
         found.insert(rest[..end].to_owned(), ());
     }
     found.into_keys().filter(|name| !name.is_empty()).collect()

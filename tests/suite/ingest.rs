@@ -31,27 +31,43 @@ impl Prometheus {
     fn start_with(target: SocketAddr, features: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("prometheus.yml");
-        let scrape = format!("- job_name: it\n  static_configs: [{{targets: ['{target}']}}]\n{more}");
-        fs::write(&config, format!("global: {{scrape_interval: 1s}}\nscrape_configs:\n{scrape}")).unwrap();
+        let scrape =
+            format!("- job_name: it\n  static_configs: [{{targets: ['{target}']}}]\n{more}");
+        fs::write(
+            &config,
+            format!("global: {{scrape_interval: 1s}}\nscrape_configs:\n{scrape}"),
+        )
+        .unwrap();
         // Free a moment ago: Prometheus cannot say which port it was given.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
         let process = Command::new("prometheus")
             .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                folder.path().join("data").display()
+            ))
             .arg(format!("--web.listen-address={address}"))
             .arg(format!("--enable-feature={features}"))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        Self { process, address, _folder: folder }
+        Self {
+            process,
+            address,
+            _folder: folder,
+        }
     }
 
     /// What the API answers, as soon as there is something in it.
     fn once(&self, path: &str) -> Value {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
-            let answer = get(self.address, path, "").and_then(|(_, body)| serde_json::from_slice::<Value>(&body).ok());
+            let answer = get(self.address, path, "")
+                .and_then(|(_, body)| serde_json::from_slice::<Value>(&body).ok());
             let data = answer.as_ref().map(|answer| match &answer["data"] {
                 Value::Array(found) => found.len(),
                 data => data["result"].as_array().map_or(0, Vec::len),
@@ -74,11 +90,25 @@ impl Prometheus {
 
     /// The labels of all exemplars of a query, with their values.
     fn exemplars(&self, query: &str) -> Vec<(String, String, String)> {
-        let data = self.once(&format!("/api/v1/query_exemplars?query={}&start=1&end=4000000000", encoded(query)));
-        let series = data.as_array().unwrap().iter().flat_map(|series| series["exemplars"].as_array().unwrap());
+        let data = self.once(&format!(
+            "/api/v1/query_exemplars?query={}&start=1&end=4000000000",
+            encoded(query)
+        ));
+        let series = data
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|series| series["exemplars"].as_array().unwrap());
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let labels = |of: &Value| (text(&of["labels"]["client_address"]), text(&of["labels"]["client_port"]));
-        series.map(|of| (labels(of).0, labels(of).1, text(&of["value"]))).collect()
+        let labels = |of: &Value| {
+            (
+                text(&of["labels"]["client_address"]),
+                text(&of["labels"]["client_port"]),
+            )
+        };
+        series
+            .map(|of| (labels(of).0, labels(of).1, text(&of["value"])))
+            .collect()
     }
 }
 
@@ -99,7 +129,11 @@ fn asking_for_text(target: SocketAddr) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     let pass = move |mut client: TcpStream| -> std::io::Result<()> {
         let mut lines = BufReader::new(client.try_clone()?).lines();
-        while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
+        while lines
+            .next()
+            .transpose()?
+            .is_some_and(|line| !line.is_empty())
+        {}
         let mut server = TcpStream::connect(target)?;
         server
             .write_all(b"GET /metrics HTTP/1.0\r\nAccept: text/plain;version=0.0.4\r\nAccept-Encoding: gzip\r\n\r\n")?;
@@ -107,7 +141,12 @@ fn asking_for_text(target: SocketAddr) -> SocketAddr {
         server.read_to_end(&mut answer)?;
         client.write_all(&answer)
     };
-    thread::spawn(move || listener.incoming().flatten().for_each(|client| drop(pass(client))));
+    thread::spawn(move || {
+        listener
+            .incoming()
+            .flatten()
+            .for_each(|client| drop(pass(client)))
+    });
     address
 }
 
@@ -116,20 +155,37 @@ fn asking_for_text(target: SocketAddr) -> SocketAddr {
 fn holds_all(prometheus: &Prometheus, serving: &Serving, histograms: bool) {
     assert_eq!(prometheus.value("up"), 1.0);
     assert!(prometheus.value("process_resident_memory_bytes") > 1e6);
-    let data = prometheus.once(&format!("/api/v1/query?query={}", encoded("{__name__=~\"tcp_handshake_.*\"}")));
-    let held = data["result"].as_array().unwrap().iter().filter(|found| found.get("value").is_some()).map(|found| {
-        let mut labels: BTreeMap<String, String> = serde_json::from_value(found["metric"].clone()).unwrap();
-        labels.retain(|name, value| name != "job" && name != "instance" && !value.is_empty());
-        let name = labels.remove("__name__").unwrap();
-        (Series { name, labels }, found["value"][1].as_str().unwrap().parse::<f64>().unwrap())
-    });
+    let data = prometheus.once(&format!(
+        "/api/v1/query?query={}",
+        encoded("{__name__=~\"tcp_handshake_.*\"}")
+    ));
+    let held = data["result"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|found| found.get("value").is_some())
+        .map(|found| {
+            let mut labels: BTreeMap<String, String> =
+                serde_json::from_value(found["metric"].clone()).unwrap();
+            labels.retain(|name, value| name != "job" && name != "instance" && !value.is_empty());
+            let name = labels.remove("__name__").unwrap();
+            (
+                Series { name, labels },
+                found["value"][1].as_str().unwrap().parse::<f64>().unwrap(),
+            )
+        });
     let held: Exposition = held.collect();
     let (_, page) = serving.get("/metrics", "");
     let shown = Exposition::parse(&String::from_utf8(page).unwrap());
     let shown = shown.only(|series| {
-        series.name.starts_with("tcp_handshake_") && (histograms || !series.name.contains("latency_seconds"))
+        series.name.starts_with("tcp_handshake_")
+            && (histograms || !series.name.contains("latency_seconds"))
     });
-    shown.without_empty_labels().assert_equals(&held, 0.0, "the page against what Prometheus holds");
+    shown.without_empty_labels().assert_equals(
+        &held,
+        0.0,
+        "the page against what Prometheus holds",
+    );
     assert!(held.values().len() > 150, "{held}");
 }
 
@@ -151,10 +207,20 @@ fn prometheus_takes_open_metrics_with_exemplars() {
     let serving = Serving::demo(&[]);
     let prometheus = Prometheus::start(serving.address, "exemplar-storage");
     holds_all(&prometheus, &serving, true);
-    lead_to_connections(&prometheus, "tcp_handshake_latency_seconds_bucket{port=\"8011\"}");
+    lead_to_connections(
+        &prometheus,
+        "tcp_handshake_latency_seconds_bucket{port=\"8011\"}",
+    );
     // One series of the kind for each that the text format has, and none for start times.
     let names = prometheus.once("/api/v1/label/__name__/values");
-    assert!(!names.as_array().unwrap().iter().any(|name| name.as_str().unwrap().ends_with("_created")), "{names}");
+    assert!(
+        !names
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|name| name.as_str().unwrap().ends_with("_created")),
+        "{names}"
+    );
 }
 
 #[test]
@@ -166,11 +232,23 @@ fn prometheus_takes_protobuf_with_native_histograms_and_exemplars() {
     let prometheus = Prometheus::start(serving.address, "native-histograms,exemplar-storage");
     holds_all(&prometheus, &serving, false);
     // The demo's two late answers took 6.13 s each: the bucket around that is 9 % wide.
-    let median = prometheus.value("histogram_quantile(0.5, tcp_handshake_latency_seconds{port=\"8011\"})");
+    let median =
+        prometheus.value("histogram_quantile(0.5, tcp_handshake_latency_seconds{port=\"8011\"})");
     assert!((5.6..6.7).contains(&median), "{median}");
-    assert_eq!(prometheus.value("histogram_count(tcp_handshake_latency_seconds{port=\"8001\"})"), 10.0);
-    assert!((prometheus.value("histogram_sum(tcp_handshake_latency_seconds{port=\"8011\"})") - 12.255).abs() < 0.001);
-    assert_eq!(prometheus.value("count(tcp_handshake_latency_seconds)"), 12.0, "one series a set");
+    assert_eq!(
+        prometheus.value("histogram_count(tcp_handshake_latency_seconds{port=\"8001\"})"),
+        10.0
+    );
+    assert!(
+        (prometheus.value("histogram_sum(tcp_handshake_latency_seconds{port=\"8011\"})") - 12.255)
+            .abs()
+            < 0.001
+    );
+    assert_eq!(
+        prometheus.value("count(tcp_handshake_latency_seconds)"),
+        12.0,
+        "one series a set"
+    );
     lead_to_connections(&prometheus, "tcp_handshake_latency_seconds{port=\"8011\"}");
 }
 
@@ -191,19 +269,26 @@ fn prometheus_scrapes_over_tls_with_a_certificate_and_a_password() {
     }
     let hash = bcrypt::hash("wonderland", 4).unwrap();
     let policy = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: server.crt\n";
-    let (folder, config) = web::folder(&format!("{}{policy}basic_auth_users:\n  alice: {hash}\n", web::TLS));
+    let (folder, config) = web::folder(&format!(
+        "{}{policy}basic_auth_users:\n  alice: {hash}\n",
+        web::TLS
+    ));
     let serving = Serving::demo(&["--web.config.file", &config.display().to_string()]);
     let at = |name: &str| folder.path().join(name).display().to_string();
     let (certificate, key) = (at("server.crt"), at("server.key"));
-    let tls = format!("{{ca_file: {certificate}, cert_file: {certificate}, key_file: {key}, server_name: localhost}}");
+    let tls = format!(
+        "{{ca_file: {certificate}, cert_file: {certificate}, key_file: {key}, server_name: localhost}}"
+    );
     let more = |password: &str| {
         let auth = format!("{{username: alice, password: {password}}}");
         format!("  scheme: https\n  tls_config: {tls}\n  basic_auth: {auth}\n")
     };
-    let prometheus = Prometheus::start_with(serving.address, "exemplar-storage", &more("wonderland"));
+    let prometheus =
+        Prometheus::start_with(serving.address, "exemplar-storage", &more("wonderland"));
     assert_eq!(prometheus.value("up"), 1.0);
     assert!(prometheus.value("sum(tcp_handshake_attempts_total)") > 10.0);
-    let prometheus = Prometheus::start_with(serving.address, "exemplar-storage", &more("looking-glass"));
+    let prometheus =
+        Prometheus::start_with(serving.address, "exemplar-storage", &more("looking-glass"));
     assert_eq!(prometheus.value("up"), 0.0);
 }
 
@@ -211,21 +296,30 @@ fn prometheus_scrapes_over_tls_with_a_certificate_and_a_password() {
 fn lead_to_connections(prometheus: &Prometheus, slow: &str) {
     let failures = prometheus.exemplars("tcp_handshake_failures_total{port=\"8002\"}");
     assert!(
-        failures.iter().all(|(address, port, value)| is_client(address, port, 8_002) && value == "1"),
+        failures
+            .iter()
+            .all(|(address, port, value)| is_client(address, port, 8_002) && value == "1"),
         "{failures:?}"
     );
     assert!(!failures.is_empty());
     let slow = prometheus.exemplars(slow);
     assert!(!slow.is_empty());
     for (address, port, value) in &slow {
-        assert!(is_client(address, port, 8_011) && value.parse::<f64>().unwrap() > 5.0, "{slow:?}");
+        assert!(
+            is_client(address, port, 8_011) && value.parse::<f64>().unwrap() > 5.0,
+            "{slow:?}"
+        );
     }
 }
 
 /// Whether a SYN from there to that port is in the demo.
 fn is_client(address: &str, port: &str, server: u16) -> bool {
-    let filter = format!("tcp[13] = 2 and src host {address} and src port {port} and dst port {server}");
+    let filter =
+        format!("tcp[13] = 2 and src host {address} and src port {port} and dst port {server}");
     let demo = crate::program::file("tests/captures/demo.pcap");
-    let output = Command::new("tcpdump").args(["-nn", "-r", &demo, &filter]).output().unwrap();
+    let output = Command::new("tcpdump")
+        .args(["-nn", "-r", &demo, &filter])
+        .output()
+        .unwrap();
     output.status.success() && !output.stdout.is_empty()
 }

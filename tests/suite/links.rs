@@ -20,7 +20,11 @@ fn tshark_finds_nothing_wrong_with_what_is_forged() {
     for (link, format) in links.into_iter().chain(formats) {
         let file = folder.path().join("forged");
         std::fs::write(&file, capture(&story, link, format, WHOLE)).unwrap();
-        assert_eq!(segments_that_are_well(&file), story.len() - 1, "of {link:?} in {format:?}");
+        assert_eq!(
+            segments_that_are_well(&file),
+            story.len() - 1,
+            "of {link:?} in {format:?}"
+        );
     }
 }
 
@@ -34,13 +38,19 @@ fn a_story_is_the_same_in_every_link_layer_and_file_format() {
         compact(&page(&file, IN_TRANSIT))
     };
     let wanted = shown(Link::Ethernet, Format::PLAIN, WHOLE);
-    assert!(wanted.contains("tcp_handshake_answered_total"), "nothing came of the story:\n{wanted}");
+    assert!(
+        wanted.contains("tcp_handshake_answered_total"),
+        "nothing came of the story:\n{wanted}"
+    );
     for link in Link::ALL {
         for format in Format::ALL {
             for snaplen in [HEADERS, WHOLE] {
                 let found = shown(link, format, snaplen);
                 let difference = difference(&wanted, &found);
-                assert!(difference.is_empty(), "{link:?} in {format:?} cut at {snaplen}:\n{difference}");
+                assert!(
+                    difference.is_empty(),
+                    "{link:?} in {format:?} cut at {snaplen}:\n{difference}"
+                );
             }
         }
     }
@@ -53,9 +63,17 @@ fn segments_that_are_well(file: &Path) -> usize {
     let bad = "_ws.malformed || _ws.short || ip.checksum.status == Bad || tcp.checksum.status == Bad \
                || icmp.checksum.status == Bad || icmpv6.checksum.status == Bad";
     let mut tshark = Command::new("tshark");
-    tshark.args(["-n", "-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE"]);
+    tshark.args([
+        "-n",
+        "-o",
+        "ip.check_checksum:TRUE",
+        "-o",
+        "tcp.check_checksum:TRUE",
+    ]);
     tshark.args(["-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE"]);
-    tshark.args(["-Y", &format!("tcp && (!({bad}) || icmp || icmpv6)"), "-r"]).arg(file);
+    tshark
+        .args(["-Y", &format!("tcp && (!({bad}) || icmp || icmpv6)"), "-r"])
+        .arg(file);
     let output = tshark.output().expect("cannot start tshark");
     String::from_utf8_lossy(&output.stdout).lines().count()
 }

@@ -66,14 +66,21 @@ prop_compose! {
 
 /// Two ends of one family; they may be one and the same.
 fn ends() -> impl Strategy<Value = (Endpoint, Endpoint)> {
-    (0..4_u8, 0..4_u8, prop::bool::weighted(0.2)).prop_map(|(from, to, v6)| (endpoint(from, v6), endpoint(to, v6)))
+    (0..4_u8, 0..4_u8, prop::bool::weighted(0.2))
+        .prop_map(|(from, to, v6)| (endpoint(from, v6), endpoint(to, v6)))
 }
 
 fn endpoint(nth: u8, v6: bool) -> Endpoint {
     let host = nth / 2 + 1;
-    let address: IpAddr =
-        if v6 { [0x2001, 0xdb8, 0, 0, 0, 0, 0, host.into()].into() } else { [192, 0, 2, host].into() };
-    Endpoint { address: address.into(), port: 80 + u16::from(nth % 2) }
+    let address: IpAddr = if v6 {
+        [0x2001, 0xdb8, 0, 0, 0, 0, 0, host.into()].into()
+    } else {
+        [192, 0, 2, host].into()
+    };
+    Endpoint {
+        address: address.into(),
+        port: 80 + u16::from(nth % 2),
+    }
 }
 
 /// Few sequence numbers around the wrap, so that they acknowledge one another now and then.

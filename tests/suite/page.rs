@@ -16,21 +16,40 @@ impl Serving {
     /// Waits, by its own word, until the capture is read.
     fn start(arguments: &[&str]) -> Self {
         let mut child = program()
-            .args(["--web.listen-address", "127.0.0.1:0", "--labels.idle-timeout", "87600h"])
+            .args([
+                "--web.listen-address",
+                "127.0.0.1:0",
+                "--labels.idle-timeout",
+                "87600h",
+            ])
             .args(arguments)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-        let address = lines.find_map(|line| Some(line.split_once("http://")?.1.split_once('/')?.0.to_owned())).unwrap();
-        lines.find(|line| line.contains("capture files are read")).unwrap();
-        Self { child, at: format!("http://{address}/") }
+        let mut lines = BufReader::new(child.stderr.take().unwrap())
+            .lines()
+            .map(Result::unwrap);
+        let address = lines
+            .find_map(|line| Some(line.split_once("http://")?.1.split_once('/')?.0.to_owned()))
+            .unwrap();
+        lines
+            .find(|line| line.contains("capture files are read"))
+            .unwrap();
+        Self {
+            child,
+            at: format!("http://{address}/"),
+        }
     }
 
     /// Reads standard input, which begins with this and goes on until this is dropped.
     fn start_from_pipe(arguments: &[&str], first: &[u8]) -> Self {
         let mut child = program()
-            .args(["--web.listen-address", "127.0.0.1:0", "--labels.idle-timeout", "87600h"])
+            .args([
+                "--web.listen-address",
+                "127.0.0.1:0",
+                "--labels.idle-timeout",
+                "87600h",
+            ])
             .args(arguments)
             .stdin(Stdio::piped())
             .stderr(Stdio::piped())
@@ -38,10 +57,17 @@ impl Serving {
             .unwrap();
         // It opens what it reads before it listens.
         child.stdin.as_mut().unwrap().write_all(first).unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-        let address = lines.find_map(|line| Some(line.split_once("http://")?.1.split_once('/')?.0.to_owned())).unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap())
+            .lines()
+            .map_while(Result::ok);
+        let address = lines
+            .find_map(|line| Some(line.split_once("http://")?.1.split_once('/')?.0.to_owned()))
+            .unwrap();
         std::thread::spawn(move || lines.for_each(drop));
-        Self { child, at: format!("http://{address}/") }
+        Self {
+            child,
+            at: format!("http://{address}/"),
+        }
     }
 
     /// More of a capture for it.
@@ -53,15 +79,33 @@ impl Serving {
     fn shown(&self, fragment: &str) -> (String, Vec<String>) {
         let profile = tempfile::tempdir().unwrap();
         let output = Command::new("chromium")
-            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
-            .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-            .args(["--enable-logging=stderr", "--virtual-time-budget=4000", "--dump-dom"])
+            .args([
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+            ])
+            .args([
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+            ])
+            .args([
+                "--enable-logging=stderr",
+                "--virtual-time-budget=4000",
+                "--dump-dom",
+            ])
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg(format!("{}{fragment}", self.at))
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
-        let complaints = said.lines().filter(|line| line.contains("CONSOLE")).map(str::to_owned).collect();
+        let complaints = said
+            .lines()
+            .filter(|line| line.contains("CONSOLE"))
+            .map(str::to_owned)
+            .collect();
         (String::from_utf8(output.stdout).unwrap(), complaints)
     }
 }
@@ -75,7 +119,10 @@ impl Drop for Serving {
 
 /// The verdicts in the rows, from the top.
 fn rows(page: &str) -> Vec<&str> {
-    page.split("data-verdict=\"").skip(1).map(|rest| rest.split_once('"').unwrap().0).collect()
+    page.split("data-verdict=\"")
+        .skip(1)
+        .map(|rest| rest.split_once('"').unwrap().0)
+        .collect()
 }
 
 #[test]
@@ -83,17 +130,34 @@ fn a_browser_shows_the_worst_first_and_heeds_the_filter() {
     if !has_tool("chromium") {
         return;
     }
-    let serving = Serving::start(&["-r", &file("tests/captures/demo.pcap"), "--capture.local", "10.77.1.2"]);
+    let serving = Serving::start(&[
+        "-r",
+        &file("tests/captures/demo.pcap"),
+        "--capture.local",
+        "10.77.1.2",
+    ]);
     let (page, complaints) = serving.shown("");
     assert_eq!(complaints, Vec::<String>::new());
     assert_eq!(rows(&page).len(), 12, "{page}");
-    assert_eq!((rows(&page)[0], rows(&page)[11]), ("refused_on_the_way", "fine"));
-    assert!(page.contains("Something is wrong with 10 of 12; the capture can be trusted"), "{page}");
+    assert_eq!(
+        (rows(&page)[0], rows(&page)[11]),
+        ("refused_on_the_way", "fine")
+    );
+    assert!(
+        page.contains("Something is wrong with 10 of 12; the capture can be trusted"),
+        "{page}"
+    );
     let (page, complaints) = serving.shown("#text=8003&vantage=client&open");
     assert_eq!(complaints, Vec::<String>::new());
     assert_eq!(rows(&page), ["silent_drop"]);
-    assert!(page.contains("None of 4 attempts to port 8003 of 10.77.2.2 was answered"), "{page}");
-    assert!(page.contains("tcpdump -nni any '(tcp and port 8003"), "{page}");
+    assert!(
+        page.contains("None of 4 attempts to port 8003 of 10.77.2.2 was answered"),
+        "{page}"
+    );
+    assert!(
+        page.contains("tcpdump -nni any '(tcp and port 8003"),
+        "{page}"
+    );
     assert!(page.contains("5.109  SYN  ttl 64"), "{page}");
     let (page, _) = serving.shown("#text=nowhere");
     assert_eq!(rows(&page), Vec::<&str>::new());
@@ -106,11 +170,22 @@ fn names_are_text_to_a_browser() {
         return;
     }
     let group = "<b>x</b><script>document.title</script>=10.77.2.0/24";
-    let serving = Serving::start(&["-r", &file("tests/captures/demo.pcap"), "--labels.peer-group", group]);
+    let serving = Serving::start(&[
+        "-r",
+        &file("tests/captures/demo.pcap"),
+        "--labels.peer-group",
+        group,
+    ]);
     let (page, complaints) = serving.shown("#open");
     assert_eq!(complaints, Vec::<String>::new());
-    assert!(page.contains("&lt;b&gt;x&lt;/b&gt;&lt;script&gt;document") && !page.contains("<b>"), "{page}");
-    assert!(page.contains("<title>TCP handshake exporter</title>"), "{page}");
+    assert!(
+        page.contains("&lt;b&gt;x&lt;/b&gt;&lt;script&gt;document") && !page.contains("<b>"),
+        "{page}"
+    );
+    assert!(
+        page.contains("<title>TCP handshake exporter</title>"),
+        "{page}"
+    );
 }
 
 /// Whether a browser is there, and with it a page that shows what it holds.
@@ -125,8 +200,15 @@ fn opened(serving: &Serving, fragment: &str) -> Option<Browser> {
 
 #[test]
 fn all_is_done_by_keyboard() {
-    let serving = Serving::start(&["-r", &file("tests/captures/demo.pcap"), "--capture.local", "10.77.1.2"]);
-    let Some(mut browser) = opened(&serving, "") else { return };
+    let serving = Serving::start(&[
+        "-r",
+        &file("tests/captures/demo.pcap"),
+        "--capture.local",
+        "10.77.1.2",
+    ]);
+    let Some(mut browser) = opened(&serving, "") else {
+        return;
+    };
     tab_to(&mut browser, "id === 'text'");
     browser.types("8003 silent");
     browser.until("document.querySelectorAll('tr.set').length === 1");
@@ -140,11 +222,16 @@ fn all_is_done_by_keyboard() {
     browser.until("document.activeElement.getAttribute('aria-expanded') === 'true'");
     browser.until("document.getElementById(document.activeElement.getAttribute('aria-controls')).offsetHeight > 100");
     let shown = browser.value("document.querySelector('.more').innerText");
-    assert!(shown.as_str().unwrap().contains("5.109  SYN  ttl 64"), "{shown}");
+    assert!(
+        shown.as_str().unwrap().contains("5.109  SYN  ttl 64"),
+        "{shown}"
+    );
     browser.press("Enter");
     browser.until("document.activeElement.getAttribute('aria-expanded') === 'false'");
     // Back to all of them, and only those of one verdict.
-    browser.value("(() => { const text = document.getElementById('text'); text.focus(); text.select(); })()");
+    browser.value(
+        "(() => { const text = document.getElementById('text'); text.focus(); text.select(); })()",
+    );
     browser.types("refused");
     browser.until("document.querySelectorAll('tr.set').length === 2");
     tab_to(&mut browser, "id === 'pause'");
@@ -157,7 +244,10 @@ fn all_is_done_by_keyboard() {
 fn tab_to(browser: &mut Browser, wanted: &str) {
     for _ in 0..40 {
         browser.press("Tab");
-        if browser.value(&format!("Boolean(document.activeElement && document.activeElement.{wanted})")) == true {
+        if browser.value(&format!(
+            "Boolean(document.activeElement && document.activeElement.{wanted})"
+        )) == true
+        {
             return;
         }
     }
@@ -167,36 +257,77 @@ fn tab_to(browser: &mut Browser, wanted: &str) {
 #[test]
 fn the_page_brings_itself_up_to_date() {
     let capture = |name: &str| std::fs::read(file(&format!("tests/captures/{name}.pcap"))).unwrap();
-    let mut serving = Serving::start_from_pipe(&["-r", "-", "--capture.local", "10.77.1.2"], &capture("open"));
-    let Some(mut browser) = opened(&serving, "") else { return };
+    let mut serving = Serving::start_from_pipe(
+        &["-r", "-", "--capture.local", "10.77.1.2"],
+        &capture("open"),
+    );
+    let Some(mut browser) = opened(&serving, "") else {
+        return;
+    };
     browser.until("document.querySelector('tr.set').dataset.verdict === 'fine'");
     browser.value("window.stays = document.querySelector('tr.set button').focus()");
     browser.value("window.stays = 1");
     serving.pour(&capture("closed")[24..]);
     browser.until("document.querySelectorAll('tr.set').length === 2");
-    assert_eq!(browser.value("document.querySelector('tr.set').dataset.verdict"), "refused", "the worst comes first");
-    assert_eq!(browser.value("document.activeElement.closest('tr').dataset.verdict"), "fine", "the focus stays");
-    assert_eq!(browser.value("window.stays"), 1, "the page was not loaded anew");
+    assert_eq!(
+        browser.value("document.querySelector('tr.set').dataset.verdict"),
+        "refused",
+        "the worst comes first"
+    );
+    assert_eq!(
+        browser.value("document.activeElement.closest('tr').dataset.verdict"),
+        "fine",
+        "the focus stays"
+    );
+    assert_eq!(
+        browser.value("window.stays"),
+        1,
+        "the page was not loaded anew"
+    );
     assert_eq!(browser.complaints, Vec::<String>::new());
     drop(serving);
     browser.until("document.getElementById('status').classList.contains('stale')");
     let words = browser.value("document.getElementById('status').innerText");
-    assert!(words.as_str().unwrap().starts_with("The exporter does not answer ("), "{words}");
+    assert!(
+        words
+            .as_str()
+            .unwrap()
+            .starts_with("The exporter does not answer ("),
+        "{words}"
+    );
 }
 
 #[test]
 fn it_can_be_read_in_any_light_and_on_a_narrow_screen() {
-    let serving = Serving::start(&["-r", &file("tests/captures/demo.pcap"), "--capture.local", "10.77.1.2"]);
-    let Some(mut browser) = opened(&serving, "#open") else { return };
+    let serving = Serving::start(&[
+        "-r",
+        &file("tests/captures/demo.pcap"),
+        "--capture.local",
+        "10.77.1.2",
+    ]);
+    let Some(mut browser) = opened(&serving, "#open") else {
+        return;
+    };
     for (width, height) in [(1280, 1800), (400, 1800), (320, 1000)] {
         for dark in [false, true] {
             browser.looks(width, height, dark);
-            let wide = browser.value("document.documentElement.scrollWidth <= document.documentElement.clientWidth");
+            let wide = browser.value(
+                "document.documentElement.scrollWidth <= document.documentElement.clientWidth",
+            );
             assert_eq!(wide, true, "at {width} nothing sticks out");
-            let weak = browser.value(&format!("({CONTRASTS}).filter((one) => one.ratio < one.wanted)"));
-            assert_eq!(weak, serde_json::json!([]), "at {width}, dark: {dark}: text without contrast");
+            let weak = browser.value(&format!(
+                "({CONTRASTS}).filter((one) => one.ratio < one.wanted)"
+            ));
+            assert_eq!(
+                weak,
+                serde_json::json!([]),
+                "at {width}, dark: {dark}: text without contrast"
+            );
             let texts = browser.value(&format!("({CONTRASTS}).length"));
-            assert!(texts.as_u64().unwrap() > 100, "only {texts} texts were looked at");
+            assert!(
+                texts.as_u64().unwrap() > 100,
+                "only {texts} texts were looked at"
+            );
             browser.picture(&format!("{width}-{}", if dark { "dark" } else { "light" }));
         }
     }

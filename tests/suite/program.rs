@@ -10,7 +10,12 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
 
 /// Runs the program with this on its standard input.
 pub(crate) fn run_with_input(arguments: &[&str], input: &[u8]) -> Output {
-    let piped = program().args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let piped = program()
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
     let mut child = piped.unwrap();
     // A program that ends early does not read all of it, which is for the caller to judge.
     let _ = child.stdin.take().unwrap().write_all(input);
@@ -20,7 +25,9 @@ pub(crate) fn run_with_input(arguments: &[&str], input: &[u8]) -> Output {
 /// The program, without the settings of whoever runs the tests.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tcp_handshake_exporter"));
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TCP_HANDSHAKE_EXPORTER_")) {
+    for (name, _) in
+        std::env::vars().filter(|(name, _)| name.starts_with("TCP_HANDSHAKE_EXPORTER_"))
+    {
         command.env_remove(name);
     }
     command
@@ -43,9 +50,17 @@ pub(crate) fn printed(output: &Output) -> String {
 
 /// Whether a tool is there. Without it a test says so loudly, and fails where all must run.
 pub(crate) fn has_tool(tool: &str) -> bool {
-    let found = Command::new("sh").args(["-c", &format!("command -v {tool}")]).output().unwrap().status.success();
+    let found = Command::new("sh")
+        .args(["-c", &format!("command -v {tool}")])
+        .output()
+        .unwrap()
+        .status
+        .success();
     if !found {
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "{tool} is not installed, and every test must run here");
+        assert!(
+            std::env::var("CI").as_deref() != Ok("true"),
+            "{tool} is not installed, and every test must run here"
+        );
         eprintln!("NOT TESTED: {tool} is not installed (`make test` installs it)");
     }
     found

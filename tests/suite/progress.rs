@@ -9,7 +9,9 @@ use crate::program::{has_tool, program, said};
 /// Some 20 MiB.
 fn long_file(folder: &Path) -> String {
     let [from, to] = ["10.0.0.1:1000", "10.0.0.2:80"].map(|end| end.parse().unwrap());
-    let story: Vec<Packet> = (0..350).map(|nth| Packet::tcp(nth * 1000, from, to, ACK).data(60_000)).collect();
+    let story: Vec<Packet> = (0..350)
+        .map(|nth| Packet::tcp(nth * 1000, from, to, ACK).data(60_000))
+        .collect();
     let path = folder.join("long.pcap");
     std::fs::write(&path, capture(&story, Link::ALL[0], Format::PLAIN, 65_535)).unwrap();
     path.to_str().unwrap().to_owned()
@@ -24,14 +26,32 @@ fn a_terminal_is_shown_how_far_it_is() {
     let (file, report) = (long_file(folder.path()), folder.path().join("report"));
     for command in [format!("diagnose {file}"), format!("compare {file} {file}")] {
         // Standard error is the terminal, standard output a file.
-        let line = format!("{} {command} > {}", env!("CARGO_BIN_EXE_tcp_handshake_exporter"), report.display());
-        let shown = Command::new("script").args(["-qec", &line, "/dev/null"]).env("TERM", "xterm").output().unwrap();
+        let line = format!(
+            "{} {command} > {}",
+            env!("CARGO_BIN_EXE_tcp_handshake_exporter"),
+            report.display()
+        );
+        let shown = Command::new("script")
+            .args(["-qec", &line, "/dev/null"])
+            .env("TERM", "xterm")
+            .output()
+            .unwrap();
         let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
-        assert!(shown.contains("MiB of 20.") && shown.contains(" packets, "), "{command}: {shown:?}");
+        assert!(
+            shown.contains("MiB of 20.") && shown.contains(" packets, "),
+            "{command}: {shown:?}"
+        );
         let last = shown.rsplit("\x1b[2K").next().unwrap();
-        assert_eq!(last.trim(), "", "{command}: it goes when all is read: {shown:?}");
+        assert_eq!(
+            last.trim(),
+            "",
+            "{command}: it goes when all is read: {shown:?}"
+        );
         let report = std::fs::read_to_string(&report).unwrap();
-        assert!(!report.is_empty() && !report.contains('\x1b') && !report.contains("MiB"), "{report}");
+        assert!(
+            !report.is_empty() && !report.contains('\x1b') && !report.contains("MiB"),
+            "{report}"
+        );
     }
 }
 

@@ -10,27 +10,54 @@ use crate::program::{file, run};
 fn the_manual_names_every_field_of_diagnose() {
     let report = |capture: &str| {
         let capture = file(&format!("tests/captures/{capture}.pcap"));
-        run(&["diagnose", "--output", "json", "--capture.local", "10.77.1.2,10.77.2.2", &capture]).stdout
+        run(&[
+            "diagnose",
+            "--output",
+            "json",
+            "--capture.local",
+            "10.77.1.2,10.77.2.2",
+            &capture,
+        ])
+        .stdout
     };
     let found = fields_of(["demo", "demo-server", "one-way", "slow", "flood"].map(report));
     let manual = section("## JSON\n", "## Both ends");
     assert_named(&found, &manual);
     // Beside the other way round: the tables have a field in each line.
-    let rows = manual.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split(" |").next());
+    let rows = manual
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .filter_map(|line| line.split(" |").next());
     let named: BTreeSet<String> = rows.flat_map(quoted).collect();
     assert!(named.len() > 25, "{named:?}");
     let stale: Vec<_> = named.difference(&found).collect();
-    assert!(stale.is_empty(), "docs/diagnosis.md names fields that no report has: {stale:?}");
+    assert!(
+        stale.is_empty(),
+        "docs/diagnosis.md names fields that no report has: {stale:?}"
+    );
 }
 
 #[test]
 fn the_manual_names_every_field_of_compare() {
     let capture = |name: &str| file(&format!("tests/captures/{name}.pcap"));
     let report = |(client, server): (&str, &str)| {
-        run(&["compare", "--output", "json", &capture(client), &capture(server)]).stdout
+        run(&[
+            "compare",
+            "--output",
+            "json",
+            &capture(client),
+            &capture(server),
+        ])
+        .stdout
     };
     let found = fields_of([("demo", "demo-server"), ("forward-client", "demo-server")].map(report));
-    assert_named(&found, &section("`--output json` gives `version` (1), `clock`", "no such end"));
+    assert_named(
+        &found,
+        &section(
+            "`--output json` gives `version` (1), `clock`",
+            "no such end",
+        ),
+    );
 }
 
 /// Every name of a field, however deep.
@@ -59,7 +86,10 @@ fn assert_named(found: &BTreeSet<String>, manual: &str) {
     assert!(found.len() > 20, "{found:?}");
     let named: BTreeSet<String> = quoted(manual).collect();
     let missing: Vec<_> = found.difference(&named).collect();
-    assert!(missing.is_empty(), "docs/diagnosis.md does not name {missing:?}");
+    assert!(
+        missing.is_empty(),
+        "docs/diagnosis.md does not name {missing:?}"
+    );
 }
 
 /// What stands between backticks.
@@ -69,6 +99,8 @@ fn quoted(text: &str) -> impl Iterator<Item = String> {
 
 fn section(begin: &str, end: &str) -> String {
     let manual = std::fs::read_to_string(file("docs/diagnosis.md")).unwrap();
-    let (_, rest) = manual.split_once(begin).expect("the manual has that section");
+    let (_, rest) = manual
+        .split_once(begin)
+        .expect("the manual has that section");
     format!("{begin}{}", rest.split(end).next().unwrap())
 }

@@ -17,15 +17,38 @@ impl Serving {
     /// Serves the bundled demo. Waits, by its own word, until it is read.
     pub(crate) fn demo(arguments: &[&str]) -> Self {
         let mut child = program()
-            .args(["--web.listen-address", "127.0.0.1:0", "--labels.idle-timeout", "87600h"])
-            .args(["-r", &file("tests/captures/demo.pcap"), "--capture.local", "10.77.1.2"])
+            .args([
+                "--web.listen-address",
+                "127.0.0.1:0",
+                "--labels.idle-timeout",
+                "87600h",
+            ])
+            .args([
+                "-r",
+                &file("tests/captures/demo.pcap"),
+                "--capture.local",
+                "10.77.1.2",
+            ])
             .args(arguments)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-        let address = lines.find_map(|line| line.split_once("address=")?.1.split(' ').next()?.parse().ok()).unwrap();
-        lines.find(|line| line.contains("capture files are read")).unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap())
+            .lines()
+            .map(Result::unwrap);
+        let address = lines
+            .find_map(|line| {
+                line.split_once("address=")?
+                    .1
+                    .split(' ')
+                    .next()?
+                    .parse()
+                    .ok()
+            })
+            .unwrap();
+        lines
+            .find(|line| line.contains("capture files are read"))
+            .unwrap();
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, address }
     }
@@ -46,10 +69,15 @@ impl Drop for Serving {
 /// Head and body of what is answered to a GET with these header lines; none where nobody answers.
 pub(crate) fn get(address: SocketAddr, path: &str, headers: &str) -> Option<(String, Vec<u8>)> {
     let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .ok()?;
     write!(stream, "GET {path} HTTP/1.0\r\nHost: test\r\n{headers}\r\n").ok()?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).ok()?;
     let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
-    Some((String::from_utf8(answer[..end].to_vec()).ok()?, answer[end + 4..].to_vec()))
+    Some((
+        String::from_utf8(answer[..end].to_vec()).ok()?,
+        answer[end + 4..].to_vec(),
+    ))
 }

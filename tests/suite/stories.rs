@@ -28,9 +28,17 @@ impl Story {
             V4 => ("ip", "icmp and icmp[30:2]"),
             V6 => ("ip6", "icmp6 and ip6[90:2]"),
         };
-        let ports = self.ports.iter().map(|port| format!("tcp port {port} or ({icmp} = {port})")).collect::<Vec<_>>();
+        let ports = self
+            .ports
+            .iter()
+            .map(|port| format!("tcp port {port} or ({icmp} = {port})"))
+            .collect::<Vec<_>>();
         let all = format!("{family} and ({})", ports.join(" or "));
-        if self.only.is_empty() { all } else { format!("{all} and ({})", self.only) }
+        if self.only.is_empty() {
+            all
+        } else {
+            format!("{all} and ({})", self.only)
+        }
     }
 
     /// Those of its packets that pass this, too.
@@ -40,7 +48,10 @@ impl Story {
 
     /// So many of its packets.
     const fn first(self, packets: u32) -> Self {
-        Self { first: Some(packets), ..self }
+        Self {
+            first: Some(packets),
+            ..self
+        }
     }
 }
 
@@ -51,14 +62,25 @@ const fn story(
     attempts: u32,
     tells: &'static str,
 ) -> Story {
-    Story { file, seen_from, family, ports, only: "", first: None, attempts, tells }
+    Story {
+        file,
+        seen_from,
+        family,
+        ports,
+        only: "",
+        first: None,
+        attempts,
+        tells,
+    }
 }
 
-const ROAD: &[u16] = &[8001, 8002, 8003, 8004, 8005, 8006, 8007, 33306, 8009, 8010, 8011, 8012];
+const ROAD: &[u16] = &[
+    8001, 8002, 8003, 8004, 8005, 8006, 8007, 33306, 8009, 8010, 8011, 8012,
+];
 
 const SCANNED: &[u16] = &[
-    8100, 8101, 8102, 8103, 8104, 8105, 8106, 8107, 8108, 8109, 8110, 8111, 8112, 8113, 8114, 8115, 8116, 8117, 8118,
-    8119, 8120, 8121, 8122, 8123, 8124,
+    8100, 8101, 8102, 8103, 8104, 8105, 8106, 8107, 8108, 8109, 8110, 8111, 8112, 8113, 8114, 8115,
+    8116, 8117, 8118, 8119, 8120, 8121, 8122, 8123, 8124,
 ];
 
 #[rustfmt::skip]

@@ -38,7 +38,10 @@ impl Step {
 
 /// Any traffic, by a clock that steps back and leaps.
 pub(crate) fn any_steps() -> impl Strategy<Value = Vec<Step>> {
-    let moment = (clock_step(), prop::option::weighted(0.95, (packet(), caller())));
+    let moment = (
+        clock_step(),
+        prop::option::weighted(0.95, (packet(), caller())),
+    );
     prop::collection::vec(moment, 1..120).prop_map(|moments| {
         let mut now = START;
         let mut steps = Vec::new();
@@ -71,8 +74,13 @@ pub(crate) fn one_sided_packets() -> impl Strategy<Value = Vec<(Packet, Caller)>
     plain_packets().prop_map(|mut packets| {
         for (packet, _) in &mut packets {
             let (from, to) = match packet {
-                Packet::Segment(Segment { from, to, flags, .. }) if *flags == Flags::SYN => (from, to),
-                Packet::IcmpError(IcmpError { quote: Quote { from, to, .. }, .. }) => (from, to),
+                Packet::Segment(Segment {
+                    from, to, flags, ..
+                }) if *flags == Flags::SYN => (from, to),
+                Packet::IcmpError(IcmpError {
+                    quote: Quote { from, to, .. },
+                    ..
+                }) => (from, to),
                 Packet::Segment(_) => continue,
             };
             if *from > *to {
@@ -90,8 +98,16 @@ pub(crate) fn copies() -> impl Strategy<Value = Vec<u32>> {
 
 pub(crate) fn ways() -> impl Strategy<Value = Ways> {
     use Direction::{Entering, Leaving, Unknown};
-    select(vec![(Entering, Leaving), (Leaving, Entering), (Entering, Entering), (Unknown, Unknown)])
-        .prop_map(|(of_packets, of_copies)| Ways { of_packets, of_copies })
+    select(vec![
+        (Entering, Leaving),
+        (Leaving, Entering),
+        (Entering, Entering),
+        (Unknown, Unknown),
+    ])
+    .prop_map(|(of_packets, of_copies)| Ways {
+        of_packets,
+        of_copies,
+    })
 }
 
 /// Any packets by a clock that runs forward, with silence of any length between them; no two at one instant.
@@ -112,7 +128,11 @@ pub(crate) fn spaced_packets() -> impl Strategy<Value = Vec<Met>> {
 }
 
 /// The packets one after the other through one interface.
-pub(crate) fn at_intervals(packets: &[(Packet, Caller)], gap: Duration, way: Direction) -> Vec<Met> {
+pub(crate) fn at_intervals(
+    packets: &[(Packet, Caller)],
+    gap: Duration,
+    way: Direction,
+) -> Vec<Met> {
     let mut at = START;
     let place = |&(packet, caller): &(Packet, Caller)| {
         at = at + gap;
@@ -139,9 +159,15 @@ pub(crate) fn with_copies(packets: &[Met], copies: &[u32], way: Direction) -> Ve
 pub(crate) fn with_held_syns(packets: &[Met], delays: &[Option<u64>], way: Direction) -> Vec<Met> {
     let mut all = packets.to_vec();
     for ((at, packet, caller), delay) in packets.iter().zip(delays) {
-        let (Packet::Segment(segment), Some(delay)) = (packet, delay) else { continue };
+        let (Packet::Segment(segment), Some(delay)) = (packet, delay) else {
+            continue;
+        };
         if segment.flags == Flags::SYN {
-            all.push((*at + Duration::from_millis(*delay), through(*packet, 2, way), *caller));
+            all.push((
+                *at + Duration::from_millis(*delay),
+                through(*packet, 2, way),
+                *caller,
+            ));
         }
     }
     all.sort_by_key(|(at, ..)| *at);
@@ -151,7 +177,11 @@ pub(crate) fn with_held_syns(packets: &[Met], delays: &[Option<u64>], way: Direc
 fn through(mut packet: Packet, interface: u32, direction: Direction) -> Packet {
     match &mut packet {
         Packet::Segment(Segment { via, .. }) | Packet::IcmpError(IcmpError { via, .. }) => {
-            *via = Via { interface, direction, loopback: false };
+            *via = Via {
+                interface,
+                direction,
+                loopback: false,
+            };
         }
     }
     packet

@@ -17,7 +17,10 @@ use crate::serving::get;
 pub(crate) fn folder(yaml: &str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let certificate = CertificateParams::new(["localhost".to_owned()])
+        .unwrap()
+        .self_signed(&key)
+        .unwrap();
     fs::write(folder.path().join("server.crt"), certificate.pem()).unwrap();
     fs::write(folder.path().join("server.key"), key.serialize_pem()).unwrap();
     let config = folder.path().join("web.yml");
@@ -32,10 +35,22 @@ impl Running {
     /// Starts it with a capture and waits until that is read; also where its log says that the metrics are.
     fn start(command: &mut Command) -> (Self, String) {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-        let place = |line: String| Some(line.split_once("metrics are at ")?.1.split_once('"')?.0.to_owned());
+        let mut lines = BufReader::new(child.stderr.take().unwrap())
+            .lines()
+            .map(Result::unwrap);
+        let place = |line: String| {
+            Some(
+                line.split_once("metrics are at ")?
+                    .1
+                    .split_once('"')?
+                    .0
+                    .to_owned(),
+            )
+        };
         let place = lines.find_map(place).expect("it says where it serves");
-        lines.find(|line| line.contains("capture files are read")).expect("it says that it has read the capture");
+        lines
+            .find(|line| line.contains("capture files are read"))
+            .expect("it says that it has read the capture");
         std::thread::spawn(move || lines.for_each(drop));
         (Self(child), place)
     }
@@ -48,7 +63,8 @@ impl Drop for Running {
     }
 }
 
-pub(crate) const TLS: &str = "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n";
+pub(crate) const TLS: &str =
+    "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n";
 
 #[test]
 fn curl_gets_the_metrics_over_tls_with_a_password() {
@@ -58,22 +74,51 @@ fn curl_gets_the_metrics_over_tls_with_a_password() {
     let hash = bcrypt::hash("wonderland", 4).unwrap();
     let (folder, config) = folder(&format!("{TLS}basic_auth_users:\n  alice: {hash}\n"));
     let mut command = program();
-    command.args(["-r", &file("tests/captures/open.pcap"), "--web.listen-address", "127.0.0.1:0"]);
+    command.args([
+        "-r",
+        &file("tests/captures/open.pcap"),
+        "--web.listen-address",
+        "127.0.0.1:0",
+    ]);
     let (_running, place) = Running::start(command.arg("--web.config.file").arg(&config));
     let place = place.replace("127.0.0.1", "localhost");
     assert!(place.starts_with("https://localhost:"), "{place}");
     let curl = |arguments: &[&str], place: &str| {
         let mut command = Command::new("curl");
-        command.args(["--silent", "--max-time", "20", "--output", "-", "--write-out", "%{http_code}"]);
-        command.args(["--resolve", &format!("localhost:{}:127.0.0.1", place.split([':', '/']).nth(4).unwrap())]);
-        let output = command.arg("--cacert").arg(folder.path().join("server.crt")).args(arguments).arg(place);
+        command.args([
+            "--silent",
+            "--max-time",
+            "20",
+            "--output",
+            "-",
+            "--write-out",
+            "%{http_code}",
+        ]);
+        command.args([
+            "--resolve",
+            &format!(
+                "localhost:{}:127.0.0.1",
+                place.split([':', '/']).nth(4).unwrap()
+            ),
+        ]);
+        let output = command
+            .arg("--cacert")
+            .arg(folder.path().join("server.crt"))
+            .args(arguments)
+            .arg(place);
         String::from_utf8(output.output().unwrap().stdout).unwrap()
     };
     let answer = curl(&["--user", "alice:wonderland", "--compressed"], &place);
-    assert!(answer.contains("tcp_handshake_attempts_total{") && answer.ends_with("200"), "{answer}");
+    assert!(
+        answer.contains("tcp_handshake_attempts_total{") && answer.ends_with("200"),
+        "{answer}"
+    );
     assert!(curl(&["--user", "alice:looking-glass"], &place).ends_with("401"));
     assert!(curl(&[], &place).ends_with("401"));
-    assert!(curl(&["--tls-max", "1.1"], &place).ends_with("000"), "older versions are not spoken");
+    assert!(
+        curl(&["--tls-max", "1.1"], &place).ends_with("000"),
+        "older versions are not spoken"
+    );
     assert!(curl(&[], &place.replace("https", "http")).ends_with("400"));
 }
 
@@ -120,10 +165,18 @@ fn promtool_judges_web_configurations_alike() {
         "nonsense\n".to_owned(),
     ] {
         let (_folder, config) = folder(&yaml);
-        let theirs = Command::new("promtool").args(["check", "web-config"]).arg(&config).output().unwrap();
+        let theirs = Command::new("promtool")
+            .args(["check", "web-config"])
+            .arg(&config)
+            .output()
+            .unwrap();
         let ours = Guard::by(&config).err().map(|error| error.to_string());
         let words = String::from_utf8_lossy(&theirs.stderr);
-        assert_eq!(ours.is_none(), theirs.status.success(), "{yaml}ours: {ours:?}\ntheirs: {words}");
+        assert_eq!(
+            ours.is_none(),
+            theirs.status.success(),
+            "{yaml}ours: {ours:?}\ntheirs: {words}"
+        );
     }
 }
 
@@ -132,9 +185,17 @@ fn what_of_a_web_configuration_is_not_served_is_said() {
     let more = "  min_version: TLS13\n  curve_preferences: [X25519, CurveP521]\n  cipher_suites: [TLS_RSA_WITH_AES_128_CBC_SHA]\n  \
                 client_auth_type: VerifyClientCertIfGiven\nhttp_server_config:\n  http2: true\nrate_limit:\n  interval: 1s\n";
     let (_folder, config) = folder(&format!("{TLS}{more}"));
-    let output = run(&["--config.check", "--web.config.file", &config.display().to_string()]);
+    let output = run(&[
+        "--config.check",
+        "--web.config.file",
+        &config.display().to_string(),
+    ]);
     let words = said(&output);
-    let told: Vec<_> = words.lines().filter_map(|line| line.split_once(" level=")).map(|(_, rest)| rest).collect();
+    let told: Vec<_> = words
+        .lines()
+        .filter_map(|line| line.split_once(" level="))
+        .map(|(_, rest)| rest)
+        .collect();
     assert_eq!(
         told,
         [
@@ -174,8 +235,15 @@ fn activated(listener: impl Into<OwnedFd>) -> Command {
     let mut command = program();
     let name = command.get_program().to_owned();
     command = Command::new("sh");
-    command.args(["-c", "exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\""]);
-    command.arg(name).args(["--web.systemd-socket", "-r", &file("tests/captures/open.pcap")]);
+    command.args([
+        "-c",
+        "exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\"",
+    ]);
+    command.arg(name).args([
+        "--web.systemd-socket",
+        "-r",
+        &file("tests/captures/open.pcap"),
+    ]);
     command.stdin(Stdio::from(listener.into()));
     command
 }
@@ -188,7 +256,11 @@ fn it_serves_on_the_socket_that_systemd_hands_over() {
     assert_eq!(place, format!("http://{address}/metrics"));
     let (head, body) = get(address, "/metrics", "").unwrap();
     assert!(head.starts_with("HTTP/1.0 200"), "{head}");
-    assert!(String::from_utf8(body).unwrap().contains("tcp_handshake_attempts_total{"));
+    assert!(
+        String::from_utf8(body)
+            .unwrap()
+            .contains("tcp_handshake_attempts_total{")
+    );
 }
 
 #[test]
@@ -201,9 +273,19 @@ fn without_a_socket_from_systemd_it_says_so() {
          start the program by its socket unit, or leave --web.systemd-socket out"
     );
     assert_eq!(output.status.code(), Some(1));
-    let output = activated(fs::File::open(Path::new("/dev/null")).unwrap()).output().unwrap();
+    let output = activated(fs::File::open(Path::new("/dev/null")).unwrap())
+        .output()
+        .unwrap();
     let words = said(&output);
     let last = words.lines().last().unwrap();
-    assert!(last.starts_with("tcp_handshake_exporter: file descriptor 3 from systemd is no TCP listener ("), "{last}");
-    assert!(last.ends_with("): write ListenStream=10077 into the socket unit"), "{last}");
+    assert!(
+        last.starts_with(
+            "tcp_handshake_exporter: file descriptor 3 from systemd is no TCP listener ("
+        ),
+        "{last}"
+    );
+    assert!(
+        last.ends_with("): write ListenStream=10077 into the socket unit"),
+        "{last}"
+    );
 }

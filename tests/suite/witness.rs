@@ -34,11 +34,21 @@ enum Fate {
 impl Witness {
     pub(crate) fn new(limits: Limits) -> Self {
         let max_attempts = limits.max_attempts;
-        Self { tracker: Tracker::new(limits), max_attempts, fates: Vec::new(), waiting: 0 }
+        Self {
+            tracker: Tracker::new(limits),
+            max_attempts,
+            fates: Vec::new(),
+            waiting: 0,
+        }
     }
 
     /// Everything that is told at this packet, or what is wrong with it.
-    pub(crate) fn observe(&mut self, at: Timestamp, packet: &Packet, caller: Caller) -> Result<Vec<Event>, String> {
+    pub(crate) fn observe(
+        &mut self,
+        at: Timestamp,
+        packet: &Packet,
+        caller: Caller,
+    ) -> Result<Vec<Event>, String> {
         self.tracker.observe(at, packet);
         self.listen(at, Some(packet), caller)
     }
@@ -57,27 +67,45 @@ impl Witness {
         self.tracker.tracked()
     }
 
-    fn listen(&mut self, at: Timestamp, packet: Option<&Packet>, caller: Caller) -> Result<Vec<Event>, String> {
+    fn listen(
+        &mut self,
+        at: Timestamp,
+        packet: Option<&Packet>,
+        caller: Caller,
+    ) -> Result<Vec<Event>, String> {
         let mut told = Vec::new();
         while let Some(event) = self.tracker.poll() {
-            self.hear(at, &event, packet, caller).map_err(|wrong| format!("{wrong}: {event:?} after {told:?}"))?;
+            self.hear(at, &event, packet, caller)
+                .map_err(|wrong| format!("{wrong}: {event:?} after {told:?}"))?;
             told.push(event);
         }
-        self.balance().map_err(|wrong| format!("{wrong}, after {told:?}"))?;
+        self.balance()
+            .map_err(|wrong| format!("{wrong}, after {told:?}"))?;
         Ok(told)
     }
 
-    fn hear(&mut self, at: Timestamp, event: &Event, packet: Option<&Packet>, caller: Caller) -> Result<(), String> {
+    fn hear(
+        &mut self,
+        at: Timestamp,
+        event: &Event,
+        packet: Option<&Packet>,
+        caller: Caller,
+    ) -> Result<(), String> {
         match *event {
             Event::Opened(attempt) => {
-                let owner = Owner(u32::try_from(self.fates.len()).map_err(|error| error.to_string())?);
+                let owner =
+                    Owner(u32::try_from(self.fates.len()).map_err(|error| error.to_string())?);
                 self.fates.push(Fate::Waiting);
                 self.waiting += 1;
                 self.tracker.claim(attempt, owner, caller.standing);
                 Ok(())
             }
-            Event::Answered(owner, Answer { late: false, .. }) => self.turn(owner, Fate::Waiting, Fate::Answered),
-            Event::Answered(owner, Answer { late: true, .. }) => self.turn(owner, Fate::Failed, Fate::AnsweredLate),
+            Event::Answered(owner, Answer { late: false, .. }) => {
+                self.turn(owner, Fate::Waiting, Fate::Answered)
+            }
+            Event::Answered(owner, Answer { late: true, .. }) => {
+                self.turn(owner, Fate::Failed, Fate::AnsweredLate)
+            }
             Event::Failed(owner, _) => self.turn(owner, Fate::Waiting, Fate::Failed),
             Event::Evicted(owner) => self.turn(owner, Fate::Waiting, Fate::Evicted),
             Event::Syn(owner, _)
@@ -91,7 +119,11 @@ impl Witness {
                 }
                 Ok(())
             }
-            Event::Copy(_) | Event::Unacceptable(_) | Event::OddSyn | Event::Unmatched(_) | Event::ClockStep => Ok(()),
+            Event::Copy(_)
+            | Event::Unacceptable(_)
+            | Event::OddSyn
+            | Event::Unmatched(_)
+            | Event::ClockStep => Ok(()),
         }
     }
 
@@ -115,17 +147,25 @@ impl Witness {
     }
 
     fn fate(&mut self, owner: Owner) -> Result<&mut Fate, String> {
-        self.fates.get_mut(owner.0 as usize).ok_or_else(|| format!("{owner:?} was never claimed"))
+        self.fates
+            .get_mut(owner.0 as usize)
+            .ok_or_else(|| format!("{owner:?} was never claimed"))
     }
 
     /// Opened = answered + failed + evicted + waiting, and what waits is known, and what is known has room.
     fn balance(&self) -> Result<(), String> {
         let (pending, tracked) = (self.tracker.pending(), self.tracker.tracked());
         if pending != self.waiting {
-            return Err(format!("{} attempts were told to wait, {pending} are pending", self.waiting));
+            return Err(format!(
+                "{} attempts were told to wait, {pending} are pending",
+                self.waiting
+            ));
         }
         if pending > tracked || tracked > self.max_attempts {
-            return Err(format!("{pending} pending, {tracked} tracked, room for {}", self.max_attempts));
+            return Err(format!(
+                "{pending} pending, {tracked} tracked, room for {}",
+                self.max_attempts
+            ));
         }
         Ok(())
     }
@@ -133,5 +173,8 @@ impl Witness {
 
 impl Caller {
     /// Knows nothing.
-    pub(crate) const PLAIN: Self = Self { standing: Standing::NeverSeen, own_word: false };
+    pub(crate) const PLAIN: Self = Self {
+        standing: Standing::NeverSeen,
+        own_word: false,
+    };
 }

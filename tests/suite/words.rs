@@ -13,14 +13,18 @@ fn fails(arguments: &[&str], status: i32, words: &str) {
 }
 
 fn usage(argument: &str, value: &str, advice: &str) -> String {
-    format!("error: invalid value '{value}' for '{argument}': {advice}\n\nFor more information, try '--help'.\n")
+    format!(
+        "error: invalid value '{value}' for '{argument}': {advice}\n\nFor more information, try '--help'.\n"
+    )
 }
 
 #[test]
 fn an_interface_that_is_not_there() {
     let output = run(&["-i", "nowhere0", "--web.listen-address", "127.0.0.1:0"]);
     let said = said(&output);
-    let (start, known) = said.split_once(" (there are: ").unwrap_or_else(|| panic!("{said}"));
+    let (start, known) = said
+        .split_once(" (there are: ")
+        .unwrap_or_else(|| panic!("{said}"));
     assert_eq!(start, "tcp_handshake_exporter: no such interface nowhere0");
     let known: Vec<&str> = known.trim_end().trim_end_matches(')').split(", ").collect();
     assert!(known.contains(&"lo"), "{known:?}");
@@ -31,7 +35,14 @@ fn an_interface_that_is_not_there() {
 fn a_filter_that_does_not_compile() {
     let demo = file("tests/captures/demo.pcap");
     fails(
-        &["diagnose", "--output", "metrics", "--capture.filter", "prot 80", &demo],
+        &[
+            "diagnose",
+            "--output",
+            "metrics",
+            "--capture.filter",
+            "prot 80",
+            &demo,
+        ],
         1,
         "tcp_handshake_exporter: --capture.filter `prot 80` does not compile: can't parse filter expression: syntax error \
          (the syntax is in pcap-filter(7))\n",
@@ -41,9 +52,17 @@ fn a_filter_that_does_not_compile() {
 #[test]
 fn an_address_in_use() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (address, port) = (taken.local_addr().unwrap().to_string(), taken.local_addr().unwrap().port());
+    let (address, port) = (
+        taken.local_addr().unwrap().to_string(),
+        taken.local_addr().unwrap().port(),
+    );
     fails(
-        &["-r", &file("tests/captures/open.pcap"), "--web.listen-address", &address],
+        &[
+            "-r",
+            &file("tests/captures/open.pcap"),
+            "--web.listen-address",
+            &address,
+        ],
         1,
         &format!(
             "tcp_handshake_exporter: cannot listen on {address}: address already in use: stop what listens there \
@@ -86,7 +105,10 @@ fn a_file_that_is_no_capture() {
 #[test]
 fn a_file_that_ends_in_the_middle_of_a_packet_counts_what_was_whole() {
     let whole = std::fs::read(file("tests/captures/open.pcap")).unwrap();
-    let output = run_with_input(&["diagnose", "--output", "metrics", "-"], &whole[..whole.len() - 7]);
+    let output = run_with_input(
+        &["diagnose", "--output", "metrics", "-"],
+        &whole[..whole.len() - 7],
+    );
     let words = said(&output);
     let warning = words.lines().next().unwrap();
     assert!(warning.starts_with("ts="), "{warning}");
@@ -108,36 +130,91 @@ fn a_file_that_ends_in_the_middle_of_a_packet_counts_what_was_whole() {
 #[test]
 fn values_out_of_range() {
     let cases = [
-        ("--capture.port <PORT|A-B>", "70000", "write a port from 0 to 65535, or a range such as 8000-8099"),
-        ("--capture.port <PORT|A-B>", "90-80", "write a port from 0 to 65535, or a range such as 8000-8099"),
-        ("--capture.buffer-size <SIZE>", "1KiB", "the ring must have at least 64KiB and less than 2GiB"),
-        ("--capture.buffer-size <SIZE>", "much", "write a size such as 16MiB"),
+        (
+            "--capture.port <PORT|A-B>",
+            "70000",
+            "write a port from 0 to 65535, or a range such as 8000-8099",
+        ),
+        (
+            "--capture.port <PORT|A-B>",
+            "90-80",
+            "write a port from 0 to 65535, or a range such as 8000-8099",
+        ),
+        (
+            "--capture.buffer-size <SIZE>",
+            "1KiB",
+            "the ring must have at least 64KiB and less than 2GiB",
+        ),
+        (
+            "--capture.buffer-size <SIZE>",
+            "much",
+            "write a size such as 16MiB",
+        ),
         (
             "--capture.local <CIDR>",
             "10.0.0.0/40",
             "`10.0.0.0/40` is no network: write an address or CIDR, such as 10.0.0.0/8 or 2001:db8::/32",
         ),
-        ("--handshake.timeout <DURATION>", "1h", "write a duration from 100ms to 10m"),
-        ("--handshake.max-attempts <COUNT>", "0", "write a number from 16 to 16777216"),
-        ("--labels.max-sets <COUNT>", "0", "write a number from 1 to 1000000"),
-        ("--labels.idle-timeout <DURATION>", "1s", "write a duration of at least 10m"),
-        ("--labels.peer-group <NAME=CIDR[,CIDR...]>", "office", "write it as NAME=CIDR[,CIDR...]"),
+        (
+            "--handshake.timeout <DURATION>",
+            "1h",
+            "write a duration from 100ms to 10m",
+        ),
+        (
+            "--handshake.max-attempts <COUNT>",
+            "0",
+            "write a number from 16 to 16777216",
+        ),
+        (
+            "--labels.max-sets <COUNT>",
+            "0",
+            "write a number from 1 to 1000000",
+        ),
+        (
+            "--labels.idle-timeout <DURATION>",
+            "1s",
+            "write a duration of at least 10m",
+        ),
+        (
+            "--labels.peer-group <NAME=CIDR[,CIDR...]>",
+            "office",
+            "write it as NAME=CIDR[,CIDR...]",
+        ),
         (
             "--labels.peer-group <NAME=CIDR[,CIDR...]>",
             "other=10.0.0.0/8",
             "a group cannot be called `other`: choose a name that is neither an address nor `other`",
         ),
-        ("--labels.peer-prefix-v4 <BITS>", "33", "33 is not in 0..=32"),
-        ("--metrics.latency-buckets <LIST>", "0.1,fast", "`fast` is no number of seconds"),
-        ("--metrics.latency-buckets <LIST>", "0", "`0` is no bucket bound: write seconds above zero, such as 0.005"),
-        ("--web.telemetry-path <PATH>", "metrics", "write a path such as /metrics"),
+        (
+            "--labels.peer-prefix-v4 <BITS>",
+            "33",
+            "33 is not in 0..=32",
+        ),
+        (
+            "--metrics.latency-buckets <LIST>",
+            "0.1,fast",
+            "`fast` is no number of seconds",
+        ),
+        (
+            "--metrics.latency-buckets <LIST>",
+            "0",
+            "`0` is no bucket bound: write seconds above zero, such as 0.005",
+        ),
+        (
+            "--web.telemetry-path <PATH>",
+            "metrics",
+            "write a path such as /metrics",
+        ),
     ];
     for (argument, value, advice) in cases {
         let flag = argument.split(' ').next().unwrap();
         let output = run(&[&format!("{flag}={value}")]);
         let words = said(&output);
         let expected = usage(argument, value, advice);
-        assert!(words == expected || words == expected.replacen("'--c", "'-p, --c", 1), "{words}");
+        assert!(
+            words == expected || words == expected.replacen("'--c", "'-p, --c", 1),
+            "{words}"
+        );
         assert_eq!(output.status.code(), Some(2));
     }
 }

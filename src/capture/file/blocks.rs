@@ -21,7 +21,14 @@ impl Blocks {
     pub(super) fn open(input: &mut Input, id: u16) -> std::io::Result<Option<Self>> {
         let is_section = input.peek(4)? == SECTION.to_be_bytes();
         let (interfaces, last) = (Vec::new(), Timestamp::default());
-        Ok(is_section.then_some(Self { id, order: Order::Little, interfaces, described: 0, number: 0, last }))
+        Ok(is_section.then_some(Self {
+            id,
+            order: Order::Little,
+            interfaces,
+            described: 0,
+            number: 0,
+            last,
+        }))
     }
 
     /// The next packet; what stands before it is taken in, or skipped.
@@ -35,18 +42,27 @@ impl Blocks {
                 self.order = match start.get(8..12) {
                     Some([0x4d, 0x3c, 0x2b, 0x1a]) => Order::Little,
                     Some([0x1a, 0x2b, 0x3c, 0x4d]) => Order::Big,
-                    Some(_) => return Err(self.damaged(input, "begins a section, but in no byte order")),
+                    Some(_) => {
+                        return Err(self.damaged(input, "begins a section, but in no byte order"));
+                    }
                     None => self.order,
                 };
             }
-            let (Some(kind), Some(length)) = (self.order.u32_at(start, 0), self.order.u32_at(start, 4)) else {
+            let (Some(kind), Some(length)) =
+                (self.order.u32_at(start, 0), self.order.u32_at(start, 4))
+            else {
                 return Err(Broken::cut(&self.after(), 12 - start.len() as u64));
             };
             if length < LEAST {
-                return Err(self.damaged(input, &format!("claims {length} bytes, fewer than a block can have")));
+                return Err(self.damaged(
+                    input,
+                    &format!("claims {length} bytes, fewer than a block can have"),
+                ));
             }
             match kind {
-                PACKET | OLD_PACKET | SIMPLE_PACKET => return self.packet(input, kind, length).map(Some),
+                PACKET | OLD_PACKET | SIMPLE_PACKET => {
+                    return self.packet(input, kind, length).map(Some);
+                }
                 SECTION => {
                     self.interfaces.clear();
                     self.skip(input, length)?;
@@ -59,13 +75,19 @@ impl Blocks {
 
     /// Whether the next block can be read without waiting for more bytes.
     pub(super) fn is_whole(&self, here: &[u8]) -> bool {
-        let length = self.order.u32_at(here, 4).and_then(|length| usize::try_from(length).ok());
+        let length = self
+            .order
+            .u32_at(here, 4)
+            .and_then(|length| usize::try_from(length).ok());
         length.is_some_and(|length| here.len() >= length.min(LONGEST_BLOCK))
     }
 
     fn interface(&mut self, input: &mut Input, length: u32) -> Result<(), Broken> {
         if self.interfaces.len() >= MOST_INTERFACES {
-            return Err(self.damaged(input, &format!("describes more than {MOST_INTERFACES} interfaces")));
+            return Err(self.damaged(
+                input,
+                &format!("describes more than {MOST_INTERFACES} interfaces"),
+            ));
         }
         let block = self.whole(input, length)?;
         let body = block.get(8..block.len() - 4).unwrap_or_default();
@@ -73,7 +95,12 @@ impl Blocks {
             return Err(self.damaged(input, "describes an interface without a link type"));
         };
         let ticks = self.ticks(options);
-        self.interfaces.push(Described::new(self.id, self.described, number.into(), ticks));
+        self.interfaces.push(Described::new(
+            self.id,
+            self.described,
+            number.into(),
+            ticks,
+        ));
         self.described += 1;
         input.take(length as usize);
         Ok(())
@@ -82,21 +109,32 @@ impl Blocks {
     /// The options that tell how timestamps count: `if_tsresol` and `if_tsoffset`.
     fn ticks(&self, mut options: &[u8]) -> Ticks {
         let mut ticks = Ticks::MICROSECONDS;
-        while let (Some(code), Some(length)) = (self.order.u16_at(options, 0), self.order.u16_at(options, 2)) {
+        while let (Some(code), Some(length)) =
+            (self.order.u16_at(options, 0), self.order.u16_at(options, 2))
+        {
             let value = options.get(4..4 + usize::from(length)).unwrap_or_default();
             match (code, value) {
                 (END, _) => break,
-                (RESOLUTION, &[power]) if power & 0x80 == 0 => ticks.resolution = Resolution::Decimal(power),
+                (RESOLUTION, &[power]) if power & 0x80 == 0 => {
+                    ticks.resolution = Resolution::Decimal(power)
+                }
                 (RESOLUTION, &[power]) => ticks.resolution = Resolution::Binary(power & 0x7f),
                 (OFFSET, value) if value.len() == 8 => {
-                    let halves = [0, 4].map(|at| u64::from(self.order.u32_at(value, at).unwrap_or_default()));
+                    let halves = [0, 4]
+                        .map(|at| u64::from(self.order.u32_at(value, at).unwrap_or_default()));
                     let [first, second] = halves;
-                    let offset = if self.order == Order::Little { second << 32 | first } else { first << 32 | second };
+                    let offset = if self.order == Order::Little {
+                        second << 32 | first
+                    } else {
+                        first << 32 | second
+                    };
                     ticks.offset = offset.cast_signed();
                 }
                 _ => {}
             }
-            options = options.get(4 + usize::from(length).next_multiple_of(4)..).unwrap_or_default();
+            options = options
+                .get(4 + usize::from(length).next_multiple_of(4)..)
+                .unwrap_or_default();
         }
         ticks
     }
@@ -121,21 +159,36 @@ impl Blocks {
         }
         let interface = interface as usize;
         let Some(described) = self.interfaces.get(interface) else {
-            return Err(
-                self.damaged(input, &format!("was met on interface {interface}, which the file does not describe"))
-            );
+            return Err(self.damaged(
+                input,
+                &format!("was met on interface {interface}, which the file does not describe"),
+            ));
         };
         // A simple packet has no time of its own.
-        self.last = if kind == SIMPLE_PACKET { self.last } else { described.ticks.time(ticks) };
+        self.last = if kind == SIMPLE_PACKET {
+            self.last
+        } else {
+            described.ticks.time(ticks)
+        };
         self.number += 1;
-        Ok(Head { at: self.last, interface, wire_length, offset: header, captured, record: length as usize })
+        Ok(Head {
+            at: self.last,
+            interface,
+            wire_length,
+            offset: header,
+            captured,
+            record: length as usize,
+        })
     }
 
     /// A block that is to be looked into; its length must stand at its end too.
     fn whole<'a>(&self, input: &'a mut Input, length: u32) -> Result<&'a [u8], Broken> {
         let wanted = length as usize;
         if wanted > LONGEST_BLOCK {
-            return Err(self.damaged(input, &format!("claims {length} bytes, which no packet has")));
+            return Err(self.damaged(
+                input,
+                &format!("claims {length} bytes, which no packet has"),
+            ));
         }
         let missing = wanted - input.peek(wanted)?.len();
         if missing > 0 {

@@ -15,31 +15,59 @@ pub(super) struct Classic {
 
 impl Classic {
     /// Reads the file's header, or says what is wrong with it; nothing where this is not the format.
-    pub(super) fn open(input: &mut Input, id: u16) -> std::io::Result<Option<Result<(Self, Described), String>>> {
+    pub(super) fn open(
+        input: &mut Input,
+        id: u16,
+    ) -> std::io::Result<Option<Result<(Self, Described), String>>> {
         let header = input.peek(HEADER)?;
-        let Some(&[a, b, c, d]) = header.first_chunk::<4>() else { return Ok(None) };
-        let (order, magic) = match (u32::from_le_bytes([a, b, c, d]), u32::from_be_bytes([a, b, c, d])) {
+        let Some(&[a, b, c, d]) = header.first_chunk::<4>() else {
+            return Ok(None);
+        };
+        let (order, magic) = match (
+            u32::from_le_bytes([a, b, c, d]),
+            u32::from_be_bytes([a, b, c, d]),
+        ) {
             (magic @ (MICROSECONDS | NANOSECONDS | MODIFIED), _) => (Order::Little, magic),
             (_, magic @ (MICROSECONDS | NANOSECONDS | MODIFIED)) => (Order::Big, magic),
             _ => return Ok(None),
         };
-        let (Some(major), Some(minor), Some(link)) =
-            (order.u16_at(header, 4), order.u16_at(header, 6), order.u32_at(header, 20))
-        else {
+        let (Some(major), Some(minor), Some(link)) = (
+            order.u16_at(header, 4),
+            order.u16_at(header, 6),
+            order.u32_at(header, 20),
+        ) else {
             return Ok(Some(Err("its header is cut short".to_owned())));
         };
         if major != 2 && major != DG_UX {
-            return Ok(Some(Err(format!("its version is {major}.{minor}, not 2.4"))));
+            return Ok(Some(Err(format!(
+                "its version is {major}.{minor}, not 2.4"
+            ))));
         }
         input.take(HEADER);
         // The highest bits tell how long the frame check sequence is.
         let (link, aix) = of_aix((major, minor), link & 0x03ff_ffff);
-        let (unit, resolution) = if magic == NANOSECONDS || aix { (NANO, 9) } else { (MICRO, 6) };
+        let (unit, resolution) = if magic == NANOSECONDS || aix {
+            (NANO, 9)
+        } else {
+            (MICRO, 6)
+        };
         let record_header = if magic == MODIFIED { 24 } else { 16 };
-        let ticks = Ticks { resolution: Resolution::Decimal(resolution), offset: 0 };
+        let ticks = Ticks {
+            resolution: Resolution::Decimal(resolution),
+            offset: 0,
+        };
         let minor = if major == DG_UX { 0 } else { minor };
         let described = Described::new(id, 0, link, ticks);
-        Ok(Some(Ok((Self { order, unit, record_header, minor, number: 0 }, described))))
+        Ok(Some(Ok((
+            Self {
+                order,
+                unit,
+                record_header,
+                minor,
+                number: 0,
+            },
+            described,
+        ))))
     }
 
     /// The next packet, if these bytes hold it whole and nothing is wrong with it.
@@ -56,7 +84,14 @@ impl Classic {
             return None;
         }
         let at = ticks.time(u64::from(seconds) * self.unit + u64::from(fraction));
-        Some(Head { at, interface: 0, wire_length, offset: self.record_header, captured, record })
+        Some(Head {
+            at,
+            interface: 0,
+            wire_length,
+            offset: self.record_header,
+            captured,
+            record,
+        })
     }
 
     /// So many were taken that were whole.
@@ -79,7 +114,11 @@ impl Classic {
         }
         let [seconds, fraction, captured, length] = fields;
         let swapped = self.minor < 3 || (self.minor == 3 && captured > length);
-        let (captured, wire_length) = if swapped { (length, captured) } else { (captured, length) };
+        let (captured, wire_length) = if swapped {
+            (length, captured)
+        } else {
+            (captured, length)
+        };
         let captured = usize::try_from(captured).unwrap_or(usize::MAX);
         if captured > LONGEST_PACKET {
             let how = format!("claims {captured} bytes, which no packet has");
@@ -92,14 +131,25 @@ impl Classic {
         }
         self.number = number;
         let at = ticks.time(u64::from(seconds) * self.unit + u64::from(fraction));
-        Ok(Some(Head { at, interface: 0, wire_length, offset: record_header, captured, record }))
+        Ok(Some(Head {
+            at,
+            interface: 0,
+            wire_length,
+            offset: record_header,
+            captured,
+            record,
+        }))
     }
 
     /// Whether the next packet can be read without waiting for more bytes.
     pub(super) fn is_whole(&self, here: &[u8]) -> bool {
         let captured = self.order.u32_at(here, if self.minor < 3 { 12 } else { 8 });
         captured.is_some_and(|captured| {
-            here.len() >= self.record_header + usize::try_from(captured).unwrap_or(usize::MAX).min(LONGEST_PACKET)
+            here.len()
+                >= self.record_header
+                    + usize::try_from(captured)
+                        .unwrap_or(usize::MAX)
+                        .min(LONGEST_PACKET)
         })
     }
 }

@@ -29,8 +29,17 @@ pub(super) struct Described {
 impl Described {
     pub(super) fn new(id: u16, nth: u32, number: u32, ticks: Ticks) -> Self {
         let link = Link::of_number(number);
-        let interface = Interface { id, number: u32::from(id) << 16 | nth.min(0xffff), link, hardware_address: None };
-        Self { interface, number, ticks }
+        let interface = Interface {
+            id,
+            number: u32::from(id) << 16 | nth.min(0xffff),
+            link,
+            hardware_address: None,
+        };
+        Self {
+            interface,
+            number,
+            ticks,
+        }
     }
 }
 
@@ -50,27 +59,41 @@ pub(super) enum Resolution {
 }
 
 impl Ticks {
-    pub(super) const MICROSECONDS: Self = Self { resolution: Resolution::Decimal(6), offset: 0 };
+    pub(super) const MICROSECONDS: Self = Self {
+        resolution: Resolution::Decimal(6),
+        offset: 0,
+    };
 
     /// What is before 1970 is 1970; what is after 2554 is 2554.
     #[inline]
     pub(super) fn time(self, ticks: u64) -> Timestamp {
         match self {
-            Self { resolution: Resolution::Decimal(9), offset: 0 } => return Timestamp::from_nanos(ticks),
-            Self { resolution: Resolution::Decimal(6), offset: 0 } => {
+            Self {
+                resolution: Resolution::Decimal(9),
+                offset: 0,
+            } => return Timestamp::from_nanos(ticks),
+            Self {
+                resolution: Resolution::Decimal(6),
+                offset: 0,
+            } => {
                 return Timestamp::from_nanos(ticks.saturating_mul(1000));
             }
             _ => {}
         }
         let nanoseconds = match self.resolution {
-            Resolution::Decimal(power @ 0..=9) => u128::from(ticks) * 10_u128.pow(u32::from(9 - power)),
-            Resolution::Decimal(power) => {
-                10_u128.checked_pow(u32::from(power - 9)).map_or(0, |unit| u128::from(ticks) / unit)
+            Resolution::Decimal(power @ 0..=9) => {
+                u128::from(ticks) * 10_u128.pow(u32::from(9 - power))
             }
-            Resolution::Binary(power) => (u128::from(ticks) * 1_000_000_000).checked_shr(power.into()).unwrap_or(0),
+            Resolution::Decimal(power) => 10_u128
+                .checked_pow(u32::from(power - 9))
+                .map_or(0, |unit| u128::from(ticks) / unit),
+            Resolution::Binary(power) => (u128::from(ticks) * 1_000_000_000)
+                .checked_shr(power.into())
+                .unwrap_or(0),
         };
-        let shifted =
-            i128::try_from(nanoseconds).unwrap_or(i128::MAX).saturating_add(i128::from(self.offset) * 1_000_000_000);
+        let shifted = i128::try_from(nanoseconds)
+            .unwrap_or(i128::MAX)
+            .saturating_add(i128::from(self.offset) * 1_000_000_000);
         Timestamp::from_nanos(u64::try_from(shifted.max(0)).unwrap_or(u64::MAX))
     }
 }
@@ -87,17 +110,29 @@ impl Order {
     pub(super) fn words(self, bytes: [u8; 16]) -> [u32; 4] {
         let little = u128::from_le_bytes(bytes);
         let words = [0, 32, 64, 96].map(|shift| (little >> shift & 0xffff_ffff) as u32);
-        if self == Self::Little { words } else { words.map(u32::swap_bytes) }
+        if self == Self::Little {
+            words
+        } else {
+            words.map(u32::swap_bytes)
+        }
     }
 
     pub(super) fn u32_at(self, bytes: &[u8], at: usize) -> Option<u32> {
         let four = *bytes.get(at..)?.first_chunk::<4>()?;
-        Some(if self == Self::Little { u32::from_le_bytes(four) } else { u32::from_be_bytes(four) })
+        Some(if self == Self::Little {
+            u32::from_le_bytes(four)
+        } else {
+            u32::from_be_bytes(four)
+        })
     }
 
     pub(super) fn u16_at(self, bytes: &[u8], at: usize) -> Option<u16> {
         let two = *bytes.get(at..)?.first_chunk::<2>()?;
-        Some(if self == Self::Little { u16::from_le_bytes(two) } else { u16::from_be_bytes(two) })
+        Some(if self == Self::Little {
+            u16::from_le_bytes(two)
+        } else {
+            u16::from_be_bytes(two)
+        })
     }
 }
 

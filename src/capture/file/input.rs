@@ -28,18 +28,35 @@ impl Input {
             (Box::new(io::stdin()), true)
         } else {
             let file = File::open(name).map_err(|error| unreadable(&error))?;
-            let kind = file.metadata().map_err(|error| unreadable(&error))?.file_type();
+            let kind = file
+                .metadata()
+                .map_err(|error| unreadable(&error))?
+                .file_type();
             if kind.is_dir() {
                 return Err(self::unreadable(name, "is a directory"));
             }
             (Box::new(file), !kind.is_file())
         };
-        let mut source = Metered { source, meter: meter.clone() };
+        let mut source = Metered {
+            source,
+            meter: meter.clone(),
+        };
         let mut magic = Vec::new();
-        source.by_ref().take(MAGIC).read_to_end(&mut magic).map_err(|error| unreadable(&error))?;
-        let source =
-            decompressed(&magic.clone(), Cursor::new(magic).chain(source)).map_err(|error| unreadable(&error))?;
-        Ok(Self { source, buffer: vec![0; BUFFER].into(), start: 0, end: 0, position: 0, is_pipe })
+        source
+            .by_ref()
+            .take(MAGIC)
+            .read_to_end(&mut magic)
+            .map_err(|error| unreadable(&error))?;
+        let source = decompressed(&magic.clone(), Cursor::new(magic).chain(source))
+            .map_err(|error| unreadable(&error))?;
+        Ok(Self {
+            source,
+            buffer: vec![0; BUFFER].into(),
+            start: 0,
+            end: 0,
+            position: 0,
+            is_pipe,
+        })
     }
 
     /// The next `length` bytes, or as many as there are before the end.
@@ -90,11 +107,17 @@ impl Input {
         (self.start, self.end) = (0, self.end - self.start);
         if self.buffer.len() < length {
             let mut larger = vec![0; length.next_power_of_two()];
-            larger.get_mut(..self.end).unwrap_or_default().copy_from_slice(self.here());
+            larger
+                .get_mut(..self.end)
+                .unwrap_or_default()
+                .copy_from_slice(self.here());
             self.buffer = larger.into();
         }
         while self.end < length {
-            match self.source.read(self.buffer.get_mut(self.end..).unwrap_or_default()) {
+            match self
+                .source
+                .read(self.buffer.get_mut(self.end..).unwrap_or_default())
+            {
                 Ok(0) => break,
                 Ok(read) => self.end += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -124,21 +147,31 @@ struct Metered<R> {
 impl<R: Read> Read for Metered<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.source.read(buffer)?;
-        self.meter.0.fetch_add(u64::try_from(read).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.meter
+            .0
+            .fetch_add(u64::try_from(read).unwrap_or(u64::MAX), Ordering::Relaxed);
         Ok(read)
     }
 }
 
-fn decompressed<R: Read + Send + 'static>(magic: &[u8], source: R) -> io::Result<Box<dyn Read + Send>> {
+fn decompressed<R: Read + Send + 'static>(
+    magic: &[u8],
+    source: R,
+) -> io::Result<Box<dyn Read + Send>> {
     Ok(match magic {
-        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(BUFFER, source))),
+        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(
+            BufReader::with_capacity(BUFFER, source),
+        )),
         [0x28, 0xb5, 0x2f, 0xfd] => Box::new(zstd::Decoder::new(source)?),
         _ => Box::new(source),
     })
 }
 
 pub(super) fn unreadable(file: &str, reason: &str) -> CaptureError {
-    CaptureError::File { file: file.to_owned(), reason: reason.to_owned() }
+    CaptureError::File {
+        file: file.to_owned(),
+        reason: reason.to_owned(),
+    }
 }
 
 /// The system's errors without their numbers; all others are those of decompression.

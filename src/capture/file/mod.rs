@@ -64,8 +64,16 @@ impl Files {
         if let Some(error) = complaint.filter(|_| !good) {
             return Err(error);
         }
-        let queue = readers.iter().enumerate().map(|(nth, reader)| Reverse((reader.last, nth))).collect();
-        Ok(Self { readers, queue, meter })
+        let queue = readers
+            .iter()
+            .enumerate()
+            .map(|(nth, reader)| Reverse((reader.last, nth)))
+            .collect();
+        Ok(Self {
+            readers,
+            queue,
+            meter,
+        })
     }
 
     /// Tells how much of them was read, while they are.
@@ -78,7 +86,9 @@ impl Files {
     fn read_turn(&mut self, most: usize, sink: &mut dyn FnMut(Frame<'_>)) -> Option<(usize, bool)> {
         let Reverse((_, nth)) = self.queue.pop()?;
         let others = self.queue.peek().map(|Reverse(next)| *next);
-        let Some(reader) = self.readers.get_mut(nth) else { return Some((0, false)) };
+        let Some(reader) = self.readers.get_mut(nth) else {
+            return Some((0, false));
+        };
         let mut read = 0;
         while let Some(at) = reader.next() {
             if read >= most || others.is_some_and(|next| next < (at, nth)) {
@@ -87,7 +97,11 @@ impl Files {
             }
             reader.hand_over(sink);
             read += 1;
-            read += reader.hand_over_whole(most.saturating_sub(read), others.map(|(next, _)| next), sink);
+            read += reader.hand_over_whole(
+                most.saturating_sub(read),
+                others.map(|(next, _)| next),
+                sink,
+            );
             if reader.may_wait() {
                 self.queue.push(Reverse((at, nth)));
                 return Some((read, true));

@@ -32,7 +32,15 @@ impl Reader {
     /// The file has not been opened yet.
     pub(super) fn new(file: &str, id: u16, filter: &Filter, meter: &Meter) -> Self {
         let (file, filter, meter) = (file.to_owned(), filter.clone(), meter.clone());
-        Self { file, id, filter, meter, state: State::Closed, last: Timestamp::default(), broken: None }
+        Self {
+            file,
+            id,
+            filter,
+            meter,
+            state: State::Closed,
+            last: Timestamp::default(),
+            broken: None,
+        }
     }
 
     /// Opens the file as far as its first packet, and closes it again where it can be opened anew: `among_many` files
@@ -42,7 +50,12 @@ impl Reader {
     ///
     /// The file cannot be opened; or its contents make no capture that is understood.
     pub(super) fn begin(&mut self, among_many: bool) -> Result<(), CaptureError> {
-        let mut stream = Box::new(Stream::open(&self.file, self.id, &self.filter, &self.meter)?);
+        let mut stream = Box::new(Stream::open(
+            &self.file,
+            self.id,
+            &self.filter,
+            &self.meter,
+        )?);
         let first = stream.next();
         let unknown = stream.unknown_link();
         let may_close = !stream.is_pipe();
@@ -57,7 +70,12 @@ impl Reader {
             Ok(None) => self.end(None),
             Err(broken) => self.end(Some(broken)),
         }
-        unknown.map_or(Ok(()), |link| Err(CaptureError::Link { place: self.name(), link }))
+        unknown.map_or(Ok(()), |link| {
+            Err(CaptureError::Link {
+                place: self.name(),
+                link,
+            })
+        })
     }
 
     /// The file is no capture, and none of it is read; or it is of an unknown link layer: then its packets are read, and
@@ -77,7 +95,9 @@ impl Reader {
                 Err(error) => self.complain(&error),
             }
         }
-        let State::Open(stream) = &mut self.state else { return None };
+        let State::Open(stream) = &mut self.state else {
+            return None;
+        };
         match stream.next() {
             Ok(Some(at)) => {
                 self.last = at;
@@ -96,7 +116,9 @@ impl Reader {
         until: Option<Timestamp>,
         sink: &mut dyn FnMut(Frame<'_>),
     ) -> usize {
-        let State::Open(stream) = &mut self.state else { return 0 };
+        let State::Open(stream) = &mut self.state else {
+            return 0;
+        };
         let (count, last) = stream.hand_over_whole(most, until, sink);
         self.last = last.unwrap_or(self.last);
         count
@@ -124,7 +146,11 @@ impl Reader {
     }
 
     fn name(&self) -> String {
-        if self.file == STANDARD_INPUT { "standard input".to_owned() } else { self.file.clone() }
+        if self.file == STANDARD_INPUT {
+            "standard input".to_owned()
+        } else {
+            self.file.clone()
+        }
     }
 
     /// What was whole stands, wherever the file broke.

@@ -28,9 +28,17 @@ enum Format {
 
 impl Stream {
     /// Opens a file up to its first packet.
-    pub(super) fn open(file: &str, id: u16, filter: &Filter, meter: &Meter) -> Result<Self, CaptureError> {
+    pub(super) fn open(
+        file: &str,
+        id: u16,
+        filter: &Filter,
+        meter: &Meter,
+    ) -> Result<Self, CaptureError> {
         let mut input = Input::open(file, meter)?;
-        let no_capture = |reason: String| CaptureError::NoCapture { file: file.to_owned(), reason };
+        let no_capture = |reason: String| CaptureError::NoCapture {
+            file: file.to_owned(),
+            reason,
+        };
         let format = match Classic::open(&mut input, id) {
             Ok(Some(Ok((classic, described)))) => Ok(Some(Format::Classic(classic, described))),
             Ok(Some(Err(reason))) => return Err(no_capture(reason)),
@@ -39,14 +47,22 @@ impl Stream {
         };
         let format = format.map_err(|error| unreadable(file, &words(&error)))?;
         let format = format.ok_or_else(|| no_capture(beginning(input.here())))?;
-        Ok(Self { input, format, filter: filter.clone(), sieves: Vec::new(), next: None })
+        Ok(Self {
+            input,
+            format,
+            filter: filter.clone(),
+            sieves: Vec::new(),
+            next: None,
+        })
     }
 
     /// When the next packet was met that the user does not keep out; it stays where it is.
     pub(super) fn next(&mut self) -> Result<Option<Timestamp>, Broken> {
         while self.next.is_none() {
             let head = match &mut self.format {
-                Format::Classic(classic, described) => classic.head(&mut self.input, described.ticks)?,
+                Format::Classic(classic, described) => {
+                    classic.head(&mut self.input, described.ticks)?
+                }
                 Format::Blocks(blocks) => blocks.head(&mut self.input)?,
             };
             let Some(head) = head else { return Ok(None) };
@@ -68,7 +84,9 @@ impl Stream {
         sink: &mut dyn FnMut(Frame<'_>),
     ) -> (usize, Option<Timestamp>) {
         let (mut count, mut last) = (0, None);
-        let Format::Classic(classic, described) = &mut self.format else { return (count, last) };
+        let Format::Classic(classic, described) = &mut self.format else {
+            return (count, last);
+        };
         if self.next.is_some() || self.filter.expression.is_some() {
             return (count, last);
         }
@@ -80,7 +98,12 @@ impl Stream {
             && let Some((record, after)) = rest.split_at_checked(head.record)
         {
             let bytes = record.get(head.offset..).unwrap_or_default();
-            sink(Frame { at: head.at, interface: &described.interface, wire_length: head.wire_length, bytes });
+            sink(Frame {
+                at: head.at,
+                interface: &described.interface,
+                wire_length: head.wire_length,
+                bytes,
+            });
             (count, last, rest) = (count + 1, Some(head.at), after);
         }
         let taken = whole - rest.len();
@@ -94,7 +117,12 @@ impl Stream {
         let Some(head) = &self.next else { return };
         if let Some(described) = self.format.described().get(head.interface) {
             let bytes = packet(&self.input, head);
-            sink(Frame { at: head.at, interface: &described.interface, wire_length: head.wire_length, bytes });
+            sink(Frame {
+                at: head.at,
+                interface: &described.interface,
+                wire_length: head.wire_length,
+                bytes,
+            });
         }
         self.input.take(head.record);
         self.next = None;
@@ -120,15 +148,22 @@ impl Stream {
     /// The link type, where nothing in the file has one that is understood.
     pub(super) fn unknown_link(&self) -> Option<String> {
         let described = self.format.described();
-        let none = described.iter().all(|described| described.interface.link == Link::Other);
-        described.first().filter(|_| none).map(|first| named(first.number))
+        let none = described
+            .iter()
+            .all(|described| described.interface.link == Link::Other);
+        described
+            .first()
+            .filter(|_| none)
+            .map(|first| named(first.number))
     }
 
     fn keeps_out(&mut self, head: &Head) -> Result<bool, Broken> {
         if self.filter.expression.is_none() {
             return Ok(false);
         }
-        let Some(described) = self.format.described().get(head.interface) else { return Ok(false) };
+        let Some(described) = self.format.described().get(head.interface) else {
+            return Ok(false);
+        };
         let number = described.number;
         if described.interface.link == Link::Other {
             return Ok(false);
@@ -137,13 +172,18 @@ impl Stream {
         let nth = match known {
             Some(nth) => nth,
             None => {
-                let sieve = Sieve::new(&self.filter, number).map_err(|error| Broken(error.to_string()))?;
+                let sieve =
+                    Sieve::new(&self.filter, number).map_err(|error| Broken(error.to_string()))?;
                 self.sieves.push((number, sieve));
                 self.sieves.len() - 1
             }
         };
         let bytes = packet(&self.input, head);
-        Ok(self.sieves.get(nth).and_then(|(_, sieve)| sieve.as_ref()).is_some_and(|sieve| sieve.keeps_out(bytes)))
+        Ok(self
+            .sieves
+            .get(nth)
+            .and_then(|(_, sieve)| sieve.as_ref())
+            .is_some_and(|sieve| sieve.keeps_out(bytes)))
     }
 }
 
@@ -157,10 +197,21 @@ impl Format {
 }
 
 fn packet<'a>(input: &'a Input, head: &Head) -> &'a [u8] {
-    input.here().get(head.offset..head.offset + head.captured).unwrap_or_default()
+    input
+        .here()
+        .get(head.offset..head.offset + head.captured)
+        .unwrap_or_default()
 }
 
 fn beginning(bytes: &[u8]) -> String {
-    let shown: Vec<String> = bytes.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    if shown.is_empty() { "it is empty".to_owned() } else { format!("it begins with {}", shown.join(" ")) }
+    let shown: Vec<String> = bytes
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    if shown.is_empty() {
+        "it is empty".to_owned()
+    } else {
+        format!("it begins with {}", shown.join(" "))
+    }
 }

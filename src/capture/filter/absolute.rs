@@ -5,7 +5,11 @@ use super::Filter;
 
 /// Where type and payload are, below no tag, one, two.
 pub(super) const fn types(ethertype: usize, payload: usize) -> [(usize, usize); 3] {
-    [(ethertype, payload), (ethertype + 4, payload + 4), (ethertype + 8, payload + 8)]
+    [
+        (ethertype, payload),
+        (ethertype + 4, payload + 4),
+        (ethertype + 8, payload + 8),
+    ]
 }
 
 pub(super) fn is_tag(at: usize) -> String {
@@ -14,7 +18,11 @@ pub(super) fn is_tag(at: usize) -> String {
 
 /// PPPoE, MPLS and 802.2 SNAP without a look at what they carry.
 pub(super) fn is_rare(ethertype: usize, payload: usize) -> String {
-    format!("link[{ethertype}:2] = 0x8864 or {} or {}", is_labelled(ethertype), is_snap(ethertype, payload))
+    format!(
+        "link[{ethertype}:2] = 0x8864 or {} or {}",
+        is_labelled(ethertype),
+        is_snap(ethertype, payload)
+    )
 }
 
 fn is_labelled(ethertype: usize) -> String {
@@ -47,7 +55,12 @@ impl Filter {
 
     /// PPP with what its framing may leave out, and Cisco's HDLC in its place.
     pub(super) fn ppp(&self) -> String {
-        let cisco = format!("({} or {} or {})", self.at(2, 4), is_tag(2), self.rare(2, 4));
+        let cisco = format!(
+            "({} or {} or {})",
+            self.at(2, 4),
+            is_tag(2),
+            self.rare(2, 4)
+        );
         [
             self.either("link[0:2] = 0x0021", "link[0:2] = 0x0057", 2),
             self.either("link[0:4] >> 8 = 0xff0321", "link[0:4] >> 8 = 0xff0357", 3),
@@ -59,13 +72,26 @@ impl Filter {
 
     /// Behind an address family in the byte order, or with the number, of another system; `own` tells how this one
     /// writes it.
-    pub(super) fn of_other_systems(&self, orders: &[fn(u32) -> u32], own: fn(u32) -> u32) -> String {
+    pub(super) fn of_other_systems(
+        &self,
+        orders: &[fn(u32) -> u32],
+        own: fn(u32) -> u32,
+    ) -> String {
         let arms = |families: &[u32], packet: String| {
-            let numbers = families.iter().flat_map(|family| orders.iter().map(|order| order(*family)));
+            let numbers = families
+                .iter()
+                .flat_map(|family| orders.iter().map(|order| order(*family)));
             let foreign = numbers.filter(|number| ![own(AF_INET), own(AF_INET6)].contains(number));
-            foreign.map(|number| format!("(link[0:4] = {number} and {packet})")).collect::<Vec<_>>()
+            foreign
+                .map(|number| format!("(link[0:4] = {number} and {packet})"))
+                .collect::<Vec<_>>()
         };
-        [arms(&[AF_INET], self.v4_at(4)), arms(&[AF_INET6, 24, 28, 30], self.v6_at(4))].concat().join(" or ")
+        [
+            arms(&[AF_INET], self.v4_at(4)),
+            arms(&[AF_INET6, 24, 28, 30], self.v6_at(4)),
+        ]
+        .concat()
+        .join(" or ")
     }
 
     /// Behind as many labels; what lies below more passes.
@@ -73,12 +99,23 @@ impl Filter {
         let (bottom, ip) = (format!("link[{}] & 1 = 1", label + 2), label + 4);
         let version = |nibble| format!("link[{ip}] & 0xf0 = {nibble}");
         let here = self.either(&version("0x40"), &version("0x60"), ip);
-        let below = if more > 1 { self.labelled(ip, more - 1) } else { format!("link[{ip}] >= 0") };
-        format!("(({bottom} and {here}) or (link[{}] & 1 = 0 and {below}))", label + 2)
+        let below = if more > 1 {
+            self.labelled(ip, more - 1)
+        } else {
+            format!("link[{ip}] >= 0")
+        };
+        format!(
+            "(({bottom} and {here}) or (link[{}] & 1 = 0 and {below}))",
+            label + 2
+        )
     }
 
     fn either(&self, is_v4: &str, is_v6: &str, ip: usize) -> String {
-        format!("(({is_v4} and {}) or ({is_v6} and {}))", self.v4_at(ip), self.v6_at(ip))
+        format!(
+            "(({is_v4} and {}) or ({is_v6} and {}))",
+            self.v4_at(ip),
+            self.v6_at(ip)
+        )
     }
 
     fn v4_at(&self, ip: usize) -> String {
@@ -86,7 +123,11 @@ impl Filter {
         let mut flags = format!("{} & 6 != 0", tcp(13));
         if self.acks {
             // Told by length alone: libpcap 1.10.3 optimizes the sum of both header lengths away to what is never true.
-            flags = format!("{flags} or ({} & 0x17 = 0x10 and link[{}:2] <= {HEADERS})", tcp(13), ip + 2);
+            flags = format!(
+                "{flags} or ({} & 0x17 = 0x10 and link[{}:2] <= {HEADERS})",
+                tcp(13),
+                ip + 2
+            );
         }
         format!(
             "link[{fragment}:2] & 0x1fff = 0 and ((link[{protocol}] = 6 and ({flags})) or link[{protocol}] = 51 \
@@ -100,7 +141,11 @@ impl Filter {
     fn v6_at(&self, ip: usize) -> String {
         let (next, kind, flags) = (ip + 6, ip + 40, ip + 53);
         let acks = if self.acks {
-            format!(" or (link[{flags}] & 0x17 = 0x10 and link[{}:2] = (link[{}] & 0xf0) >> 2)", ip + 4, ip + 52)
+            format!(
+                " or (link[{flags}] & 0x17 = 0x10 and link[{}:2] = (link[{}] & 0xf0) >> 2)",
+                ip + 4,
+                ip + 52
+            )
         } else {
             String::new()
         };

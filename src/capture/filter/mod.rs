@@ -26,9 +26,15 @@ pub struct Filter {
 
 impl Filter {
     /// Sets the filter for a live capture of this link type.
-    pub(super) fn install(&self, capture: &mut Capture<Active>, link: Link) -> Result<(), CaptureError> {
+    pub(super) fn install(
+        &self,
+        capture: &mut Capture<Active>,
+        link: Link,
+    ) -> Result<(), CaptureError> {
         let text = self.checked(capture, link)?;
-        capture.filter(&text, true).map_err(|error| self.complaint(&error, &text))
+        capture
+            .filter(&text, true)
+            .map_err(|error| self.complaint(&error, &text))
     }
 
     /// The filter as a program, to run it over packets of this `DLT_` number.
@@ -40,7 +46,9 @@ impl Filter {
         let dead = |error| self.complaint(&error, "");
         let capture = Capture::dead(Linktype(number)).map_err(dead)?;
         let text = self.checked(&capture, link)?;
-        capture.compile(&text, true).map_err(|error| self.complaint(&error, &text))
+        capture
+            .compile(&text, true)
+            .map_err(|error| self.complaint(&error, &text))
     }
 
     /// Whether the user's expression compiles for anything.
@@ -49,22 +57,37 @@ impl Filter {
     ///
     /// It does not.
     pub fn check(&self) -> Result<(), CaptureError> {
-        let Some(expression) = &self.expression else { return Ok(()) };
-        let capture = Capture::dead(Linktype::ETHERNET).map_err(|error| self.complaint(&error, ""))?;
-        capture.compile(expression, true).map(drop).map_err(|error| self.complaint(&error, expression))
+        let Some(expression) = &self.expression else {
+            return Ok(());
+        };
+        let capture =
+            Capture::dead(Linktype::ETHERNET).map_err(|error| self.complaint(&error, ""))?;
+        capture
+            .compile(expression, true)
+            .map(drop)
+            .map_err(|error| self.complaint(&error, expression))
     }
 
     /// The whole expression, after a look at the user's part alone: so an error is about what the user wrote.
-    fn checked<T: Activated>(&self, capture: &Capture<T>, link: Link) -> Result<String, CaptureError> {
+    fn checked<T: Activated>(
+        &self,
+        capture: &Capture<T>,
+        link: Link,
+    ) -> Result<String, CaptureError> {
         if let Some(expression) = &self.expression {
-            capture.compile(expression, true).map_err(|error| self.complaint(&error, expression))?;
+            capture
+                .compile(expression, true)
+                .map_err(|error| self.complaint(&error, expression))?;
         }
         Ok(self.text(link))
     }
 
     fn complaint(&self, error: &pcap::Error, filter: &str) -> CaptureError {
         let filter = self.expression.as_deref().unwrap_or(filter).to_owned();
-        CaptureError::Filter { filter, reason: words(error) }
+        CaptureError::Filter {
+            filter,
+            reason: words(error),
+        }
     }
 
     /// The whole expression for a link type.
@@ -74,7 +97,10 @@ impl Filter {
             Link::Ethernet => {
                 let tagged = format!("vlan and ({plain} or (vlan and {plain}))");
                 let behind = self.behind_types(&types(12, 14), |_, _| None);
-                format!("{plain} or ({} and (({tagged}) or {behind}))", is_not_ip(12))
+                format!(
+                    "{plain} or ({} and (({tagged}) or {behind}))",
+                    is_not_ip(12)
+                )
             }
             // libpcap puts a tag back behind the cooked header, where `vlan` does not compile.
             Link::LinuxSll => {
@@ -84,16 +110,28 @@ impl Filter {
             Link::LinuxSll2 => {
                 let [_, first, second] = types(18, 20);
                 // With two tags the header names the innermost protocol while a tag stands before it.
-                let left = [first, second].map(|(ethertype, ip)| self.at(ethertype, ip)).join(" or ");
+                let left = [first, second]
+                    .map(|(ethertype, ip)| self.at(ethertype, ip))
+                    .join(" or ");
                 let is_left = "link[20] & 0xf0 != 0x40 and link[20] & 0xf0 != 0x60";
-                let behind = self.behind_types(&[(0, 20), first, second], |t, ip| Some(self.at(t, ip)));
-                format!("{plain} or ({is_left} and ({left})) or ({} and ({behind}))", is_not_ip(0))
+                let behind =
+                    self.behind_types(&[(0, 20), first, second], |t, ip| Some(self.at(t, ip)));
+                format!(
+                    "{plain} or ({is_left} and ({left})) or ({} and ({behind}))",
+                    is_not_ip(0)
+                )
             }
             // libpcap knows this host's byte order and address families alone.
             Link::Null => {
-                format!("{plain} or {}", self.of_other_systems(&[u32::swap_bytes, |number| number], u32::to_be))
+                format!(
+                    "{plain} or {}",
+                    self.of_other_systems(&[u32::swap_bytes, |number| number], u32::to_be)
+                )
             }
-            Link::Loop => format!("{plain} or {}", self.of_other_systems(&[|number| number], |number| number)),
+            Link::Loop => format!(
+                "{plain} or {}",
+                self.of_other_systems(&[|number| number], |number| number)
+            ),
             Link::Ppp => format!("{plain} or {}", self.ppp()),
             Link::CiscoHdlc => format!("{plain} or {} or {}", is_tag(2), self.rare(2, 4)),
             // libpcap knows neither the fourth address, nor HT control, nor padding behind every radiotap header.
@@ -106,12 +144,26 @@ impl Filter {
     }
 
     /// What is no IP packet at once: below one tag or two, or wrapped. What lies deeper passes as a whole.
-    fn behind_types(&self, types: &[(usize, usize); 3], ip: impl Fn(usize, usize) -> Option<String>) -> String {
+    fn behind_types(
+        &self,
+        types: &[(usize, usize); 3],
+        ip: impl Fn(usize, usize) -> Option<String>,
+    ) -> String {
         let &[(t0, p0), (t1, p1), (t2, p2)] = types;
-        let arms = |t, p, rare| ip(t, p).into_iter().chain([rare]).collect::<Vec<_>>().join(" or ");
+        let arms = |t, p, rare| {
+            ip(t, p)
+                .into_iter()
+                .chain([rare])
+                .collect::<Vec<_>>()
+                .join(" or ")
+        };
         // Kernels before 6.9 refuse filters of more than some 650 instructions (net.core.optmem_max).
         let short_of_room = self.acks || self.expression.is_some();
-        let below_one = if short_of_room { is_rare(t1, p1) } else { self.rare(t1, p1) };
+        let below_one = if short_of_room {
+            is_rare(t1, p1)
+        } else {
+            self.rare(t1, p1)
+        };
         format!(
             "({} and ({} or ({} and ({} or {})))) or {}",
             is_tag(t0),

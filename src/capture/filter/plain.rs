@@ -13,13 +13,15 @@ impl Filter {
         }
         // What is in an extension header's place may be an ICMP error, which no expression about ports should lose.
         let (also, also_extended) = match &self.expression {
-            Some(expression) => (format!(" and ({expression})"), format!(" and ({expression} or ip6[40] = 58)")),
+            Some(expression) => (
+                format!(" and ({expression})"),
+                format!(" and ({expression} or ip6[40] = 58)"),
+            ),
             None => (String::new(), String::new()),
         };
         // An IPv6 header followed by an extension header (hop-by-hop, routing, authentication, destination options)
         // may lead to TCP; of fragments the first one does.
-        let extended =
-            "(ip6[6] = 0 or ip6[6] = 43 or ip6[6] = 51 or ip6[6] = 60 or (ip6[6] = 44 and ip6[42:2] & 0xfff8 = 0))";
+        let extended = "(ip6[6] = 0 or ip6[6] = 43 or ip6[6] = 51 or ip6[6] = 60 or (ip6[6] = 44 and ip6[42:2] & 0xfff8 = 0))";
         let (flags, flags6) = (flags.join(" or "), flags6.join(" or "));
         format!(
             "(((({flags}) or ip proto 51 or (ip6[6] = 6 and ({flags6}))){also}) or ({extended}{also_extended}) \

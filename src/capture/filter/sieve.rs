@@ -15,7 +15,10 @@ pub(in crate::capture) struct Sieve {
 
 impl Sieve {
     /// For packets of this `LINKTYPE_` number; there is none where the user wants all.
-    pub(in crate::capture) fn new(filter: &Filter, number: u32) -> Result<Option<Self>, CaptureError> {
+    pub(in crate::capture) fn new(
+        filter: &Filter,
+        number: u32,
+    ) -> Result<Option<Self>, CaptureError> {
         if filter.expression.is_none() {
             return Ok(None);
         }
@@ -26,8 +29,14 @@ impl Sieve {
             101 | 228 | 229 => 12,
             number => i32::try_from(number).unwrap_or(-1),
         };
-        let all = Filter { expression: None, acks: true };
-        Ok(Some(Self { wanted: filter.program(link, number)?, all: all.program(link, number)? }))
+        let all = Filter {
+            expression: None,
+            acks: true,
+        };
+        Ok(Some(Self {
+            wanted: filter.program(link, number)?,
+            all: all.program(link, number)?,
+        }))
     }
 
     /// Whether the user's expression keeps the packet out.

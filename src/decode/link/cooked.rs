@@ -10,22 +10,38 @@ use crate::packet::{Direction, Via};
 /// Packet type, hardware type, address length, address, protocol: 16 bytes.
 pub(super) fn open<'a>(interface: &Interface, bytes: &'a [u8]) -> Result<Opened<'a>, Skip> {
     let (&[p0, p1, h0, h1, .., e0, e1], rest) = take::<16>(bytes)?;
-    let via = via(interface.number, u16::from_be_bytes([p0, p1]), u16::from_be_bytes([h0, h1]));
+    let via = via(
+        interface.number,
+        u16::from_be_bytes([p0, p1]),
+        u16::from_be_bytes([h0, h1]),
+    );
     let (version, bytes) = protocol(u16::from_be_bytes([e0, e1]), rest)?;
-    Ok(Opened { via, version, bytes })
+    Ok(Opened {
+        via,
+        version,
+        bytes,
+    })
 }
 
 /// Protocol, reserved, interface index, hardware type, packet type, address length, address: 20 bytes.
 #[inline(always)]
 pub(super) fn open_v2(bytes: &[u8]) -> Result<Opened<'_>, Skip> {
     let (&[e0, e1, _, _, i0, i1, i2, i3, h0, h1, packet_type, ..], rest) = take::<20>(bytes)?;
-    let via = via(u32::from_be_bytes([i0, i1, i2, i3]), packet_type.into(), u16::from_be_bytes([h0, h1]));
+    let via = via(
+        u32::from_be_bytes([i0, i1, i2, i3]),
+        packet_type.into(),
+        u16::from_be_bytes([h0, h1]),
+    );
     let ethertype = u16::from_be_bytes([e0, e1]);
     let (version, bytes) = match ethertype {
         IPV4 if begins_like_ip(rest) => (Version::V4, rest),
         _ => beyond(ethertype, rest)?,
     };
-    Ok(Opened { via, version, bytes })
+    Ok(Opened {
+        via,
+        version,
+        bytes,
+    })
 }
 
 /// The kernel takes the outer of two tags off and names the innermost protocol: what is left of the tags stands before the IP
@@ -47,8 +63,16 @@ fn beyond(ethertype: u16, bytes: &[u8]) -> Result<Announced<'_>, Skip> {
 
 fn via(interface: u32, packet_type: u16, hardware_type: u16) -> Via {
     let loopback = hardware_type == ARPHRD_LOOPBACK;
-    let direction = if packet_type == PACKET_OUTGOING && !loopback { Direction::Leaving } else { Direction::Entering };
-    Via { interface, direction, loopback }
+    let direction = if packet_type == PACKET_OUTGOING && !loopback {
+        Direction::Leaving
+    } else {
+        Direction::Entering
+    };
+    Via {
+        interface,
+        direction,
+        loopback,
+    }
 }
 
 /// An Ethernet type, or one of Linux' own numbers for frames that have none.

@@ -27,7 +27,15 @@ pub(super) fn open<'a>(interface: &Interface, bytes: &'a [u8]) -> Result<Opened<
         [0x01 | 0x03, 0, 0x0c, 0, 0, _] => typed(BRIDGED, behind(bytes, INTER_SWITCH)?)?,
         _ => typed(ethertype, rest)?,
     };
-    Ok(Opened { via: Via { interface: interface.number, direction, loopback }, version, bytes })
+    Ok(Opened {
+        via: Via {
+            interface: interface.number,
+            direction,
+            loopback,
+        },
+        version,
+        bytes,
+    })
 }
 
 /// Behind the length of an 802.3 frame: 802.2 LLC.

@@ -12,7 +12,14 @@ pub(super) fn open<'a>(
 ) -> Result<Opened<'a>, Skip> {
     let (four, bytes) = take::<4>(bytes)?;
     let version = version_of(number(*four)).ok_or(Skip::NotIp)?;
-    Ok(Opened { via: Via { loopback: true, ..unknown(interface) }, version, bytes })
+    Ok(Opened {
+        via: Via {
+            loopback: true,
+            ..unknown(interface)
+        },
+        version,
+        bytes,
+    })
 }
 
 /// The byte order is that of whoever captured; families are small numbers. Some systems write the family into the first

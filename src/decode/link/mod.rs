@@ -47,7 +47,11 @@ pub(super) fn open<'a>(frame: &Frame<'a>) -> Result<Opened<'a>, Skip> {
 }
 
 fn layer<'a>(link: Link, interface: &Interface, bytes: &'a [u8]) -> Result<Opened<'a>, Skip> {
-    let silent = |(version, bytes)| Opened { via: unknown(interface), version, bytes };
+    let silent = |(version, bytes)| Opened {
+        via: unknown(interface),
+        version,
+        bytes,
+    };
     match link {
         Link::Ethernet => ethernet::open(interface, bytes),
         Link::LinuxSll => cooked::open(interface, bytes),
@@ -71,12 +75,24 @@ fn layer<'a>(link: Link, interface: &Interface, bytes: &'a [u8]) -> Result<Opene
         Link::Pktap => {
             let (inner, direction, bytes) = wrapped::pktap(bytes)?;
             let opened = unwrapped(inner, interface, bytes)?;
-            Ok(Opened { via: Via { direction, ..opened.via }, ..opened })
+            Ok(Opened {
+                via: Via {
+                    direction,
+                    ..opened.via
+                },
+                ..opened
+            })
         }
         Link::Seldom(seldom) => {
             let (direction, announced) = seldom::open(seldom, bytes)?;
             let opened = silent(announced);
-            Ok(Opened { via: Via { direction, ..opened.via }, ..opened })
+            Ok(Opened {
+                via: Via {
+                    direction,
+                    ..opened.via
+                },
+                ..opened
+            })
         }
         Link::Other => Err(Undecodable::LinkType.into()),
     }
@@ -91,7 +107,11 @@ fn unwrapped<'a>(inner: Link, interface: &Interface, bytes: &'a [u8]) -> Result<
 }
 
 const fn unknown(interface: &Interface) -> Via {
-    Via { interface: interface.number, direction: Direction::Unknown, loopback: false }
+    Via {
+        interface: interface.number,
+        direction: Direction::Unknown,
+        loopback: false,
+    }
 }
 
 /// IPv4 says 4 and at least five words of header, IPv6 says 6.

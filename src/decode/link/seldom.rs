@@ -68,7 +68,9 @@ fn arcnet(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
     match bytes {
         [0xf0, rest @ ..] => Ok((Version::V4, rest)),
         [0xd4, 0, _, _, rest @ ..] => Ok((Version::V4, rest)),
-        [0xd4, split, _, _, rest @ ..] if split & 1 != 0 && *split != 0xff => Ok((Version::V4, rest)),
+        [0xd4, split, _, _, rest @ ..] if split & 1 != 0 && *split != 0xff => {
+            Ok((Version::V4, rest))
+        }
         [0xd4, _, _, _, ..] => Err(Skip::LaterFragment),
         [] | [0xd4, ..] => Err(TRUNCATED),
         _ => Err(Skip::NotIp),
@@ -85,9 +87,16 @@ fn symantec(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
 
 /// An address of two to four bytes, then what RFC 2427 says, or an Ethernet type, as Cisco does.
 fn frame_relay(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
-    let address = bytes.iter().take(4).take_while(|byte| **byte & 1 == 0).count() + 1;
+    let address = bytes
+        .iter()
+        .take(4)
+        .take_while(|byte| **byte & 1 == 0)
+        .count()
+        + 1;
     let rest = behind(bytes, address.max(2))?;
-    let [0x03, rest @ ..] = rest else { return at_type(rest, 0) };
+    let [0x03, rest @ ..] = rest else {
+        return at_type(rest, 0);
+    };
     match rest.strip_prefix(&[0]).unwrap_or(rest) {
         [NLPID_V4, rest @ ..] => Ok((Version::V4, rest)),
         [NLPID_V6, rest @ ..] => Ok((Version::V6, rest)),
@@ -117,7 +126,10 @@ fn sun_atm(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
 }
 
 /// Magic, flags, and extensions where the flags say so. Without a link header nothing tells what follows.
-fn juniper(bytes: &[u8], open: impl Fn(&[u8]) -> Result<Announced<'_>, Skip>) -> Result<Announced<'_>, Skip> {
+fn juniper(
+    bytes: &[u8],
+    open: impl Fn(&[u8]) -> Result<Announced<'_>, Skip>,
+) -> Result<Announced<'_>, Skip> {
     let (&[_, _, _, flags], rest) = take::<4>(bytes)?;
     let rest = if flags & 0x80 == 0 {
         rest
@@ -125,7 +137,11 @@ fn juniper(bytes: &[u8], open: impl Fn(&[u8]) -> Result<Announced<'_>, Skip>) ->
         let (length, rest) = read_u16(rest)?;
         behind(rest, length.into())?
     };
-    if flags & 0x02 == 0 { open(rest) } else { Err(Undecodable::LinkType.into()) }
+    if flags & 0x02 == 0 {
+        open(rest)
+    } else {
+        Err(Undecodable::LinkType.into())
+    }
 }
 
 fn bridged(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
@@ -174,6 +190,10 @@ fn directed(
     open: impl Fn(&[u8]) -> Result<Announced<'_>, Skip>,
 ) -> Result<(Direction, Announced<'_>), Skip> {
     let (&[sent], rest) = take::<1>(bytes)?;
-    let direction = if sent == 0 { Direction::Entering } else { Direction::Leaving };
+    let direction = if sent == 0 {
+        Direction::Entering
+    } else {
+        Direction::Leaving
+    };
     Ok((direction, open(rest)?))
 }

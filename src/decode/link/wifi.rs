@@ -28,7 +28,14 @@ pub(super) fn open(bytes: &[u8], padded: bool) -> Result<Announced<'_>, Skip> {
             length += 4;
         }
     }
-    ethernet::logical(behind(bytes, if padded { length.next_multiple_of(4) } else { length })?)
+    ethernet::logical(behind(
+        bytes,
+        if padded {
+            length.next_multiple_of(4)
+        } else {
+            length
+        },
+    )?)
 }
 
 /// Version, padding, length, a bitmap or several of what is present; see <https://www.radiotap.org>.
@@ -39,13 +46,18 @@ pub(super) fn radiotap(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
         return Err(MALFORMED);
     }
     let frame = behind(bytes, length)?;
-    open(frame, present & HAS_FLAGS != 0 && flags_of_radiotap(bytes, present) & DATA_PAD != 0)
+    open(
+        frame,
+        present & HAS_FLAGS != 0 && flags_of_radiotap(bytes, present) & DATA_PAD != 0,
+    )
 }
 
 /// The flags follow the bitmaps, and a timer of eight bytes that stands at a multiple of eight.
 fn flags_of_radiotap(bytes: &[u8], present: u8) -> u8 {
     let bitmaps = bytes.get(4..).unwrap_or_default().chunks_exact(4);
-    let more = bitmaps.take_while(|bitmap| bitmap.last().is_some_and(|high| high & ANOTHER != 0)).count();
+    let more = bitmaps
+        .take_while(|bitmap| bitmap.last().is_some_and(|high| high & ANOTHER != 0))
+        .count();
     let mut at = 4 + 4 * (more + 1);
     if present & HAS_TIMER != 0 {
         at = at.next_multiple_of(8) + 8;
@@ -59,16 +71,25 @@ pub(super) fn prism(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
     let big = u32::from_be_bytes([l0, l1, l2, l3]);
     let is_avs = u32::from_be_bytes([m0, m1, m2, m3]) & AVS_MASK == AVS;
     let little = u32::from_le_bytes([m0, m1, m2, m3]);
-    let is_prism = [little, little.swap_bytes()].into_iter().any(|code| PRISM.contains(&code));
+    let is_prism = [little, little.swap_bytes()]
+        .into_iter()
+        .any(|code| PRISM.contains(&code));
     if !is_avs && !is_prism {
         // Some drivers leave the header out.
         return open(bytes, false);
     }
-    let length = if is_avs { big } else { big.min(u32::from_le_bytes([l0, l1, l2, l3])) };
+    let length = if is_avs {
+        big
+    } else {
+        big.min(u32::from_le_bytes([l0, l1, l2, l3]))
+    };
     if length < 8 {
         return Err(MALFORMED);
     }
-    open(behind(bytes, usize::try_from(length).unwrap_or(usize::MAX))?, false)
+    open(
+        behind(bytes, usize::try_from(length).unwrap_or(usize::MAX))?,
+        false,
+    )
 }
 
 const TYPE: u8 = 0x0c;

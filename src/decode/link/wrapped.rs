@@ -10,7 +10,10 @@ use crate::packet::Direction;
 pub(super) fn packet_filter_log(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
     let (&[length, family], _) = take::<2>(bytes)?;
     let version = version_of(family.into()).ok_or(Skip::NotIp)?;
-    Ok((version, behind(bytes, usize::from(length).next_multiple_of(4))?))
+    Ok((
+        version,
+        behind(bytes, usize::from(length).next_multiple_of(4))?,
+    ))
 }
 
 /// NFLOG, of Linux' firewall: family, version, resource, then attributes of length and type, in the byte order of the
@@ -25,7 +28,13 @@ pub(super) fn netfilter_log(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
             (_, 0..4) => return Err(MALFORMED),
             // A packet that was cut is shorter than its attribute says.
             (PAYLOAD, _) => {
-                return Ok((version, attributes.get(4..length).or(attributes.get(4..)).unwrap_or_default()));
+                return Ok((
+                    version,
+                    attributes
+                        .get(4..length)
+                        .or(attributes.get(4..))
+                        .unwrap_or_default(),
+                ));
             }
             _ => attributes = behind(attributes, length.next_multiple_of(4))?,
         }
@@ -39,13 +48,34 @@ pub(super) fn ppi(bytes: &[u8]) -> Result<(Link, &[u8]), Skip> {
     if length < 8 {
         return Err(MALFORMED);
     }
-    Ok((Link::of_number(u32::from_le_bytes(link)), behind(bytes, length)?))
+    Ok((
+        Link::of_number(u32::from_le_bytes(link)),
+        behind(bytes, length)?,
+    ))
 }
 
 /// PKTAP, of macOS: length, kind, link type, the interface's name, flags.
 pub(super) fn pktap(bytes: &[u8]) -> Result<(Link, Direction, &[u8]), Skip> {
     let (header, _) = take::<40>(bytes)?;
-    let &[l0, l1, l2, l3, _, _, _, _, k0, k1, k2, k3, .., flags, _, _, _] = header;
+    let &[
+        l0,
+        l1,
+        l2,
+        l3,
+        _,
+        _,
+        _,
+        _,
+        k0,
+        k1,
+        k2,
+        k3,
+        ..,
+        flags,
+        _,
+        _,
+        _,
+    ] = header;
     let length = usize::try_from(u32::from_le_bytes([l0, l1, l2, l3])).unwrap_or(usize::MAX);
     if length < header.len() {
         return Err(MALFORMED);
@@ -55,7 +85,11 @@ pub(super) fn pktap(bytes: &[u8]) -> Result<(Link, Direction, &[u8]), Skip> {
         GOES_OUT => Direction::Leaving,
         _ => Direction::Unknown,
     };
-    Ok((Link::of_number(u32::from_le_bytes([k0, k1, k2, k3])), direction, behind(bytes, length)?))
+    Ok((
+        Link::of_number(u32::from_le_bytes([k0, k1, k2, k3])),
+        direction,
+        behind(bytes, length)?,
+    ))
 }
 
 /// `NFULA_PAYLOAD` of <linux/netfilter/nfnetlink_log.h>.

@@ -27,13 +27,22 @@ fn what_a_flood_left_waiting_is_written_a_sheet_at_a_time() {
     let readings: Vec<Reading> = (0..SYNS).map(|source| syn(source, &sight)).collect();
     river.flow(&readings, &mut sheet);
 
-    let (later, mut unanswered, mut is_all) = (Timestamp::default() + Duration::from_secs(60), 0, false);
+    let (later, mut unanswered, mut is_all) =
+        (Timestamp::default() + Duration::from_secs(60), 0, false);
     while !is_all {
         sheet = Sheet::default();
         is_all = river.pass_time(&mut sheet, later);
         assert_eq!(sheet.entries.len(), sheet.events.len());
-        assert!(sheet.entries.len() <= A_SHEETFUL, "{} at once", sheet.entries.len());
-        unanswered += sheet.events.iter().filter(|event| matches!(event, Event::Failed(_, Reason::Unanswered))).count();
+        assert!(
+            sheet.entries.len() <= A_SHEETFUL,
+            "{} at once",
+            sheet.entries.len()
+        );
+        unanswered += sheet
+            .events
+            .iter()
+            .filter(|event| matches!(event, Event::Failed(_, Reason::Unanswered)))
+            .count();
     }
     assert_eq!(unanswered, SYNS as usize);
 }
@@ -41,12 +50,21 @@ fn what_a_flood_left_waiting_is_written_a_sheet_at_a_time() {
 /// Whether deadlines come before the packet that needs room, or it is this host's own word that does.
 #[test]
 fn whoever_makes_room_is_counted_with_what_took_it() {
-    let room = Counting { limits: Limits { timeout: Duration::from_secs(5), max_attempts: 16 }, ..counting() };
+    let room = Counting {
+        limits: Limits {
+            timeout: Duration::from_secs(5),
+            max_attempts: 16,
+        },
+        ..counting()
+    };
     // Each client is a peer that was never seen.
     let served: IpNet = "192.0.2.0/24".parse().expect("it is a network");
     let mut river = River::new(&room, Locality::of_file(&[served]), None);
     let sight = river.sight();
-    let at = |millis, reading: Reading| Reading { at: Timestamp::default() + Duration::from_millis(millis), ..reading };
+    let at = |millis, reading: Reading| Reading {
+        at: Timestamp::default() + Duration::from_millis(millis),
+        ..reading
+    };
     let first = at(0, syn(0, &sight));
     let others = (1..16).map(|source| at(1_000, syn(source, &sight)));
     // The first is unanswered by then; who goes is the second.
@@ -59,12 +77,23 @@ fn whoever_makes_room_is_counted_with_what_took_it() {
     let own_word = at(5_600, own_word(&sight));
     sheet = Sheet::default();
     river.flow(&[own_word], &mut sheet);
-    assert!(sheet.events.iter().any(|event| matches!(event, Event::Failed(_, Reason::Unreachable))));
+    assert!(
+        sheet
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::Failed(_, Reason::Unreachable)))
+    );
     assert_eq!(evicted(&sheet), 1);
 }
 
 fn evicted(sheet: &Sheet) -> u32 {
-    let lines = sheet.lines.iter().map(|(_, line)| if let Line::Crowd(crowd) = line { crowd.evicted } else { 0 });
+    let lines = sheet.lines.iter().map(|(_, line)| {
+        if let Line::Crowd(crowd) = line {
+            crowd.evicted
+        } else {
+            0
+        }
+    });
     lines.sum()
 }
 
@@ -72,21 +101,36 @@ fn evicted(sheet: &Sheet) -> u32 {
 #[test]
 fn a_crowd_counts_as_its_attempts_do_one_by_one() {
     let page = |apart: Duration| {
-        let counting = Counting { max_sets: 1, ..counting() };
+        let counting = Counting {
+            max_sets: 1,
+            ..counting()
+        };
         let served: IpNet = "192.0.2.0/24".parse().expect("it is a network");
         let mut river = River::new(&counting, Locality::of_file(&[served]), None);
         let books = Books::open(&Watch::Files(Vec::new()), &counting, Span::Whole);
         let (sight, mut desk) = (river.sight(), Desk::new(Arc::clone(&books)));
         let at = |source: u32| Timestamp::default() + apart * source;
-        let mut readings: Vec<Reading> =
-            (0..1_000).map(|source| Reading { at: at(source), ..syn(source, &sight) }).collect();
+        let mut readings: Vec<Reading> = (0..1_000)
+            .map(|source| Reading {
+                at: at(source),
+                ..syn(source, &sight)
+            })
+            .collect();
         river.flow(&readings, &mut desk.sheet);
-        let lines = desk.sheet.lines.iter().filter(|(_, line)| matches!(line, Line::Crowd(_))).count();
+        let lines = desk
+            .sheet
+            .lines
+            .iter()
+            .filter(|(_, line)| matches!(line, Line::Crowd(_)))
+            .count();
         desk.put(&mut readings);
         let mut page = Vec::new();
-        exposition(&books, false).write(Format::Text, &mut page).expect("there is room");
+        exposition(&books, false)
+            .write(Format::Text, &mut page)
+            .expect("there is room");
         let page = String::from_utf8(page).expect("it is text");
-        let about_sets = |line: &&str| line.contains("peer=\"other\"") || line.contains("sets_folded_total ");
+        let about_sets =
+            |line: &&str| line.contains("peer=\"other\"") || line.contains("sets_folded_total ");
         let counts: Vec<String> = page.lines().filter(about_sets).map(str::to_owned).collect();
         (lines, counts)
     };
@@ -94,32 +138,58 @@ fn a_crowd_counts_as_its_attempts_do_one_by_one() {
     let (alone, one_by_one) = page(Duration::from_millis(2));
     assert_eq!((crowd, alone), (1, 999));
     assert_eq!(of_a_crowd, one_by_one);
-    let attempts = of_a_crowd.iter().find(|line| line.contains("_attempts_total{"));
-    assert!(attempts.is_some_and(|line| line.ends_with(" 999")), "{of_a_crowd:#?}");
+    let attempts = of_a_crowd
+        .iter()
+        .find(|line| line.contains("_attempts_total{"));
+    assert!(
+        attempts.is_some_and(|line| line.ends_with(" 999")),
+        "{of_a_crowd:#?}"
+    );
 }
 
 /// Nobody on the link has the address that this host asked for.
 fn own_word(sight: &Sight) -> Reading {
     let address = |last| Ipv4Addr::new(192, 0, 2, last).into();
     let packet = Packet::IcmpError(IcmpError {
-        via: Via { interface: 0, direction: Direction::Unknown, loopback: true },
+        via: Via {
+            interface: 0,
+            direction: Direction::Unknown,
+            loopback: true,
+        },
         reporter: address(2),
         recipient: address(2),
         code: IcmpCode::HostUnreachable,
         quote: Quote {
-            from: Endpoint { address: address(2), port: 40_000 },
-            to: Endpoint { address: address(9), port: 80 },
+            from: Endpoint {
+                address: address(2),
+                port: 40_000,
+            },
+            to: Endpoint {
+                address: address(9),
+                port: 80,
+            },
             sequence: 7,
             flags: Some(Flags::SYN),
         },
     });
-    Reading { at: Timestamp::default(), interface: 0, packet: Ok((packet, sight.ends(&packet))) }
+    Reading {
+        at: Timestamp::default(),
+        interface: 0,
+        packet: Ok((packet, sight.ends(&packet))),
+    }
 }
 
 fn syn(source: u32, sight: &Sight) -> Reading {
-    let end = |address: u32, port| Endpoint { address: Ipv4Addr::from_bits(address).into(), port };
+    let end = |address: u32, port| Endpoint {
+        address: Ipv4Addr::from_bits(address).into(),
+        port,
+    };
     let packet = Packet::Segment(Segment {
-        via: Via { interface: 0, direction: Direction::Unknown, loopback: false },
+        via: Via {
+            interface: 0,
+            direction: Direction::Unknown,
+            loopback: false,
+        },
         from: end(0x0a00_0000 | source, 40_000),
         to: end(0xc000_0201, 80),
         sequence: source,
@@ -131,15 +201,25 @@ fn syn(source: u32, sight: &Sight) -> Reading {
         payload_length: 0,
         ecn_setup: false,
     });
-    Reading { at: Timestamp::default(), interface: 0, packet: Ok((packet, sight.ends(&packet))) }
+    Reading {
+        at: Timestamp::default(),
+        interface: 0,
+        packet: Ok((packet, sight.ends(&packet))),
+    }
 }
 
 pub(in crate::exporter) fn counting() -> Counting {
     Counting {
-        filter: Filter { expression: None, acks: false },
+        filter: Filter {
+            expression: None,
+            acks: false,
+        },
         ports: Vec::new(),
         local: Vec::new(),
-        limits: Limits { timeout: Duration::from_secs(5), max_attempts: SYNS as usize },
+        limits: Limits {
+            timeout: Duration::from_secs(5),
+            max_attempts: SYNS as usize,
+        },
         max_sets: 100,
         idle_timeout: Duration::from_secs(3600),
         peers: Peers::new(Vec::new(), 32, 128),

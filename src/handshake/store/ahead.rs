@@ -31,12 +31,18 @@ impl Store {
     /// index has of those that leave.
     pub(in crate::handshake) fn fetch_due(&mut self, count: usize, now: Timestamp) {
         let slab = &self.slab;
-        self.waiting.soon_overdue(now, 4 * count).for_each(|slot| prefetch_index(slab, slot as usize));
+        self.waiting
+            .soon_overdue(now, 4 * count)
+            .for_each(|slot| prefetch_index(slab, slot as usize));
         if self.known() + 2 * count > self.capacity {
             self.fetch_who_leaves(count, now);
         }
-        let done = self.answered.next_done(now).chain(self.failed.next_done(now));
-        done.take(2 * count).for_each(|known| self.fetch_known(known));
+        let done = self
+            .answered
+            .next_done(now)
+            .chain(self.failed.next_done(now));
+        done.take(2 * count)
+            .for_each(|known| self.fetch_known(known));
     }
 
     /// The same of so many that [make room](Self::make_room) where there is none, in their order.
@@ -55,7 +61,10 @@ impl Store {
 
     /// Says how many there were, of so many.
     fn fetch_all(&self, those: impl Iterator<Item = Known>, most: usize) -> usize {
-        those.take(most).inspect(|known| self.fetch_known(*known)).count()
+        those
+            .take(most)
+            .inspect(|known| self.fetch_known(*known))
+            .count()
     }
 
     /// The same of those that wait, of which the first were fetched with the packets before: of these it is where they are in the
@@ -68,7 +77,12 @@ impl Store {
                 self.fetch_attempt(slot);
             }
         };
-        those.take(2 * most).enumerate().map(fetch).count().min(most)
+        those
+            .take(2 * most)
+            .enumerate()
+            .map(fetch)
+            .count()
+            .min(most)
     }
 
     fn fetch_known(&self, (slot, tag): Known) {

@@ -8,7 +8,10 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
+    SignatureScheme,
+};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::time::ASN1Time;
@@ -26,7 +29,12 @@ pub(super) struct Policy {
 
 /// The policy of that name; none for one that asks for nothing.
 pub(super) fn policy(name: &str) -> Result<Option<Policy>, Fault> {
-    let policy = |mandatory, verified| Ok(Some(Policy { mandatory, verified }));
+    let policy = |mandatory, verified| {
+        Ok(Some(Policy {
+            mandatory,
+            verified,
+        }))
+    };
     match name {
         "" | "NoClientCert" => Ok(None),
         "RequestClientCert" => policy(false, false),
@@ -59,18 +67,35 @@ impl Clients {
     ) -> Result<Self, Fault> {
         let mut roots = RootCertStore::empty();
         for certificate in &trusted {
-            roots.add(certificate.clone()).map_err(|error| Fault::ClientCa(error.to_string()))?;
+            roots
+                .add(certificate.clone())
+                .map_err(|error| Fault::ClientCa(error.to_string()))?;
         }
         let chains = (!roots.is_empty()).then(|| {
-            let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
-            builder.build().map_err(|error| Fault::ClientCa(error.to_string()))
+            let builder =
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+            builder
+                .build()
+                .map_err(|error| Fault::ClientCa(error.to_string()))
         });
-        Ok(Self { policy, trusted, chains: chains.transpose()?, allowed, provider })
+        Ok(Self {
+            policy,
+            trusted,
+            chains: chains.transpose()?,
+            allowed,
+            provider,
+        })
     }
 
-    fn verify(&self, leaf: &CertificateDer<'_>, rest: &[CertificateDer<'_>], now: UnixTime) -> Result<(), Error> {
+    fn verify(
+        &self,
+        leaf: &CertificateDer<'_>,
+        rest: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), Error> {
         if self.policy.verified {
-            let known = self.trusted.iter().any(|trusted| trusted == leaf) && is_valid_at(leaf, now);
+            let known =
+                self.trusted.iter().any(|trusted| trusted == leaf) && is_valid_at(leaf, now);
             match &self.chains {
                 _ if known => {}
                 Some(chains) => {
@@ -94,7 +119,9 @@ impl ClientCertVerifier for Clients {
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.chains.as_ref().map_or(&[], |chains| chains.root_hint_subjects())
+        self.chains
+            .as_ref()
+            .map_or(&[], |chains| chains.root_hint_subjects())
     }
 
     fn verify_client_cert(
@@ -103,7 +130,8 @@ impl ClientCertVerifier for Clients {
         rest: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.verify(leaf, rest, now).map(|()| ClientCertVerified::assertion())
+        self.verify(leaf, rest, now)
+            .map(|()| ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -112,7 +140,12 @@ impl ClientCertVerifier for Clients {
         leaf: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, leaf, signature, &self.provider.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            leaf,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -121,33 +154,56 @@ impl ClientCertVerifier for Clients {
         leaf: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, leaf, signature, &self.provider.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            leaf,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }
 
 fn is_valid_at(certificate: &CertificateDer<'_>, now: UnixTime) -> bool {
-    let now = i64::try_from(now.as_secs()).ok().and_then(|now| ASN1Time::from_timestamp(now).ok());
+    let now = i64::try_from(now.as_secs())
+        .ok()
+        .and_then(|now| ASN1Time::from_timestamp(now).ok());
     let parsed = X509Certificate::from_der(certificate).ok();
-    parsed.zip(now).is_some_and(|((_, parsed), now)| parsed.validity().is_valid_at(now))
+    parsed
+        .zip(now)
+        .is_some_and(|((_, parsed), now)| parsed.validity().is_valid_at(now))
 }
 
 /// The subject alternative names that Go looks at: DNS names, e-mail addresses, IP addresses, URIs.
 fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
-    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else { return Vec::new() };
-    let Ok(Some(extension)) = parsed.subject_alternative_name() else { return Vec::new() };
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
+        return Vec::new();
+    };
+    let Ok(Some(extension)) = parsed.subject_alternative_name() else {
+        return Vec::new();
+    };
     let name = |name: &GeneralName<'_>| match name {
-        GeneralName::DNSName(name) | GeneralName::RFC822Name(name) | GeneralName::URI(name) => Some((*name).to_owned()),
+        GeneralName::DNSName(name) | GeneralName::RFC822Name(name) | GeneralName::URI(name) => {
+            Some((*name).to_owned())
+        }
         GeneralName::IPAddress(bytes) => address(bytes).map(|address| address.to_string()),
         _ => None,
     };
-    extension.value.general_names.iter().filter_map(name).collect()
+    extension
+        .value
+        .general_names
+        .iter()
+        .filter_map(name)
+        .collect()
 }
 
 fn address(bytes: &[u8]) -> Option<IpAddr> {
     let v4 = <[u8; 4]>::try_from(bytes).map(|bytes| Ipv4Addr::from(bytes).into());
-    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(|bytes| Ipv6Addr::from(bytes).into())).ok()
+    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(|bytes| Ipv6Addr::from(bytes).into()))
+        .ok()
 }

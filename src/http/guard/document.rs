@@ -60,11 +60,15 @@ impl Document {
     pub(super) fn parse(text: &str, folder: &Path) -> Result<Self, Fault> {
         // Snippets of the file would take keys and hashes to the log.
         let options = serde_saphyr::options! { with_snippet: false };
-        let document: Option<Self> =
-            serde_saphyr::from_str_with_options(text, options).map_err(|error| Fault::Yaml(error.to_string()))?;
+        let document: Option<Self> = serde_saphyr::from_str_with_options(text, options)
+            .map_err(|error| Fault::Yaml(error.to_string()))?;
         let mut document = document.unwrap_or_default();
         if let Some(tls) = &mut document.tls_server_config {
-            for file in [&mut tls.cert_file, &mut tls.key_file, &mut tls.client_ca_file] {
+            for file in [
+                &mut tls.cert_file,
+                &mut tls.key_file,
+                &mut tls.client_ca_file,
+            ] {
                 if !file.as_os_str().is_empty() {
                     *file = folder.join(&*file);
                 }
@@ -77,9 +81,15 @@ impl Document {
 impl TlsSection {
     /// Whether it asks for TLS at all.
     pub(super) fn is_enabled(&self) -> bool {
-        let texts = [&self.cert, &self.key, &self.client_ca, &self.client_auth_type];
+        let texts = [
+            &self.cert,
+            &self.key,
+            &self.client_ca,
+            &self.client_auth_type,
+        ];
         let files = [&self.cert_file, &self.key_file, &self.client_ca_file];
-        texts.iter().any(|text| !text.is_empty()) || files.iter().any(|file| !file.as_os_str().is_empty())
+        texts.iter().any(|text| !text.is_empty())
+            || files.iter().any(|file| !file.as_os_str().is_empty())
     }
 }
 

@@ -25,7 +25,11 @@ pub(super) enum Fault {
     #[error("missing one of key or key_file")]
     NoKey,
     #[error("failed to read {name} ({}): {reason}", file.display())]
-    File { name: &'static str, file: PathBuf, reason: io::Error },
+    File {
+        name: &'static str,
+        file: PathBuf,
+        reason: io::Error,
+    },
     #[error("no certificate in {0}: it must be PEM, with BEGIN CERTIFICATE")]
     NotACertificate(&'static str),
     #[error(
@@ -55,7 +59,9 @@ pub(super) enum Fault {
     Curve(String),
     #[error("unknown TLS version: {0}: write TLS12 or TLS13")]
     Version(String),
-    #[error("no TLS version from min_version to max_version can be served: there are TLS12 and TLS13")]
+    #[error(
+        "no TLS version from min_version to max_version can be served: there are TLS12 and TLS13"
+    )]
     NoVersion,
     #[error("none of cipher_suites can be served: of TLS 1.2 there are {0}")]
     NoCipher(String),
@@ -64,13 +70,19 @@ pub(super) enum Fault {
     #[error("HTTP header {0:?} can not be configured")]
     Header(String),
     #[error("invalid value for {name}. Expected {expected}, but got: {value:?}")]
-    HeaderValue { name: String, expected: String, value: String },
+    HeaderValue {
+        name: String,
+        expected: String,
+        value: String,
+    },
     #[error(
         "basic_auth_users: what stands for {0:?} is no bcrypt hash: make one with `htpasswd -nBC 10 \"\" | tr -d ':\\n'`"
     )]
     Hash(String),
     #[error("TLS went away from it: to serve without, the program must be started again")]
     TlsGone,
-    #[error("all basic_auth_users went away from it: to serve everybody, the program must be started again")]
+    #[error(
+        "all basic_auth_users went away from it: to serve everybody, the program must be started again"
+    )]
     UsersGone,
 }

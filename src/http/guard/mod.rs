@@ -47,7 +47,11 @@ pub(super) type Extra = Vec<(HeaderName, HeaderValue)>;
 impl Guard {
     /// Everybody may come in, in plain text.
     pub fn open_door() -> Self {
-        Self { source: None, passwords: Passwords::new(), bucket: Mutex::default() }
+        Self {
+            source: None,
+            passwords: Passwords::new(),
+            bucket: Mutex::default(),
+        }
     }
 
     /// As a web configuration file says, now and after each change of it or of the files that it names.
@@ -55,7 +59,10 @@ impl Guard {
     /// # Errors
     /// What is wrong with the file.
     pub fn by(file: &Path) -> Result<Self, ConfigError> {
-        Ok(Self { source: Some(Source::open(file)?), ..Self::open_door() })
+        Ok(Self {
+            source: Some(Source::open(file)?),
+            ..Self::open_door()
+        })
     }
 
     /// The files that are read again when they change.
@@ -90,7 +97,12 @@ impl Guard {
         }
         let extra = rules.headers.clone();
         let authorization = headers.get(AUTHORIZATION);
-        if rules.users.is_empty() || self.passwords.admit(&rules.users, authorization, from).await {
+        if rules.users.is_empty()
+            || self
+                .passwords
+                .admit(&rules.users, authorization, from)
+                .await
+        {
             (extra, None)
         } else {
             (extra, Some(Page::unauthorized()))
@@ -99,7 +111,9 @@ impl Guard {
 
     fn is_in_rate(&self, rules: &Rules) -> bool {
         let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-        rules.rate.is_none_or(|rate| bucket.allows(rate, Instant::now()))
+        rules
+            .rate
+            .is_none_or(|rate| bucket.allows(rate, Instant::now()))
     }
 
     fn rules(&self) -> Option<Result<Arc<Rules>, ()>> {

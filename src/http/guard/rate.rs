@@ -36,16 +36,28 @@ mod tests {
     #[test]
     fn a_burst_passes_and_then_one_each_interval() {
         let (mut bucket, start) = (Bucket::default(), Instant::now());
-        let rate = Rate { interval: Duration::from_millis(100), burst: 3 };
+        let rate = Rate {
+            interval: Duration::from_millis(100),
+            burst: 3,
+        };
         let mut passed = |millis| bucket.allows(rate, start + Duration::from_millis(millis));
-        assert_eq!([0, 0, 0, 0, 99].map(&mut passed), [true, true, true, false, false]);
-        assert_eq!([100, 100, 150, 200, 1_000].map(&mut passed), [true, false, false, true, true]);
+        assert_eq!(
+            [0, 0, 0, 0, 99].map(&mut passed),
+            [true, true, true, false, false]
+        );
+        assert_eq!(
+            [100, 100, 150, 200, 1_000].map(&mut passed),
+            [true, false, false, true, true]
+        );
         assert_eq!([1_000, 1_000, 1_000].map(&mut passed), [true, true, false]);
     }
 
     #[test]
     fn without_a_burst_nothing_passes() {
-        let rate = Rate { interval: Duration::from_secs(1), burst: 0 };
+        let rate = Rate {
+            interval: Duration::from_secs(1),
+            burst: 0,
+        };
         assert!(!Bucket::default().allows(rate, Instant::now()));
     }
 }

@@ -31,37 +31,70 @@ impl Rules {
         let HttpSection { http2, headers } = document.http_server_config.unwrap_or_default();
         let headers = extra(headers.unwrap_or_default())?;
         let tls = document.tls_server_config.unwrap_or_default();
-        let tls = tls.is_enabled().then(|| tls::server(&tls, &mut notes)).transpose()?;
+        let tls = tls
+            .is_enabled()
+            .then(|| tls::server(&tls, &mut notes))
+            .transpose()?;
         if http2 == Some(true) {
             notes.push("HTTP/2 is not served, only HTTP/1.1".to_owned());
         }
         let rate = document.rate_limit.unwrap_or_default();
-        let rate = Rate { interval: rate.interval, burst: rate.burst };
+        let rate = Rate {
+            interval: rate.interval,
+            burst: rate.burst,
+        };
         let rate = (!rate.interval.is_zero()).then_some(rate);
         if rate.is_some_and(|rate| rate.burst == 0) {
             notes.push("rate_limit with a burst of 0 refuses every request".to_owned());
         }
-        Ok(Self { tls, users, headers, rate, notes })
+        Ok(Self {
+            tls,
+            users,
+            headers,
+            rate,
+            notes,
+        })
     }
 }
 
 /// The files that a configuration names.
 pub(super) fn files(document: &Document) -> Vec<&Path> {
-    let Some(TlsSection { cert_file, key_file, client_ca_file, .. }) = &document.tls_server_config else {
+    let Some(TlsSection {
+        cert_file,
+        key_file,
+        client_ca_file,
+        ..
+    }) = &document.tls_server_config
+    else {
         return Vec::new();
     };
-    let files = [cert_file, key_file, client_ca_file].into_iter().map(AsRef::as_ref);
-    files.filter(|file: &&Path| !file.as_os_str().is_empty()).collect()
+    let files = [cert_file, key_file, client_ca_file]
+        .into_iter()
+        .map(AsRef::as_ref);
+    files
+        .filter(|file: &&Path| !file.as_os_str().is_empty())
+        .collect()
 }
 
 /// One that is blank is not set.
 fn extra(headers: BTreeMap<String, String>) -> Result<Extra, Fault> {
     let mut extra = Extra::new();
     for (name, value) in headers {
-        let known = HEADERS.iter().find(|(known, _)| *known == name).map(|(_, values)| *values);
+        let known = HEADERS
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, values)| *values);
         let values = known.ok_or_else(|| Fault::Header(name.clone()))?;
-        let expected = if values.is_empty() { "text".to_owned() } else { format!("one of: {values:?}") };
-        let wrong = || Fault::HeaderValue { name: name.clone(), expected: expected.clone(), value: value.clone() };
+        let expected = if values.is_empty() {
+            "text".to_owned()
+        } else {
+            format!("one of: {values:?}")
+        };
+        let wrong = || Fault::HeaderValue {
+            name: name.clone(),
+            expected: expected.clone(),
+            value: value.clone(),
+        };
         if value.is_empty() && values.is_empty() {
             continue;
         }

@@ -45,11 +45,22 @@ impl Source {
     /// What is wrong with it.
     pub(super) fn open(file: &Path) -> Result<Self, ConfigError> {
         let mut prints = Vec::new();
-        let rules = read(file, &mut prints).map_err(|fault| ConfigError { file: file.to_owned(), fault })?;
+        let rules = read(file, &mut prints).map_err(|fault| ConfigError {
+            file: file.to_owned(),
+            fault,
+        })?;
         tell(&rules);
         let (tls, users) = (rules.tls.is_some(), !rules.users.is_empty());
-        let known = Known { prints, rules: Ok(Arc::new(rules)), tls, users };
-        Ok(Self { file: file.to_owned(), known: Mutex::new(known) })
+        let known = Known {
+            prints,
+            rules: Ok(Arc::new(rules)),
+            tls,
+            users,
+        };
+        Ok(Self {
+            file: file.to_owned(),
+            known: Mutex::new(known),
+        })
     }
 
     /// The file, and those that it names.
@@ -61,7 +72,11 @@ impl Source {
     /// What it says now. While it is broken, nobody is let in, and the log says why.
     pub(super) fn rules(&self) -> Result<Arc<Rules>, ()> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.prints.iter().any(|(file, print)| !is_settled(print) || Print::of(file) != *print) {
+        if known
+            .prints
+            .iter()
+            .any(|(file, print)| !is_settled(print) || Print::of(file) != *print)
+        {
             self.read_again(&mut known);
         }
         known.rules.clone().map_err(drop)
@@ -76,14 +91,23 @@ impl Source {
         });
         match read {
             Ok(rules) => {
-                if known.rules.as_ref().ok().is_none_or(|before| before.notes != rules.notes) {
+                if known
+                    .rules
+                    .as_ref()
+                    .ok()
+                    .is_none_or(|before| before.notes != rules.notes)
+                {
                     tell(&rules);
                 }
                 (known.tls, known.users) = (rules.tls.is_some(), !rules.users.is_empty());
                 known.rules = Ok(Arc::new(rules));
             }
             Err(fault) => {
-                let why = ConfigError { file: self.file.clone(), fault }.to_string();
+                let why = ConfigError {
+                    file: self.file.clone(),
+                    fault,
+                }
+                .to_string();
                 if known.rules.as_ref().err() != Some(&why) {
                     error!("nobody is let in: {why}");
                 }
@@ -97,13 +121,20 @@ fn read(file: &Path, prints: &mut Vec<(PathBuf, Option<Print>)>) -> Result<Rules
     prints.push((file.to_owned(), Print::of(file)));
     let text = fs::read_to_string(file).map_err(Fault::Read)?;
     let document = Document::parse(&text, file.parent().unwrap_or(Path::new("")))?;
-    prints.extend(files(&document).into_iter().map(|file| (file.to_owned(), Print::of(file))));
+    prints.extend(
+        files(&document)
+            .into_iter()
+            .map(|file| (file.to_owned(), Print::of(file))),
+    );
     Rules::of(document)
 }
 
 /// What of the wishes is not fulfilled, and what is on.
 fn tell(rules: &Rules) {
-    rules.notes.iter().for_each(|note| warn!("web configuration: {note}"));
+    rules
+        .notes
+        .iter()
+        .for_each(|note| warn!("web configuration: {note}"));
     info!(
         tls = rules.tls.is_some(),
         users = !rules.users.is_empty(),
@@ -125,7 +156,10 @@ impl Print {
 
 impl From<&Metadata> for Print {
     fn from(of: &Metadata) -> Self {
-        let age = of.modified().ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());
+        let age = of
+            .modified()
+            .ok()
+            .and_then(|modified| SystemTime::now().duration_since(modified).ok());
         Self {
             device: of.dev(),
             inode: of.ino(),

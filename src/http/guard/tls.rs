@@ -14,11 +14,16 @@ use super::fault::Fault;
 use super::names::{provider, versions};
 
 /// What TLS is served with. `notes` hears what of the wishes is not served.
-pub(super) fn server(tls: &TlsSection, notes: &mut Vec<String>) -> Result<Arc<ServerConfig>, Fault> {
+pub(super) fn server(
+    tls: &TlsSection,
+    notes: &mut Vec<String>,
+) -> Result<Arc<ServerConfig>, Fault> {
     let certificate = text(&tls.cert, &tls.cert_file, "cert_file")?.ok_or(Fault::NoCertificate)?;
     let key = text(&tls.key, &tls.key_file, "key_file")?.ok_or(Fault::NoKey)?;
     let trusted = text(&tls.client_ca, &tls.client_ca_file, "client_ca_file")?;
-    let chain = certificates(&certificate).filter(|chain| !chain.is_empty()).ok_or(Fault::NotACertificate("cert"))?;
+    let chain = certificates(&certificate)
+        .filter(|chain| !chain.is_empty())
+        .ok_or(Fault::NotACertificate("cert"))?;
     let key = PrivateKeyDer::from_pem_slice(&key).map_err(|_| Fault::NotAKey("key"))?;
 
     let policy = policy(&tls.client_auth_type)?;
@@ -31,12 +36,16 @@ pub(super) fn server(tls: &TlsSection, notes: &mut Vec<String>) -> Result<Arc<Se
     let versions = versions(tls)?;
     let provider = Arc::new(provider(tls, notes)?);
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
-    let builder = builder.with_protocol_versions(&versions).map_err(Fault::Pair)?;
+    let builder = builder
+        .with_protocol_versions(&versions)
+        .map_err(Fault::Pair)?;
     let builder = match policy {
         None => builder.with_no_client_auth(),
         Some(policy) => {
             let trusted = trusted.map(|pem| certificates(&pem).filter(|all| !all.is_empty()));
-            let trusted = trusted.map(|all| all.ok_or(Fault::NotACertificate("client_ca"))).transpose()?;
+            let trusted = trusted
+                .map(|all| all.ok_or(Fault::NotACertificate("client_ca")))
+                .transpose()?;
             if policy.verified && trusted.is_none() {
                 notes.push("no client_ca_file: no client certificate is trusted".to_owned());
             }
@@ -56,10 +65,16 @@ fn text(inline: &str, file: &Path, name: &'static str) -> Result<Option<Vec<u8>>
     if file.as_os_str().is_empty() {
         return Ok(Some(inline.as_bytes().to_vec()).filter(|text| !text.is_empty()));
     }
-    let read = fs::read(file).map_err(|reason| Fault::File { name, file: file.to_owned(), reason });
+    let read = fs::read(file).map_err(|reason| Fault::File {
+        name,
+        file: file.to_owned(),
+        reason,
+    });
     read.map(Some)
 }
 
 fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
-    CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().ok()
+    CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .ok()
 }

@@ -28,7 +28,9 @@ impl Turns {
     /// Waits for its turn.
     pub(super) async fn take(self: &Arc<Self>, from: Origin) -> Turn {
         loop {
-            let Some(promised) = self.join(from) else { return Turn(Arc::clone(self)) };
+            let Some(promised) = self.join(from) else {
+                return Turn(Arc::clone(self));
+            };
             if let Ok(turn) = promised.await {
                 return turn;
             }
@@ -53,7 +55,8 @@ impl Turns {
     fn next(&self) -> Option<oneshot::Sender<Turn>> {
         let mut line = self.lock();
         while let Some((from, mut waiting)) = line.groups.pop_front() {
-            let next = std::iter::from_fn(|| waiting.pop_front()).find(|promise| !promise.is_closed());
+            let next =
+                std::iter::from_fn(|| waiting.pop_front()).find(|promise| !promise.is_closed());
             if !waiting.is_empty() {
                 line.groups.push_back((from, waiting));
             }
@@ -92,7 +95,12 @@ mod tests {
     }
 
     /// Takes a turn, notes who it is, and lets the next one go.
-    async fn pass(turns: Arc<Turns>, from: Origin, name: &'static str, passed: Arc<Mutex<Vec<&'static str>>>) {
+    async fn pass(
+        turns: Arc<Turns>,
+        from: Origin,
+        name: &'static str,
+        passed: Arc<Mutex<Vec<&'static str>>>,
+    ) {
         let turn = turns.take(from).await;
         passed.lock().unwrap().push(name);
         yield_now().await;
@@ -104,15 +112,30 @@ mod tests {
         let (turns, passed) = (Arc::new(Turns::default()), Arc::new(Mutex::new(Vec::new())));
         let first = turns.take(origin("10.0.0.1")).await;
         let mut going = tokio::task::JoinSet::new();
-        let comes = [("10.0.0.1", "flood"), ("10.0.0.1", "flood"), ("10.0.0.1", "flood"), ("10.0.0.9", "scrape")];
-        let comes = comes.into_iter().chain([("2001:db8::1", "six"), ("2001:db8::2:3", "six")]);
+        let comes = [
+            ("10.0.0.1", "flood"),
+            ("10.0.0.1", "flood"),
+            ("10.0.0.1", "flood"),
+            ("10.0.0.9", "scrape"),
+        ];
+        let comes = comes
+            .into_iter()
+            .chain([("2001:db8::1", "six"), ("2001:db8::2:3", "six")]);
         for (from, name) in comes {
-            going.spawn(pass(Arc::clone(&turns), origin(from), name, Arc::clone(&passed)));
+            going.spawn(pass(
+                Arc::clone(&turns),
+                origin(from),
+                name,
+                Arc::clone(&passed),
+            ));
             yield_now().await;
         }
         drop(first);
         while going.join_next().await.is_some() {}
-        assert_eq!(*passed.lock().unwrap(), ["flood", "scrape", "six", "flood", "six", "flood"]);
+        assert_eq!(
+            *passed.lock().unwrap(),
+            ["flood", "scrape", "six", "flood", "six", "flood"]
+        );
         assert!(!turns.lock().taken, "it is free again");
     }
 

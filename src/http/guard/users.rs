@@ -47,7 +47,10 @@ impl Users {
                 dearest = (parts.get_cost(), hash.clone());
             }
         }
-        Ok(Self { hashes, dearest: dearest.1 })
+        Ok(Self {
+            hashes,
+            dearest: dearest.1,
+        })
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -60,12 +63,23 @@ impl Passwords {
         // Without randomness there would be no TLS either; a key that nobody can guess is not needed to be safe here.
         let random = rand::generate::<[u8; 32]>(&rand::SystemRandom::new());
         let secret = random.map_or([0; 32], rand::Random::expose);
-        Self { turns: Arc::default(), key: hmac::Key::new(hmac::HMAC_SHA256, &secret), right: Mutex::default() }
+        Self {
+            turns: Arc::default(),
+            key: hmac::Key::new(hmac::HMAC_SHA256, &secret),
+            right: Mutex::default(),
+        }
     }
 
     /// Whether an `Authorization` header names one of the users with his password.
-    pub(super) async fn admit(&self, users: &Users, header: Option<&HeaderValue>, from: Origin) -> bool {
-        let Some(Credentials { user, password }) = header.and_then(credentials) else { return false };
+    pub(super) async fn admit(
+        &self,
+        users: &Users,
+        header: Option<&HeaderValue>,
+        from: Origin,
+    ) -> bool {
+        let Some(Credentials { user, password }) = header.and_then(credentials) else {
+            return false;
+        };
         let known = users.hashes.get(&user);
         let hash = known.unwrap_or(&users.dearest).clone();
         let mark = self.mark(&user, &hash, &password);
@@ -91,13 +105,17 @@ impl Passwords {
 
     /// Stands for a user with this password, as long as his hash is this one.
     fn mark(&self, user: &str, hash: &str, password: &[u8]) -> [u8; 32] {
-        let digests = [user.as_bytes(), hash.as_bytes(), password].map(|part| digest::digest(&SHA256, part));
+        let digests =
+            [user.as_bytes(), hash.as_bytes(), password].map(|part| digest::digest(&SHA256, part));
         let signed = hmac::sign(&self.key, &digests.each_ref().map(Digest::as_ref).concat());
         signed.as_ref().try_into().unwrap_or_default()
     }
 
     fn remembers(&self, mark: [u8; 32]) -> bool {
-        self.right.lock().unwrap_or_else(PoisonError::into_inner).contains(&mark)
+        self.right
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&mark)
     }
 
     fn remember(&self, mark: [u8; 32]) {
@@ -112,10 +130,16 @@ impl Passwords {
 /// RFC 7617 section 2.
 fn credentials(header: &HeaderValue) -> Option<Credentials> {
     let (scheme, token) = header.to_str().ok()?.split_once(' ')?;
-    let decoded = STANDARD.decode(token.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    let decoded = STANDARD
+        .decode(token.trim())
+        .ok()
+        .filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
     let colon = decoded.iter().position(|byte| *byte == b':')?;
     let (user, password) = decoded.split_at(colon);
-    Some(Credentials { user: String::from_utf8(user.to_vec()).ok()?, password: password.get(1..)?.to_vec() })
+    Some(Credentials {
+        user: String::from_utf8(user.to_vec()).ok()?,
+        password: password.get(1..)?.to_vec(),
+    })
 }
 
 /// More than there are users, as a rule. One that is forgotten costs one check.

@@ -16,20 +16,43 @@ fn complaint(text: &str) -> String {
 
 #[test]
 fn addresses_are_shown_as_they_are_written() {
-    for text in [":10077", ":0", "127.0.0.1:0", "[::1]:10077", "[::]:80", "localhost:10077", "my-host_1.lan.:65535"] {
+    for text in [
+        ":10077",
+        ":0",
+        "127.0.0.1:0",
+        "[::1]:10077",
+        "[::]:80",
+        "localhost:10077",
+        "my-host_1.lan.:65535",
+    ] {
         assert_eq!(parse(text).to_string(), text);
     }
 }
 
 #[test]
 fn what_is_no_address_is_refused_with_the_way_to_write_it() {
-    for text in ["", "10077", "localhost", "localhost:", ":", "[::1]", "[::1]:"] {
+    for text in [
+        "",
+        "10077",
+        "localhost",
+        "localhost:",
+        ":",
+        "[::1]",
+        "[::1]:",
+    ] {
         assert_eq!(
             complaint(text),
-            format!("no port in the listen address {text:?}: write it like :10077, 127.0.0.1:10077 or [::1]:10077")
+            format!(
+                "no port in the listen address {text:?}: write it like :10077, 127.0.0.1:10077 or [::1]:10077"
+            )
         );
     }
-    for (text, port) in [(":http", "http"), (":65536", "65536"), (":+80", "+80"), ("localhost:-1", "-1")] {
+    for (text, port) in [
+        (":http", "http"),
+        (":65536", "65536"),
+        (":+80", "+80"),
+        ("localhost:-1", "-1"),
+    ] {
         assert_eq!(
             complaint(text),
             format!(
@@ -41,7 +64,9 @@ fn what_is_no_address_is_refused_with_the_way_to_write_it() {
     for text in ["::1:10077", "::", "fe80::1:80"] {
         assert_eq!(
             complaint(text),
-            format!("an IPv6 address without brackets in the listen address {text:?}: write it like [::1]:10077")
+            format!(
+                "an IPv6 address without brackets in the listen address {text:?}: write it like [::1]:10077"
+            )
         );
     }
     for (text, host) in [
@@ -86,7 +111,10 @@ fn without_ipv6_the_next_address_is_taken() {
 
 #[test]
 fn a_taken_port_is_not_half_listened_to() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let holder = listen_on_first(&[taken]).unwrap();
     let error = listen_on_first(&[taken, "127.0.0.1:0".parse().unwrap()]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
@@ -139,7 +167,10 @@ fn a_foreign_address_says_where_to_look_for_own_ones() {
 fn a_name_that_stands_for_nothing_is_named() {
     let error = parse("nobody.invalid:10077").bind().unwrap_err();
     assert!(matches!(&error, BindError::Name { .. }), "{error}");
-    let (address, reason) = (parse("nobody.invalid:10077"), io::Error::other("Name or service not known"));
+    let (address, reason) = (
+        parse("nobody.invalid:10077"),
+        io::Error::other("Name or service not known"),
+    );
     assert_eq!(
         BindError::Name { address, reason }.to_string(),
         "cannot listen on nobody.invalid:10077: Name or service not known: \
@@ -150,7 +181,10 @@ fn a_name_that_stands_for_nothing_is_named() {
 #[test]
 fn what_only_root_may_is_said_so() {
     assert_eq!(
-        BindError::Denied { address: parse(":80") }.to_string(),
+        BindError::Denied {
+            address: parse(":80")
+        }
+        .to_string(),
         "cannot listen on :80: permission denied: \
          choose a port from 1024 in --web.listen-address, or give the program CAP_NET_BIND_SERVICE"
     );

@@ -27,7 +27,15 @@ fn pipelined_requests_are_answered_in_order() {
     let served = Served::start(page(|| Page::text("here")), Limits::default());
     let mut client = served.client();
     let request = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n");
-    client.send([request("/metrics"), request("/nowhere"), request("/-/ready"), request("/metrics")].concat());
+    client.send(
+        [
+            request("/metrics"),
+            request("/nowhere"),
+            request("/-/ready"),
+            request("/metrics"),
+        ]
+        .concat(),
+    );
     let statuses: Vec<_> = (0..4).map(|_| client.reply().status).collect();
     assert_eq!(statuses, [200, 404, 200, 200]);
 }
@@ -35,7 +43,10 @@ fn pipelined_requests_are_answered_in_order() {
 #[test]
 fn pipelined_pages_that_fill_the_socket_all_arrive() {
     // Where only one may be at once, each waits until the one before is written: a seat is never at two answers.
-    let served = Served::start(page(endless), short(|limits| limits.requests = NonZeroUsize::new(1)));
+    let served = Served::start(
+        page(endless),
+        short(|limits| limits.requests = NonZeroUsize::new(1)),
+    );
     let mut client = served.client();
     (0..3).for_each(|_| client.ask("GET", "/metrics"));
     (0..3).for_each(|_| assert_eq!(client.reply().body.len(), ENDLESS));
@@ -53,7 +64,10 @@ fn http_1_0_is_answered_and_closed() {
 #[test]
 fn who_is_done_asking_still_hears_the_answer() {
     let (gate, render) = Gate::new(|| Page::text("here"));
-    let served = Served::start(routes().with_page("/metrics", render).unwrap(), Limits::default());
+    let served = Served::start(
+        routes().with_page("/metrics", render).unwrap(),
+        Limits::default(),
+    );
     let mut client = served.client();
     client.ask("GET", "/metrics");
     client.0.shutdown(Shutdown::Write).unwrap();
@@ -73,10 +87,17 @@ fn a_head_that_takes_too_long_is_cut() {
     let mut drip = served.client();
     drip.send("GET / HTTP/1.1\r\n");
     drip.0.set_read_timeout(Some(SHORT / 20)).unwrap();
-    while drip.0.peek(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+    while drip
+        .0
+        .peek(&mut [0])
+        .is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    {
         // An error means that it was cut since.
         let _ = drip.0.write_all(b"X-Drip: 1\r\n");
-        assert!(start.elapsed() < Duration::from_secs(5), "it drips for ever");
+        assert!(
+            start.elapsed() < Duration::from_secs(5),
+            "it drips for ever"
+        );
     }
     assert_eq!((silent.rest(), half.rest()), (vec![], vec![]));
     assert!(start.elapsed() >= SHORT);
@@ -111,10 +132,16 @@ fn an_answer_that_is_read_too_slowly_is_cut() {
         (0..pipelined).for_each(|_| client.ask("GET", "/metrics"));
         let start = Instant::now();
         // Byte by byte: it makes progress all the time, and would take half a minute.
-        let error = std::iter::repeat_with(|| client.0.read_exact(&mut [0])).find_map(Result::err).unwrap();
+        let error = std::iter::repeat_with(|| client.0.read_exact(&mut [0]))
+            .find_map(Result::err)
+            .unwrap();
         // A reset: the kernel does not go on with what it has.
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-        assert!((SHORT / 2..SHORT * 100).contains(&start.elapsed()), "{:?}", start.elapsed());
+        assert!(
+            (SHORT / 2..SHORT * 100).contains(&start.elapsed()),
+            "{:?}",
+            start.elapsed()
+        );
     }
 }
 
@@ -136,7 +163,11 @@ fn what_is_no_http_is_answered_with_400_or_closed() {
         let mut client = served.client();
         client.send(bytes);
         let answer = client.rest();
-        assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 400"), "{}", String::from_utf8_lossy(&answer));
+        assert!(
+            answer.is_empty() || answer.starts_with(b"HTTP/1.1 400"),
+            "{}",
+            String::from_utf8_lossy(&answer)
+        );
     }
     assert_eq!(served.client().get("/metrics").text(), "here");
 }

@@ -35,7 +35,10 @@ impl Authority {
         let mut params = CertificateParams::new([]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let pem = params.self_signed(&key).unwrap().pem();
-        Self { issuer: Issuer::new(params, key), pem }
+        Self {
+            issuer: Issuer::new(params, key),
+            pem,
+        }
     }
 
     /// A certificate with these names.
@@ -44,7 +47,10 @@ impl Authority {
         let mut params = CertificateParams::new([]).unwrap();
         params.subject_alt_names = names;
         let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();
-        Identity { certificate, key: key.serialize_pem() }
+        Identity {
+            certificate,
+            key: key.serialize_pem(),
+        }
     }
 }
 
@@ -55,7 +61,10 @@ pub(super) fn dns(name: &str) -> SanType {
 impl Configured {
     /// With this configuration.
     pub(super) fn new(yaml: &str) -> Self {
-        let configured = Self { folder: tempfile::tempdir().unwrap(), authority: Authority::new() };
+        let configured = Self {
+            folder: tempfile::tempdir().unwrap(),
+            authority: Authority::new(),
+        };
         configured.write("ca.pem", &configured.authority.pem);
         configured.renew();
         configured.write("web.yml", yaml);
@@ -64,7 +73,10 @@ impl Configured {
 
     /// Makes a new certificate for the server.
     pub(super) fn renew(&self) -> Identity {
-        let server = self.authority.sign(vec![dns("localhost"), SanType::IpAddress(IpAddr::from([127, 0, 0, 1]))]);
+        let server = self.authority.sign(vec![
+            dns("localhost"),
+            SanType::IpAddress(IpAddr::from([127, 0, 0, 1])),
+        ]);
         self.write("server.pem", &server.certificate);
         self.write("server.key", &server.key);
         server
@@ -97,8 +109,13 @@ impl Configured {
 
     /// A client's configuration: it trusts the authority, and shows this identity.
     pub(super) fn client(&self, identity: Option<&Identity>) -> ClientConfig {
-        let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
-        configure(builder.with_safe_default_protocol_versions().unwrap(), &self.path("ca.pem"), identity)
+        let builder =
+            ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+        configure(
+            builder.with_safe_default_protocol_versions().unwrap(),
+            &self.path("ca.pem"),
+            identity,
+        )
     }
 }
 
@@ -108,21 +125,35 @@ pub(super) fn configure(
     identity: Option<&Identity>,
 ) -> ClientConfig {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(authority).unwrap()).unwrap();
+    roots
+        .add(CertificateDer::from_pem_file(authority).unwrap())
+        .unwrap();
     let builder = builder.with_root_certificates(roots);
     match identity {
         None => builder.with_no_client_auth(),
         Some(Identity { certificate, key }) => {
             let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
-            builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap()).unwrap()
+            builder
+                .with_client_auth_cert(
+                    chain,
+                    PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
+                )
+                .unwrap()
         }
     }
 }
 
 /// A client that speaks TLS with the server. What it is answered, to the end; an error where there is no TLS.
-pub(super) fn get_tls(served: &Served, config: &ClientConfig, headers: &str) -> std::io::Result<String> {
+pub(super) fn get_tls(
+    served: &Served,
+    config: &ClientConfig,
+    headers: &str,
+) -> std::io::Result<String> {
     let mut stream = connect_tls(served, config)?;
-    write!(stream, "GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}\r\n")?;
+    write!(
+        stream,
+        "GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}\r\n"
+    )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).map(|_| answer)
 }
@@ -132,7 +163,8 @@ pub(super) fn connect_tls(
     config: &ClientConfig,
 ) -> std::io::Result<StreamOwned<ClientConnection, TcpStream>> {
     let name = ServerName::try_from("localhost").unwrap();
-    let connection = ClientConnection::new(Arc::new(config.clone()), name).map_err(std::io::Error::other)?;
+    let connection =
+        ClientConnection::new(Arc::new(config.clone()), name).map_err(std::io::Error::other)?;
     let mut stream = StreamOwned::new(connection, served.client().0);
     while stream.conn.is_handshaking() {
         stream.conn.complete_io(&mut stream.sock)?;
@@ -140,4 +172,5 @@ pub(super) fn connect_tls(
     Ok(stream)
 }
 
-pub(super) const TLS: &str = "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n";
+pub(super) const TLS: &str =
+    "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n";

@@ -9,7 +9,13 @@ use super::*;
 
 #[test]
 fn for_a_newcomer_the_longest_waiting_connection_is_closed() {
-    let served = Served::start(routes(), Limits { connections: 2, ..Limits::default() });
+    let served = Served::start(
+        routes(),
+        Limits {
+            connections: 2,
+            ..Limits::default()
+        },
+    );
     let [mut first, mut second] = [served.client(), served.client()];
     first.get("/-/healthy");
     second.get("/-/healthy");
@@ -22,7 +28,13 @@ fn for_a_newcomer_the_longest_waiting_connection_is_closed() {
 
 #[test]
 fn silent_connections_do_not_lock_out_a_scrape() {
-    let served = Served::start(page(|| Page::text("here")), Limits { connections: 10, ..Limits::default() });
+    let served = Served::start(
+        page(|| Page::text("here")),
+        Limits {
+            connections: 10,
+            ..Limits::default()
+        },
+    );
     let silent: Vec<_> = (0..100).map(|_| served.client()).collect();
     assert_eq!(served.client().get("/metrics").text(), "here");
     drop(silent);
@@ -32,7 +44,13 @@ fn silent_connections_do_not_lock_out_a_scrape() {
 fn who_is_being_served_is_not_closed_for_a_newcomer() {
     let (gate, render) = Gate::new(|| Page::text("here"));
     let routes = routes().with_page("/metrics", render).unwrap();
-    let served = Served::start(routes, Limits { connections: 1, ..Limits::default() });
+    let served = Served::start(
+        routes,
+        Limits {
+            connections: 1,
+            ..Limits::default()
+        },
+    );
     let mut client = served.client();
     client.ask("GET", "/metrics");
     gate.wait_for_start();
@@ -43,8 +61,14 @@ fn who_is_being_served_is_not_closed_for_a_newcomer() {
 
 #[test]
 fn slow_readers_do_not_lock_out_a_scrape() {
-    let one = Limits { requests: NonZeroUsize::new(1), ..Limits::default() };
-    let limits = Limits { courtesy: Duration::ZERO, ..one };
+    let one = Limits {
+        requests: NonZeroUsize::new(1),
+        ..Limits::default()
+    };
+    let limits = Limits {
+        courtesy: Duration::ZERO,
+        ..one
+    };
     let served = Served::start(page(endless), limits);
     let mut slow = served.client();
     slow.ask("GET", "/metrics");
@@ -55,7 +79,11 @@ fn slow_readers_do_not_lock_out_a_scrape() {
 
 #[test]
 fn a_slow_reader_is_closed_for_a_newcomer_where_nobody_waits() {
-    let limits = Limits { connections: 1, courtesy: Duration::ZERO, ..Limits::default() };
+    let limits = Limits {
+        connections: 1,
+        courtesy: Duration::ZERO,
+        ..Limits::default()
+    };
     let served = Served::start(page(endless), limits);
     let mut slow = served.client();
     slow.ask("GET", "/metrics");
@@ -66,8 +94,14 @@ fn a_slow_reader_is_closed_for_a_newcomer_where_nobody_waits() {
 
 #[test]
 fn readers_that_are_not_yet_slow_are_left_to_read() {
-    let one = Limits { requests: NonZeroUsize::new(1), ..Limits::default() };
-    let limits = Limits { courtesy: Duration::from_secs(60), ..one };
+    let one = Limits {
+        requests: NonZeroUsize::new(1),
+        ..Limits::default()
+    };
+    let limits = Limits {
+        courtesy: Duration::from_secs(60),
+        ..one
+    };
     let served = Served::start(page(endless), limits);
     let mut reading = served.client();
     reading.ask("GET", "/metrics");
@@ -80,21 +114,34 @@ fn readers_that_are_not_yet_slow_are_left_to_read() {
 
 #[test]
 fn those_from_one_address_do_not_have_all_requests_to_themselves() {
-    let one = Limits { requests: NonZeroUsize::new(4), ..Limits::default() };
-    let limits = Limits { courtesy: Duration::from_secs(60), ..one };
+    let one = Limits {
+        requests: NonZeroUsize::new(4),
+        ..Limits::default()
+    };
+    let limits = Limits {
+        courtesy: Duration::from_secs(60),
+        ..one
+    };
     let served = Served::start(page(endless), limits);
     let mut greedy: Vec<_> = (0..4).map(|_| served.client()).collect();
     for client in &mut greedy {
         client.ask("GET", "/metrics");
         assert_eq!(client.head().0, 200);
     }
-    assert_eq!(served.client().get("/metrics").status, 503, "his own kind gets no more");
+    assert_eq!(
+        served.client().get("/metrics").status,
+        503,
+        "his own kind gets no more"
+    );
     let mut others: Vec<_> = (2..4).map(|host| served.client_from(host)).collect();
     for client in &mut others {
         client.ask("GET", "/metrics");
         assert_eq!(client.head().0, 200);
     }
-    assert!(greedy[0].rest().len() < ENDLESS && greedy[1].rest().len() < ENDLESS, "the longest there made room");
+    assert!(
+        greedy[0].rest().len() < ENDLESS && greedy[1].rest().len() < ENDLESS,
+        "the longest there made room"
+    );
     for client in greedy[2..].iter_mut().chain(&mut others) {
         client.0.read_exact(&mut vec![0; ENDLESS]).unwrap();
     }
@@ -102,7 +149,13 @@ fn those_from_one_address_do_not_have_all_requests_to_themselves() {
 
 #[test]
 fn a_crowd_from_one_address_closes_no_connection_of_another() {
-    let served = Served::start(routes(), Limits { connections: 10, ..Limits::default() });
+    let served = Served::start(
+        routes(),
+        Limits {
+            connections: 10,
+            ..Limits::default()
+        },
+    );
     let mut idle = served.client_from(2);
     assert_eq!(idle.get("/-/healthy").status, 200);
     let crowd: Vec<_> = (0..100).map(|_| served.client()).collect();
@@ -115,12 +168,22 @@ fn a_crowd_from_one_address_closes_no_connection_of_another() {
 fn without_a_limit_of_requests_none_is_refused() {
     let (gate, render) = Gate::new(|| Page::text("here"));
     let routes = routes().with_page("/metrics", render).unwrap();
-    let served = Served::start(routes, Limits { requests: None, ..Limits::default() });
+    let served = Served::start(
+        routes,
+        Limits {
+            requests: None,
+            ..Limits::default()
+        },
+    );
     let mut clients: Vec<_> = (0..60).map(|_| served.client()).collect();
-    clients.iter_mut().for_each(|client| client.ask("GET", "/metrics"));
+    clients
+        .iter_mut()
+        .for_each(|client| client.ask("GET", "/metrics"));
     gate.wait_for_start();
     drop(gate);
-    clients.iter_mut().for_each(|client| assert_eq!(client.reply().status, 200));
+    clients
+        .iter_mut()
+        .for_each(|client| assert_eq!(client.reply().status, 200));
 }
 
 #[test]
@@ -145,7 +208,10 @@ fn it_waits_for_a_file_descriptor() {
     let before = cpu_ticks(&mut clock);
     client.hears_nothing_for(Duration::from_millis(600));
     let spent = cpu_ticks(&mut clock) - before;
-    assert!(spent <= 10, "{spent} hundredths of a second of CPU in six tenths of a second of waiting");
+    assert!(
+        spent <= 10,
+        "{spent} hundredths of a second of CPU in six tenths of a second of waiting"
+    );
     drop(hoard);
     assert_eq!(client.reply().text(), "here");
 }
@@ -153,7 +219,10 @@ fn it_waits_for_a_file_descriptor() {
 #[test]
 #[ignore = "run by another test, with few file descriptors"]
 fn it_takes_a_file_descriptor_from_who_waits() {
-    let limits = Limits { courtesy: Duration::from_millis(100), ..Limits::default() };
+    let limits = Limits {
+        courtesy: Duration::from_millis(100),
+        ..Limits::default()
+    };
     let served = Served::start(page(|| Page::text("here")), limits);
     let mut idle = served.client();
     assert_eq!(idle.get("/metrics").text(), "here");
@@ -168,16 +237,24 @@ fn run_with_few_file_descriptors(test: &str) {
     let child = Command::new("sh")
         .args(["-c", "ulimit -n 40 && exec \"$0\" --ignored --exact \"$1\""])
         .arg(std::env::current_exe().unwrap())
-        .arg(format!("{}::{test}", module_path!().split_once("::").unwrap().1))
+        .arg(format!(
+            "{}::{test}",
+            module_path!().split_once("::").unwrap().1
+        ))
         .output()
         .unwrap();
     let words = String::from_utf8_lossy(&child.stdout);
-    assert!(child.status.success() && words.contains("1 passed"), "{words}");
+    assert!(
+        child.status.success() && words.contains("1 passed"),
+        "{words}"
+    );
 }
 
 /// All the file descriptors there are.
 fn hoard() -> Vec<File> {
-    let hoard: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok()).take(40).collect();
+    let hoard: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok())
+        .take(40)
+        .collect();
     assert!(hoard.len() < 40, "the limit is not there");
     hoard
 }
@@ -188,5 +265,10 @@ fn cpu_ticks(stat: &mut File) -> u64 {
     stat.seek(SeekFrom::Start(0)).unwrap();
     stat.read_to_string(&mut text).unwrap();
     let after_name = text.rsplit_once(')').unwrap().1;
-    after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+    after_name
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .map(|ticks| ticks.parse::<u64>().unwrap())
+        .sum()
 }

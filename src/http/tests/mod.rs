@@ -40,16 +40,41 @@ impl Served {
         Self::start_guarded(on, routes, limits, Guard::open_door())
     }
 
-    fn start_guarded(on: &[&str], routes: Routes, limits: Limits, guard: Guard) -> (Self, Vec<SocketAddr>) {
-        let listeners: Vec<_> = on.iter().map(|on| on.parse::<ListenAddress>().unwrap().bind().unwrap()).collect();
-        let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
+    fn start_guarded(
+        on: &[&str],
+        routes: Routes,
+        limits: Limits,
+        guard: Guard,
+    ) -> (Self, Vec<SocketAddr>) {
+        let listeners: Vec<_> = on
+            .iter()
+            .map(|on| on.parse::<ListenAddress>().unwrap().bind().unwrap())
+            .collect();
+        let addresses: Vec<_> = listeners
+            .iter()
+            .map(|listener| listener.local_addr().unwrap())
+            .collect();
         let (stop, stopped) = oneshot::channel();
-        let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         let thread = thread::spawn(move || {
-            runtime.block_on(serve(listeners, routes, limits, guard, async { drop(stopped.await) })).unwrap();
+            runtime
+                .block_on(serve(listeners, routes, limits, guard, async {
+                    drop(stopped.await)
+                }))
+                .unwrap();
             runtime.shutdown_background();
         });
-        (Self { address: addresses[0], stop: Some(stop), thread: Some(thread) }, addresses)
+        (
+            Self {
+                address: addresses[0],
+                stop: Some(stop),
+                thread: Some(thread),
+            },
+            addresses,
+        )
     }
 
     fn client(&self) -> Client {
@@ -59,10 +84,14 @@ impl Served {
     /// A client from another address of the loopback.
     fn client_from(&self, host: u8) -> Client {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket.bind(&SocketAddr::from((Ipv4Addr::new(127, 0, 0, host), 0)).into()).unwrap();
+        socket
+            .bind(&SocketAddr::from((Ipv4Addr::new(127, 0, 0, host), 0)).into())
+            .unwrap();
         socket.connect(&self.address.into()).unwrap();
         let stream = TcpStream::from(socket);
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
         Client(stream)
     }
 
@@ -95,7 +124,9 @@ struct Reply {
 impl Client {
     fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .unwrap();
         Self(stream)
     }
 
@@ -143,8 +174,13 @@ impl Client {
     /// Nothing comes for so long, and the connection stays open.
     fn hears_nothing_for(&mut self, time: Duration) {
         self.0.set_read_timeout(Some(time)).unwrap();
-        assert_eq!(self.0.peek(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
-        self.0.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        assert_eq!(
+            self.0.peek(&mut [0]).unwrap_err().kind(),
+            ErrorKind::WouldBlock
+        );
+        self.0
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .unwrap();
     }
 }
 
@@ -159,7 +195,10 @@ impl Reply {
 }
 
 fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    head.lines().filter_map(|line| line.split_once(": ")).find(|(found, _)| *found == name).map(|(_, value)| value)
+    head.lines()
+        .filter_map(|line| line.split_once(": "))
+        .find(|(found, _)| *found == name)
+        .map(|(_, value)| value)
 }
 
 fn routes() -> Routes {
@@ -210,7 +249,10 @@ impl Gate {
 /// Whether this host has IPv6; loudly where not, and never so where CI=true.
 fn has_ipv6() -> bool {
     let has = std::net::TcpListener::bind("[::1]:0").is_ok();
-    assert!(has || std::env::var("CI").as_deref() != Ok("true"), "CI must have IPv6");
+    assert!(
+        has || std::env::var("CI").as_deref() != Ok("true"),
+        "CI must have IPv6"
+    );
     if !has {
         eprintln!("NOT TESTED: this host has no IPv6");
     }

@@ -5,14 +5,20 @@ use super::*;
 fn served() -> Served {
     let landing = || Page::html("<!doctype html><title>here</title>");
     let routes = page(|| Page::new("text/plain; version=0.0.4; charset=utf-8", "up 1\n"));
-    Served::start(routes.with_page("/", Arc::new(landing)).unwrap(), Limits::default())
+    Served::start(
+        routes.with_page("/", Arc::new(landing)).unwrap(),
+        Limits::default(),
+    )
 }
 
 #[test]
 fn a_page_comes_with_its_type_and_length() {
     let reply = served().client().get("/metrics?name=ignored");
     assert_eq!((reply.status, reply.text()), (200, "up 1\n"));
-    assert_eq!(reply.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    assert_eq!(
+        reply.header("content-type"),
+        Some("text/plain; version=0.0.4; charset=utf-8")
+    );
     assert_eq!(reply.header("content-length"), Some("5"));
     assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
 }
@@ -20,7 +26,10 @@ fn a_page_comes_with_its_type_and_length() {
 #[test]
 fn a_page_for_browsers_may_load_nothing() {
     let reply = served().client().get("/");
-    assert_eq!(reply.header("content-type"), Some("text/html; charset=utf-8"));
+    assert_eq!(
+        reply.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
     assert_eq!(
         reply.header("content-security-policy"),
         Some(
@@ -34,17 +43,30 @@ fn a_page_for_browsers_may_load_nothing() {
 
 #[test]
 fn a_page_has_the_last_word_on_its_headers() {
-    let routes = page(|| Page::html("").with_header("content-security-policy", "default-src 'self'"));
-    let reply = Served::start(routes, Limits::default()).client().get("/metrics");
-    assert_eq!(reply.header("content-security-policy"), Some("default-src 'self'"));
+    let routes =
+        page(|| Page::html("").with_header("content-security-policy", "default-src 'self'"));
+    let reply = Served::start(routes, Limits::default())
+        .client()
+        .get("/metrics");
+    assert_eq!(
+        reply.header("content-security-policy"),
+        Some("default-src 'self'")
+    );
 }
 
 #[test]
 fn something_is_done_at_each_post_and_at_nothing_else() {
     let done = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let times = Arc::clone(&done);
-    let act = move || Page::text(format!("{}\n", 1 + times.fetch_add(1, std::sync::atomic::Ordering::SeqCst)));
-    let routes = page(|| Page::text("up 1\n")).with_action("/-/reload", Arc::new(act)).unwrap();
+    let act = move || {
+        Page::text(format!(
+            "{}\n",
+            1 + times.fetch_add(1, std::sync::atomic::Ordering::SeqCst)
+        ))
+    };
+    let routes = page(|| Page::text("up 1\n"))
+        .with_action("/-/reload", Arc::new(act))
+        .unwrap();
     let served = Served::start(routes, Limits::default());
     let mut client = served.client();
     for method in ["GET", "HEAD", "DELETE"] {
@@ -70,7 +92,10 @@ fn head_is_get_without_the_body() {
         client.ask("HEAD", path);
         let (status, head) = client.head();
         assert_eq!(status, get.status);
-        assert_eq!(header(&head, "content-length"), get.header("content-length"));
+        assert_eq!(
+            header(&head, "content-length"),
+            get.header("content-length")
+        );
     }
 }
 
@@ -82,7 +107,10 @@ fn what_is_not_served_says_what_is() {
         let reply = client.get(path);
         assert_eq!(
             (reply.status, reply.text()),
-            (404, "not found: this exporter serves /, /-/healthy, /-/ready, /metrics\n")
+            (
+                404,
+                "not found: this exporter serves /, /-/healthy, /-/ready, /metrics\n"
+            )
         );
     }
 }
@@ -94,14 +122,23 @@ fn pages_are_only_to_be_read() {
         let mut client = served.client();
         client.ask(method, "/metrics");
         let reply = client.reply();
-        assert_eq!((reply.status, reply.text()), (405, "method not allowed: use GET or HEAD\n"));
+        assert_eq!(
+            (reply.status, reply.text()),
+            (405, "method not allowed: use GET or HEAD\n")
+        );
         assert_eq!(reply.header("allow"), Some("GET, HEAD"));
     }
 }
 
 #[test]
 fn a_request_may_name_the_whole_address() {
-    assert_eq!(served().client().get("http://exporter.example/metrics").status, 200);
+    assert_eq!(
+        served()
+            .client()
+            .get("http://exporter.example/metrics")
+            .status,
+        200
+    );
 }
 
 #[test]
@@ -116,20 +153,32 @@ fn health_and_readiness_are_told() {
 
 #[test]
 fn who_is_not_ready_says_why() {
-    let served = Served::start(Routes::new(|| Err("eth0 is down".to_owned())), Limits::default());
+    let served = Served::start(
+        Routes::new(|| Err("eth0 is down".to_owned())),
+        Limits::default(),
+    );
     let reply = served.client().get("/-/ready");
-    assert_eq!((reply.status, reply.text()), (503, "not ready: eth0 is down\n"));
+    assert_eq!(
+        (reply.status, reply.text()),
+        (503, "not ready: eth0 is down\n")
+    );
     assert_eq!(served.client().get("/-/healthy").status, 200);
 }
 
 #[test]
 fn a_page_that_panics_breaks_nothing_else() {
-    let served = Served::start(page(|| panic!("a page is broken, as this test wants it")), Limits::default());
+    let served = Served::start(
+        page(|| panic!("a page is broken, as this test wants it")),
+        Limits::default(),
+    );
     let mut client = served.client();
     for _ in 0..2 {
         let reply = client.get("/metrics");
         assert_eq!(reply.status, 500);
-        assert_eq!(reply.text(), "this page could not be rendered: the exporter's standard error says why\n");
+        assert_eq!(
+            reply.text(),
+            "this page could not be rendered: the exporter's standard error says why\n"
+        );
     }
     assert_eq!(client.get("/-/healthy").status, 200);
 }
@@ -137,24 +186,42 @@ fn a_page_that_panics_breaks_nothing_else() {
 #[test]
 fn a_page_may_have_another_status() {
     let routes = page(|| Page::text("gone\n").with_status(StatusCode::GONE));
-    assert_eq!(Served::start(routes, Limits::default()).client().get("/metrics").status, 410);
+    assert_eq!(
+        Served::start(routes, Limits::default())
+            .client()
+            .get("/metrics")
+            .status,
+        410
+    );
 }
 
 #[test]
 fn paths_that_cannot_be_served_are_refused() {
     let refuse = |path: &str| {
         let pages = page(|| Page::text(""));
-        pages.with_page(path, Arc::new(|| Page::text(""))).map(|_| ()).unwrap_err().to_string()
+        pages
+            .with_page(path, Arc::new(|| Page::text("")))
+            .map(|_| ())
+            .unwrap_err()
+            .to_string()
     };
-    assert_eq!(refuse("probe"), "no slash at the start of the path \"probe\": write /probe");
+    assert_eq!(
+        refuse("probe"),
+        "no slash at the start of the path \"probe\": write /probe"
+    );
     for path in ["/a b", "/a?b", "/a#b", "/a\nb"] {
         assert_eq!(
             refuse(path),
-            format!("no client can ask for the path {path:?}: use letters, digits, hyphens, dots and slashes")
+            format!(
+                "no client can ask for the path {path:?}: use letters, digits, hyphens, dots and slashes"
+            )
         );
     }
     for path in ["/metrics", "/-/healthy", "/-/ready"] {
-        assert_eq!(refuse(path), format!("the path {path:?} is taken by another page: choose another"));
+        assert_eq!(
+            refuse(path),
+            format!("the path {path:?} is taken by another page: choose another")
+        );
     }
 }
 
@@ -164,10 +231,15 @@ fn several_listeners_serve_the_same() {
         return;
     }
     let on = ["127.0.0.1:0", "[::1]:0", ":0"];
-    let (_served, addresses) = Served::start_on(&on, page(|| Page::text("here")), Limits::default());
+    let (_served, addresses) =
+        Served::start_on(&on, page(|| Page::text("here")), Limits::default());
     for address in addresses {
         let address = SocketAddr::new(
-            if address.is_ipv4() { [127, 0, 0, 1].into() } else { "::1".parse().unwrap() },
+            if address.is_ipv4() {
+                [127, 0, 0, 1].into()
+            } else {
+                "::1".parse().unwrap()
+            },
             address.port(),
         );
         assert_eq!(Client::connect(address).get("/metrics").text(), "here");

@@ -16,7 +16,16 @@ fn counted() -> (Gate, Render) {
 async fn body(page: Arc<SharedPage>) -> String {
     use http_body_util::BodyExt;
     let answer = page.fresh().await.answer(&hyper::Method::GET);
-    String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+    String::from_utf8(
+        answer
+            .into_body()
+            .collect()
+            .await
+            .unwrap()
+            .to_bytes()
+            .to_vec(),
+    )
+    .unwrap()
 }
 
 #[tokio::test]
@@ -59,7 +68,9 @@ async fn what_nobody_waits_for_any_more_is_not_rendered() {
 #[test]
 fn pages_do_not_wait_for_each_other() {
     let (gate, slow) = counted();
-    let routes = page(|| Page::text("quick")).with_page("/slow", slow).unwrap();
+    let routes = page(|| Page::text("quick"))
+        .with_page("/slow", slow)
+        .unwrap();
     let served = Served::start(routes, Limits::default());
     let mut waiting = served.client();
     waiting.ask("GET", "/slow");
@@ -73,14 +84,20 @@ fn pages_do_not_wait_for_each_other() {
 #[test]
 fn above_the_limit_requests_are_refused_and_the_others_share() {
     let (gate, render) = counted();
-    let served = Served::start(routes().with_page("/metrics", render).unwrap(), Limits::default());
+    let served = Served::start(
+        routes().with_page("/metrics", render).unwrap(),
+        Limits::default(),
+    );
     let (sender, replies) = mpsc::channel();
     for _ in 0..41 {
         let (mut client, sender) = (served.client(), sender.clone());
         thread::spawn(move || sender.send(client.get("/metrics")).unwrap());
     }
     let refused = replies.recv().unwrap();
-    assert_eq!((refused.status, refused.text()), (503, "more than 40 requests at once: try again later\n"));
+    assert_eq!(
+        (refused.status, refused.text()),
+        (503, "more than 40 requests at once: try again later\n")
+    );
     assert_eq!(served.client().get("/-/healthy").status, 200);
     assert_eq!(served.client().get("/-/ready").status, 200);
     // Only now may any of the forty be answered: all are in.

@@ -6,7 +6,10 @@ const A_SECOND: Duration = Duration::from_secs(1);
 
 /// Limits under which nothing but the end of all connections ends it within a second.
 fn patient() -> Limits {
-    Limits { stop: Duration::from_secs(60), ..Limits::default() }
+    Limits {
+        stop: Duration::from_secs(60),
+        ..Limits::default()
+    }
 }
 
 #[test]
@@ -25,7 +28,10 @@ fn nobody_is_let_in_any_more() {
     let address = served.address;
     assert_eq!(served.client().get("/-/healthy").status, 200);
     served.stop();
-    assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    assert_eq!(
+        TcpStream::connect(address).unwrap_err().kind(),
+        ErrorKind::ConnectionRefused
+    );
 }
 
 #[test]
@@ -65,7 +71,10 @@ fn half_a_head_is_left_behind() {
 #[test]
 fn a_page_that_is_never_done_is_left_behind() {
     let (gate, render) = Gate::new(|| Page::text("late"));
-    let served = Served::start(routes().with_page("/metrics", render).unwrap(), Limits::default());
+    let served = Served::start(
+        routes().with_page("/metrics", render).unwrap(),
+        Limits::default(),
+    );
     let mut client = served.client();
     client.ask("GET", "/metrics");
     gate.wait_for_start();

@@ -7,7 +7,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{CipherSuite, ClientConfig, NamedGroup, ProtocolVersion};
 
-use super::configured::{Authority, Configured, Identity, TLS, configure, connect_tls, dns, get_tls};
+use super::configured::{
+    Authority, Configured, Identity, TLS, configure, connect_tls, dns, get_tls,
+};
 use super::*;
 
 #[test]
@@ -15,23 +17,40 @@ fn a_page_is_served_over_tls() {
     let configured = Configured::new(TLS);
     let served = configured.serve();
     let answer = get_tls(&served, &configured.client(None), "").unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nhere"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nhere"),
+        "{answer}"
+    );
 }
 
 #[test]
 fn certificate_and_key_may_stand_in_the_configuration() {
     let configured = Configured::new("");
-    let indent = |name: &str| std::fs::read_to_string(configured.path(name)).unwrap().replace('\n', "\n    ");
+    let indent = |name: &str| {
+        std::fs::read_to_string(configured.path(name))
+            .unwrap()
+            .replace('\n', "\n    ")
+    };
     let (certificate, key) = (indent("server.pem"), indent("server.key"));
-    configured.write("web.yml", &format!("tls_server_config:\n  cert: |\n    {certificate}\n  key: |\n    {key}\n"));
+    configured.write(
+        "web.yml",
+        &format!("tls_server_config:\n  cert: |\n    {certificate}\n  key: |\n    {key}\n"),
+    );
     let served = configured.serve();
-    assert!(get_tls(&served, &configured.client(None), "").unwrap().ends_with("here"));
+    assert!(
+        get_tls(&served, &configured.client(None), "")
+            .unwrap()
+            .ends_with("here")
+    );
 }
 
 #[test]
 fn many_requests_and_large_pages_go_over_one_connection() {
     let configured = Configured::new(TLS);
-    let served = configured.serve_with(page(|| Page::text(vec![b'x'; 3_000_000])), Limits::default());
+    let served = configured.serve_with(
+        page(|| Page::text(vec![b'x'; 3_000_000])),
+        Limits::default(),
+    );
     let mut stream = connect_tls(&served, &configured.client(None)).unwrap();
     for _ in 0..3 {
         write!(stream, "GET /metrics HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
@@ -52,8 +71,14 @@ fn who_speaks_plain_http_is_told_so() {
     let mut client = served.client();
     client.ask("GET", "/metrics");
     let answer = String::from_utf8(client.rest()).unwrap();
-    assert!(answer.starts_with("HTTP/1.0 400 Bad Request\r\n"), "{answer}");
-    assert!(answer.ends_with("Client sent an HTTP request to an HTTPS server.\n"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.0 400 Bad Request\r\n"),
+        "{answer}"
+    );
+    assert!(
+        answer.ends_with("Client sent an HTTP request to an HTTPS server.\n"),
+        "{answer}"
+    );
 }
 
 #[test]
@@ -62,7 +87,9 @@ fn versions_suites_and_curves_are_those_that_are_wanted() {
         let configured = Configured::new(&format!("{TLS}{more}"));
         let served = configured.serve();
         let mut provider = rustls::crypto::ring::default_provider();
-        provider.kx_groups.retain(|known| group.is_none_or(|group| known.name() == group));
+        provider
+            .kx_groups
+            .retain(|known| group.is_none_or(|group| known.name() == group));
         let builder = ClientConfig::builder_with_provider(Arc::new(provider));
         let builder = builder.with_safe_default_protocol_versions().unwrap();
         let config = configure(builder, &configured.path("ca.pem"), None);
@@ -74,22 +101,43 @@ fn versions_suites_and_curves_are_those_that_are_wanted() {
     let version = |more: &str| spoken(more, None).unwrap().0;
     assert_eq!(version(""), ProtocolVersion::TLSv1_3);
     assert_eq!(version("  max_version: TLS12\n"), ProtocolVersion::TLSv1_2);
-    assert_eq!(version("  min_version: TLS10\n  max_version: TLS13\n"), ProtocolVersion::TLSv1_3);
+    assert_eq!(
+        version("  min_version: TLS10\n  max_version: TLS13\n"),
+        ProtocolVersion::TLSv1_3
+    );
     let first = "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256";
     let second = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256";
     let suite = |suites: &str, more: &str| {
-        spoken(&format!("  max_version: TLS12\n  cipher_suites: [{suites}]\n{more}"), None).unwrap().1
+        spoken(
+            &format!("  max_version: TLS12\n  cipher_suites: [{suites}]\n{more}"),
+            None,
+        )
+        .unwrap()
+        .1
     };
     let (chacha, aes) = (
         CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
         CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
     );
     assert_eq!(suite(second, ""), aes);
-    assert_eq!(suite(&format!("{first}, {second}"), ""), chacha, "the server's order");
-    let group = |curves: &str, only| spoken(&format!("  curve_preferences: [{curves}]\n"), only).map(|of| of.2);
+    assert_eq!(
+        suite(&format!("{first}, {second}"), ""),
+        chacha,
+        "the server's order"
+    );
+    let group = |curves: &str, only| {
+        spoken(&format!("  curve_preferences: [{curves}]\n"), only).map(|of| of.2)
+    };
     assert_eq!(group("CurveP384", None).unwrap(), NamedGroup::secp384r1);
-    assert_eq!(group("CurveP521, CurveP256", None).unwrap(), NamedGroup::secp256r1);
-    assert!(group("CurveP384", Some(NamedGroup::X25519)).unwrap_err().contains("HandshakeFailure"));
+    assert_eq!(
+        group("CurveP521, CurveP256", None).unwrap(),
+        NamedGroup::secp256r1
+    );
+    assert!(
+        group("CurveP384", Some(NamedGroup::X25519))
+            .unwrap_err()
+            .contains("HandshakeFailure")
+    );
 }
 
 #[test]
@@ -102,13 +150,24 @@ fn client_certificates_are_asked_for_as_the_policy_has_it() {
         ("VerifyClientCertIfGiven", true, true, false),
         ("RequireAndVerifyClientCert", false, true, false),
     ] {
-        let configured = Configured::new(&format!("{TLS}  client_auth_type: {policy}\n  client_ca_file: ca.pem\n"));
+        let configured = Configured::new(&format!(
+            "{TLS}  client_auth_type: {policy}\n  client_ca_file: ca.pem\n"
+        ));
         let served = configured.serve();
-        let is_let_in =
-            |identity: Option<Identity>| get_tls(&served, &configured.client(identity.as_ref()), "").is_ok();
+        let is_let_in = |identity: Option<Identity>| {
+            get_tls(&served, &configured.client(identity.as_ref()), "").is_ok()
+        };
         assert_eq!(is_let_in(None), none, "{policy}: no certificate");
-        assert_eq!(is_let_in(Some(configured.sign(leaf.clone()))), trusted, "{policy}: a trusted one");
-        assert_eq!(is_let_in(Some(other.sign(leaf.clone()))), stranger, "{policy}: another's");
+        assert_eq!(
+            is_let_in(Some(configured.sign(leaf.clone()))),
+            trusted,
+            "{policy}: a trusted one"
+        );
+        assert_eq!(
+            is_let_in(Some(other.sign(leaf.clone()))),
+            stranger,
+            "{policy}: another's"
+        );
     }
 }
 
@@ -118,7 +177,10 @@ fn a_certificate_may_be_trusted_itself_and_nobody_without_an_authority() {
     let (client, other) = (Authority::new().sign(vec![]), Authority::new().sign(vec![]));
     configured.write("client.pem", &client.certificate);
     let policy = format!("{TLS}  client_auth_type: RequireAndVerifyClientCert\n");
-    configured.write("web.yml", &format!("{policy}  client_ca_file: client.pem\n"));
+    configured.write(
+        "web.yml",
+        &format!("{policy}  client_ca_file: client.pem\n"),
+    );
     let served = configured.serve();
     assert!(get_tls(&served, &configured.client(Some(&client)), "").is_ok());
     assert!(get_tls(&served, &configured.client(Some(&other)), "").is_err());
@@ -128,21 +190,34 @@ fn a_certificate_may_be_trusted_itself_and_nobody_without_an_authority() {
 
 #[test]
 fn only_allowed_names_come_in() {
-    let names =
-        "  client_allowed_sans: [prometheus.example, ops@example.org, 192.0.2.7, 'spiffe://example/prometheus']\n";
+    let names = "  client_allowed_sans: [prometheus.example, ops@example.org, 192.0.2.7, 'spiffe://example/prometheus']\n";
     let policy = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n";
     let configured = Configured::new(&format!("{TLS}{policy}{names}"));
     let served = configured.serve();
-    let is_let_in = |names| get_tls(&served, &configured.client(Some(&configured.sign(names))), "").is_ok();
+    let is_let_in = |names| {
+        get_tls(
+            &served,
+            &configured.client(Some(&configured.sign(names))),
+            "",
+        )
+        .is_ok()
+    };
     for name in [
         dns("prometheus.example"),
         SanType::Rfc822Name("ops@example.org".try_into().unwrap()),
         SanType::IpAddress(IpAddr::from([192, 0, 2, 7])),
         SanType::URI("spiffe://example/prometheus".try_into().unwrap()),
     ] {
-        assert!(is_let_in(vec![dns("other.example"), name.clone()]), "{name:?}");
+        assert!(
+            is_let_in(vec![dns("other.example"), name.clone()]),
+            "{name:?}"
+        );
     }
-    for name in [dns("prometheus.example.org"), dns("*.example"), SanType::IpAddress(IpAddr::from([192, 0, 2, 8]))] {
+    for name in [
+        dns("prometheus.example.org"),
+        dns("*.example"),
+        SanType::IpAddress(IpAddr::from([192, 0, 2, 8])),
+    ] {
         assert!(!is_let_in(vec![name.clone()]), "{name:?}");
     }
     assert!(!is_let_in(vec![]));
@@ -156,7 +231,10 @@ fn a_renewed_certificate_is_served_at_once() {
         let renewed = configured.renew();
         let stream = connect_tls(&served, &configured.client(None)).unwrap();
         let shown = stream.conn.peer_certificates().unwrap();
-        assert_eq!(shown[0], CertificateDer::from_pem_slice(renewed.certificate.as_bytes()).unwrap());
+        assert_eq!(
+            shown[0],
+            CertificateDer::from_pem_slice(renewed.certificate.as_bytes()).unwrap()
+        );
     }
 }
 
@@ -183,7 +261,10 @@ fn while_the_configuration_is_broken_nobody_comes_in() {
 
 #[test]
 fn a_handshake_that_never_ends_is_cut() {
-    let limits = Limits { head: Duration::from_millis(200), ..Limits::default() };
+    let limits = Limits {
+        head: Duration::from_millis(200),
+        ..Limits::default()
+    };
     let configured = Configured::new(TLS);
     let served = configured.serve_with(page(|| Page::text("here")), limits);
     let start = Instant::now();
@@ -194,7 +275,9 @@ fn a_handshake_that_never_ends_is_cut() {
     let mut idle = connect_tls(&served, &configured.client(None)).unwrap();
     assert_eq!((silent.rest(), half.rest()), (vec![], vec![]));
     assert!(
-        idle.read_to_end(&mut Vec::new()).is_ok_and(|length| length == 0) || start.elapsed() < Duration::from_secs(5)
+        idle.read_to_end(&mut Vec::new())
+            .is_ok_and(|length| length == 0)
+            || start.elapsed() < Duration::from_secs(5)
     );
     assert!(start.elapsed() >= Duration::from_millis(200));
 }
@@ -237,15 +320,24 @@ fn what_is_no_tls_harms_nobody() {
 #[test]
 fn endless_handshakes_do_not_lock_out_a_scrape() {
     let configured = Configured::new(TLS);
-    let limits = Limits { connections: 10, ..Limits::default() };
+    let limits = Limits {
+        connections: 10,
+        ..Limits::default()
+    };
     let served = configured.serve_with(page(|| Page::text("here")), limits);
     let endless: Vec<_> = (0..100)
         .map(|_| {
             let mut client = served.client();
-            let _ = client.0.write_all(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03");
+            let _ = client
+                .0
+                .write_all(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03");
             client
         })
         .collect();
-    assert!(get_tls(&served, &configured.client(None), "").unwrap().ends_with("here"));
+    assert!(
+        get_tls(&served, &configured.client(None), "")
+            .unwrap()
+            .ends_with("here")
+    );
     drop(endless);
 }

@@ -8,7 +8,10 @@ use super::*;
 
 /// alice's password is `wonderland`, at a cost that is soon paid.
 fn users(cost: u32) -> String {
-    format!("basic_auth_users:\n  alice: {}\n", bcrypt::hash("wonderland", cost).unwrap())
+    format!(
+        "basic_auth_users:\n  alice: {}\n",
+        bcrypt::hash("wonderland", cost).unwrap()
+    )
 }
 
 fn basic(credentials: &str) -> String {
@@ -16,7 +19,9 @@ fn basic(credentials: &str) -> String {
 }
 
 fn ask(client: &mut Client, headers: &str) -> Reply {
-    client.send(format!("GET /metrics HTTP/1.1\r\nHost: test\r\n{headers}\r\n"));
+    client.send(format!(
+        "GET /metrics HTTP/1.1\r\nHost: test\r\n{headers}\r\n"
+    ));
     client.reply()
 }
 
@@ -44,8 +49,15 @@ fn only_users_with_their_password_come_in() {
         basic(&format!("alice:{}", "x".repeat(8_000))),
     ] {
         let reply = ask(&mut client, &headers);
-        assert_eq!((reply.status, reply.text()), (401, "unauthorized: name a user and his password\n"), "{headers}");
-        assert_eq!(reply.header("www-authenticate"), Some("Basic realm=\"exporter\", charset=\"UTF-8\""));
+        assert_eq!(
+            (reply.status, reply.text()),
+            (401, "unauthorized: name a user and his password\n"),
+            "{headers}"
+        );
+        assert_eq!(
+            reply.header("www-authenticate"),
+            Some("Basic realm=\"exporter\", charset=\"UTF-8\"")
+        );
     }
     // Every path is guarded.
     for path in ["/", "/nowhere", "/-/healthy", "/-/ready"] {
@@ -57,8 +69,16 @@ fn only_users_with_their_password_come_in() {
 fn users_and_tls_go_together() {
     let configured = Configured::new(&format!("{TLS}{}", users(4)));
     let served = configured.serve();
-    let status = |headers: &str| get_tls(&served, &configured.client(None), headers).unwrap()[9..12].to_owned();
-    assert_eq!((status("").as_str(), status(&basic("alice:wonderland")).as_str()), ("401", "200"));
+    let status = |headers: &str| {
+        get_tls(&served, &configured.client(None), headers).unwrap()[9..12].to_owned()
+    };
+    assert_eq!(
+        (
+            status("").as_str(),
+            status(&basic("alice:wonderland")).as_str()
+        ),
+        ("401", "200")
+    );
 }
 
 #[test]
@@ -69,11 +89,22 @@ fn who_is_taken_from_the_list_is_out_at_once() {
     let mut status = |credentials: &str| ask(&mut client, &basic(credentials)).status;
     assert_eq!(status("alice:wonderland"), 200);
     configured.write("web.yml", &users(4).replace("alice", "bob"));
-    assert_eq!((status("alice:wonderland"), status("bob:wonderland")), (401, 200));
+    assert_eq!(
+        (status("alice:wonderland"), status("bob:wonderland")),
+        (401, 200)
+    );
     let other = bcrypt::hash("looking-glass", 4).unwrap();
     configured.write("web.yml", &format!("basic_auth_users:\n  bob: {other}\n"));
-    assert_eq!((status("bob:wonderland"), status("bob:looking-glass")), (401, 200));
-    for broken in ["", "basic_auth_users: {}", "basic_auth_users:\n  bob: plain\n", "nonsense"] {
+    assert_eq!(
+        (status("bob:wonderland"), status("bob:looking-glass")),
+        (401, 200)
+    );
+    for broken in [
+        "",
+        "basic_auth_users: {}",
+        "basic_auth_users:\n  bob: plain\n",
+        "nonsense",
+    ] {
         configured.write("web.yml", broken);
         assert_eq!(status("bob:looking-glass"), 500, "{broken:?} opens no door");
     }
@@ -84,7 +115,9 @@ fn who_is_taken_from_the_list_is_out_at_once() {
 #[test]
 fn who_does_not_exist_takes_as_long_as_who_does() {
     let (dear, cheap) = (bcrypt::hash("x", 8).unwrap(), bcrypt::hash("x", 4).unwrap());
-    let configured = Configured::new(&format!("basic_auth_users:\n  alice: {dear}\n  bob: {cheap}\n"));
+    let configured = Configured::new(&format!(
+        "basic_auth_users:\n  alice: {dear}\n  bob: {cheap}\n"
+    ));
     let served = configured.serve();
     let mut client = served.client();
     let mut time = |credentials: &str| {
@@ -93,10 +126,15 @@ fn who_does_not_exist_takes_as_long_as_who_does() {
         start.elapsed()
     };
     // In turn, so that whatever else the machine does hits both; the fastest of each is the least disturbed.
-    let pairs: Vec<_> = (0..15).map(|_| (time("alice:wrong"), time("nobody:wrong"))).collect();
+    let pairs: Vec<_> = (0..15)
+        .map(|_| (time("alice:wrong"), time("nobody:wrong")))
+        .collect();
     let known = pairs.iter().map(|(known, _)| *known).min().unwrap();
     let unknown = pairs.iter().map(|(_, unknown)| *unknown).min().unwrap();
-    assert!(unknown * 2 > known && known * 2 > unknown, "{known:?} against {unknown:?}");
+    assert!(
+        unknown * 2 > known && known * 2 > unknown,
+        "{known:?} against {unknown:?}"
+    );
 }
 
 #[test]
@@ -110,7 +148,9 @@ fn a_flood_of_wrong_passwords_does_not_hold_up_a_scrape() {
     let mut flood: Vec<_> = (0..60).map(|_| served.client()).collect();
     for (number, client) in flood.iter_mut().enumerate() {
         let headers = basic(&format!("alice:{number}"));
-        client.send(format!("GET /metrics HTTP/1.1\r\nHost: test\r\n{headers}\r\n"));
+        client.send(format!(
+            "GET /metrics HTTP/1.1\r\nHost: test\r\n{headers}\r\n"
+        ));
     }
     // Who was let in before is known, whatever the flood asks.
     let start = Instant::now();
@@ -120,11 +160,17 @@ fn a_flood_of_wrong_passwords_does_not_hold_up_a_scrape() {
     let known = start.elapsed();
     // Who was not waits for the one that is checked now, and for one more of the flood at most.
     let start = Instant::now();
-    assert_eq!(ask(&mut served.client_from(3), &basic("alice:other")).status, 401);
+    assert_eq!(
+        ask(&mut served.client_from(3), &basic("alice:other")).status,
+        401
+    );
     let unknown = start.elapsed();
     assert_eq!(flood.last_mut().unwrap().reply().status, 401);
     let all = start.elapsed();
-    assert!(known < one * 20 && known * 2 < all, "{known:?} of {all:?}; {one:?} alone");
+    assert!(
+        known < one * 20 && known * 2 < all,
+        "{known:?} of {all:?}; {one:?} alone"
+    );
     assert!(unknown * 3 < all, "{unknown:?} of {all:?}");
 }
 
@@ -135,12 +181,22 @@ fn headers_come_with_every_answer() {
     let configured = Configured::new(&format!("{headers}{}", users(4)));
     let served = configured.serve();
     let mut client = served.client();
-    for (credentials, path) in [("", "/metrics"), ("alice:wonderland", "/metrics"), ("alice:wonderland", "/nowhere")] {
-        client.send(format!("GET {path} HTTP/1.1\r\nHost: test\r\n{}\r\n", basic(credentials)));
+    for (credentials, path) in [
+        ("", "/metrics"),
+        ("alice:wonderland", "/metrics"),
+        ("alice:wonderland", "/nowhere"),
+    ] {
+        client.send(format!(
+            "GET {path} HTTP/1.1\r\nHost: test\r\n{}\r\n",
+            basic(credentials)
+        ));
         let reply = client.reply();
         assert_eq!(reply.header("x-frame-options"), Some("deny"), "{path}");
         assert_eq!(reply.header("x-xss-protection"), Some("1"));
-        assert_eq!(reply.header("content-security-policy"), Some("default-src 'self'"));
+        assert_eq!(
+            reply.header("content-security-policy"),
+            Some("default-src 'self'")
+        );
         assert_eq!(reply.header("strict-transport-security"), None);
         assert_eq!(reply.head.matches("content-security-policy").count(), 1);
     }
@@ -153,5 +209,8 @@ fn more_requests_than_the_rate_allows_are_turned_away() {
     let mut client = served.client();
     let statuses: Vec<_> = (0..5).map(|_| client.get("/metrics").status).collect();
     assert_eq!(statuses, [200, 200, 200, 429, 429]);
-    assert_eq!(client.get("/-/healthy").text(), "too many requests: try again later\n");
+    assert_eq!(
+        client.get("/-/healthy").text(),
+        "too many requests: try again later\n"
+    );
 }

@@ -21,7 +21,13 @@ pub(super) struct Lines<'w> {
 
 impl<'w> Lines<'w> {
     pub(super) fn new(to: &'w mut dyn Write, bound: fn(f64) -> String) -> Self {
-        Self { to, bound, bounds: Vec::new(), labels: String::new(), line: String::new() }
+        Self {
+            to,
+            bound,
+            bounds: Vec::new(),
+            labels: String::new(),
+            line: String::new(),
+        }
     }
 
     /// The next series is of another family.
@@ -40,14 +46,29 @@ impl<'w> Lines<'w> {
     }
 
     fn histogram(&mut self, name: &str, latencies: &Latencies<'_>) -> io::Result<()> {
-        let Latencies { histogram, bounds, .. } = latencies;
+        let Latencies {
+            histogram, bounds, ..
+        } = latencies;
         if self.bounds.is_empty() {
-            self.bounds.extend(bounds.seconds().iter().chain([&f64::INFINITY]).map(|bound| (self.bound)(*bound)));
+            self.bounds.extend(
+                bounds
+                    .seconds()
+                    .iter()
+                    .chain([&f64::INFINITY])
+                    .map(|bound| (self.bound)(*bound)),
+            );
         }
         let all = (f64::INFINITY, histogram.count());
-        let counts = histogram.cumulated(bounds).chain([all]).map(|(_, count)| count);
+        let counts = histogram
+            .cumulated(bounds)
+            .chain([all])
+            .map(|(_, count)| count);
         self.start(name, "_bucket");
-        self.line.push_str(if self.labels.is_empty() { "{le=\"" } else { ",le=\"" });
+        self.line.push_str(if self.labels.is_empty() {
+            "{le=\""
+        } else {
+            ",le=\""
+        });
         let same = self.line.len();
         for (place, (count, bound)) in counts.zip(&self.bounds).enumerate() {
             self.line.truncate(same);
@@ -61,9 +82,16 @@ impl<'w> Lines<'w> {
         self.sample(name, "_count", Number(histogram.count() as f64), None)
     }
 
-    fn sample(&mut self, name: &str, suffix: &str, value: Number, exemplar: Option<&Exemplar>) -> io::Result<()> {
+    fn sample(
+        &mut self,
+        name: &str,
+        suffix: &str,
+        value: Number,
+        exemplar: Option<&Exemplar>,
+    ) -> io::Result<()> {
         self.start(name, suffix);
-        self.line.push_str(if self.labels.is_empty() { " " } else { "} " });
+        self.line
+            .push_str(if self.labels.is_empty() { " " } else { "} " });
         value.push_to(&mut self.line);
         end(&mut self.line, exemplar);
         self.to.write_all(self.line.as_bytes())
@@ -80,7 +108,10 @@ impl<'w> Lines<'w> {
 /// What would end a text is escaped.
 pub(super) fn escape(text: &str, to: &mut String) {
     let mut rest = text;
-    while let Some(place) = rest.bytes().position(|byte| matches!(byte, b'\\' | b'\n' | b'"')) {
+    while let Some(place) = rest
+        .bytes()
+        .position(|byte| matches!(byte, b'\\' | b'\n' | b'"'))
+    {
         let (plain, from) = rest.split_at(place);
         to.push_str(plain);
         let (ends, after) = from.split_at(1);
@@ -124,5 +155,8 @@ fn end(line: &mut String, exemplar: Option<&Exemplar>) {
 
 fn pairs(exemplar: &Exemplar) -> ([&'static str; 3], [String; 3]) {
     let labels = exemplar.labels();
-    (labels.each_ref().map(|(name, _)| *name), labels.map(|(_, value)| value))
+    (
+        labels.each_ref().map(|(name, _)| *name),
+        labels.map(|(_, value)| value),
+    )
 }

@@ -118,14 +118,21 @@ pub(super) struct Timestamp {
 
 impl LabelPair {
     pub(super) fn of(name: &str, value: &str) -> Self {
-        Self { name: Some(name.to_owned()), value: Some(value.to_owned()) }
+        Self {
+            name: Some(name.to_owned()),
+            value: Some(value.to_owned()),
+        }
     }
 }
 
 impl From<&exemplar::Exemplar> for Exemplar {
     fn from(exemplar: &exemplar::Exemplar) -> Self {
         Self {
-            label: exemplar.labels().iter().map(|(name, value)| LabelPair::of(name, value)).collect(),
+            label: exemplar
+                .labels()
+                .iter()
+                .map(|(name, value)| LabelPair::of(name, value))
+                .collect(),
             value: Some(exemplar.value),
             timestamp: Some(exemplar.connection.at.into()),
         }
@@ -136,6 +143,9 @@ impl From<Instant> for Timestamp {
     fn from(at: Instant) -> Self {
         let nanos = at.as_nanos();
         let seconds = i64::try_from(nanos / 1_000_000_000).unwrap_or(i64::MAX);
-        Self { seconds, nanos: i32::try_from(nanos % 1_000_000_000).unwrap_or(0) }
+        Self {
+            seconds,
+            nanos: i32::try_from(nanos % 1_000_000_000).unwrap_or(0),
+        }
     }
 }

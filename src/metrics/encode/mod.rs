@@ -76,12 +76,17 @@ impl Head {
     /// The unit in the name, if there is one.
     fn unit(&self) -> Option<&'static str> {
         let name = self.base();
-        ["seconds", "bytes"].into_iter().find(|unit| name.ends_with(unit))
+        ["seconds", "bytes"]
+            .into_iter()
+            .find(|unit| name.ends_with(unit))
     }
 
     /// The name without what a counter's must end in.
     fn base(&self) -> &'static str {
-        self.name.strip_suffix("_total").filter(|_| self.kind == Kind::Counter).unwrap_or(self.name)
+        self.name
+            .strip_suffix("_total")
+            .filter(|_| self.kind == Kind::Counter)
+            .unwrap_or(self.name)
     }
 }
 

@@ -14,7 +14,11 @@ impl Number {
     pub(super) fn push_to(&self, text: &mut String) {
         let value = self.0;
         if value.is_sign_positive() && value.fract() == 0.0 && value < EXACT {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is whole and in range")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "it is whole and in range"
+            )]
             text.push_str(itoa::Buffer::new().format(value as u64));
         } else {
             // A text takes all that is written to it.
@@ -36,7 +40,9 @@ impl fmt::Display for Number {
 impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let exponent = format!("{:e}", self.0);
-        let exponent = exponent.split_once('e').and_then(|(digits, power)| Some((digits, power.parse::<i32>().ok()?)));
+        let exponent = exponent
+            .split_once('e')
+            .and_then(|(digits, power)| Some((digits, power.parse::<i32>().ok()?)));
         match exponent {
             Some((digits, power)) if !(-4..21).contains(&power) => {
                 let sign = if power < 0 { '-' } else { '+' };
@@ -57,17 +63,38 @@ mod tests {
 
     #[test]
     fn bounds_are_written_as_go_writes_them() {
-        for (value, words) in [(0.00025, "0.00025"), (0.00001, "1e-05"), (2.5e-7, "2.5e-07"), (f64::INFINITY, "+Inf")] {
+        for (value, words) in [
+            (0.00025, "0.00025"),
+            (0.00001, "1e-05"),
+            (2.5e-7, "2.5e-07"),
+            (f64::INFINITY, "+Inf"),
+        ] {
             assert_eq!(Bound(value).to_string(), words);
         }
-        assert_eq!((Bound(5.0).to_string(), Bound(1e21).to_string()), ("5.0".to_owned(), "1e+21".to_owned()));
+        assert_eq!(
+            (Bound(5.0).to_string(), Bound(1e21).to_string()),
+            ("5.0".to_owned(), "1e+21".to_owned())
+        );
         assert_eq!(Number(f64::INFINITY).to_string(), "+Inf");
         assert_eq!(Number(12.5).to_string(), "12.5");
     }
 
     #[test]
     fn numbers_are_pushed_as_they_are_displayed() {
-        for value in [0.0, -0.0, 1.0, 0.5, -1.0, 4.52, EXACT - 1.0, EXACT, 1e300, 1e-7, f64::INFINITY, f64::NAN] {
+        for value in [
+            0.0,
+            -0.0,
+            1.0,
+            0.5,
+            -1.0,
+            4.52,
+            EXACT - 1.0,
+            EXACT,
+            1e300,
+            1e-7,
+            f64::INFINITY,
+            f64::NAN,
+        ] {
             let mut pushed = String::new();
             Number(value).push_to(&mut pushed);
             assert_eq!(pushed, Number(value).to_string());

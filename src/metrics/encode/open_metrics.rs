@@ -15,7 +15,10 @@ pub(crate) struct OpenMetrics<'w> {
 
 impl<'w> OpenMetrics<'w> {
     pub(in super::super) fn new(to: &'w mut dyn Write) -> Self {
-        Self { lines: Lines::new(to, |bound| Bound(bound).to_string()), head: None }
+        Self {
+            lines: Lines::new(to, |bound| Bound(bound).to_string()),
+            head: None,
+        }
     }
 }
 
@@ -36,7 +39,13 @@ impl Encoder for OpenMetrics<'_> {
         match (self.head, &series.value) {
             // Exemplars are for counters and buckets.
             (Some(head), Value::Number(value, Some(_))) if head.kind != Kind::Counter => {
-                self.lines.series(head, &Series { value: Value::Number(*value, None), ..*series })
+                self.lines.series(
+                    head,
+                    &Series {
+                        value: Value::Number(*value, None),
+                        ..*series
+                    },
+                )
             }
             (Some(head), _) => self.lines.series(head, series),
             (None, _) => Ok(()),

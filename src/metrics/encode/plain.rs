@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::proto::{
+    Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
+};
 use prometheus::{Encoder as _, TextEncoder};
 
 use super::super::table::Kind;
@@ -20,7 +22,11 @@ pub(crate) struct Plain<'w> {
 
 impl<'w> Plain<'w> {
     pub(in super::super) fn new(to: &'w mut dyn Write) -> Self {
-        Self { lines: Lines::new(to, |bound| Number(bound).to_string()), head: None, begun: false }
+        Self {
+            lines: Lines::new(to, |bound| Number(bound).to_string()),
+            head: None,
+            begun: false,
+        }
     }
 }
 
@@ -39,7 +45,10 @@ impl Encoder for Plain<'_> {
         // This form has no exemplars.
         let value = match series.value {
             Value::Number(value, _) => Value::Number(value, None),
-            Value::Histogram(latencies) => Value::Histogram(Latencies { exemplars: &[], ..latencies }),
+            Value::Histogram(latencies) => Value::Histogram(Latencies {
+                exemplars: &[],
+                ..latencies
+            }),
         };
         self.lines.series(head, &Series { value, ..*series })
     }
@@ -54,10 +63,12 @@ impl Encoder for Plain<'_> {
 }
 
 fn by_crate(families: &[MetricFamily], to: &mut dyn Write) -> io::Result<()> {
-    TextEncoder::new().encode(families, &mut &mut *to).map_err(|error| match error {
-        prometheus::Error::Io(error) => error,
-        fault => io::Error::other(fault),
-    })
+    TextEncoder::new()
+        .encode(families, &mut &mut *to)
+        .map_err(|error| match error {
+            prometheus::Error::Io(error) => error,
+            fault => io::Error::other(fault),
+        })
 }
 
 /// A family with one series.
@@ -102,12 +113,15 @@ fn histogram(latencies: &Latencies<'_>) -> Histogram {
     let mut histogram = Histogram::default();
     histogram.set_sample_count(latencies.histogram.count());
     histogram.set_sample_sum(latencies.histogram.sum_seconds());
-    let buckets = latencies.histogram.cumulated(latencies.bounds).map(|(bound, count)| {
-        let mut bucket = Bucket::default();
-        bucket.set_upper_bound(bound);
-        bucket.set_cumulative_count(count);
-        bucket
-    });
+    let buckets = latencies
+        .histogram
+        .cumulated(latencies.bounds)
+        .map(|(bound, count)| {
+            let mut bucket = Bucket::default();
+            bucket.set_upper_bound(bound);
+            bucket.set_cumulative_count(count);
+            bucket
+        });
     histogram.set_bucket(buckets.collect());
     histogram
 }
@@ -121,10 +135,22 @@ mod tests {
     use super::super::super::histogram::{Bounds, Histogram as Observed, Layout};
     use super::*;
 
-    const COUNTER: Head =
-        Head { name: "a_total", kind: Kind::Counter, labels: &["one", "two"], help: "Help with \"\\\n." };
-    const GAUGE: Head = Head { kind: Kind::Gauge, labels: &[], ..COUNTER };
-    const HISTOGRAM: Head = Head { name: "b_seconds", kind: Kind::Histogram, ..COUNTER };
+    const COUNTER: Head = Head {
+        name: "a_total",
+        kind: Kind::Counter,
+        labels: &["one", "two"],
+        help: "Help with \"\\\n.",
+    };
+    const GAUGE: Head = Head {
+        kind: Kind::Gauge,
+        labels: &[],
+        ..COUNTER
+    };
+    const HISTOGRAM: Head = Head {
+        name: "b_seconds",
+        kind: Kind::Histogram,
+        ..COUNTER
+    };
 
     /// What this encoder writes, and what the crate does where it is given all.
     fn both(head: &'static Head, all: &[Series<'_>]) -> [String; 2] {
@@ -134,7 +160,9 @@ mod tests {
         all.iter().for_each(|series| plain.series(series).unwrap());
         plain.end().unwrap();
         let mut whole = family(head, &all[0]);
-        whole.mut_metric().extend(all[1..].iter().map(|series| metric(head, series)));
+        whole
+            .mut_metric()
+            .extend(all[1..].iter().map(|series| metric(head, series)));
         by_crate(&[whole], &mut theirs).unwrap();
         [ours, theirs].map(|page| String::from_utf8(page).unwrap())
     }

@@ -7,7 +7,9 @@ use prost::encoding::{encode_varint, message};
 
 use super::super::sparse::{Sparse, ZERO_THRESHOLD};
 use super::super::table::Kind;
-use super::messages::{Bucket, BucketSpan, Counter, Exemplar, Family, Gauge, Histogram, LabelPair, Metric, Timestamp};
+use super::messages::{
+    Bucket, BucketSpan, Counter, Exemplar, Family, Gauge, Histogram, LabelPair, Metric, Timestamp,
+};
 use super::{Encoder, Head, Latencies, Series, Value};
 
 /// One family at a time: its length has to be known before it is written.
@@ -19,7 +21,11 @@ pub(crate) struct Protobuf<'w> {
 
 impl<'w> Protobuf<'w> {
     pub(in super::super) fn new(to: &'w mut dyn Write) -> Self {
-        Self { to, head: None, family: Vec::new() }
+        Self {
+            to,
+            head: None,
+            family: Vec::new(),
+        }
     }
 }
 
@@ -43,14 +49,28 @@ impl Encoder for Protobuf<'_> {
     fn series(&mut self, series: &Series<'_>) -> io::Result<()> {
         let Some(head) = self.head else { return Ok(()) };
         let names = head.labels.iter();
-        let label = names.zip(series.labels).map(|(name, value)| LabelPair::of(name, value)).collect();
+        let label = names
+            .zip(series.labels)
+            .map(|(name, value)| LabelPair::of(name, value))
+            .collect();
         let since = series.since.map(Timestamp::from);
-        let mut metric = Metric { label, ..Metric::default() };
+        let mut metric = Metric {
+            label,
+            ..Metric::default()
+        };
         match &series.value {
-            Value::Number(value, _) if head.kind == Kind::Gauge => metric.gauge = Some(Gauge { value: Some(*value) }),
+            Value::Number(value, _) if head.kind == Kind::Gauge => {
+                metric.gauge = Some(Gauge {
+                    value: Some(*value),
+                })
+            }
             Value::Number(value, exemplar) => {
                 let exemplar = exemplar.map(Exemplar::from);
-                metric.counter = Some(Counter { value: Some(*value), exemplar, created_timestamp: since });
+                metric.counter = Some(Counter {
+                    value: Some(*value),
+                    exemplar,
+                    created_timestamp: since,
+                });
             }
             Value::Histogram(latencies) => metric.histogram = Some(Histogram::of(latencies, since)),
         }
@@ -78,11 +98,17 @@ impl Histogram {
             let empty = Sparse::default();
             let native = latencies.histogram.native().unwrap_or(&empty);
             let (spans, deltas) = native.spans();
-            let span = |(offset, length)| BucketSpan { offset: Some(offset), length: Some(length) };
+            let span = |(offset, length)| BucketSpan {
+                offset: Some(offset),
+                length: Some(length),
+            };
             histogram.schema = Some(native.schema());
             histogram.zero_threshold = Some(ZERO_THRESHOLD);
             histogram.zero_count = Some(native.zeros());
-            histogram.positive_span = spans.into_iter().map(|of| span((of.offset, of.length))).collect();
+            histogram.positive_span = spans
+                .into_iter()
+                .map(|of| span((of.offset, of.length)))
+                .collect();
             histogram.positive_delta = deltas;
             let mut exemplars: Vec<_> = latencies.exemplars.iter().copied().flatten().collect();
             exemplars.sort_by_key(|exemplar| exemplar.connection.at);
@@ -96,9 +122,13 @@ impl Histogram {
 
     /// The bucket of all is left to the reader, unless it has an exemplar.
     fn classic(latencies: &Latencies<'_>, since: Option<Timestamp>) -> Self {
-        let Latencies { histogram, bounds, .. } = latencies;
+        let Latencies {
+            histogram, bounds, ..
+        } = latencies;
         let last = bounds.seconds().len();
-        let all = latencies.exemplar(last).map(|_| (f64::INFINITY, histogram.count()));
+        let all = latencies
+            .exemplar(last)
+            .map(|_| (f64::INFINITY, histogram.count()));
         let buckets = histogram.cumulated(bounds).chain(all).enumerate();
         let bucket = buckets.map(|(place, (bound, count))| Bucket {
             cumulative_count: Some(count),

@@ -11,10 +11,24 @@ fn many(sets: u32) -> Ledger {
     for number in 0..sets {
         let set = SetId::from_number(number);
         ledger.create(set, &name(Ipv4Addr::from(0x0a00_0000 + number)), at(1));
-        ledger.count(set, &SetEvent::Opened { attempts: 1, by_syn: true });
-        tell(&mut ledger, set, failed(Reason::Unanswered, connection(1, 2)));
+        ledger.count(
+            set,
+            &SetEvent::Opened {
+                attempts: 1,
+                by_syn: true,
+            },
+        );
+        tell(
+            &mut ledger,
+            set,
+            failed(Reason::Unanswered, connection(1, 2)),
+        );
         for millis in [1, 5, 30, 200, 1_100] {
-            tell(&mut ledger, set, answered(Duration::from_millis(millis), connection(2, 3)));
+            tell(
+                &mut ledger,
+                set,
+                answered(Duration::from_millis(millis), connection(2, 3)),
+            );
         }
     }
     ledger
@@ -53,10 +67,18 @@ fn a_copy_of_twenty_thousand_sets_takes_less_than_writing_two_thousand_down() {
     for format in Format::ALL {
         let copy = few.clone();
         let (start, mut page) = (Instant::now(), Counting::default());
-        Exposition::new(move || copy.clone(), false).write(format, &mut page).unwrap();
+        Exposition::new(move || copy.clone(), false)
+            .write(format, &mut page)
+            .unwrap();
         let wrote = start.elapsed();
-        println!("{format:?}: copied in {copied:?}, wrote {} bytes in {wrote:?}", page.bytes);
-        assert!(copied * 2 < wrote, "copied in {copied:?}, wrote in {wrote:?}");
+        println!(
+            "{format:?}: copied in {copied:?}, wrote {} bytes in {wrote:?}",
+            page.bytes
+        );
+        assert!(
+            copied * 2 < wrote,
+            "copied in {copied:?}, wrote in {wrote:?}"
+        );
     }
     assert!(copied < Duration::from_millis(50), "{copied:?}");
 }
@@ -64,11 +86,22 @@ fn a_copy_of_twenty_thousand_sets_takes_less_than_writing_two_thousand_down() {
 #[test]
 fn text_leaves_series_by_series_and_protobuf_family_by_family() {
     let ledger = many(200);
-    for (format, most) in [(Format::Text, 300), (Format::OpenMetrics, 300), (Format::Protobuf, usize::MAX)] {
+    for (format, most) in [
+        (Format::Text, 300),
+        (Format::OpenMetrics, 300),
+        (Format::Protobuf, usize::MAX),
+    ] {
         let (copy, mut page) = (ledger.clone(), Counting::default());
-        Exposition::new(move || copy.clone(), false).write(format, &mut page).unwrap();
+        Exposition::new(move || copy.clone(), false)
+            .write(format, &mut page)
+            .unwrap();
         assert!(page.bytes > 100_000, "{format:?}: {} bytes", page.bytes);
-        assert!(page.largest < most.min(page.bytes * 3 / 4), "{format:?}: {} of {}", page.largest, page.bytes);
+        assert!(
+            page.largest < most.min(page.bytes * 3 / 4),
+            "{format:?}: {} of {}",
+            page.largest,
+            page.bytes
+        );
     }
 }
 
@@ -78,7 +111,11 @@ fn what_is_counted_after_the_copy_is_not_in_it() {
     let copy = ledger.clone();
     let before = written(&copy, Format::OpenMetrics);
     let set = SetId::from_number(1);
-    tell(&mut ledger, set, answered(Duration::from_secs(2), connection(3, 4)));
+    tell(
+        &mut ledger,
+        set,
+        answered(Duration::from_secs(2), connection(3, 4)),
+    );
     tell(&mut ledger, set, failed(Reason::Refused, connection(4, 5)));
     assert_eq!(written(&copy, Format::OpenMetrics), before);
     assert_ne!(written(&ledger, Format::OpenMetrics), before);

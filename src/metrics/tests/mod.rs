@@ -24,7 +24,11 @@ fn tell(ledger: &mut Ledger, set: SetId, (event, connection): Fact) {
 
 /// A ledger with one server's set in it, and what happened there.
 fn ledger(bounds: &[f64], native: bool, events: &[Fact]) -> Ledger {
-    let mut ledger = Ledger::new(About::default(), Bounds::new(bounds.to_vec()).unwrap(), native);
+    let mut ledger = Ledger::new(
+        About::default(),
+        Bounds::new(bounds.to_vec()).unwrap(),
+        native,
+    );
     let set = SetId::from_number(0);
     ledger.create(set, &name(Ipv4Addr::new(10, 0, 0, 2)), at(1_000));
     events.iter().for_each(|fact| tell(&mut ledger, set, *fact));
@@ -46,13 +50,29 @@ fn at(millis: u64) -> Timestamp {
 
 /// The connection from this port, counted at this time.
 fn connection(port: u16, millis: u64) -> Connection {
-    let client = Endpoint { address: Ipv4Addr::new(10, 0, 0, 1).into(), port };
-    let server = Endpoint { address: Ipv6Addr::LOCALHOST.into(), port: 80 };
-    Connection { client, server, at: at(millis) }
+    let client = Endpoint {
+        address: Ipv4Addr::new(10, 0, 0, 1).into(),
+        port,
+    };
+    let server = Endpoint {
+        address: Ipv6Addr::LOCALHOST.into(),
+        port: 80,
+    };
+    Connection {
+        client,
+        server,
+        at: at(millis),
+    }
 }
 
 fn answered(latency: Duration, connection: Connection) -> Fact {
-    (SetEvent::Answered(Answer { latency, late: false }), connection)
+    (
+        SetEvent::Answered(Answer {
+            latency,
+            late: false,
+        }),
+        connection,
+    )
 }
 
 fn failed(reason: Reason, connection: Connection) -> Fact {
@@ -63,6 +83,8 @@ fn failed(reason: Reason, connection: Connection) -> Fact {
 fn written(ledger: &Ledger, format: Format) -> Vec<u8> {
     let ledger = ledger.clone();
     let mut page = Vec::new();
-    Exposition::new(move || ledger.clone(), false).write(format, &mut page).unwrap();
+    Exposition::new(move || ledger.clone(), false)
+        .write(format, &mut page)
+        .unwrap();
     page
 }

@@ -11,7 +11,9 @@ pub(super) enum Field {
 impl Field {
     /// A signed number as `sint` has it.
     pub(super) fn zigzag(&self) -> i64 {
-        let Self::Number(number) = self else { panic!("no number: {self:?}") };
+        let Self::Number(number) = self else {
+            panic!("no number: {self:?}")
+        };
         (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
     }
 }
@@ -30,7 +32,9 @@ pub(super) fn delimited(mut page: &[u8]) -> Vec<Vec<(u64, Field)>> {
 
 /// The fields of a message, in their order.
 pub(super) fn fields(message: &Field) -> Vec<(u64, Field)> {
-    let Field::Bytes(bytes) = message else { panic!("no message: {message:?}") };
+    let Field::Bytes(bytes) = message else {
+        panic!("no message: {message:?}")
+    };
     let (mut rest, mut found) = (bytes.as_slice(), Vec::new());
     while !rest.is_empty() {
         let tag = varint(&mut rest);
@@ -50,17 +54,25 @@ pub(super) fn fields(message: &Field) -> Vec<(u64, Field)> {
 
 /// All values of a field.
 pub(super) fn of(fields: &[(u64, Field)], number: u64) -> Vec<Field> {
-    fields.iter().filter(|(of, _)| *of == number).map(|(_, value)| value.clone()).collect()
+    fields
+        .iter()
+        .filter(|(of, _)| *of == number)
+        .map(|(_, value)| value.clone())
+        .collect()
 }
 
 /// Its one value.
 pub(super) fn only(fields: &[(u64, Field)], number: u64) -> Field {
-    let [value] = of(fields, number).try_into().unwrap_or_else(|all| panic!("field {number} is there as {all:?}"));
+    let [value] = of(fields, number)
+        .try_into()
+        .unwrap_or_else(|all| panic!("field {number} is there as {all:?}"));
     value
 }
 
 pub(super) fn text(field: &Field) -> String {
-    let Field::Bytes(bytes) = field else { panic!("no text: {field:?}") };
+    let Field::Bytes(bytes) = field else {
+        panic!("no text: {field:?}")
+    };
     String::from_utf8(bytes.clone()).unwrap()
 }
 

@@ -29,20 +29,31 @@ enum Value {
 impl Cast {
     /// Learns one `name=value`.
     pub(super) fn learn(&mut self, word: &str) -> Result<(), String> {
-        let (name, value) = word.split_once('=').ok_or_else(|| format!("`{word}` is not name=value"))?;
+        let (name, value) = word
+            .split_once('=')
+            .ok_or_else(|| format!("`{word}` is not name=value"))?;
         if self.names.iter().any(|known| known.word == name) {
             return Err(format!("`{name}` is in the cast twice"));
         }
         let value = if let Ok(number) = value.parse() {
             Value::Number(number)
         } else if let Ok(socket) = value.parse::<SocketAddr>() {
-            Value::Endpoint(Endpoint { address: socket.ip().into(), port: socket.port() })
+            Value::Endpoint(Endpoint {
+                address: socket.ip().into(),
+                port: socket.port(),
+            })
         } else if let Ok(host) = value.parse::<IpAddr>() {
             Value::Host(host.into())
         } else {
-            return Err(format!("`{value}` is neither an address, with or without a port, nor a number"));
+            return Err(format!(
+                "`{value}` is neither an address, with or without a port, nor a number"
+            ));
         };
-        self.names.push(Name { word: name.into(), value, used: false });
+        self.names.push(Name {
+            word: name.into(),
+            value,
+            used: false,
+        });
         Ok(())
     }
 
@@ -65,7 +76,10 @@ impl Cast {
     /// `c`, or `c:40001` for another port of the same host.
     pub(super) fn endpoint(&mut self, word: &str) -> Result<Endpoint, String> {
         let (name, port) = match word.split_once(':') {
-            Some((name, port)) => (name, Some(port.parse().map_err(|_| format!("`{port}` is no port"))?)),
+            Some((name, port)) => (
+                name,
+                Some(port.parse().map_err(|_| format!("`{port}` is no port"))?),
+            ),
             None => (word, None),
         };
         match (self.value(name)?, port) {
@@ -96,10 +110,16 @@ impl Cast {
                 Ok(number) => number,
                 Err(_) => match self.value(word)? {
                     Value::Number(number) => number,
-                    Value::Endpoint(_) | Value::Host(_) => return Err(format!("`{word}` is no number")),
+                    Value::Endpoint(_) | Value::Host(_) => {
+                        return Err(format!("`{word}` is no number"));
+                    }
                 },
             };
-            total = if minus { total.wrapping_sub(value) } else { total.wrapping_add(value) };
+            total = if minus {
+                total.wrapping_sub(value)
+            } else {
+                total.wrapping_add(value)
+            };
             minus = term.ends_with('-');
         }
         Ok(total)
@@ -113,12 +133,20 @@ impl Cast {
             Some((_, way)) => return Err(format!("`{way}` is neither in nor out")),
             None => (word, Direction::Unknown),
         };
-        let place = self.interfaces.iter().position(|known| known == name).unwrap_or_else(|| {
-            self.interfaces.push(name.into());
-            self.interfaces.len() - 1
-        });
+        let place = self
+            .interfaces
+            .iter()
+            .position(|known| known == name)
+            .unwrap_or_else(|| {
+                self.interfaces.push(name.into());
+                self.interfaces.len() - 1
+            });
         let interface = u32::try_from(place + 1).map_err(|error| error.to_string())?;
-        Ok(Via { interface, direction, loopback: name == "lo" })
+        Ok(Via {
+            interface,
+            direction,
+            loopback: name == "lo",
+        })
     }
 
     fn value(&mut self, word: &str) -> Result<Value, String> {

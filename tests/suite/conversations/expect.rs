@@ -15,7 +15,11 @@ pub(super) struct Attempts {
 }
 
 /// What must be told, from text like `copy syn`, `a: failed refused, b: evicted`, `nothing; 1 pending, 2 tracked`.
-pub(super) fn read(text: &str, cast: &mut Cast, attempts: &mut Attempts) -> Result<Expected, String> {
+pub(super) fn read(
+    text: &str,
+    cast: &mut Cast,
+    attempts: &mut Attempts,
+) -> Result<Expected, String> {
     let (told, counts) = match text.split_once(';') {
         Some((told, counts)) => (told, Some(counts)),
         None => (text, None),
@@ -32,15 +36,28 @@ pub(super) fn read(text: &str, cast: &mut Cast, attempts: &mut Attempts) -> Resu
                 None => words,
             };
             let what = what(phrase.trim(), cast)?;
-            let attempt = if what.has_attempt() { attempts.meet(attempt.clone(), &what)? } else { None };
+            let attempt = if what.has_attempt() {
+                attempts.meet(attempt.clone(), &what)?
+            } else {
+                None
+            };
             expected.facts.push(Fact { attempt, what });
         }
     }
     for count in counts.iter().flat_map(|counts| counts.split(',')) {
         match count.split_whitespace().collect::<Vec<_>>().as_slice() {
-            [number, "pending"] => expected.pending = Some(number.parse().map_err(|_| format!("`{count}`?"))?),
-            [number, "tracked"] => expected.tracked = Some(number.parse().map_err(|_| format!("`{count}`?"))?),
-            _ => return Err(format!("`{}` is neither `1 pending` nor `1 tracked`", count.trim())),
+            [number, "pending"] => {
+                expected.pending = Some(number.parse().map_err(|_| format!("`{count}`?"))?)
+            }
+            [number, "tracked"] => {
+                expected.tracked = Some(number.parse().map_err(|_| format!("`{count}`?"))?)
+            }
+            _ => {
+                return Err(format!(
+                    "`{}` is neither `1 pending` nor `1 tracked`",
+                    count.trim()
+                ));
+            }
         }
     }
     Ok(expected)
@@ -51,11 +68,19 @@ fn what(phrase: &str, cast: &mut Cast) -> Result<What, String> {
         return Ok(what.clone());
     }
     match phrase.split_whitespace().collect::<Vec<_>>().as_slice() {
-        ["answered", after] => Ok(What::Answered(Answer { latency: millis(after)?, late: false })),
-        ["answered", "late", after] => Ok(What::Answered(Answer { latency: millis(after)?, late: true })),
+        ["answered", after] => Ok(What::Answered(Answer {
+            latency: millis(after)?,
+            late: false,
+        })),
+        ["answered", "late", after] => Ok(What::Answered(Answer {
+            latency: millis(after)?,
+            late: true,
+        })),
         ["completed", after] => Ok(What::Completed(millis(after)?)),
         ["icmp", said, "by", reporter] => {
-            let code = icmp::CODES.into_iter().find(|code| icmp::name(*code) == *said);
+            let code = icmp::CODES
+                .into_iter()
+                .find(|code| icmp::name(*code) == *said);
             let code = code.ok_or_else(|| format!("`{said}` is no ICMP error"))?;
             Ok(What::Icmp(code, cast.host(reporter)?))
         }
@@ -70,7 +95,9 @@ impl Attempts {
         let opens = *what == What::Open;
         let spoken = name.as_deref().unwrap_or("without a name");
         match (opens, known) {
-            (true, false) if self.names.contains(&None) || (name.is_none() && !self.names.is_empty()) => {
+            (true, false)
+                if self.names.contains(&None) || (name.is_none() && !self.names.is_empty()) =>
+            {
                 Err("a story of several attempts names each of them".into())
             }
             (true, false) => {

@@ -70,7 +70,14 @@ impl What {
 
     /// Whether it is about an attempt, and so goes by a name where there are several.
     pub(super) fn has_attempt(&self) -> bool {
-        !matches!(self, Self::Copy(_) | Self::Unacceptable(_) | Self::OddSyn | Self::Unmatched(_) | Self::ClockStep)
+        !matches!(
+            self,
+            Self::Copy(_)
+                | Self::Unacceptable(_)
+                | Self::OddSyn
+                | Self::Unmatched(_)
+                | Self::ClockStep
+        )
     }
 }
 
@@ -86,8 +93,14 @@ impl fmt::Display for Fact {
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Answered(Answer { latency, late: false }) => write!(f, "answered {}", millis(*latency)),
-            Self::Answered(Answer { latency, late: true }) => write!(f, "answered late {}", millis(*latency)),
+            Self::Answered(Answer {
+                latency,
+                late: false,
+            }) => write!(f, "answered {}", millis(*latency)),
+            Self::Answered(Answer {
+                latency,
+                late: true,
+            }) => write!(f, "answered late {}", millis(*latency)),
             Self::Completed(after) => write!(f, "completed {}", millis(*after)),
             Self::Icmp(code, reporter) => write!(f, "icmp {} by {reporter}", icmp::name(*code)),
             fixed => match PHRASES.iter().find(|(_, what)| what == fixed) {
@@ -101,7 +114,13 @@ impl fmt::Display for What {
 /// Milliseconds as the stories write them: `35`, `0.25`.
 fn millis(duration: Duration) -> String {
     let (whole, nanos) = (duration.as_millis(), duration.as_nanos() % 1_000_000);
-    if nanos == 0 { whole.to_string() } else { format!("{whole}.{nanos:06}").trim_end_matches('0').to_string() }
+    if nanos == 0 {
+        whole.to_string()
+    } else {
+        format!("{whole}.{nanos:06}")
+            .trim_end_matches('0')
+            .to_string()
+    }
 }
 
 /// What is said in fixed words.

@@ -35,13 +35,15 @@ pub(super) fn code(reporter: Address, kind: u8, code: u8) -> Option<IcmpCode> {
 
 /// A code as its counter writes it.
 pub(super) fn name(code: IcmpCode) -> String {
-    format!("{code:?}").chars().fold(String::new(), |mut name, letter| {
-        if letter.is_ascii_uppercase() && !name.is_empty() {
-            name.push('_');
-        }
-        name.push(letter.to_ascii_lowercase());
-        name
-    })
+    format!("{code:?}")
+        .chars()
+        .fold(String::new(), |mut name, letter| {
+            if letter.is_ascii_uppercase() && !name.is_empty() {
+                name.push('_');
+            }
+            name.push(letter.to_ascii_lowercase());
+            name
+        })
 }
 
 /// All codes, to read their names.

@@ -27,13 +27,21 @@ pub(super) fn read(text: &str, cast: &mut Cast) -> Result<(Timestamp, Act), Stri
     let (packet, caller) = match next(&mut words, "`>` or `!`")? {
         ">" => segment(who, &mut words, cast)?,
         "!" => icmp_error(who, &mut words, cast)?,
-        word => return Err(format!("`{word}` is neither `>`, a segment, nor `!`, an ICMP error")),
+        word => {
+            return Err(format!(
+                "`{word}` is neither `>`, a segment, nor `!`, an ICMP error"
+            ));
+        }
     };
     Ok((at, Act::Met(packet, caller)))
 }
 
 /// `c > s S seq=isn`: who sends what to whom.
-fn segment(from: &str, words: &mut SplitWhitespace<'_>, cast: &mut Cast) -> Result<(Packet, Caller), String> {
+fn segment(
+    from: &str,
+    words: &mut SplitWhitespace<'_>,
+    cast: &mut Cast,
+) -> Result<(Packet, Caller), String> {
     let from = cast.endpoint(from)?;
     let to = cast.endpoint(next(words, "a receiver")?)?;
     let flags = flags(next(words, "flags")?)?;
@@ -50,18 +58,36 @@ fn segment(from: &str, words: &mut SplitWhitespace<'_>, cast: &mut Cast) -> Resu
         acknowledgment: cast.number(options.take("ack").unwrap_or("0"))?,
         flags,
         timestamp: options.take("ts").map(|ts| cast.number(ts)).transpose()?,
-        identification: if is_v4 { Some(options.parsed("id")?.unwrap_or(0)) } else { None },
+        identification: if is_v4 {
+            Some(options.parsed("id")?.unwrap_or(0))
+        } else {
+            None
+        },
         hop_limit: options.parsed("ttl")?.unwrap_or(64),
         payload_length: options.parsed("len")?.unwrap_or(0),
         ecn_setup: options.flag("ecn"),
     };
-    let standing = if options.flag("regular") { Standing::Regular } else { Standing::NeverSeen };
+    let standing = if options.flag("regular") {
+        Standing::Regular
+    } else {
+        Standing::NeverSeen
+    };
     options.end()?;
-    Ok((Packet::Segment(segment), Caller { standing, own_word: false }))
+    Ok((
+        Packet::Segment(segment),
+        Caller {
+            standing,
+            own_word: false,
+        },
+    ))
 }
 
 /// `r ! c 3/13 about c > s S seq=isn`: who tells whom what, about which segment.
-fn icmp_error(reporter: &str, words: &mut SplitWhitespace<'_>, cast: &mut Cast) -> Result<(Packet, Caller), String> {
+fn icmp_error(
+    reporter: &str,
+    words: &mut SplitWhitespace<'_>,
+    cast: &mut Cast,
+) -> Result<(Packet, Caller), String> {
     let reporter = cast.host(reporter)?;
     let recipient = cast.host(next(words, "a recipient")?)?;
     let said = next(words, "type/code")?;
@@ -76,15 +102,36 @@ fn icmp_error(reporter: &str, words: &mut SplitWhitespace<'_>, cast: &mut Cast) 
     let mut options = Options::of(words)?;
     let flags = options.unnamed().map(flags).transpose()?;
     let sequence = options.take("seq").ok_or("a quote needs its seq=")?;
-    let quote = Quote { from, to, sequence: cast.number(sequence)?, flags };
+    let quote = Quote {
+        from,
+        to,
+        sequence: cast.number(sequence)?,
+        flags,
+    };
     let via = cast.via(options.take("via").unwrap_or("eth0"))?;
     let own_word = options.flag("own");
-    let standing = if options.flag("regular") { Standing::Regular } else { Standing::NeverSeen };
+    let standing = if options.flag("regular") {
+        Standing::Regular
+    } else {
+        Standing::NeverSeen
+    };
     options.end()?;
-    Ok((Packet::IcmpError(IcmpError { via, reporter, recipient, code, quote }), Caller { standing, own_word }))
+    Ok((
+        Packet::IcmpError(IcmpError {
+            via,
+            reporter,
+            recipient,
+            code,
+            quote,
+        }),
+        Caller { standing, own_word },
+    ))
 }
 
-fn quoted(words: &mut SplitWhitespace<'_>, cast: &mut Cast) -> Result<(Endpoint, Endpoint), String> {
+fn quoted(
+    words: &mut SplitWhitespace<'_>,
+    cast: &mut Cast,
+) -> Result<(Endpoint, Endpoint), String> {
     let from = cast.endpoint(next(words, "who sent what is quoted")?)?;
     match next(words, "`>`")? {
         ">" => Ok((from, cast.endpoint(next(words, "a receiver")?)?)),
@@ -131,10 +178,14 @@ pub(super) fn millis(word: &str) -> Result<Duration, String> {
         return Err(format!("`{word}` is no time in milliseconds"));
     }
     let whole: u64 = whole.parse().map_err(|_| format!("`{word}` is too long"))?;
-    let nanos: u64 = format!("{part:0<6}").parse().map_err(|_| format!("`{word}` is too fine"))?;
+    let nanos: u64 = format!("{part:0<6}")
+        .parse()
+        .map_err(|_| format!("`{word}` is too fine"))?;
     Ok(Duration::from_millis(whole) + Duration::from_nanos(nanos))
 }
 
 fn next<'a>(words: &mut SplitWhitespace<'a>, wanted: &str) -> Result<&'a str, String> {
-    words.next().ok_or_else(|| format!("the line ends where {wanted} should stand"))
+    words
+        .next()
+        .ok_or_else(|| format!("the line ends where {wanted} should stand"))
 }

@@ -63,7 +63,8 @@ fn every_file_is_told() {
 /// Tells every story of a file, and then what went otherwise, all at once.
 fn tell(file: &str) {
     let path = folder().join(file).with_extension("txt");
-    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("reading {}: {error}", path.display()));
+    let text = fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("reading {}: {error}", path.display()));
     let wrong = told(file, &text);
     assert!(wrong.is_empty(), "\n\n{}\n", wrong.join("\n"));
 }

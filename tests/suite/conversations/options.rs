@@ -30,7 +30,10 @@ impl<'a> Options<'a> {
 
     /// The value of `key=value`.
     pub(super) fn take(&mut self, key: &str) -> Option<&'a str> {
-        let place = self.words.iter().position(|(known, value)| *known == key && value.is_some())?;
+        let place = self
+            .words
+            .iter()
+            .position(|(known, value)| *known == key && value.is_some())?;
         self.words.remove(place).1
     }
 

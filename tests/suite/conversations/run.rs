@@ -31,7 +31,10 @@ pub(super) fn mismatches(story: &Story) -> Vec<String> {
             tracked: line.expected.tracked.map(|_| witness.tracked()),
         };
         if counted != line.expected {
-            wrong.push(format!("{}: expected {}\n{:>9} told {counted}", line.number, line.expected, ""));
+            wrong.push(format!(
+                "{}: expected {}\n{:>9} told {counted}",
+                line.number, line.expected, ""
+            ));
         }
     }
     wrong
@@ -45,13 +48,21 @@ struct Names {
 
 impl Names {
     fn told(&mut self, line: &Line, events: &[Event]) -> Vec<Fact> {
-        let mut openings = line.expected.facts.iter().filter(|fact| fact.what == What::Open);
+        let mut openings = line
+            .expected
+            .facts
+            .iter()
+            .filter(|fact| fact.what == What::Open);
         let by_segment = matches!(line.act, Act::Met(Packet::Segment(_), _));
         let mut facts = Vec::new();
         for event in events {
             if matches!(event, Event::Opened(_)) {
                 let unexpected = Some(format!("unexpected{}", self.opened.len() + 1));
-                self.opened.push(openings.next().map_or(unexpected, |fact| fact.attempt.clone()));
+                self.opened.push(
+                    openings
+                        .next()
+                        .map_or(unexpected, |fact| fact.attempt.clone()),
+                );
             }
             let (owner, whats) = What::of(event, by_segment);
             let attempt = match (owner, event) {
@@ -59,7 +70,10 @@ impl Names {
                 (None, Event::Opened(_)) => self.opened.last().cloned().flatten(),
                 (None, _) => None,
             };
-            facts.extend(whats.into_iter().map(|what| Fact { attempt: attempt.clone(), what }));
+            facts.extend(whats.into_iter().map(|what| Fact {
+                attempt: attempt.clone(),
+                what,
+            }));
         }
         facts
     }

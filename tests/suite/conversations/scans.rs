@@ -50,22 +50,30 @@ fn a_masqueraded_scan_in_bursts_is_an_attempt_a_target() {
     let mut text = cast();
     for nth in 0..TARGETS {
         let target = target(nth);
-        text += &format!("    1 c > {target} S seq=isn ts=1 id=7 ttl=64 via=eth0/in => a{nth}: open, syn\n");
+        text += &format!(
+            "    1 c > {target} S seq=isn ts=1 id=7 ttl=64 via=eth0/in => a{nth}: open, syn\n"
+        );
     }
     for nth in 0..TARGETS {
         let target = target(nth);
-        text += &format!("    2 c:1025 > {target} S seq=isn ts=1 id=7 ttl=63 via=eth1/out => copy syn\n");
+        text += &format!(
+            "    2 c:1025 > {target} S seq=isn ts=1 id=7 ttl=63 via=eth1/out => copy syn\n"
+        );
     }
     text += &format!("    3 quiet => nothing; {TARGETS} pending, {TARGETS} tracked\n");
     for nth in 0..TARGETS {
-        text += &format!("    4 {} > c:1025 SA ack=isn+1 via=eth1/in => a{nth}: synack, answered 3\n", target(nth));
+        text += &format!(
+            "    4 {} > c:1025 SA ack=isn+1 via=eth1/in => a{nth}: synack, answered 3\n",
+            target(nth)
+        );
     }
     holds(&text);
 }
 
 #[test]
 fn a_syn_that_comes_again_for_hours_is_never_taken_for_its_copy() {
-    let mut text = String::from("cast c=192.0.2.7:40000 t0=198.51.100.80:80 isn=4294967292\nHours\n");
+    let mut text =
+        String::from("cast c=192.0.2.7:40000 t0=198.51.100.80:80 isn=4294967292\nHours\n");
     text += "    0 c > t0 S seq=isn => open, syn\n    9000 c > t0 S seq=isn => failed unanswered, syn again\n";
     for second in (18..3 * 3600).step_by(9) {
         text += &format!("    {second}000 c > t0 S seq=isn => syn again\n");
@@ -80,11 +88,20 @@ fn a_flood_does_not_push_out_the_regular_peers() {
         text += &format!("    0 c:{port} > t0 S seq=isn regular => r{port}: open, syn\n");
     }
     for nth in 0..TARGETS {
-        let evicted = if nth < 4 { String::new() } else { format!("a{}: evicted, ", nth - 4) };
-        text += &format!("    1 c > {} S seq=isn => {evicted}a{nth}: open, syn\n", target(nth));
+        let evicted = if nth < 4 {
+            String::new()
+        } else {
+            format!("a{}: evicted, ", nth - 4)
+        };
+        text += &format!(
+            "    1 c > {} S seq=isn => {evicted}a{nth}: open, syn\n",
+            target(nth)
+        );
     }
     for port in 1..=4 {
-        text += &format!("    9 t0 > c:{port} SA ack=isn+1 => r{port}: synack, answered 9; 8 tracked\n");
+        text += &format!(
+            "    9 t0 > c:{port} SA ack=isn+1 => r{port}: synack, answered 9; 8 tracked\n"
+        );
     }
     holds(&text);
 }
@@ -95,11 +112,16 @@ fn scan(lines: &[&str]) {
     for nth in 0..TARGETS {
         let (at, name) = (nth.to_string(), format!("a{nth}"));
         for line in lines {
-            let line = line.replace("{at}", &at).replace("{target}", &target(nth)).replace("{name}", &name);
+            let line = line
+                .replace("{at}", &at)
+                .replace("{target}", &target(nth))
+                .replace("{name}", &name);
             text += &format!("    {line}\n");
         }
     }
-    let verdicts: Vec<_> = (0..TARGETS).map(|nth| format!("a{nth}: failed unanswered")).collect();
+    let verdicts: Vec<_> = (0..TARGETS)
+        .map(|nth| format!("a{nth}: failed unanswered"))
+        .collect();
     text += &format!("    600 quiet => nothing; {TARGETS} pending, {TARGETS} tracked\n");
     text += &format!("    6000 quiet => {}; 0 pending\n", verdicts.join(", "));
     holds(&text);
@@ -107,7 +129,11 @@ fn scan(lines: &[&str]) {
 
 /// Half of them ports of one host, half of them hosts.
 fn target(nth: usize) -> String {
-    if nth.is_multiple_of(2) { format!("t{nth}") } else { format!("t0:{nth}") }
+    if nth.is_multiple_of(2) {
+        format!("t{nth}")
+    } else {
+        format!("t0:{nth}")
+    }
 }
 
 fn cast() -> String {
@@ -121,5 +147,10 @@ fn cast() -> String {
 fn holds(text: &str) {
     let wrong = told("scans", text);
     let first = wrong.get(..wrong.len().min(20)).unwrap_or_default();
-    assert!(wrong.is_empty(), "\n{} lines went otherwise:\n{}\n", wrong.len(), first.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "\n{} lines went otherwise:\n{}\n",
+        wrong.len(),
+        first.join("\n")
+    );
 }

@@ -48,7 +48,10 @@ pub(super) struct Expected {
 }
 
 /// Where a story has no `limits` line: the timeout of five seconds, and room enough.
-pub(super) const LIMITS: Limits = Limits { timeout: Duration::from_secs(5), max_attempts: 1 << 16 };
+pub(super) const LIMITS: Limits = Limits {
+    timeout: Duration::from_secs(5),
+    max_attempts: 1 << 16,
+};
 
 /// Moment 0 of every story, so that clocks have room to step back.
 pub(super) const START: Timestamp = Timestamp::from_nanos(1_700_000_000_000_000_000);
@@ -56,9 +59,23 @@ pub(super) const START: Timestamp = Timestamp::from_nanos(1_700_000_000_000_000_
 impl fmt::Display for Expected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let facts: Vec<_> = self.facts.iter().map(ToString::to_string).collect();
-        f.write_str(if facts.is_empty() { "nothing".into() } else { facts.join(", ") }.as_str())?;
+        f.write_str(
+            if facts.is_empty() {
+                "nothing".into()
+            } else {
+                facts.join(", ")
+            }
+            .as_str(),
+        )?;
         let counts = [(self.pending, "pending"), (self.tracked, "tracked")];
-        let counts: Vec<_> = counts.iter().filter_map(|(count, what)| Some(format!("{} {what}", (*count)?))).collect();
-        if counts.is_empty() { Ok(()) } else { write!(f, "; {}", counts.join(", ")) }
+        let counts: Vec<_> = counts
+            .iter()
+            .filter_map(|(count, what)| Some(format!("{} {what}", (*count)?)))
+            .collect();
+        if counts.is_empty() {
+            Ok(())
+        } else {
+            write!(f, "; {}", counts.join(", "))
+        }
     }
 }

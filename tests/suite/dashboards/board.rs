@@ -24,9 +24,13 @@ impl Board {
     /// All dashboards, by name.
     pub(super) fn all() -> Vec<Self> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("dashboards");
-        let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
-        let mut boards: Vec<Self> =
-            files.filter(|file| file.extension().is_some_and(|e| e == "json")).map(read).collect();
+        let files = fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().path());
+        let mut boards: Vec<Self> = files
+            .filter(|file| file.extension().is_some_and(|e| e == "json"))
+            .map(read)
+            .collect();
         boards.sort_by(|a, b| a.name.cmp(&b.name));
         boards
     }
@@ -34,13 +38,19 @@ impl Board {
     /// All panels, those in collapsed rows too, without the rows themselves.
     pub(super) fn panels(&self) -> Vec<&Value> {
         let inside = |panel| list(panel, "panels").iter();
-        let all = list(&self.json, "panels").iter().flat_map(|panel| [panel].into_iter().chain(inside(panel)));
+        let all = list(&self.json, "panels")
+            .iter()
+            .flat_map(|panel| [panel].into_iter().chain(inside(panel)));
         all.filter(|panel| panel["type"] != "row").collect()
     }
 
     /// All queries of all panels.
     pub(super) fn queries(&self) -> Vec<Query> {
-        let of = |panel| list(panel, "targets").iter().map(move |target| self.query(panel, target));
+        let of = |panel| {
+            list(panel, "targets")
+                .iter()
+                .map(move |target| self.query(panel, target))
+        };
         self.panels().into_iter().flat_map(of).collect()
     }
 
@@ -50,8 +60,15 @@ impl Board {
     }
 
     fn query(&self, panel: &Value, target: &Value) -> Query {
-        let at = format!("{}, panel {} {}, query {}", self.name, panel["id"], panel["title"], target["refId"]);
-        Query { at, expression: text(target, "expr"), legend: text(target, "legendFormat") }
+        let at = format!(
+            "{}, panel {} {}, query {}",
+            self.name, panel["id"], panel["title"], target["refId"]
+        );
+        Query {
+            at,
+            expression: text(target, "expr"),
+            legend: text(target, "legendFormat"),
+        }
     }
 }
 
@@ -59,7 +76,11 @@ impl Board {
 pub(super) fn sent(expression: &str, values: &[(&str, &str)]) -> String {
     let mut values = values.to_vec();
     values.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
-    values.iter().fold(expression.to_owned(), |sent, (name, value)| sent.replace(&format!("${name}"), value))
+    values
+        .iter()
+        .fold(expression.to_owned(), |sent, (name, value)| {
+            sent.replace(&format!("${name}"), value)
+        })
 }
 
 /// A list in an object; empty where there is none.
@@ -75,6 +96,10 @@ pub(super) fn text(object: &Value, key: &str) -> String {
 fn read(file: impl AsRef<Path>) -> Board {
     let file = file.as_ref();
     let json = fs::read_to_string(file).unwrap();
-    let json = serde_json::from_str(&json).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    Board { name: file.file_stem().unwrap().to_string_lossy().into_owned(), json }
+    let json =
+        serde_json::from_str(&json).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    Board {
+        name: file.file_stem().unwrap().to_string_lossy().into_owned(),
+        json,
+    }
 }

@@ -27,29 +27,42 @@ pub(super) const VALUES: [(&str, &str); 11] = [
 #[test]
 fn every_panel_shows_data_of_a_real_prometheus() {
     let test = "every_panel_shows_data_of_a_real_prometheus";
-    if Laboratory::open(test).is_none() || !["prometheus", "promtool", "python3"].into_iter().all(has_tool) {
+    if Laboratory::open(test).is_none()
+        || !["prometheus", "promtool", "python3"]
+            .into_iter()
+            .all(has_tool)
+    {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
     let queries: Vec<_> = Board::all().iter().flat_map(Board::queries).collect();
     for (number, query) in queries.iter().enumerate() {
-        fs::write(folder.path().join(number.to_string()), sent(&query.expression, &VALUES)).unwrap();
+        fs::write(
+            folder.path().join(number.to_string()),
+            sent(&query.expression, &VALUES),
+        )
+        .unwrap();
     }
 
     ask_on_stage(folder.path());
 
-    let answer = |number: usize| fs::read_to_string(folder.path().join(format!("{number}.answer"))).unwrap();
+    let answer =
+        |number: usize| fs::read_to_string(folder.path().join(format!("{number}.answer"))).unwrap();
     let mut silent = vec![];
     for (number, query) in queries.iter().enumerate() {
         let answer = answer(number);
         assert!(!answer.contains("query error"), "{}:\n{answer}", query.at);
-        if !answer.lines().any(|line| line.contains(" => ") && !line.contains("=> NaN")) {
+        if !answer
+            .lines()
+            .any(|line| line.contains(" => ") && !line.contains("=> NaN"))
+        {
             silent.push(&query.at);
         }
     }
     assert!(silent.is_empty(), "no data: {silent:#?}");
-    let breaks =
-        queries.iter().position(|query| query.at.starts_with("path") && query.at.contains("\"Where it breaks\""));
+    let breaks = queries
+        .iter()
+        .position(|query| query.at.starts_with("path") && query.at.contains("\"Where it breaks\""));
     assert_where_it_breaks(&answer(breaks.unwrap()));
 }
 
@@ -73,7 +86,8 @@ fn assert_where_it_breaks(answer: &str) {
         ("batch-1", "api-1", 8443, REFUSED),
         ("batch-1", "api-1", 9200, REJECTED),
     ] {
-        let line = format!("{{instance=\"{client}\", port=\"{port}\", server=\"{server}\"}} => {code} ");
+        let line =
+            format!("{{instance=\"{client}\", port=\"{port}\", server=\"{server}\"}} => {code} ");
         assert!(answer.contains(&line), "{line}\n{answer}");
     }
     // Its exporter evicts attempts and has a capture down: what it saw is compared with nothing.
@@ -85,8 +99,29 @@ fn ask_on_stage(folder: &Path) {
     let asking = "cd \"$1\"; for query in *; do \
                   promtool query instant http://127.0.0.1:9090 \"$(cat \"$query\")\" >\"$query.answer\" 2>&1; done; true";
     let mut stage = Command::new("python3");
-    stage.arg(file("tests/dashboards/stage.py")).args(["--exporter", env!("CARGO_BIN_EXE_tcp_handshake_exporter")]);
-    stage.args(["--scrape", "1", "--healthy", "16", "--faults", "24", "--", "sh", "-c", asking, "sh"]).arg(folder);
+    stage
+        .arg(file("tests/dashboards/stage.py"))
+        .args(["--exporter", env!("CARGO_BIN_EXE_tcp_handshake_exporter")]);
+    stage
+        .args([
+            "--scrape",
+            "1",
+            "--healthy",
+            "16",
+            "--faults",
+            "24",
+            "--",
+            "sh",
+            "-c",
+            asking,
+            "sh",
+        ])
+        .arg(folder);
     let output = stage.output().unwrap();
-    assert!(output.status.success(), "{}{}", printed(&output), said(&output));
+    assert!(
+        output.status.success(),
+        "{}{}",
+        printed(&output),
+        said(&output)
+    );
 }

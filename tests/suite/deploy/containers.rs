@@ -11,43 +11,90 @@ use crate::program::{file, has_tool, printed, said, tool};
 
 #[test]
 fn the_images_are_well_written() {
-    let Some(hadolint) = tool("hadolint") else { return };
-    let output = Command::new(hadolint).args([DOCKERFILE, "deploy/compose/lab/Dockerfile"].map(file)).output().unwrap();
-    assert!(output.status.success(), "{}{}", printed(&output), said(&output));
+    let Some(hadolint) = tool("hadolint") else {
+        return;
+    };
+    let output = Command::new(hadolint)
+        .args([DOCKERFILE, "deploy/compose/lab/Dockerfile"].map(file))
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}{}",
+        printed(&output),
+        said(&output)
+    );
 }
 
 /// The steps of the Dockerfile's last stage, done here; its health check has the same words.
 #[test]
 fn the_image_holds_all_that_the_program_takes() {
-    let Some(_laboratory) = Laboratory::open("the_image_holds_all_that_the_program_takes") else { return };
+    let Some(_laboratory) = Laboratory::open("the_image_holds_all_that_the_program_takes") else {
+        return;
+    };
     if !has_tool("curl") || !has_tool("/bin/busybox") {
         return;
     }
     let dockerfile = fs::read_to_string(file(DOCKERFILE)).unwrap();
     let script = fs::read_to_string(file(IMAGE)).unwrap();
-    let check = dockerfile.lines().find_map(|line| line.trim().strip_prefix("CMD ")).unwrap();
+    let check = dockerfile
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("CMD "))
+        .unwrap();
     let check: Vec<String> = serde_json::from_str(check).unwrap();
-    assert!(script.contains(&check.join(" ")), "{check:?} is not what is tried");
+    assert!(
+        script.contains(&check.join(" ")),
+        "{check:?} is not what is tried"
+    );
     let folder = tempfile::tempdir().unwrap();
     let mut run = Command::new("unshare");
-    run.args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--propagation", "private", "sh", &file(IMAGE)]);
-    let ran = run.arg(PROGRAM).arg(folder.path()).arg(file("deploy/docker/closure")).output().unwrap();
-    let facts =
-        "not healthy before it runs\nhealthy\ntcp_handshake_exporter_capture_up{interface=\"any\"} 1\nstopped\n";
+    run.args([
+        "--mount",
+        "--net",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--propagation",
+        "private",
+        "sh",
+        &file(IMAGE),
+    ]);
+    let ran = run
+        .arg(PROGRAM)
+        .arg(folder.path())
+        .arg(file("deploy/docker/closure"))
+        .output()
+        .unwrap();
+    let facts = "not healthy before it runs\nhealthy\ntcp_handshake_exporter_capture_up{interface=\"any\"} 1\nstopped\n";
     assert_eq!(printed(&ran), facts, "{}", said(&ran));
 }
 
 #[test]
 fn the_stack_is_of_compose_s_specification() {
-    let Some(check) = tool("check-jsonschema") else { return };
+    let Some(check) = tool("check-jsonschema") else {
+        return;
+    };
     let stack = file("deploy/compose/compose.yaml");
-    let output = Command::new(check).args(["--builtin-schema", "vendor.compose-spec", &stack]).output().unwrap();
-    assert!(output.status.success(), "{}{}", printed(&output), said(&output));
+    let output = Command::new(check)
+        .args(["--builtin-schema", "vendor.compose-spec", &stack])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}{}",
+        printed(&output),
+        said(&output)
+    );
     // Whatever it takes from this repository is there.
     let stack: Value = serde_saphyr::from_str(&fs::read_to_string(stack).unwrap()).unwrap();
     let services = stack["services"].as_object().unwrap();
-    let volumes = services.values().filter_map(|service| service["volumes"].as_array()).flatten();
-    let sources: Vec<_> = volumes.map(|volume| volume.as_str().unwrap().split(':').next().unwrap()).collect();
+    let volumes = services
+        .values()
+        .filter_map(|service| service["volumes"].as_array())
+        .flatten();
+    let sources: Vec<_> = volumes
+        .map(|volume| volume.as_str().unwrap().split(':').next().unwrap())
+        .collect();
     assert!(sources.len() > 4, "{sources:?}");
     for source in sources {
         let path = file(&format!("deploy/compose/{source}"));
@@ -57,15 +104,28 @@ fn the_stack_is_of_compose_s_specification() {
 
 #[test]
 fn the_stack_s_prometheus_and_grafana_are_told_what_is_there() {
-    let provider = fs::read_to_string(file("deploy/compose/grafana/dashboards/tcp_handshake.yml")).unwrap();
+    let provider =
+        fs::read_to_string(file("deploy/compose/grafana/dashboards/tcp_handshake.yml")).unwrap();
     let provider: Value = serde_saphyr::from_str(&provider).unwrap();
-    assert_eq!((&provider["apiVersion"], &provider["providers"][0]["type"]), (&1.into(), &"file".into()));
+    assert_eq!(
+        (&provider["apiVersion"], &provider["providers"][0]["type"]),
+        (&1.into(), &"file".into())
+    );
     let stack = fs::read_to_string(file("deploy/compose/compose.yaml")).unwrap();
-    let path = provider["providers"][0]["options"]["path"].as_str().unwrap();
-    assert!(stack.contains(&format!(":{path}:ro")), "no dashboards at {path}");
-    let source = fs::read_to_string(file("deploy/compose/grafana/datasources/prometheus.yml")).unwrap();
+    let path = provider["providers"][0]["options"]["path"]
+        .as_str()
+        .unwrap();
+    assert!(
+        stack.contains(&format!(":{path}:ro")),
+        "no dashboards at {path}"
+    );
+    let source =
+        fs::read_to_string(file("deploy/compose/grafana/datasources/prometheus.yml")).unwrap();
     let source: Value = serde_saphyr::from_str(&source).unwrap();
-    assert_eq!((&source["apiVersion"], &source["datasources"][0]["type"]), (&1.into(), &"prometheus".into()));
+    assert_eq!(
+        (&source["apiVersion"], &source["datasources"][0]["type"]),
+        (&1.into(), &"prometheus".into())
+    );
     if !has_tool("promtool") {
         return;
     }
@@ -75,14 +135,29 @@ fn the_stack_s_prometheus_and_grafana_are_told_what_is_there() {
     assert_ne!(here, config);
     fs::write(folder.path().join("prometheus.yml"), here).unwrap();
     let mut check = Command::new("promtool");
-    let checked = check.args(["check", "config"]).arg(folder.path().join("prometheus.yml")).output().unwrap();
-    assert!(checked.status.success(), "{}{}", printed(&checked), said(&checked));
-    assert!(printed(&checked).contains("2 rule files found"), "{}", printed(&checked));
+    let checked = check
+        .args(["check", "config"])
+        .arg(folder.path().join("prometheus.yml"))
+        .output()
+        .unwrap();
+    assert!(
+        checked.status.success(),
+        "{}{}",
+        printed(&checked),
+        said(&checked)
+    );
+    assert!(
+        printed(&checked).contains("2 rule files found"),
+        "{}",
+        printed(&checked)
+    );
 }
 
 #[test]
 fn the_firewall_s_faults_can_be_switched() {
-    let Some(laboratory) = Laboratory::open("the_firewall_s_faults_can_be_switched") else { return };
+    let Some(laboratory) = Laboratory::open("the_firewall_s_faults_can_be_switched") else {
+        return;
+    };
     let host = laboratory.host("firewall");
     let fault = file("deploy/compose/lab/fault");
     for (name, rule) in [
@@ -94,10 +169,24 @@ fn the_firewall_s_faults_can_be_switched() {
         ("none", "policy accept"),
     ] {
         let output = host.command(&fault).arg(name).output().unwrap();
-        assert!(output.status.success() && printed(&output) == format!("fault: {name}\n"), "{name}: {}", said(&output));
-        let rules = printed(&host.command("nft").args(["list", "ruleset"]).output().unwrap());
+        assert!(
+            output.status.success() && printed(&output) == format!("fault: {name}\n"),
+            "{name}: {}",
+            said(&output)
+        );
+        let rules = printed(
+            &host
+                .command("nft")
+                .args(["list", "ruleset"])
+                .output()
+                .unwrap(),
+        );
         assert!(rules.contains(rule), "{name}: {rules}");
-        assert_eq!(rules.matches("443").count(), usize::from(name != "none"), "one fault at a time: {rules}");
+        assert_eq!(
+            rules.matches("443").count(),
+            usize::from(name != "none"),
+            "one fault at a time: {rules}"
+        );
     }
     let output = host.command(&fault).arg("fire").output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));

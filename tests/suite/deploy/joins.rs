@@ -13,8 +13,13 @@ fn promtool_reads_the_readme_s_scrape_configurations() {
         return;
     }
     let readme = fs::read_to_string(file("README.md")).unwrap();
-    let blocks = readme.split("```yaml\n").skip(1).filter_map(|rest| rest.split("\n```").next());
-    let configs: Vec<&str> = blocks.filter(|block| block.starts_with("scrape_configs:")).collect();
+    let blocks = readme
+        .split("```yaml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("\n```").next());
+    let configs: Vec<&str> = blocks
+        .filter(|block| block.starts_with("scrape_configs:"))
+        .collect();
     assert!(configs.len() >= 2, "{configs:?}");
     for config in configs {
         // Where it stands, the files that it names are; here they are not.
@@ -34,7 +39,10 @@ fn promtool_reads_what_the_collector_s_receiver_is_told() {
     let pipeline = &collector["service"]["pipelines"]["metrics"];
     for part in ["receivers", "processors", "exporters"] {
         for name in pipeline[part].as_array().unwrap() {
-            assert!(!collector[part][name.as_str().unwrap()].is_null(), "no {part} {name}");
+            assert!(
+                !collector[part][name.as_str().unwrap()].is_null(),
+                "no {part} {name}"
+            );
         }
     }
 }
@@ -43,6 +51,15 @@ fn is_read_by_promtool(config: &str) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("prometheus.yml");
     fs::write(&path, config).unwrap();
-    let output = Command::new("promtool").args(["check", "config", "--lint-fatal"]).arg(path).output().unwrap();
-    assert!(output.status.success(), "{}{}\n{config}", printed(&output), said(&output));
+    let output = Command::new("promtool")
+        .args(["check", "config", "--lint-fatal"])
+        .arg(path)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}{}\n{config}",
+        printed(&output),
+        said(&output)
+    );
 }

@@ -17,7 +17,11 @@ fn manual_and_completions_are_those_of_the_command_line() {
             fs::write(&path, text).unwrap();
         } else {
             let kept = fs::read_to_string(&path).unwrap_or_default();
-            assert!(kept == text, "{} is of another command line: `make manual` rewrites it", path.display());
+            assert!(
+                kept == text,
+                "{} is of another command line: `make manual` rewrites it",
+                path.display()
+            );
         }
     }
 }
@@ -34,7 +38,12 @@ fn man_finds_nothing_wrong_with_the_pages() {
             .env("MANWIDTH", "100")
             .env("LC_ALL", "C.UTF-8");
         let shown = man.output().unwrap();
-        assert!(shown.status.success() && said(&shown).is_empty(), "{}: {}", path.display(), said(&shown));
+        assert!(
+            shown.status.success() && said(&shown).is_empty(),
+            "{}: {}",
+            path.display(),
+            said(&shown)
+        );
         assert!(printed(&shown).contains("SYNOPSIS"), "{}", path.display());
     }
 }
@@ -42,7 +51,8 @@ fn man_finds_nothing_wrong_with_the_pages() {
 #[test]
 fn bash_completes_flags_and_commands() {
     let mut bash = Command::new("bash");
-    bash.args(["--norc", "-c", BASH]).env("FOLDER", file("deploy/completions"));
+    bash.args(["--norc", "-c", BASH])
+        .env("FOLDER", file("deploy/completions"));
     let answer = bash.output().unwrap();
     assert_eq!(
         (printed(&answer).as_str(), said(&answer).as_str()),
@@ -56,22 +66,36 @@ fn zsh_reads_its_completions() {
         return;
     }
     let mut zsh = Command::new("zsh");
-    zsh.args(["-f", "-c", ZSH]).env("FOLDER", file("deploy/completions"));
+    zsh.args(["-f", "-c", ZSH])
+        .env("FOLDER", file("deploy/completions"));
     let answer = zsh.output().unwrap();
-    assert_eq!((printed(&answer).as_str(), said(&answer).as_str()), ("_tcp_handshake_exporter\n", ""));
+    assert_eq!(
+        (printed(&answer).as_str(), said(&answer).as_str()),
+        ("_tcp_handshake_exporter\n", "")
+    );
 }
 
 fn pages() -> Vec<(PathBuf, String)> {
     let mut commands = vec![tcp_handshake_exporter::cli::command()];
     commands[0].build();
-    let below: Vec<_> = commands[0].get_subcommands().filter(|one| one.get_name() != "help").cloned().collect();
+    let below: Vec<_> = commands[0]
+        .get_subcommands()
+        .filter(|one| one.get_name() != "help")
+        .cloned()
+        .collect();
     commands.extend(below);
     let page = |command: clap::Command| {
-        let name = command.get_display_name().unwrap_or(command.get_name()).to_owned();
+        let name = command
+            .get_display_name()
+            .unwrap_or(command.get_name())
+            .to_owned();
         let command = command.disable_help_subcommand(true);
         let mut text = Vec::new();
         clap_mangen::Man::new(command).render(&mut text).unwrap();
-        (PathBuf::from(file("deploy/man")).join(format!("{name}.1")), String::from_utf8(text).unwrap())
+        (
+            PathBuf::from(file("deploy/man")).join(format!("{name}.1")),
+            String::from_utf8(text).unwrap(),
+        )
     };
     commands.into_iter().map(page).collect()
 }
@@ -81,7 +105,10 @@ fn completions() -> Vec<(PathBuf, String)> {
         let (mut command, mut text) = (tcp_handshake_exporter::cli::command(), Vec::new());
         clap_complete::generate(shell, &mut command, "tcp_handshake_exporter", &mut text);
         let name = clap_complete::Generator::file_name(&shell, "tcp_handshake_exporter");
-        (PathBuf::from(file("deploy/completions")).join(name), String::from_utf8(text).unwrap())
+        (
+            PathBuf::from(file("deploy/completions")).join(name),
+            String::from_utf8(text).unwrap(),
+        )
     };
     // Not fish: its argparse takes no flags with dots, and so completes nothing.
     [Shell::Bash, Shell::Zsh].into_iter().map(made).collect()

@@ -16,11 +16,15 @@ use crate::program::{file, program};
 
 #[test]
 fn the_watchdog_is_fed_while_the_capture_goes_round() {
-    let Some(laboratory) = Laboratory::open("the_watchdog_is_fed_while_the_capture_goes_round") else { return };
+    let Some(laboratory) = Laboratory::open("the_watchdog_is_fed_while_the_capture_goes_round")
+    else {
+        return;
+    };
     let host = laboratory.host("host");
     let manager = Manager::new();
     let mut command = host.command(PROGRAM);
-    let mut process = Running(manager.starts(command.args(["-i", "lo", "--web.listen-address", "127.0.0.1:0"])));
+    let mut process =
+        Running(manager.starts(command.args(["-i", "lo", "--web.listen-address", "127.0.0.1:0"])));
     assert_eq!(manager.hears(), "READY=1\nSTATUS=counting TCP handshakes\n");
     for _ in 0..5 {
         assert_eq!(manager.hears(), "WATCHDOG=1\n");
@@ -37,17 +41,26 @@ fn the_watchdog_is_fed_while_the_capture_goes_round() {
 /// Nothing stands still where a file was read to its end, or its writer takes its time.
 #[test]
 fn the_watchdog_is_fed_while_a_file_is_served() {
-    for (source, input) in [(file("tests/captures/open.pcap"), Stdio::null()), ("-".to_owned(), Stdio::piped())] {
+    for (source, input) in [
+        (file("tests/captures/open.pcap"), Stdio::null()),
+        ("-".to_owned(), Stdio::piped()),
+    ] {
         let manager = Manager::new();
         let mut command = program();
-        command.args(["-r", &source, "--web.listen-address", "127.0.0.1:0"]).stdin(input);
+        command
+            .args(["-r", &source, "--web.listen-address", "127.0.0.1:0"])
+            .stdin(input);
         let mut process = Running(manager.starts(&mut command));
         if let Some(mut writer) = process.0.stdin.take() {
             let capture = fs::read(file("tests/captures/open.pcap")).unwrap();
             std::io::Write::write_all(&mut writer, &capture).unwrap();
             process.0.stdin = Some(writer);
         }
-        assert_eq!(manager.hears(), "READY=1\nSTATUS=counting TCP handshakes\n", "of {source}");
+        assert_eq!(
+            manager.hears(),
+            "READY=1\nSTATUS=counting TCP handshakes\n",
+            "of {source}"
+        );
         for _ in 0..5 {
             assert_eq!(manager.hears(), "WATCHDOG=1\n", "of {source}");
         }
@@ -72,11 +85,16 @@ impl Manager {
 
     fn starts(&self, command: &mut std::process::Command) -> Child {
         let command = command.env("NOTIFY_SOCKET", self.folder.path().join("notify"));
-        command.env("WATCHDOG_USEC", DUE.as_micros().to_string()).stderr(Stdio::null()).spawn().unwrap()
+        command
+            .env("WATCHDOG_USEC", DUE.as_micros().to_string())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
     }
 
     fn hears(&self) -> String {
-        self.within(Duration::from_secs(20)).expect("nothing was said")
+        self.within(Duration::from_secs(20))
+            .expect("nothing was said")
     }
 
     fn within(&self, patience: Duration) -> Option<String> {
@@ -89,7 +107,10 @@ impl Manager {
     /// What was said before, and one round that may be under way, do not count.
     fn is_told_nothing_for(&self, silence: Duration) {
         let settled = Instant::now() + DUE;
-        while let Some(left) = settled.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        while let Some(left) = settled
+            .checked_duration_since(Instant::now())
+            .filter(|left| !left.is_zero())
+        {
             self.within(left);
         }
         let news = self.within(silence);
@@ -102,8 +123,12 @@ struct Stopped(Pid);
 
 impl Stopped {
     fn thread(process: &Child, name: &str) -> Self {
-        let tasks = fs::read_dir(format!("/proc/{}/task", process.id())).unwrap().map(|task| task.unwrap().path());
-        let named = |task: &std::path::PathBuf| fs::read_to_string(task.join("comm")).unwrap().trim() == name;
+        let tasks = fs::read_dir(format!("/proc/{}/task", process.id()))
+            .unwrap()
+            .map(|task| task.unwrap().path());
+        let named = |task: &std::path::PathBuf| {
+            fs::read_to_string(task.join("comm")).unwrap().trim() == name
+        };
         let task = tasks.into_iter().find(named).expect("it has such a thread");
         let thread = Pid::from_raw(task.file_name().unwrap().to_string_lossy().parse().unwrap());
         ptrace::attach(thread).unwrap();

@@ -10,13 +10,24 @@ use crate::program::{file, has_tool, printed, said, tool};
 
 #[test]
 fn the_package_installs_starts_and_purges_cleanly() {
-    let Some(_laboratory) = Laboratory::open("the_package_installs_starts_and_purges_cleanly") else { return };
-    if !["dpkg-deb", "dpkg-shlibdeps", "setpriv", "curl", "man"].iter().all(|tool| has_tool(tool)) {
+    let Some(_laboratory) = Laboratory::open("the_package_installs_starts_and_purges_cleanly")
+    else {
+        return;
+    };
+    if !["dpkg-deb", "dpkg-shlibdeps", "setpriv", "curl", "man"]
+        .iter()
+        .all(|tool| has_tool(tool))
+    {
         return;
     }
-    let Some(cargo_deb) = tool("cargo-deb") else { return };
+    let Some(cargo_deb) = tool("cargo-deb") else {
+        return;
+    };
     let changes = fs::read_to_string(file("deploy/debian/changelog")).unwrap();
-    assert!(changes.contains(&format!("({}-1)", env!("CARGO_PKG_VERSION"))), "another version: {changes}");
+    assert!(
+        changes.contains(&format!("({}-1)", env!("CARGO_PKG_VERSION"))),
+        "another version: {changes}"
+    );
     let folder = tempfile::tempdir().unwrap();
     // The program under test stands in for the release.
     let release = folder.path().join("target/release");
@@ -24,8 +35,21 @@ fn the_package_installs_starts_and_purges_cleanly() {
     symlink(PROGRAM, release.join("tcp_handshake_exporter")).unwrap();
     let package = folder.path().join("package.deb");
     let mut build = Command::new(cargo_deb);
-    build.args(["deb", "--no-build", "--strip", "--fast", "--offline", "--manifest-path", &file("Cargo.toml"), "-o"]);
-    let built = build.arg(&package).env("CARGO_TARGET_DIR", folder.path().join("target")).output().unwrap();
+    build.args([
+        "deb",
+        "--no-build",
+        "--strip",
+        "--fast",
+        "--offline",
+        "--manifest-path",
+        &file("Cargo.toml"),
+        "-o",
+    ]);
+    let built = build
+        .arg(&package)
+        .env("CARGO_TARGET_DIR", folder.path().join("target"))
+        .output()
+        .unwrap();
     assert!(built.status.success(), "{}", said(&built));
     let scratch = folder.path().join("scratch");
     fs::create_dir(&scratch).unwrap();

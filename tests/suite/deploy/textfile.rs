@@ -14,27 +14,51 @@ fn node_exporter_takes_what_diagnose_prints() {
     if !has_tool(node_exporter) {
         return;
     }
-    let diagnosed = run(&["diagnose", "--output", "metrics", &file("tests/captures/demo.pcap")]);
+    let diagnosed = run(&[
+        "diagnose",
+        "--output",
+        "metrics",
+        &file("tests/captures/demo.pcap"),
+    ]);
     assert!(diagnosed.status.success(), "{}", said(&diagnosed));
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("tcp_handshake.prom"), &diagnosed.stdout).unwrap();
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let address = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string();
     let mut command = Command::new(node_exporter);
-    command.args(["--collector.disable-defaults", "--collector.textfile", "--web.listen-address", &address]);
-    command.arg("--collector.textfile.directory").arg(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.args([
+        "--collector.disable-defaults",
+        "--collector.textfile",
+        "--web.listen-address",
+        &address,
+    ]);
+    command
+        .arg("--collector.textfile.directory")
+        .arg(folder.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let _running = Running(command.spawn().unwrap());
     let page = page(&address);
     assert!(page.contains("node_textfile_scrape_error 0"), "{page}");
     let ours = printed(&diagnosed);
     let (ours, theirs) = (sums(&ours), sums(&page));
-    assert!(ours.len() > 20 && ours["tcp_handshake_attempts_total"] > 10.0, "{ours:?}");
+    assert!(
+        ours.len() > 20 && ours["tcp_handshake_attempts_total"] > 10.0,
+        "{ours:?}"
+    );
     assert_eq!(theirs, ours);
 }
 
 /// The sum of each metric of ours over all its series, a label's order being everybody's own.
 fn sums(page: &str) -> BTreeMap<&str, f64> {
     let mut sums = BTreeMap::new();
-    for sample in page.lines().filter(|line| line.starts_with("tcp_handshake_")) {
+    for sample in page
+        .lines()
+        .filter(|line| line.starts_with("tcp_handshake_"))
+    {
         let name = sample.split(['{', ' ']).next().unwrap();
         let value: f64 = sample.rsplit(' ').next().unwrap().parse().unwrap();
         // Sums of seconds depend on their order.

@@ -11,15 +11,24 @@ fn what_is_no_capture_is_refused_in_a_sentence() {
     for (bytes, reason) in [
         (&b""[..], "it is empty"),
         (b"GET / HTTP/1.1\r\n", "it begins with 47 45 54 20"),
-        (&[0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0], "its header is cut short"),
-        (&words(&[0xa1b2_c3d4, 0x0004_0007, 0, 0, 0, 1]), "its version is 7.4, not 2.4"),
+        (
+            &[0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0],
+            "its header is cut short",
+        ),
+        (
+            &words(&[0xa1b2_c3d4, 0x0004_0007, 0, 0, 0, 1]),
+            "its version is 7.4, not 2.4",
+        ),
     ] {
         let said = diagnose_bytes(bytes, &[]);
         let sentence = format!(
             "tcp_handshake_exporter: FILE is no capture file: expected pcap or pcapng, as it is or compressed by gzip or zstd \
              ({reason})\n"
         );
-        assert_eq!((said.code, said.words, said.metrics), (1, sentence, String::new()));
+        assert_eq!(
+            (said.code, said.words, said.metrics),
+            (1, sentence, String::new())
+        );
     }
 }
 
@@ -29,10 +38,12 @@ fn what_cannot_be_opened_is_refused_in_a_sentence() {
     let refused = |path: &std::path::Path| diagnose(&[path], &[]);
     let said = refused(&folder.path().join("none"));
     let path = folder.path().display();
-    let sentence = format!("tcp_handshake_exporter: cannot read capture file {path}/none: entity not found\n");
+    let sentence =
+        format!("tcp_handshake_exporter: cannot read capture file {path}/none: entity not found\n");
     assert_eq!((said.code, said.words), (1, sentence));
     let said = refused(folder.path());
-    let sentence = format!("tcp_handshake_exporter: cannot read capture file {path}: is a directory\n");
+    let sentence =
+        format!("tcp_handshake_exporter: cannot read capture file {path}: is a directory\n");
     assert_eq!((said.code, said.words), (1, sentence));
 }
 
@@ -47,11 +58,15 @@ fn a_link_type_that_is_not_understood_is_named() {
 
 #[test]
 fn a_filter_that_is_none_is_refused_in_a_sentence() {
-    let said = diagnose_bytes(&pcap(101, &[tcp4(2)]), &["--capture.filter", "port fortytwo"]);
+    let said = diagnose_bytes(
+        &pcap(101, &[tcp4(2)]),
+        &["--capture.filter", "port fortytwo"],
+    );
     let begin = "tcp_handshake_exporter: --capture.filter `port fortytwo` does not compile: ";
     assert_eq!(said.code, 1);
     assert!(
-        said.words.starts_with(begin) && said.words.ends_with(" (the syntax is in pcap-filter(7))\n"),
+        said.words.starts_with(begin)
+            && said.words.ends_with(" (the syntax is in pcap-filter(7))\n"),
         "{}",
         said.words
     );
@@ -66,15 +81,30 @@ fn of_a_file_that_breaks_what_was_whole_is_counted() {
     let end = other_length.len() - 4;
     other_length[end] = 9;
     for (bytes, how) in [
-        (with(&good, &[0; 9]), "packet 2 is cut short: 7 bytes are missing"),
-        (with(&good, &words(&[1, 0, 40, 40, 0])), "packet 2 is cut short: 36 bytes are missing"),
+        (
+            with(&good, &[0; 9]),
+            "packet 2 is cut short: 7 bytes are missing",
+        ),
+        (
+            with(&good, &words(&[1, 0, 40, 40, 0])),
+            "packet 2 is cut short: 36 bytes are missing",
+        ),
         (
             with(&good, &words(&[1, 0, u32::MAX, 40])),
             "packet 2, at byte 80, claims 4294967295 bytes, which no packet has",
         ),
-        (with(&blocks, &[6, 0, 0, 0, 72]), "what follows packet 1 is cut short: 7 bytes are missing"),
-        (with(&blocks, &packet(0, 2, &tcp4(2))[..40]), "what follows packet 1 is cut short: 32 bytes are missing"),
-        (with(&blocks, &block(5, &[0; 80])[..40]), "what follows packet 1 is cut short: 52 bytes are missing"),
+        (
+            with(&blocks, &[6, 0, 0, 0, 72]),
+            "what follows packet 1 is cut short: 7 bytes are missing",
+        ),
+        (
+            with(&blocks, &packet(0, 2, &tcp4(2))[..40]),
+            "what follows packet 1 is cut short: 32 bytes are missing",
+        ),
+        (
+            with(&blocks, &block(5, &[0; 80])[..40]),
+            "what follows packet 1 is cut short: 52 bytes are missing",
+        ),
         (
             with(&blocks, &words(&[6, 8, 0])),
             "what follows packet 1, at byte 144, claims 8 bytes, fewer than a block can have",
@@ -109,12 +139,26 @@ fn of_a_file_that_breaks_what_was_whole_is_counted() {
         ),
     ] {
         let said = diagnose_bytes(&bytes, &[]);
-        assert_eq!((said.code, said.attempts()), (1, 1.0), "{how}: {}", said.words);
-        let reason = if how.contains(' ') { format!("reason=\"{how}\"") } else { format!("reason={how}") };
-        let wanted = format!("message=\"capture file is broken: what was whole is counted\" file=FILE {reason}\n");
+        assert_eq!(
+            (said.code, said.attempts()),
+            (1, 1.0),
+            "{how}: {}",
+            said.words
+        );
+        let reason = if how.contains(' ') {
+            format!("reason=\"{how}\"")
+        } else {
+            format!("reason={how}")
+        };
+        let wanted = format!(
+            "message=\"capture file is broken: what was whole is counted\" file=FILE {reason}\n"
+        );
         let (log, end) = said.words.split_once("tcp_handshake_exporter: ").unwrap();
         assert!(log.ends_with(&wanted), "{log} does not end with {wanted}");
-        assert_eq!(end, "what was whole is counted above; the rest of the broken files is lost\n");
+        assert_eq!(
+            end,
+            "what was whole is counted above; the rest of the broken files is lost\n"
+        );
     }
 }
 
@@ -128,17 +172,31 @@ fn of_a_compressed_file_that_breaks_what_was_whole_is_counted() {
         });
         [tcp4(2), noisy.take(1000).collect()].concat()
     };
-    let plain = pcap(101, &std::iter::repeat_with(&mut frame).take(1000).collect::<Vec<_>>());
+    let plain = pcap(
+        101,
+        &std::iter::repeat_with(&mut frame)
+            .take(1000)
+            .collect::<Vec<_>>(),
+    );
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gzip.write_all(&plain).unwrap();
     let gzip = gzip.finish().unwrap();
     let zstandard = zstd::encode_all(&plain[..], 3).unwrap();
     let mut flipped = gzip.clone();
     flipped[gzip.len() / 2] ^= 0xff;
-    for bytes in [&gzip[..gzip.len() / 2], &zstandard[..zstandard.len() / 2], &flipped] {
+    for bytes in [
+        &gzip[..gzip.len() / 2],
+        &zstandard[..zstandard.len() / 2],
+        &flipped,
+    ] {
         let said = diagnose_bytes(bytes, &[]);
         assert_eq!(said.code, 1, "{}", said.words);
-        assert!((300.0..=1000.0).contains(&said.packets()), "{} packets: {}", said.packets(), said.words);
+        assert!(
+            (300.0..=1000.0).contains(&said.packets()),
+            "{} packets: {}",
+            said.packets(),
+            said.words
+        );
         let how = "reason=\"reading on failed: its compressed data is cut short or damaged (";
         assert!(said.words.contains(how), "{}", said.words);
     }
@@ -163,9 +221,24 @@ fn among_several_files_one_that_is_no_capture_does_not_keep_the_others_from_bein
     let (good, text) = (file("good", &pcap(101, &[tcp4(2)])), file("text", b"hello"));
     let usb = file("usb", &pcap(220, &vec![vec![0; 64]; 3]));
     let said = diagnose(&[&text, &good, &usb], &[]);
-    assert_eq!((said.code, said.attempts(), said.undecodable("link_type")), (1, 1.0, 3.0), "{}", said.words);
-    assert!(said.words.contains("text is no capture file: expected pcap or pcapng"), "{}", said.words);
-    assert!(said.words.contains("usb has link type USB_LINUX_MMAPPED, which is not understood"), "{}", said.words);
+    assert_eq!(
+        (said.code, said.attempts(), said.undecodable("link_type")),
+        (1, 1.0, 3.0),
+        "{}",
+        said.words
+    );
+    assert!(
+        said.words
+            .contains("text is no capture file: expected pcap or pcapng"),
+        "{}",
+        said.words
+    );
+    assert!(
+        said.words
+            .contains("usb has link type USB_LINUX_MMAPPED, which is not understood"),
+        "{}",
+        said.words
+    );
     let said = diagnose(&[&text, &usb], &[]);
     assert_eq!((said.code, said.metrics), (1, String::new()));
 }

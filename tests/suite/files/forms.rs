@@ -28,12 +28,27 @@ fn a_compressed_file_is_read_like_the_file_itself() {
     let zstandard = zstd::encode_all(&plain[..], 3).unwrap();
     let frames = [first, second].map(|half| zstd::encode_all(half, 1).unwrap());
     let wanted = diagnose_bytes(&plain, &[]);
-    assert_eq!((wanted.code, wanted.attempts(), wanted.packets()), (0, 1.0, 3.0), "{}", wanted.words);
+    assert_eq!(
+        (wanted.code, wanted.attempts(), wanted.packets()),
+        (0, 1.0, 3.0),
+        "{}",
+        wanted.words
+    );
     for file in [gzip, halves.concat(), zstandard, frames.concat()] {
         let found = diagnose_bytes(&file, &[]);
-        assert_eq!((found.code, found.attempts(), found.packets()), (0, 1.0, 3.0), "{}", found.words);
+        assert_eq!(
+            (found.code, found.attempts(), found.packets()),
+            (0, 1.0, 3.0),
+            "{}",
+            found.words
+        );
         let found = diagnose_input(&file);
-        assert_eq!((found.code, found.attempts(), found.packets()), (0, 1.0, 3.0), "{}", found.words);
+        assert_eq!(
+            (found.code, found.attempts(), found.packets()),
+            (0, 1.0, 3.0),
+            "{}",
+            found.words
+        );
     }
 }
 
@@ -57,26 +72,79 @@ fn interfaces_of_one_file_have_link_types_and_clocks_of_their_own() {
     ]
     .concat();
     let said = diagnose_bytes(&file, &[]);
-    assert_eq!((said.code, said.packets(), said.attempts()), (0, 4.0, 1.0), "{}", said.words);
+    assert_eq!(
+        (said.code, said.packets(), said.attempts()),
+        (0, 4.0, 1.0),
+        "{}",
+        said.words
+    );
     assert_eq!(said.sum("tcp_handshake_latency_seconds_sum"), 0.25);
     assert_eq!(said.sum("tcp_handshake_rsts_total"), 1.0);
     assert_eq!(said.undecodable("link_type"), 1.0);
-    assert_eq!(said.sum("tcp_handshake_exporter_last_packet_timestamp_seconds"), 1_700_000_001.0);
+    assert_eq!(
+        said.sum("tcp_handshake_exporter_last_packet_timestamp_seconds"),
+        1_700_000_001.0
+    );
 }
 
 #[test]
 fn old_kinds_of_blocks_and_files_are_read() {
     let syn = tcp4(2);
     let length = u32::try_from(syn.len()).unwrap();
-    let old = [words(&[0, 0x0006_0a24, 0x181e_4000, length, length]), syn.clone()].concat();
+    let old = [
+        words(&[0, 0x0006_0a24, 0x181e_4000, length, length]),
+        syn.clone(),
+    ]
+    .concat();
     let simple = [words(&[length]), answer()].concat();
-    let blocks = [section(), interface(101, 6, 0), block(2, &old), block(3, &simple)].concat();
+    let blocks = [
+        section(),
+        interface(101, 6, 0),
+        block(2, &old),
+        block(3, &simple),
+    ]
+    .concat();
     // Alexey Kuznetzov's, with eight bytes more before each packet; and one of 1996 with its lengths swapped.
-    let modified =
-        [words(&[0xa1b2_cd34, 0x0004_0002, 0, 0, 65_535, 101, 7, 0, length, length, 2, 0]), syn.clone()].concat();
-    let ancient = [words(&[0xa1b2_c3d4, 0x0002_0002, 0, 0, 68, 101, 7, 0, length + 900, length]), syn].concat();
+    let modified = [
+        words(&[
+            0xa1b2_cd34,
+            0x0004_0002,
+            0,
+            0,
+            65_535,
+            101,
+            7,
+            0,
+            length,
+            length,
+            2,
+            0,
+        ]),
+        syn.clone(),
+    ]
+    .concat();
+    let ancient = [
+        words(&[
+            0xa1b2_c3d4,
+            0x0002_0002,
+            0,
+            0,
+            68,
+            101,
+            7,
+            0,
+            length + 900,
+            length,
+        ]),
+        syn,
+    ]
+    .concat();
     let syn = tcp4(2);
-    let dg_ux = [words(&[0xa1b2_c3d4, 543, 0, 0, 68, 101, 7, 0, length, length]), syn].concat();
+    let dg_ux = [
+        words(&[0xa1b2_c3d4, 543, 0, 0, 68, 101, 7, 0, length, length]),
+        syn,
+    ]
+    .concat();
     for file in [blocks, modified, ancient, dg_ux] {
         let said = diagnose_bytes(&file, &[]);
         assert_eq!((said.code, said.attempts()), (0, 1.0), "{}", said.words);
@@ -87,46 +155,114 @@ fn old_kinds_of_blocks_and_files_are_read() {
 fn a_file_of_aix_has_its_own_numbers_and_counts_nanoseconds() {
     let frame = [&[2; 12][..], &[8, 0], &tcp4(2)].concat();
     let length = u32::try_from(frame.len()).unwrap();
-    let file = [words(&[0xa1b2_c3d4, 0x0002_0002, 0, 0, 96, 6, 7, 999_999_999, length, length]), frame].concat();
+    let file = [
+        words(&[
+            0xa1b2_c3d4,
+            0x0002_0002,
+            0,
+            0,
+            96,
+            6,
+            7,
+            999_999_999,
+            length,
+            length,
+        ]),
+        frame,
+    ]
+    .concat();
     let said = diagnose_bytes(&file, &[]);
     assert_eq!((said.code, said.attempts()), (0, 1.0), "{}", said.words);
-    assert_eq!(said.sum("tcp_handshake_exporter_last_packet_timestamp_seconds"), 7.999_999_999);
+    assert_eq!(
+        said.sum("tcp_handshake_exporter_last_packet_timestamp_seconds"),
+        7.999_999_999
+    );
 }
 
 #[test]
 fn a_big_machine_s_file_is_read() {
-    let turned = |bytes: &[u8]| bytes.chunks(4).flat_map(|word| word.iter().rev().copied()).collect::<Vec<u8>>();
-    let mut header = turned(&words(&[0xa1b2_3c4d, 0, 0, 0, 65_535, 101, 7, 999_999_999, 40, 40]));
+    let turned = |bytes: &[u8]| {
+        bytes
+            .chunks(4)
+            .flat_map(|word| word.iter().rev().copied())
+            .collect::<Vec<u8>>()
+    };
+    let mut header = turned(&words(&[
+        0xa1b2_3c4d,
+        0,
+        0,
+        0,
+        65_535,
+        101,
+        7,
+        999_999_999,
+        40,
+        40,
+    ]));
     header[4..8].copy_from_slice(&[0, 2, 0, 4]);
     let said = diagnose_bytes(&[header, tcp4(2)].concat(), &[]);
     assert_eq!((said.code, said.attempts()), (0, 1.0), "{}", said.words);
-    assert_eq!(said.sum("tcp_handshake_exporter_last_packet_timestamp_seconds"), 7.999_999_999);
+    assert_eq!(
+        said.sum("tcp_handshake_exporter_last_packet_timestamp_seconds"),
+        7.999_999_999
+    );
 }
 
 #[test]
 fn every_packet_of_a_file_is_counted_and_tunnels_by_name() {
-    let frames =
-        [tcp4(2), v4(&[], 0, 47, &[0; 8]), v4(&[], 0, 17, &udp(4789, &[0; 60])), tcp4(2)[..30].to_vec(), tcp4(16)];
+    let frames = [
+        tcp4(2),
+        v4(&[], 0, 47, &[0; 8]),
+        v4(&[], 0, 17, &udp(4789, &[0; 60])),
+        tcp4(2)[..30].to_vec(),
+        tcp4(16),
+    ];
     let said = diagnose_bytes(&pcap(101, &frames), &[]);
-    assert_eq!((said.code, said.packets(), said.attempts()), (0, 5.0, 1.0), "{}", said.words);
+    assert_eq!(
+        (said.code, said.packets(), said.attempts()),
+        (0, 5.0, 1.0),
+        "{}",
+        said.words
+    );
     let reasons = ["gre", "vxlan", "truncated"].map(|reason| said.undecodable(reason));
     assert_eq!(reasons, [1.0; 3]);
-    assert_eq!(said.sum("tcp_handshake_exporter_undecodable_packets_total"), 3.0);
+    assert_eq!(
+        said.sum("tcp_handshake_exporter_undecodable_packets_total"),
+        3.0
+    );
 }
 
 #[test]
 fn every_packet_is_decoded_or_skipped_by_name_or_none_of_our_business() {
     for wrap in wraps() {
         let samples = samples();
-        let frames: Vec<Vec<u8>> = samples.iter().map(|sample| wrap.frame(&sample.bytes)).collect();
-        let number = (0..300).find(|number| Link::of_number(*number) == wrap.link).unwrap();
+        let frames: Vec<Vec<u8>> = samples
+            .iter()
+            .map(|sample| wrap.frame(&sample.bytes))
+            .collect();
+        let number = (0..300)
+            .find(|number| Link::of_number(*number) == wrap.link)
+            .unwrap();
         let said = diagnose_bytes(&pcap(number, &frames), &[]);
-        assert_eq!((said.code, said.packets()), (0, f64::from(u32::try_from(frames.len()).unwrap())), "{}", said.words);
+        assert_eq!(
+            (said.code, said.packets()),
+            (0, f64::from(u32::try_from(frames.len()).unwrap())),
+            "{}",
+            said.words
+        );
         for reason in Undecodable::ALL {
             let expected = Expected::Passed(Skip::Undecodable(reason));
-            let wanted = samples.iter().filter(|sample| sample.expected == expected).count();
+            let wanted = samples
+                .iter()
+                .filter(|sample| sample.expected == expected)
+                .count();
             let counted = said.undecodable(reason.as_str());
-            assert_eq!(counted, f64::from(u32::try_from(wanted).unwrap()), "{reason:?} behind {}", wrap.name);
+            assert_eq!(
+                counted,
+                f64::from(u32::try_from(wanted).unwrap()),
+                "{reason:?} behind {}",
+                wrap.name
+            );
         }
     }
 }
@@ -137,7 +273,12 @@ fn an_expression_keeps_segments_out_of_a_file_s_count_and_nothing_else() {
     let file = pcap(101, &frames);
     for (expression, attempts) in [("port 443", 1.0), ("port 444", 0.0)] {
         let said = diagnose_bytes(&file, &["--capture.filter", expression]);
-        assert_eq!((said.code, said.attempts(), said.undecodable("gre")), (0, attempts, 1.0), "{}", said.words);
+        assert_eq!(
+            (said.code, said.attempts(), said.undecodable("gre")),
+            (0, attempts, 1.0),
+            "{}",
+            said.words
+        );
     }
 }
 
@@ -146,7 +287,12 @@ fn a_pipe_is_read_as_it_is_written() {
     let mut file = conversation();
     file.extend(record(1_700_000_009, &tcp4(2)));
     let said = diagnose_input(&file);
-    assert_eq!((said.code, said.packets(), said.attempts()), (0, 4.0, 1.0), "{}", said.words);
+    assert_eq!(
+        (said.code, said.packets(), said.attempts()),
+        (0, 4.0, 1.0),
+        "{}",
+        said.words
+    );
 }
 
 /// SYN, SYN/ACK, ACK.

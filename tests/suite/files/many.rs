@@ -30,7 +30,11 @@ fn more_files_than_may_be_open_at_once_are_read_in_the_order_of_their_packets() 
     assert_eq!((said.code, &said.words[..]), (0, ""), "{}", said.words);
     assert_eq!(said.attempts(), f64::from(FILES));
     assert_eq!(said.sum("tcp_handshake_syns_total"), f64::from(2 * FILES));
-    assert_eq!(said.sum("tcp_handshake_exporter_clock_steps_total"), 0.0, "the packets came out of order");
+    assert_eq!(
+        said.sum("tcp_handshake_exporter_clock_steps_total"),
+        0.0,
+        "the packets came out of order"
+    );
 }
 
 #[test]
@@ -52,17 +56,35 @@ fn broken_files_among_hundreds_stop_none_of_the_others() {
     write("empty.pcap", b"");
     write("header.pcap", &cut[..24]);
     write("text.pcap", b"no capture at all");
-    let mut names: Vec<PathBuf> =
-        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut names: Vec<PathBuf> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     names.sort();
-    let said = said(&command(&names.iter().map(PathBuf::as_path).collect::<Vec<_>>(), &[]).output().unwrap());
-    assert_eq!((said.code, said.attempts()), (1, f64::from(FILES * 100 + 99)), "{}", said.words);
+    let said = said(
+        &command(&names.iter().map(PathBuf::as_path).collect::<Vec<_>>(), &[])
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(
+        (said.code, said.attempts()),
+        (1, f64::from(FILES * 100 + 99)),
+        "{}",
+        said.words
+    );
     for name in ["cut.pcap", "empty.pcap", "text.pcap"] {
         assert!(said.words.contains(name), "{}", said.words);
     }
-    assert!(!said.words.contains("header.pcap"), "a capture of no packets is whole: {}", said.words);
+    assert!(
+        !said.words.contains("header.pcap"),
+        "a capture of no packets is whole: {}",
+        said.words
+    );
     let resident = said.sum("process_resident_memory_bytes");
-    assert!(resident > 0.0 && resident < 64.0 * 1024.0 * 1024.0, "{resident} bytes");
+    assert!(
+        resident > 0.0 && resident < 64.0 * 1024.0 * 1024.0,
+        "{resident} bytes"
+    );
 }
 
 /// A SYN of its own.
@@ -77,7 +99,11 @@ fn limit_descriptors(command: &mut std::process::Command) {
     let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
     let program = command.get_program().to_owned();
     *command = std::process::Command::new("sh");
-    command.args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""]).arg(program).args(arguments).arg0("sh");
+    command
+        .args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""])
+        .arg(program)
+        .args(arguments)
+        .arg0("sh");
 }
 
 const FILES: u32 = 300;

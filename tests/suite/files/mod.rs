@@ -19,18 +19,28 @@ struct Said {
 impl Said {
     /// The value of the series of this name and these labels; 0 where there is none.
     fn value(&self, series: &str) -> f64 {
-        let line = self.metrics.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        let line = self
+            .metrics
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         line.map_or(0.0, |value| value.parse().unwrap())
     }
 
     /// The sum over all series of this name.
     fn sum(&self, name: &str) -> f64 {
-        let lines = self.metrics.lines().filter(|line| line.split(['{', ' ']).next() == Some(name));
-        lines.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+        let lines = self
+            .metrics
+            .lines()
+            .filter(|line| line.split(['{', ' ']).next() == Some(name));
+        lines
+            .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+            .sum()
     }
 
     fn undecodable(&self, reason: &str) -> f64 {
-        self.value(&format!("tcp_handshake_exporter_undecodable_packets_total{{reason=\"{reason}\"}}"))
+        self.value(&format!(
+            "tcp_handshake_exporter_undecodable_packets_total{{reason=\"{reason}\"}}"
+        ))
     }
 
     fn attempts(&self) -> f64 {
@@ -63,12 +73,18 @@ fn diagnose_bytes(bytes: &[u8], arguments: &[&str]) -> Said {
     let file = folder.path().join("capture");
     std::fs::write(&file, bytes).unwrap();
     let said = diagnose(&[&file], arguments);
-    Said { words: said.words.replace(file.to_str().unwrap(), "FILE"), ..said }
+    Said {
+        words: said.words.replace(file.to_str().unwrap(), "FILE"),
+        ..said
+    }
 }
 
 fn command(files: &[&Path], arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tcp_handshake_exporter"));
-    command.args(["diagnose", "--output", "metrics"]).args(arguments).args(files);
+    command
+        .args(["diagnose", "--output", "metrics"])
+        .args(arguments)
+        .args(files);
     command
 }
 

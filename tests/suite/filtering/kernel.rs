@@ -8,7 +8,10 @@ use super::{acks, each_program};
 
 #[test]
 fn the_kernel_takes_every_filter() {
-    let both = Filter { expression: Some("port 443 and not net 10.0.0.0/8".into()), acks: true };
+    let both = Filter {
+        expression: Some("port 443 and not net 10.0.0.0/8".into()),
+        acks: true,
+    };
     for filter in [Filter::default(), acks(), both] {
         each_program(&filter, |link, program| {
             let instructions: Vec<SockFilter> = program
@@ -17,13 +20,22 @@ fn the_kernel_takes_every_filter() {
                 .map(|instruction| fields(&instruction.to_string()))
                 .map(|[operation, jump_true, jump_false, k]| {
                     let narrow = |jump: u32| u8::try_from(jump).unwrap();
-                    SockFilter::new(u16::try_from(operation).unwrap(), narrow(jump_true), narrow(jump_false), k)
+                    SockFilter::new(
+                        u16::try_from(operation).unwrap(),
+                        narrow(jump_true),
+                        narrow(jump_false),
+                        k,
+                    )
                 })
                 .collect();
             // The checks are the same for every kind of socket, and for this one they need no privilege.
             let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
             let taken = socket.attach_filter(&instructions);
-            assert!(taken.is_ok(), "{link:?} with {filter:?}: {} instructions, {taken:?}", instructions.len());
+            assert!(
+                taken.is_ok(),
+                "{link:?} with {filter:?}: {} instructions, {taken:?}",
+                instructions.len()
+            );
             println!("{link:?}: {} instructions", instructions.len());
         });
     }

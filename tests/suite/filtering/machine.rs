@@ -4,13 +4,20 @@ use pcap::BpfProgram;
 
 /// Whether the packet passes, and after how many instructions that is known.
 pub(super) fn run(program: &BpfProgram, packet: &[u8]) -> (bool, usize) {
-    let code: Vec<[u32; 4]> =
-        program.get_instructions().iter().map(|instruction| fields(&instruction.to_string())).collect();
+    let code: Vec<[u32; 4]> = program
+        .get_instructions()
+        .iter()
+        .map(|instruction| fields(&instruction.to_string()))
+        .collect();
     let (mut a, mut x, mut memory, mut at, mut steps) = (0_u32, 0_u32, [0_u32; 16], 0, 0);
     let load = |offset: u32, size: u32| -> Option<u32> {
         let offset = offset as usize;
         let bytes = packet.get(offset..offset + size as usize)?;
-        Some(bytes.iter().fold(0, |value, byte| value << 8 | u32::from(*byte)))
+        Some(
+            bytes
+                .iter()
+                .fold(0, |value, byte| value << 8 | u32::from(*byte)),
+        )
     };
     loop {
         let [operation, jump_true, jump_false, k] = code[at];
@@ -27,7 +34,9 @@ pub(super) fn run(program: &BpfProgram, packet: &[u8]) -> (bool, usize) {
             0xa1 => load(k, 1).map(|byte| (byte & 0xf) * 4),
             _ => Some(0),
         };
-        let Some(loaded) = loaded else { return (false, steps) };
+        let Some(loaded) = loaded else {
+            return (false, steps);
+        };
         match operation & 0xe7 {
             0x00 => a = k,
             0x20 | 0x40 => a = loaded,
@@ -51,7 +60,13 @@ pub(super) fn run(program: &BpfProgram, packet: &[u8]) -> (bool, usize) {
                 0x15 => at += (if a == operand { jump_true } else { jump_false }) as usize,
                 0x25 => at += (if a > operand { jump_true } else { jump_false }) as usize,
                 0x35 => at += (if a >= operand { jump_true } else { jump_false }) as usize,
-                0x45 => at += (if a & operand != 0 { jump_true } else { jump_false }) as usize,
+                0x45 => {
+                    at += (if a & operand != 0 {
+                        jump_true
+                    } else {
+                        jump_false
+                    }) as usize
+                }
                 0x06 => return (k != 0, steps),
                 0x16 => return (a != 0, steps),
                 0x07 if operation & 0x80 == 0 => x = a,
@@ -64,6 +79,9 @@ pub(super) fn run(program: &BpfProgram, packet: &[u8]) -> (bool, usize) {
 
 /// Operation, jumps, operand.
 pub(super) fn fields(text: &str) -> [u32; 4] {
-    let fields: Vec<u32> = text.split_whitespace().map(|field| field.parse().unwrap()).collect();
+    let fields: Vec<u32> = text
+        .split_whitespace()
+        .map(|field| field.parse().unwrap())
+        .collect();
     fields.try_into().unwrap()
 }

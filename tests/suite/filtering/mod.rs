@@ -14,10 +14,19 @@ use machine::run;
 
 #[test]
 fn whatever_decoding_uses_passes() {
-    for filter in [Filter::default(), acks(), Filter { expression: Some("ip or ip6".into()), acks: true }] {
+    for filter in [
+        Filter::default(),
+        acks(),
+        Filter {
+            expression: Some("ip or ip6".into()),
+            acks: true,
+        },
+    ] {
         each_program(&filter, |link, program| {
             for wrap in wraps().iter().filter(|wrap| wrap.link == link) {
-                let names = samples().into_iter().map(|sample| (sample.name, sample.bytes));
+                let names = samples()
+                    .into_iter()
+                    .map(|sample| (sample.name, sample.bytes));
                 for (name, packet) in names.chain(acknowledgments()) {
                     let frame = wrap.frame(&packet);
                     let used = match read(link, &frame) {
@@ -25,7 +34,11 @@ fn whatever_decoding_uses_passes() {
                         Ok(Packet::IcmpError(_)) => true,
                         Err(_) => false,
                     };
-                    assert!(!used || program.filter(&frame), "{name} behind {} is lost to {filter:?}", wrap.name);
+                    assert!(
+                        !used || program.filter(&frame),
+                        "{name} behind {} is lost to {filter:?}",
+                        wrap.name
+                    );
                 }
             }
         });
@@ -36,12 +49,23 @@ fn whatever_decoding_uses_passes() {
 fn bulk_data_does_not_pass() {
     for filter in [Filter::default(), acks()] {
         each_program(&filter, |link, program| {
-            let looked_into =
-                |name| !(PASS_AS_A_WHOLE.contains(&name) || filter.acks && PASS_WITH_ACKS.contains(&name));
-            for wrap in wraps().iter().filter(|wrap| wrap.link == link && looked_into(wrap.name)) {
-                for sample in samples().iter().filter(|sample| BULK.contains(&sample.name)) {
+            let looked_into = |name| {
+                !(PASS_AS_A_WHOLE.contains(&name) || filter.acks && PASS_WITH_ACKS.contains(&name))
+            };
+            for wrap in wraps()
+                .iter()
+                .filter(|wrap| wrap.link == link && looked_into(wrap.name))
+            {
+                for sample in samples()
+                    .iter()
+                    .filter(|sample| BULK.contains(&sample.name))
+                {
                     let passes = program.filter(&wrap.frame(&sample.bytes));
-                    assert!(!passes, "{} behind {} passes {filter:?}", sample.name, wrap.name);
+                    assert!(
+                        !passes,
+                        "{} behind {} passes {filter:?}",
+                        sample.name, wrap.name
+                    );
                 }
             }
         });
@@ -50,17 +74,33 @@ fn bulk_data_does_not_pass() {
 
 #[test]
 fn a_user_s_expression_narrows_segments_and_nothing_else() {
-    let filter = Filter { expression: Some("port 444".into()), acks: false };
+    let filter = Filter {
+        expression: Some("port 444".into()),
+        acks: false,
+    };
     each_program(&filter, |link, program| {
-        for wrap in wraps().iter().filter(|wrap| wrap.link == link && EXPRESSION_APPLIES.contains(&wrap.name)) {
+        for wrap in wraps()
+            .iter()
+            .filter(|wrap| wrap.link == link && EXPRESSION_APPLIES.contains(&wrap.name))
+        {
             for sample in samples() {
                 let frame = wrap.frame(&sample.bytes);
                 match read(link, &frame) {
                     Ok(Packet::Segment(_)) => {
-                        assert!(!program.filter(&frame), "{} behind {} passes", sample.name, wrap.name);
+                        assert!(
+                            !program.filter(&frame),
+                            "{} behind {} passes",
+                            sample.name,
+                            wrap.name
+                        );
                     }
                     Ok(Packet::IcmpError(_)) => {
-                        assert!(program.filter(&frame), "{} behind {} is lost", sample.name, wrap.name);
+                        assert!(
+                            program.filter(&frame),
+                            "{} behind {} is lost",
+                            sample.name,
+                            wrap.name
+                        );
                     }
                     Err(_) => {}
                 }
@@ -77,14 +117,31 @@ fn bulk_data_falls_out_early() {
         let instructions = program.get_instructions().len();
         let wraps = wraps();
         let wrap = wraps.iter().find(|wrap| wrap.name == name).unwrap();
-        for sample in samples().iter().filter(|sample| ["data", "data v6"].contains(&sample.name)) {
+        for sample in samples()
+            .iter()
+            .filter(|sample| ["data", "data v6"].contains(&sample.name))
+        {
             let frame = wrap.frame(&sample.bytes);
             let (passes, steps) = run(&program, &frame);
-            assert_eq!(passes, program.filter(&frame), "the machine differs from libpcap");
-            println!("{name}: {} takes {steps} of {instructions} instructions", sample.name);
-            assert!(steps <= most, "{} behind {name} takes {steps} instructions, not {most}", sample.name);
+            assert_eq!(
+                passes,
+                program.filter(&frame),
+                "the machine differs from libpcap"
+            );
+            println!(
+                "{name}: {} takes {steps} of {instructions} instructions",
+                sample.name
+            );
+            assert!(
+                steps <= most,
+                "{} behind {name} takes {steps} instructions, not {most}",
+                sample.name
+            );
         }
-        assert!(instructions <= longest, "{name} has {instructions} instructions, more than {longest}");
+        assert!(
+            instructions <= longest,
+            "{name} has {instructions} instructions, more than {longest}"
+        );
     }
 }
 
@@ -98,11 +155,16 @@ fn each_program(filter: &Filter, check: impl Fn(Link, &BpfProgram)) {
 
 fn program(filter: &Filter, link: Link) -> BpfProgram {
     let number = number_of(link).unwrap();
-    filter.program(link, number).unwrap_or_else(|error| panic!("{link:?}: {error}"))
+    filter
+        .program(link, number)
+        .unwrap_or_else(|error| panic!("{link:?}: {error}"))
 }
 
 fn acks() -> Filter {
-    Filter { acks: true, ..Filter::default() }
+    Filter {
+        acks: true,
+        ..Filter::default()
+    }
 }
 
 /// `DLT_`, of what this system can capture live.
@@ -121,14 +183,26 @@ fn number_of(link: Link) -> Option<i32> {
         Link::WifiPrism => 119,
         Link::WifiRadiotap => 127,
         Link::LinuxSll2 => 276,
-        Link::Ppi | Link::PacketFilterLog | Link::Pktap | Link::NetfilterLog | Link::Seldom(_) | Link::Other => {
+        Link::Ppi
+        | Link::PacketFilterLog
+        | Link::Pktap
+        | Link::NetfilterLog
+        | Link::Seldom(_)
+        | Link::Other => {
             return None;
         }
     })
 }
 
-const BULK: [&str; 7] =
-    ["data", "data behind options", "data v6", "later fragment", "later fragment v6", "udp", "udp v6"];
+const BULK: [&str; 7] = [
+    "data",
+    "data behind options",
+    "data v6",
+    "later fragment",
+    "later fragment v6",
+    "udp",
+    "udp v6",
+];
 /// What is seldom met and hard to look into, or looked at askew.
 const PASS_AS_A_WHOLE: [&str; 11] = [
     "four tags",
@@ -144,10 +218,23 @@ const PASS_AS_A_WHOLE: [&str; 11] = [
     "radiotap with padding",
 ];
 /// The same where the filter would grow too long.
-const PASS_WITH_ACKS: [&str; 4] = ["pppoe in 802.1q", "cooked pppoe in 802.1q", "mpls in 802.1q", "802.3 in 802.1q"];
+const PASS_WITH_ACKS: [&str; 4] = [
+    "pppoe in 802.1q",
+    "cooked pppoe in 802.1q",
+    "mpls in 802.1q",
+    "802.3 in 802.1q",
+];
 /// Where libpcap knows where the IP header is.
-const EXPRESSION_APPLIES: [&str; 8] =
-    ["ethernet", "802.1q", "qinq", "old qinq", "cooked", "cooked v2", "null of linux", "raw"];
+const EXPRESSION_APPLIES: [&str; 8] = [
+    "ethernet",
+    "802.1q",
+    "qinq",
+    "old qinq",
+    "cooked",
+    "cooked v2",
+    "null of linux",
+    "raw",
+];
 /// Link type, example, most instructions that data runs through, most instructions in all.
 const COSTS: [(Link, &str, usize, usize); 5] = [
     (Link::Ethernet, "ethernet", 30, 1000),

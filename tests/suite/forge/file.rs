@@ -23,7 +23,11 @@ pub(crate) enum Order {
 impl Order {
     /// The number in this order.
     pub(super) fn bytes(self, number: u32) -> [u8; 4] {
-        if self == Self::Little { number.to_le_bytes() } else { number.to_be_bytes() }
+        if self == Self::Little {
+            number.to_le_bytes()
+        } else {
+            number.to_be_bytes()
+        }
     }
 }
 
@@ -36,23 +40,53 @@ pub(crate) enum Precision {
 
 impl Format {
     /// What most tests need.
-    pub(crate) const PLAIN: Self = Self::Pcap { order: Order::Little, precision: Precision::Nano };
+    pub(crate) const PLAIN: Self = Self::Pcap {
+        order: Order::Little,
+        precision: Precision::Nano,
+    };
 
     /// What tells interfaces apart even where link headers do not.
-    pub(crate) const SEVERAL: Self = Self::Pcapng { order: Order::Little, precision: Precision::Nano };
+    pub(crate) const SEVERAL: Self = Self::Pcapng {
+        order: Order::Little,
+        precision: Precision::Nano,
+    };
 
     /// Each of them.
     pub(crate) const ALL: [Self; 8] = {
         use {Format::*, Order::*, Precision::*};
         [
-            Pcap { order: Little, precision: Micro },
-            Pcap { order: Little, precision: Nano },
-            Pcap { order: Big, precision: Micro },
-            Pcap { order: Big, precision: Nano },
-            Pcapng { order: Little, precision: Micro },
-            Pcapng { order: Little, precision: Nano },
-            Pcapng { order: Big, precision: Micro },
-            Pcapng { order: Big, precision: Nano },
+            Pcap {
+                order: Little,
+                precision: Micro,
+            },
+            Pcap {
+                order: Little,
+                precision: Nano,
+            },
+            Pcap {
+                order: Big,
+                precision: Micro,
+            },
+            Pcap {
+                order: Big,
+                precision: Nano,
+            },
+            Pcapng {
+                order: Little,
+                precision: Micro,
+            },
+            Pcapng {
+                order: Little,
+                precision: Nano,
+            },
+            Pcapng {
+                order: Big,
+                precision: Micro,
+            },
+            Pcapng {
+                order: Big,
+                precision: Nano,
+            },
         ]
     };
 }
@@ -63,11 +97,19 @@ pub(crate) fn capture(story: &[Packet], link: Link, format: Format, snaplen: u32
     let frames = story.iter().map(|packet| {
         let ip = ip_packet(packet);
         let bytes = [link.header(packet, ip.len(), order), ip].concat();
-        Frame { at: START + packet.at, interface: packet.via.interface, bytes }
+        Frame {
+            at: START + packet.at,
+            interface: packet.via.interface,
+            bytes,
+        }
     });
     match format {
-        Format::Pcap { order, precision } => pcap(frames, link, Writer::new(order), precision, snaplen),
-        Format::Pcapng { order, precision } => pcapng(frames, link, Writer::new(order), precision, snaplen),
+        Format::Pcap { order, precision } => {
+            pcap(frames, link, Writer::new(order), precision, snaplen)
+        }
+        Format::Pcapng { order, precision } => {
+            pcapng(frames, link, Writer::new(order), precision, snaplen)
+        }
     }
 }
 
@@ -85,12 +127,33 @@ fn pcap(
     precision: Precision,
     snaplen: u32,
 ) -> Vec<u8> {
-    file.u32(if precision == Precision::Nano { 0xa1b2_3c4d } else { 0xa1b2_c3d4 });
-    file.u16(2).u16(4).u32(0).u32(0).u32(snaplen.into()).u32(link.number().into());
-    for Frame { at, bytes: frame, .. } in frames {
-        let fraction = at % SECOND / if precision == Precision::Nano { 1 } else { 1000 };
+    file.u32(if precision == Precision::Nano {
+        0xa1b2_3c4d
+    } else {
+        0xa1b2_c3d4
+    });
+    file.u16(2)
+        .u16(4)
+        .u32(0)
+        .u32(0)
+        .u32(snaplen.into())
+        .u32(link.number().into());
+    for Frame {
+        at, bytes: frame, ..
+    } in frames
+    {
+        let fraction = at % SECOND
+            / if precision == Precision::Nano {
+                1
+            } else {
+                1000
+            };
         let captured = &frame[..frame.len().min(usize::try_from(snaplen).unwrap())];
-        file.u32(at / SECOND).u32(fraction).u32(captured.len() as u64).u32(frame.len() as u64).bytes(captured);
+        file.u32(at / SECOND)
+            .u32(fraction)
+            .u32(captured.len() as u64)
+            .u32(frame.len() as u64)
+            .bytes(captured);
     }
     file.bytes
 }
@@ -104,11 +167,21 @@ fn pcapng(
     snaplen: u32,
 ) -> Vec<u8> {
     let mut section = file.empty();
-    section.u32(0x1a2b_3c4d).u16(1).u16(0).u32(0xffff_ffff).u32(0xffff_ffff);
+    section
+        .u32(0x1a2b_3c4d)
+        .u16(1)
+        .u16(0)
+        .u32(0xffff_ffff)
+        .u32(0xffff_ffff);
     file.block(0x0a0d_0d0a, &section);
     let resolution = if precision == Precision::Nano { 9 } else { 6 };
     let mut interfaces = Vec::new();
-    for Frame { at, interface, bytes: frame } in frames {
+    for Frame {
+        at,
+        interface,
+        bytes: frame,
+    } in frames
+    {
         if !interfaces.contains(&interface) {
             interfaces.push(interface);
             let mut block = file.empty();
@@ -123,12 +196,28 @@ fn pcapng(
                 .u16(0);
             file.block(1, &block);
         }
-        let number = interfaces.iter().position(|known| *known == interface).unwrap() as u64;
-        let at = at / if precision == Precision::Nano { 1 } else { 1000 };
+        let number = interfaces
+            .iter()
+            .position(|known| *known == interface)
+            .unwrap() as u64;
+        let at = at
+            / if precision == Precision::Nano {
+                1
+            } else {
+                1000
+            };
         let captured = &frame[..frame.len().min(usize::try_from(snaplen).unwrap())];
         let mut packet = file.empty();
-        packet.u32(number).u32(at >> 32).u32(at & 0xffff_ffff).u32(captured.len() as u64).u32(frame.len() as u64);
-        packet.bytes(captured).bytes(&vec![0; captured.len().next_multiple_of(4) - captured.len()]);
+        packet
+            .u32(number)
+            .u32(at >> 32)
+            .u32(at & 0xffff_ffff)
+            .u32(captured.len() as u64)
+            .u32(frame.len() as u64);
+        packet.bytes(captured).bytes(&vec![
+            0;
+            captured.len().next_multiple_of(4) - captured.len()
+        ]);
         file.block(6, &packet);
     }
     file.bytes
@@ -142,7 +231,10 @@ struct Writer {
 
 impl Writer {
     fn new(order: Order) -> Self {
-        Self { order, bytes: Vec::new() }
+        Self {
+            order,
+            bytes: Vec::new(),
+        }
     }
 
     fn empty(&self) -> Self {
@@ -150,7 +242,11 @@ impl Writer {
     }
 
     fn u16(&mut self, value: u16) -> &mut Self {
-        self.bytes(&if self.order == Order::Little { value.to_le_bytes() } else { value.to_be_bytes() })
+        self.bytes(&if self.order == Order::Little {
+            value.to_le_bytes()
+        } else {
+            value.to_be_bytes()
+        })
     }
 
     fn u32(&mut self, value: u64) -> &mut Self {
@@ -165,7 +261,10 @@ impl Writer {
 
     fn block(&mut self, kind: u64, contents: &Self) {
         let length = contents.bytes.len() as u64 + 12;
-        self.u32(kind).u32(length).bytes(&contents.bytes).u32(length);
+        self.u32(kind)
+            .u32(length)
+            .bytes(&contents.bytes)
+            .u32(length);
     }
 }
 

@@ -66,13 +66,30 @@ impl Link {
         match self {
             Self::Ethernet => [&macs(packet)[..], &ethertype].concat(),
             Self::Vlan => [&macs(packet)[..], &[0x81, 0x00], &tagged].concat(),
-            Self::QinQ => [&macs(packet)[..], &[0x88, 0xa8, 0x00, 0x07, 0x81, 0x00], &tagged].concat(),
+            Self::QinQ => [
+                &macs(packet)[..],
+                &[0x88, 0xa8, 0x00, 0x07, 0x81, 0x00],
+                &tagged,
+            ]
+            .concat(),
             Self::Pppoe => {
                 let length = u16::try_from(ip_length + 2).unwrap().to_be_bytes();
                 let protocol = if v4 { [0x00, 0x21] } else { [0x00, 0x57] };
-                [&macs(packet)[..], &[0x88, 0x64, 0x11, 0x00, 0x00, 0x01], &length, &protocol].concat()
+                [
+                    &macs(packet)[..],
+                    &[0x88, 0x64, 0x11, 0x00, 0x00, 0x01],
+                    &length,
+                    &protocol,
+                ]
+                .concat()
             }
-            Self::Sll => [&[0, packet_type(packet), 0, 1, 0, 6], &sender(packet)[..], &[0, 0], &ethertype].concat(),
+            Self::Sll => [
+                &[0, packet_type(packet), 0, 1, 0, 6],
+                &sender(packet)[..],
+                &[0, 0],
+                &ethertype,
+            ]
+            .concat(),
             Self::Sll2 => sll2(packet, ethertype),
             Self::Sll2Vlan => [sll2(packet, [0x81, 0x00]), tagged].concat(),
             Self::Null => order.bytes(family).to_vec(),
@@ -84,7 +101,15 @@ impl Link {
 
 fn sll2(packet: &Packet, ethertype: [u8; 2]) -> Vec<u8> {
     let index = packet.via.interface.to_be_bytes();
-    [&ethertype[..], &[0, 0], &index, &[0, 1, packet_type(packet), 6], &sender(packet), &[0, 0]].concat()
+    [
+        &ethertype[..],
+        &[0, 0],
+        &index,
+        &[0, 1, packet_type(packet), 6],
+        &sender(packet),
+        &[0, 0],
+    ]
+    .concat()
 }
 
 /// LINUX_SLL_HOST or LINUX_SLL_OUTGOING.

@@ -8,15 +8,34 @@ use super::packet::{Body, Extra, Header, Icmp, Packet, Tcp, TcpOption};
 pub(crate) fn ip_packet(packet: &Packet) -> Vec<u8> {
     let body = body(packet);
     match (packet.header.from, packet.header.to) {
-        (IpAddr::V4(from), IpAddr::V4(to)) => ipv4(&packet.header, from.octets(), to.octets(), protocol(packet), &body),
-        (IpAddr::V6(from), IpAddr::V6(to)) => ipv6(&packet.header, from.octets(), to.octets(), protocol(packet), &body),
-        _ => panic!("a packet from {} to {} cannot be", packet.header.from, packet.header.to),
+        (IpAddr::V4(from), IpAddr::V4(to)) => ipv4(
+            &packet.header,
+            from.octets(),
+            to.octets(),
+            protocol(packet),
+            &body,
+        ),
+        (IpAddr::V6(from), IpAddr::V6(to)) => ipv6(
+            &packet.header,
+            from.octets(),
+            to.octets(),
+            protocol(packet),
+            &body,
+        ),
+        _ => panic!(
+            "a packet from {} to {} cannot be",
+            packet.header.from, packet.header.to
+        ),
     }
 }
 
 fn ipv4(header: &Header, from: [u8; 4], to: [u8; 4], protocol: u8, body: &[u8]) -> Vec<u8> {
-    let options: Vec<u8> =
-        header.extras.iter().filter(|extra| **extra == Extra::RouterAlert).flat_map(|_| [148, 4, 0, 0]).collect();
+    let options: Vec<u8> = header
+        .extras
+        .iter()
+        .filter(|extra| **extra == Extra::RouterAlert)
+        .flat_map(|_| [148, 4, 0, 0])
+        .collect();
     let words = u8::try_from(5 + options.len() / 4).unwrap();
     let more_fragments = u16::from(header.first_fragment) << 13;
     let mut bytes = vec![0x40 | words, 0];
@@ -42,7 +61,9 @@ fn ipv6(header: &Header, from: [u8; 16], to: [u8; 16], protocol: u8, body: &[u8]
         (next, payload) = (44, [fragment, payload].concat());
     }
     for extra in header.extras.iter().rev() {
-        let Some((number, contents)) = extension(*extra) else { continue };
+        let Some((number, contents)) = extension(*extra) else {
+            continue;
+        };
         let length = u8::try_from((contents.len() + 2) / 8 - 1).unwrap();
         payload = [vec![next, length], contents, payload].concat();
         next = number;
@@ -87,18 +108,29 @@ fn body(packet: &Packet) -> Vec<u8> {
         (_, IpAddr::V6(from), IpAddr::V6(to)) => [&from.octets()[..], &to.octets()].concat(),
         _ => Vec::new(),
     };
-    let trailer =
-        if pseudo_header.is_empty() { vec![] } else { [&length(bytes.len())[..], &[0, protocol(packet)]].concat() };
+    let trailer = if pseudo_header.is_empty() {
+        vec![]
+    } else {
+        [&length(bytes.len())[..], &[0, protocol(packet)]].concat()
+    };
     let sum = checksum(&[&pseudo_header, &trailer, &bytes]);
     bytes[checksum_at..checksum_at + 2].copy_from_slice(&sum);
     bytes
 }
 
 fn tcp(segment: &Tcp) -> Vec<u8> {
-    let mut options: Vec<u8> = segment.options.iter().flat_map(|option| tcp_option(*option)).collect();
+    let mut options: Vec<u8> = segment
+        .options
+        .iter()
+        .flat_map(|option| tcp_option(*option))
+        .collect();
     options.resize(options.len().next_multiple_of(4), 1);
     let words = u8::try_from(5 + options.len() / 4).unwrap();
-    assert!(words <= 15, "a TCP header has room for 40 bytes of options, not for {}", options.len());
+    assert!(
+        words <= 15,
+        "a TCP header has room for 40 bytes of options, not for {}",
+        options.len()
+    );
     let mut bytes = Vec::new();
     bytes.extend(segment.from.to_be_bytes());
     bytes.extend(segment.to.to_be_bytes());
@@ -120,7 +152,11 @@ fn tcp_option(option: TcpOption) -> Vec<u8> {
         TcpOption::MultipathCapable => (30, vec![0x01, 0x81]),
         TcpOption::Unassigned => (200, vec![0, 0]),
     };
-    [vec![kind, u8::try_from(contents.len() + 2).unwrap()], contents].concat()
+    [
+        vec![kind, u8::try_from(contents.len() + 2).unwrap()],
+        contents,
+    ]
+    .concat()
 }
 
 fn icmp(error: &Icmp) -> Vec<u8> {
@@ -137,7 +173,9 @@ fn length(length: usize) -> [u8; 2] {
 /// The Internet checksum (RFC 1071) over parts of which all but the last have an even length.
 fn checksum(parts: &[&[u8]]) -> [u8; 2] {
     let words = parts.iter().flat_map(|part| part.chunks(2));
-    let mut sum: u32 = words.map(|pair| u32::from(pair[0]) << 8 | pair.get(1).map_or(0, |low| u32::from(*low))).sum();
+    let mut sum: u32 = words
+        .map(|pair| u32::from(pair[0]) << 8 | pair.get(1).map_or(0, |low| u32::from(*low)))
+        .sum();
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }

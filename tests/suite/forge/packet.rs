@@ -142,7 +142,17 @@ impl Packet {
     /// An error that `from` sends to the sender of `quote`.
     pub(crate) fn icmp(at: u64, from: IpAddr, (kind, code): (u8, u8), quote: Packet) -> Self {
         let to = quote.header.from;
-        Self::new(at, from, to, Body::Icmp(Icmp { kind, code, quote: Box::new(quote), quoted: 28 }))
+        Self::new(
+            at,
+            from,
+            to,
+            Body::Icmp(Icmp {
+                kind,
+                code,
+                quote: Box::new(quote),
+                quoted: 28,
+            }),
+        )
     }
 
     /// Something else.
@@ -151,8 +161,23 @@ impl Packet {
     }
 
     fn new(at: u64, from: IpAddr, to: IpAddr, body: Body) -> Self {
-        let header = Header { from, to, identification: 0, hop_limit: 64, extras: Vec::new(), first_fragment: false };
-        Self { at, via: Via { interface: 2, leaving: false }, header, body }
+        let header = Header {
+            from,
+            to,
+            identification: 0,
+            hop_limit: 64,
+            extras: Vec::new(),
+            first_fragment: false,
+        };
+        Self {
+            at,
+            via: Via {
+                interface: 2,
+                leaving: false,
+            },
+            header,
+            body,
+        }
     }
 
     /// With these sequence and acknowledgment numbers, where it is a segment.

@@ -24,13 +24,22 @@ use super::packet::{ACK, Body, CWR, ECE, Extra, FIN, PSH, Packet, RST, SYN, TcpO
 pub(crate) fn story(text: &str) -> Vec<Packet> {
     let mut names = HashMap::new();
     let mut packets = Vec::new();
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+    for line in text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words.as_slice() {
             [name, "=", endpoint] => {
-                names.insert((*name).to_owned(), endpoint.parse().unwrap_or_else(|_| unclear(line)));
+                names.insert(
+                    (*name).to_owned(),
+                    endpoint.parse().unwrap_or_else(|_| unclear(line)),
+                );
             }
-            [at, rest @ ..] => packets.push(packet(nanoseconds(at), rest, &names).unwrap_or_else(|| unclear(line))),
+            [at, rest @ ..] => {
+                packets.push(packet(nanoseconds(at), rest, &names).unwrap_or_else(|| unclear(line)))
+            }
             [] => {}
         }
     }
@@ -38,20 +47,30 @@ pub(crate) fn story(text: &str) -> Vec<Packet> {
 }
 
 fn packet(at: u64, words: &[&str], names: &HashMap<String, SocketAddr>) -> Option<Packet> {
-    let [from, ">", to, what, rest @ ..] = words else { return None };
+    let [from, ">", to, what, rest @ ..] = words else {
+        return None;
+    };
     let (from, to) = (*names.get(*from)?, *names.get(*to)?);
     if *what == "UDP" {
         return Some(Packet::udp(at, from.ip(), to.ip()));
     }
     let Some((kind, code)) = what.split_once('/') else {
         let segment = Packet::tcp(at, from, to, flags(what)?);
-        return rest.iter().try_fold(segment, |packet, word| with(packet, word));
+        return rest
+            .iter()
+            .try_fold(segment, |packet, word| with(packet, word));
     };
     let of = rest.iter().position(|word| *word == "of")?;
     let (own, quote) = (rest.get(..of)?, rest.get(of + 1..)?);
-    let mut error = Packet::icmp(at, from.ip(), (kind.parse().ok()?, code.parse().ok()?), packet(at, quote, names)?);
+    let mut error = Packet::icmp(
+        at,
+        from.ip(),
+        (kind.parse().ok()?, code.parse().ok()?),
+        packet(at, quote, names)?,
+    );
     error.header.to = to.ip();
-    own.iter().try_fold(error, |packet, word| with(packet, word))
+    own.iter()
+        .try_fold(error, |packet, word| with(packet, word))
 }
 
 fn flags(letters: &str) -> Option<u8> {
@@ -80,8 +99,12 @@ fn with(mut packet: Packet, word: &str) -> Option<Packet> {
         ("ack", Body::Tcp(tcp)) => tcp.acknowledgment = number,
         ("data", Body::Tcp(tcp)) => tcp.data = usize::try_from(number).ok()?,
         ("ts", Body::Tcp(tcp)) => tcp.options.push(TcpOption::Timestamps(number)),
-        ("mss", Body::Tcp(tcp)) => tcp.options.push(TcpOption::MaximumSegmentSize(u16::try_from(number).ok()?)),
-        ("scale", Body::Tcp(tcp)) => tcp.options.push(TcpOption::WindowScale(u8::try_from(number).ok()?)),
+        ("mss", Body::Tcp(tcp)) => tcp
+            .options
+            .push(TcpOption::MaximumSegmentSize(u16::try_from(number).ok()?)),
+        ("scale", Body::Tcp(tcp)) => tcp
+            .options
+            .push(TcpOption::WindowScale(u8::try_from(number).ok()?)),
         ("sack", Body::Tcp(tcp)) => tcp.options.push(TcpOption::SackPermitted),
         ("fastopen", Body::Tcp(tcp)) => tcp.options.push(TcpOption::FastOpen),
         ("multipath", Body::Tcp(tcp)) => tcp.options.push(TcpOption::MultipathCapable),

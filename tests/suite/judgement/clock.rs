@@ -17,7 +17,11 @@ fn the_clock_of_other_packets_may_step_back_too() {
         3540  s > c SA seq=1 ack=101";
     let told = told(Link::Ethernet, story);
     assert_eq!(told("clock_steps_total"), 2.0);
-    assert_eq!(told("pending_attempts"), 0.0, "the one to t was unanswered at 10 s");
+    assert_eq!(
+        told("pending_attempts"),
+        0.0,
+        "the one to t was unanswered at 10 s"
+    );
 }
 
 #[test]
@@ -31,31 +35,65 @@ fn a_router_that_forwards_a_late_rst_sees_it_come_in_and_go_out() {
         99000 s > c RA seq=2 ack=102 id=2 in=3
         99001 s > c RA seq=2 ack=102 id=2 ttl=63 out=2";
     for link in [Link::Sll, Link::Sll2] {
-        assert_eq!(told(link, story)("unmatched_segments_total{kind=\"rst\"}"), 0.0, "{link:?}");
+        assert_eq!(
+            told(link, story)("unmatched_segments_total{kind=\"rst\"}"),
+            0.0,
+            "{link:?}"
+        );
     }
 }
 
 #[test]
 fn a_capture_of_days_keeps_what_was_long_ago() {
     // As captures are that were put together from several.
-    let text = format!("{}0 c > t S seq=100\n40 t > c SA seq=1 ack=101\n200000000 c > s S seq=200", super::NAMES);
+    let text = format!(
+        "{}0 c > t S seq=100\n40 t > c SA seq=1 ack=101\n200000000 c > s S seq=200",
+        super::NAMES
+    );
     let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), capture(&story(&text), Link::Ethernet, Format::PLAIN, 65_535)).unwrap();
+    std::fs::write(
+        file.path(),
+        capture(&story(&text), Link::Ethernet, Format::PLAIN, 65_535),
+    )
+    .unwrap();
     let name = file.path().to_string_lossy();
     let shown = printed(&run(&["diagnose", "--output", "metrics", &name]));
     assert!(shown.contains("tcp_handshake_exporter_sets 2\n"), "{shown}");
-    let shown = printed(&run(&["diagnose", "--output", "metrics", "--labels.idle-timeout", "24h", &name]));
-    assert!(shown.contains("tcp_handshake_exporter_sets 1\n"), "as asked for: {shown}");
+    let shown = printed(&run(&[
+        "diagnose",
+        "--output",
+        "metrics",
+        "--labels.idle-timeout",
+        "24h",
+        &name,
+    ]));
+    assert!(
+        shown.contains("tcp_handshake_exporter_sets 1\n"),
+        "as asked for: {shown}"
+    );
 }
 
 /// What the program tells of the capture of a story, on all of which it agrees with the oracle.
 fn told(link: Link, text: &str) -> impl Fn(&str) -> f64 {
     let file = tempfile::NamedTempFile::new().unwrap();
     let text = format!("{}{text}", super::NAMES);
-    std::fs::write(file.path(), capture(&story(&text), link, Format::PLAIN, 65_535)).unwrap();
+    std::fs::write(
+        file.path(),
+        capture(&story(&text), link, Format::PLAIN, 65_535),
+    )
+    .unwrap();
     if oracle::tshark::is_here() {
-        let agreement = oracle::agree(file.path(), &oracle::facts(file.path()), (&[], ""), Acks::Ignored);
-        assert!(agreement.differences.is_empty(), "{text}\n{}", agreement.differences.join("\n"));
+        let agreement = oracle::agree(
+            file.path(),
+            &oracle::facts(file.path()),
+            (&[], ""),
+            Acks::Ignored,
+        );
+        assert!(
+            agreement.differences.is_empty(),
+            "{text}\n{}",
+            agreement.differences.join("\n")
+        );
     }
     let figures = own_figures(&page(file.path(), ""));
     move |name| figures[name]

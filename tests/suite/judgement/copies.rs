@@ -74,7 +74,10 @@ fn interfaces_of_a_file_are_places_of_their_own() {
                 100 c > s S  seq=100 ts=1 in=3
                 200 s > c SA seq=1 ack=101 ts=7 in=3
                 201 s > c SA seq=1 ack=101 ts=7 in=2";
-    judged_on_several(text, "transit 10.0.0.9 port 443: answered 1, attempts 1, synacks 1, syns 1, latencies [200.0]");
+    judged_on_several(
+        text,
+        "transit 10.0.0.9 port 443: answered 1, attempts 1, synacks 1, syns 1, latencies [200.0]",
+    );
     judged(
         text,
         "transit 10.0.0.9 port 443: answered 1, attempts 1, syn_retransmissions 1, synack_retransmissions 1, synacks 2, \

@@ -54,25 +54,56 @@ fn judged_as((link, format): (Link, Format), local: &[&str], text: &str, expecte
         return;
     }
     let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), capture(&story(&format!("{NAMES}{text}")), link, format, 65_535)).unwrap();
-    let mut addresses: Vec<_> = local.iter().map(|address| address.parse().unwrap()).collect();
+    std::fs::write(
+        file.path(),
+        capture(&story(&format!("{NAMES}{text}")), link, format, 65_535),
+    )
+    .unwrap();
+    let mut addresses: Vec<_> = local
+        .iter()
+        .map(|address| address.parse().unwrap())
+        .collect();
     addresses.push(ELSEWHERE);
     let table = oracle::judge(&oracle::facts(file.path()), &addresses);
-    let expected: BTreeSet<String> =
-        expected.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
-    assert_eq!(in_words(&table), expected, "the oracle against the judgement by hand");
+    let expected: BTreeSet<String> = expected
+        .lines()
+        .map(|line| line.trim().to_owned())
+        .filter(|line| !line.is_empty())
+        .collect();
+    assert_eq!(
+        in_words(&table),
+        expected,
+        "the oracle against the judgement by hand"
+    );
 
-    let hosts: String = local.iter().map(|address| format!("--capture.local {address}/32 ")).collect();
-    let agreement = oracle::compare(&table, &oracle::shown(file.path(), &format!("{IN_TRANSIT} {hosts}")));
-    assert!(agreement.differences.is_empty(), "{text}\n{}", agreement.differences.join("\n"));
+    let hosts: String = local
+        .iter()
+        .map(|address| format!("--capture.local {address}/32 "))
+        .collect();
+    let agreement = oracle::compare(
+        &table,
+        &oracle::shown(file.path(), &format!("{IN_TRANSIT} {hosts}")),
+    );
+    assert!(
+        agreement.differences.is_empty(),
+        "{text}\n{}",
+        agreement.differences.join("\n")
+    );
 }
 
 fn in_words(table: &oracle::Table) -> BTreeSet<String> {
     let line = |(set, counts): (&oracle::Set, &oracle::Counts)| {
         let short = |name: &String| name.replace("_total", "").replace('"', "");
-        let series: Vec<String> =
-            counts.series.iter().map(|(name, count)| format!("{} {count}", short(name))).collect();
-        let milliseconds: Vec<f64> = counts.latencies.iter().map(|latency| *latency as f64 / 1e6).collect();
+        let series: Vec<String> = counts
+            .series
+            .iter()
+            .map(|(name, count)| format!("{} {count}", short(name)))
+            .collect();
+        let milliseconds: Vec<f64> = counts
+            .latencies
+            .iter()
+            .map(|latency| *latency as f64 / 1e6)
+            .collect();
         format!("{set}: {}, latencies {milliseconds:?}", series.join(", "))
     };
     table.iter().map(line).collect()

@@ -77,10 +77,20 @@ impl Case {
             let mut all = vec![];
             if self.port == FULL_QUEUE {
                 all.extend(connects(to, 1, PATIENCE));
-                assert_eq!(told(&all), [Some(Ok(()))], "{} ({family:?}): the connect that fills the queue", self.name);
+                assert_eq!(
+                    told(&all),
+                    [Some(Ok(()))],
+                    "{} ({family:?}): the connect that fills the queue",
+                    self.name
+                );
             }
             let these = connects(to, self.connects, PATIENCE);
-            assert_eq!(told(&these), vec![Some(self.told.result(family)); self.connects], "{} ({family:?})", self.name);
+            assert_eq!(
+                told(&these),
+                vec![Some(self.told.result(family)); self.connects],
+                "{} ({family:?})",
+                self.name
+            );
             all.extend(these);
             all
         })
@@ -102,28 +112,48 @@ impl Told {
 /// All cases of both families at once; some 9 s. The connections that came about stay open in what is given back.
 pub(crate) fn happen_all(road: &Road) -> Vec<Connect> {
     thread::scope(|scope| {
-        let all = CASES.iter().flat_map(|case| Family::BOTH.map(|family| (case, family)));
-        let cases: Vec<_> = all.map(|(case, family)| scope.spawn(move || case.happen(road, family))).collect();
+        let all = CASES
+            .iter()
+            .flat_map(|case| Family::BOTH.map(|family| (case, family)));
+        let cases: Vec<_> = all
+            .map(|(case, family)| scope.spawn(move || case.happen(road, family)))
+            .collect();
         // The verdict is a matter of packet time; the client sends another SYN after it, at 6 s.
         thread::sleep(AFTER_THE_VERDICT);
         road.lift_the_drop();
         cases
             .into_iter()
-            .flat_map(|case| case.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .flat_map(|case| {
+                case.join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
             .collect()
     })
 }
 
-const NOTHING: Seen =
-    Seen { answered: 0, unanswered: 0, refused: 0, unreachable: 0, prohibited: 0, late: 0, icmp: None };
+const NOTHING: Seen = Seen {
+    answered: 0,
+    unanswered: 0,
+    refused: 0,
+    unreachable: 0,
+    prohibited: 0,
+    late: 0,
+    icmp: None,
+};
 
 /// So many answered.
 pub(crate) const fn answered(answered: usize) -> Seen {
-    Seen { answered, ..NOTHING }
+    Seen {
+        answered,
+        ..NOTHING
+    }
 }
 
 const fn unanswered(unanswered: usize) -> Seen {
-    Seen { unanswered, ..NOTHING }
+    Seen {
+        unanswered,
+        ..NOTHING
+    }
 }
 
 /// So many refused.
@@ -133,23 +163,43 @@ pub(crate) const fn refused(refused: usize) -> Seen {
 
 /// So many that reach nobody, and who says so.
 pub(crate) const fn unreachable(unreachable: usize, reporter: &'static str) -> Seen {
-    Seen { unreachable, icmp: Some(("host_unreachable", reporter)), ..NOTHING }
+    Seen {
+        unreachable,
+        icmp: Some(("host_unreachable", reporter)),
+        ..NOTHING
+    }
 }
 
 const fn prohibited(prohibited: usize, code: &'static str, reporter: &'static str) -> Seen {
-    Seen { prohibited, icmp: Some((code, reporter)), ..NOTHING }
+    Seen {
+        prohibited,
+        icmp: Some((code, reporter)),
+        ..NOTHING
+    }
 }
 
 const fn looping(unreachable: usize, reporter: &'static str) -> Seen {
-    Seen { unreachable, icmp: Some(("time_exceeded", reporter)), ..NOTHING }
+    Seen {
+        unreachable,
+        icmp: Some(("time_exceeded", reporter)),
+        ..NOTHING
+    }
 }
 
 const fn late(late: usize) -> Seen {
-    Seen { unanswered: late, late, ..NOTHING }
+    Seen {
+        unanswered: late,
+        late,
+        ..NOTHING
+    }
 }
 
 const fn mixed(answered: usize, unanswered: usize) -> Seen {
-    Seen { answered, unanswered, ..NOTHING }
+    Seen {
+        answered,
+        unanswered,
+        ..NOTHING
+    }
 }
 
 /// Listens with a backlog of 0 and does not accept.

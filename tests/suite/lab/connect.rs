@@ -27,12 +27,17 @@ pub(crate) fn connects(to: SocketAddr, count: usize, patience: Duration) -> Vec<
     while all.iter().any(|one| one.told.is_none()) && start.elapsed() < patience {
         let (mut waiting, mut watched): (Vec<_>, Vec<_>) = (vec![], vec![]);
         for one in all.iter_mut().filter(|one| one.told.is_none()) {
-            let Connect { socket, told, after } = one;
+            let Connect {
+                socket,
+                told,
+                after,
+            } = one;
             let socket = &*socket;
             watched.push(PollFd::new(socket.as_fd(), PollFlags::POLLOUT));
             waiting.push((socket, told, after));
         }
-        let left = PollTimeout::try_from(patience.saturating_sub(start.elapsed())).expect("a short time");
+        let left =
+            PollTimeout::try_from(patience.saturating_sub(start.elapsed())).expect("a short time");
         poll(&mut watched, left).expect("sockets can be polled");
         for (polled, (socket, told, after)) in watched.iter().zip(waiting) {
             if polled.any() == Some(true) {
@@ -61,7 +66,11 @@ fn begin(to: SocketAddr, start: Instant) -> Connect {
         Err(Errno::EINPROGRESS) => None,
         at_once => Some(at_once),
     };
-    Connect { socket, told, after: start.elapsed() }
+    Connect {
+        socket,
+        told,
+        after: start.elapsed(),
+    }
 }
 
 /// A server that never accepts: the kernel completes `backlog` + 1 handshakes and then has no room for more.
@@ -71,8 +80,10 @@ pub(crate) fn server(at: SocketAddr, backlog: i32) -> OwnedFd {
     if at.is_ipv6() {
         setsockopt(&socket, Ipv6V6Only, &true).expect("a socket option");
     }
-    bind(socket.as_raw_fd(), &SockaddrStorage::from(at)).unwrap_or_else(|error| panic!("bind {at}: {error}"));
-    listen(&socket, Backlog::new(backlog).expect("a backlog")).unwrap_or_else(|error| panic!("listen {at}: {error}"));
+    bind(socket.as_raw_fd(), &SockaddrStorage::from(at))
+        .unwrap_or_else(|error| panic!("bind {at}: {error}"));
+    listen(&socket, Backlog::new(backlog).expect("a backlog"))
+        .unwrap_or_else(|error| panic!("listen {at}: {error}"));
     socket
 }
 
@@ -84,6 +95,16 @@ fn error_of(socket: &OwnedFd) -> Result<(), Errno> {
 }
 
 fn stream(at: SocketAddr) -> OwnedFd {
-    let family = if at.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-    socket(family, SockType::Stream, SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC, None).expect("a socket")
+    let family = if at.is_ipv4() {
+        AddressFamily::Inet
+    } else {
+        AddressFamily::Inet6
+    };
+    socket(
+        family,
+        SockType::Stream,
+        SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
+        None,
+    )
+    .expect("a socket")
 }

@@ -56,7 +56,8 @@ pub(crate) enum Place {
 
 impl ContainerHost {
     pub(crate) fn build(laboratory: &Laboratory) -> Self {
-        let [outside, host, web, app] = ["outside", "host", "web", "app"].map(|role| laboratory.host(role));
+        let [outside, host, web, app] =
+            ["outside", "host", "web", "app"].map(|role| laboratory.host(role));
         for parameter in ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"] {
             host.set(parameter, "1");
         }
@@ -93,7 +94,13 @@ impl ContainerHost {
             host.inside(|| _listeners.push(listen((at.host, MARKER).into(), 128)));
             outside.inside(|| _listeners.push(listen((at.outside, 9000).into(), 128)));
         }
-        Self { outside, host, web, app, _listeners }
+        Self {
+            outside,
+            host,
+            web,
+            app,
+            _listeners,
+        }
     }
 
     /// All crossings of both families at once; some 3 s. Before them, the last of them alone, while the host is not
@@ -101,12 +108,22 @@ impl ContainerHost {
     pub(crate) fn cross(&self) -> Vec<Connect> {
         let [.., hairpin] = &CROSSINGS;
         self.web_is("stale");
-        let mut open: Vec<_> = Family::BOTH.into_iter().flat_map(|family| hairpin.happen(self, family)).collect();
+        let mut open: Vec<_> = Family::BOTH
+            .into_iter()
+            .flat_map(|family| hairpin.happen(self, family))
+            .collect();
         self.web_is("permanent");
         open.extend(thread::scope(|scope| {
-            let all = CROSSINGS.iter().flat_map(|crossing| Family::BOTH.map(|family| (crossing, family)));
-            let all: Vec<_> = all.map(|(one, family)| scope.spawn(move || one.happen(self, family))).collect();
-            let join = |one: ScopedJoinHandle<'_, _>| one.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
+            let all = CROSSINGS
+                .iter()
+                .flat_map(|crossing| Family::BOTH.map(|family| (crossing, family)));
+            let all: Vec<_> = all
+                .map(|(one, family)| scope.spawn(move || one.happen(self, family)))
+                .collect();
+            let join = |one: ScopedJoinHandle<'_, _>| {
+                one.join()
+                    .unwrap_or_else(|panic| panic::resume_unwind(panic))
+            };
             all.into_iter().flat_map(join).collect::<Vec<_>>()
         }));
         open
@@ -115,7 +132,9 @@ impl ContainerHost {
     /// What the host thinks of the hardware address that it has of the web container.
     fn web_is(&self, state: &str) {
         for address in Family::BOTH.map(|family| family.container_host().web) {
-            self.host.ip(&format!("neigh replace {address} lladdr {WEB} dev br0 nud {state}"));
+            self.host.ip(&format!(
+                "neigh replace {address} lladdr {WEB} dev br0 nud {state}"
+            ));
         }
     }
 
@@ -153,8 +172,15 @@ impl Crossing {
 
     fn happen(&self, hosts: &ContainerHost, family: Family) -> Vec<Connect> {
         let to = self.to(family);
-        let these = hosts.at(self.from).inside(|| connects(to, self.connects, PATIENCE));
-        assert_eq!(told(&these), vec![Some(self.told.result(family)); self.connects], "{} ({family:?})", self.name);
+        let these = hosts
+            .at(self.from)
+            .inside(|| connects(to, self.connects, PATIENCE));
+        assert_eq!(
+            told(&these),
+            vec![Some(self.told.result(family)); self.connects],
+            "{} ({family:?})",
+            self.name
+        );
         these
     }
 }
@@ -176,13 +202,24 @@ impl Family {
             Self::V4 => ["192.0.2.", "10.88.0."],
             Self::V6 => ["2001:db8:9::", "2001:db8:88::"],
         };
-        let host = |network: &str, number: u8| format!("{network}{number}").parse().expect("an address");
-        Addresses { outside: host(street, 2), host: host(street, 1), web: host(house, 2), app: host(house, 3) }
+        let host =
+            |network: &str, number: u8| format!("{network}{number}").parse().expect("an address");
+        Addresses {
+            outside: host(street, 2),
+            host: host(street, 1),
+            web: host(house, 2),
+            app: host(house, 3),
+        }
     }
 }
 
 /// The containers' networks, declared to be the host's own.
-pub(crate) const CONTAINERS: [&str; 4] = ["--capture.local", "10.88.0.0/24", "--capture.local", "2001:db8:88::/64"];
+pub(crate) const CONTAINERS: [&str; 4] = [
+    "--capture.local",
+    "10.88.0.0/24",
+    "--capture.local",
+    "2001:db8:88::/64",
+];
 
 #[rustfmt::skip]
 pub(crate) const CROSSINGS: [Crossing; 9] = [

@@ -50,10 +50,19 @@ impl<'h> Exporter<'h> {
             .expect("the program starts");
         let log = Arc::default();
         let address = listening_at(process.stderr.take().expect("it is piped"), &log);
-        let exporter = Self { host, process, address, log };
+        let exporter = Self {
+            host,
+            process,
+            address,
+            log,
+        };
         let deadline = Instant::now() + PATIENCE;
         while exporter.get("/-/ready").0 != 200 {
-            assert!(Instant::now() < deadline, "never ready; its log:\n{}", exporter.log());
+            assert!(
+                Instant::now() < deadline,
+                "never ready; its log:\n{}",
+                exporter.log()
+            );
             thread::sleep(POLL);
         }
         exporter
@@ -76,14 +85,22 @@ impl<'h> Exporter<'h> {
     }
 
     /// What it shows as soon as this holds.
-    pub(crate) fn metrics_once(&self, awaited: &str, holds: impl Fn(&Exposition) -> bool) -> Exposition {
+    pub(crate) fn metrics_once(
+        &self,
+        awaited: &str,
+        holds: impl Fn(&Exposition) -> bool,
+    ) -> Exposition {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let page = self.metrics();
             if holds(&page) {
                 return page;
             }
-            assert!(Instant::now() < deadline, "never: {awaited}\n{page}its log:\n{}", self.log());
+            assert!(
+                Instant::now() < deadline,
+                "never: {awaited}\n{page}its log:\n{}",
+                self.log()
+            );
             thread::sleep(POLL);
         }
     }
@@ -93,13 +110,23 @@ impl<'h> Exporter<'h> {
         let mut answer = String::new();
         self.host.inside(|| {
             let mut stream = TcpStream::connect(self.address).expect("it listens");
-            stream.set_read_timeout(Some(PATIENCE)).expect("a socket option");
+            stream
+                .set_read_timeout(Some(PATIENCE))
+                .expect("a socket option");
             write!(stream, "GET {path} HTTP/1.0\r\n\r\n").expect("it reads the request");
             stream.read_to_string(&mut answer).expect("it answers");
         });
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no HTTP answer: {answer}"));
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-        (status.unwrap_or_else(|| panic!("no status: {head}")), body.to_owned())
+        let (head, body) = answer
+            .split_once("\r\n\r\n")
+            .unwrap_or_else(|| panic!("no HTTP answer: {answer}"));
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
+        (
+            status.unwrap_or_else(|| panic!("no status: {head}")),
+            body.to_owned(),
+        )
     }
 
     /// Where it runs.
@@ -114,8 +141,11 @@ impl<'h> Exporter<'h> {
 
     /// What the kernel says of each of its threads.
     pub(crate) fn threads(&self) -> Vec<String> {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).expect("it runs");
-        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("status")).ok()).collect()
+        let tasks =
+            std::fs::read_dir(format!("/proc/{}/task", self.process.id())).expect("it runs");
+        tasks
+            .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("status")).ok())
+            .collect()
     }
 
     /// Sends it a signal.
@@ -136,16 +166,28 @@ impl<'h> Exporter<'h> {
             if let Some(status) = self.process.try_wait().expect("it is our child") {
                 return (status, start.elapsed());
             }
-            assert!(start.elapsed() < PATIENCE, "does not end; its log:\n{}", self.log());
+            assert!(
+                start.elapsed() < PATIENCE,
+                "does not end; its log:\n{}",
+                self.log()
+            );
             thread::sleep(Duration::from_millis(5));
         }
     }
 
     /// Bytes of memory it had resident, at the most so far.
     pub(crate) fn peak_memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it runs");
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the kernel says it");
-        peak.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))
+            .expect("it runs");
+        let peak = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .expect("the kernel says it");
+        peak.trim()
+            .trim_end_matches(" kB")
+            .parse::<u64>()
+            .expect("a number")
+            * 1024
     }
 
     /// What it said so far.
@@ -159,7 +201,12 @@ impl Drop for Exporter<'_> {
         let _ = self.process.kill();
         let _ = self.process.wait();
         if thread::panicking() {
-            let _ = writeln!(std::io::stderr(), "the log of the exporter on {}:\n{}", self.host.name(), self.log());
+            let _ = writeln!(
+                std::io::stderr(),
+                "the log of the exporter on {}:\n{}",
+                self.host.name(),
+                self.log()
+            );
         }
     }
 }
@@ -172,7 +219,11 @@ pub(crate) fn diagnose(recording: &Path, flags: &[&str]) -> Exposition {
         .arg(recording)
         .output()
         .expect("the program runs");
-    assert!(output.status.success(), "diagnose: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "diagnose: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Exposition::parse(&String::from_utf8_lossy(&output.stdout))
 }
 
@@ -187,12 +238,17 @@ fn listening_at(log: ChildStderr, kept: &Arc<Mutex<String>>) -> SocketAddr {
             return address;
         }
     }
-    panic!("it ended without saying where it listens:\n{}", kept.lock().expect("nobody else"));
+    panic!(
+        "it ended without saying where it listens:\n{}",
+        kept.lock().expect("nobody else")
+    );
 }
 
 fn keep(lines: impl IntoIterator<Item = String>, kept: &Mutex<String>) {
     for line in lines {
-        kept.lock().expect("no reader panicked").push_str(&(line + "\n"));
+        kept.lock()
+            .expect("no reader panicked")
+            .push_str(&(line + "\n"));
     }
 }
 

@@ -27,11 +27,16 @@ pub(crate) struct SetKey {
 
 impl Exposition {
     pub(crate) fn parse(page: &str) -> Self {
-        let lines = page.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let lines = page
+            .lines()
+            .filter(|line| !line.is_empty() && !line.starts_with('#'));
         let mut samples = BTreeMap::new();
         for line in lines {
             let (series, value) = sample(line).unwrap_or_else(|| panic!("no sample: {line}"));
-            assert!(samples.insert(series, value).is_none(), "twice on one page: {line}");
+            assert!(
+                samples.insert(series, value).is_none(),
+                "twice on one page: {line}"
+            );
         }
         Self { samples }
     }
@@ -58,22 +63,41 @@ impl Exposition {
 
     /// One set: its series without the labels that all of it share.
     pub(crate) fn set(&self, key: &SetKey) -> Self {
-        let members = self.samples.iter().filter(|(series, _)| series.set().as_ref() == Some(key));
-        Self { samples: members.map(|(series, value)| (series.within_set(), *value)).collect() }
+        let members = self
+            .samples
+            .iter()
+            .filter(|(series, _)| series.set().as_ref() == Some(key));
+        Self {
+            samples: members
+                .map(|(series, value)| (series.within_set(), *value))
+                .collect(),
+        }
     }
 
     /// Only the series for which this holds.
     pub(crate) fn only(&self, wanted: impl Fn(&Series) -> bool) -> Self {
         let kept = self.samples.iter().filter(|(series, _)| wanted(series));
-        Self { samples: kept.map(|(series, value)| (series.clone(), *value)).collect() }
+        Self {
+            samples: kept
+                .map(|(series, value)| (series.clone(), *value))
+                .collect(),
+        }
     }
 
     /// The same as Prometheus takes it: an empty label is none.
     pub(crate) fn without_empty_labels(&self) -> Self {
         let samples = self.samples.iter().map(|(series, value)| {
             let labels = series.labels.iter().filter(|(_, value)| !value.is_empty());
-            let labels = labels.map(|(name, value)| (name.clone(), value.clone())).collect();
-            (Series { name: series.name.clone(), labels }, *value)
+            let labels = labels
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect();
+            (
+                Series {
+                    name: series.name.clone(),
+                    labels,
+                },
+                *value,
+            )
         });
         samples.collect()
     }
@@ -81,10 +105,21 @@ impl Exposition {
     /// Panics unless both show the same series with the same values. Sums of seconds may differ by `slack`.
     pub(crate) fn assert_equals(&self, expected: &Self, slack: f64, about: &str) {
         let mut wrong = String::new();
-        for series in self.samples.keys().chain(expected.samples.keys()).collect::<BTreeSet<_>>() {
+        for series in self
+            .samples
+            .keys()
+            .chain(expected.samples.keys())
+            .collect::<BTreeSet<_>>()
+        {
             let (is, should) = (self.samples.get(series), expected.samples.get(series));
-            let slack = if series.name.ends_with("_sum") { slack.max(ROUNDING) } else { 0.0 };
-            let equal = is.zip(should).is_some_and(|(is, should)| (is - should).abs() <= slack);
+            let slack = if series.name.ends_with("_sum") {
+                slack.max(ROUNDING)
+            } else {
+                0.0
+            };
+            let equal = is
+                .zip(should)
+                .is_some_and(|(is, should)| (is - should).abs() <= slack);
             if !equal {
                 let word = |value: Option<&f64>| value.map_or("absent".into(), f64::to_string);
                 wrong += &format!("  {series}: is {}, should be {}\n", word(is), word(should));
@@ -96,14 +131,22 @@ impl Exposition {
 
 impl FromIterator<(Series, f64)> for Exposition {
     fn from_iter<I: IntoIterator<Item = (Series, f64)>>(samples: I) -> Self {
-        Self { samples: samples.into_iter().collect() }
+        Self {
+            samples: samples.into_iter().collect(),
+        }
     }
 }
 
 impl Series {
     pub(crate) fn new(name: &str, labels: &[(&str, &str)]) -> Self {
-        let labels = labels.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Self { name: name.to_owned(), labels }
+        let labels = labels
+            .iter()
+            .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        Self {
+            name: name.to_owned(),
+            labels,
+        }
     }
 
     /// Which set it belongs to; none for the numbers about host and exporter.
@@ -119,20 +162,28 @@ impl Series {
 
     fn within_set(&self) -> Self {
         let mut series = self.clone();
-        series.labels.retain(|name, _| !SET_LABELS.contains(&name.as_str()));
+        series
+            .labels
+            .retain(|name, _| !SET_LABELS.contains(&name.as_str()));
         series
     }
 }
 
 impl fmt::Display for Exposition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.samples.iter().try_for_each(|(series, value)| writeln!(f, "  {series} {value}"))
+        self.samples
+            .iter()
+            .try_for_each(|(series, value)| writeln!(f, "  {series} {value}"))
     }
 }
 
 impl fmt::Display for Series {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let labels: Vec<_> = self.labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+        let labels: Vec<_> = self
+            .labels
+            .iter()
+            .map(|(name, value)| format!("{name}={value:?}"))
+            .collect();
         write!(f, "{}{{{}}}", self.name, labels.join(","))
     }
 }
@@ -141,9 +192,14 @@ impl fmt::Display for Series {
 fn sample(line: &str) -> Option<(Series, f64)> {
     let (series, value) = line.rsplit_once(' ')?;
     let value = value.parse().ok()?;
-    let Some((name, labels)) = series.split_once('{') else { return Some((Series::new(series, &[]), value)) };
+    let Some((name, labels)) = series.split_once('{') else {
+        return Some((Series::new(series, &[]), value));
+    };
     let labels = labels.strip_suffix('}')?.trim_end_matches(',');
-    let labels = labels.strip_suffix('"')?.split("\",").map(|label| label.split_once("=\""));
+    let labels = labels
+        .strip_suffix('"')?
+        .split("\",")
+        .map(|label| label.split_once("=\""));
     let labels: Vec<_> = labels.collect::<Option<_>>()?;
     Some((Series::new(name, &labels), value))
 }

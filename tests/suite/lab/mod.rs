@@ -60,11 +60,24 @@ fn what_is_missing() -> Option<String> {
     if !geteuid().is_root() {
         return Some("making network namespaces needs root".into());
     }
-    PROGRAMS.iter().find(|(program, version)| !runs(program, version)).map(|(program, _)| format!("needs {program}"))
+    PROGRAMS
+        .iter()
+        .find(|(program, version)| !runs(program, version))
+        .map(|(program, _)| format!("needs {program}"))
 }
 
 fn runs(program: &str, version: &str) -> bool {
-    Command::new(program).arg(version).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
+    Command::new(program)
+        .arg(version)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|s| s.success())
 }
 
-const PROGRAMS: [(&str, &str); 4] = [("ip", "-V"), ("nft", "-v"), ("tcpdump", "--version"), ("tshark", "-v")];
+const PROGRAMS: [(&str, &str); 4] = [
+    ("ip", "-V"),
+    ("nft", "-v"),
+    ("tcpdump", "--version"),
+    ("tshark", "-v"),
+];

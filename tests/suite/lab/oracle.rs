@@ -54,14 +54,29 @@ type Place = (String, bool);
 impl Oracle {
     pub(crate) fn read(recording: &Path) -> Self {
         let tshark = Command::new("tshark")
-            .args(["-o", "tcp.relative_sequence_numbers:false", "-Y", "tcp", "-T", "fields", "-E", "occurrence=l"])
+            .args([
+                "-o",
+                "tcp.relative_sequence_numbers:false",
+                "-Y",
+                "tcp",
+                "-T",
+                "fields",
+                "-E",
+                "occurrence=l",
+            ])
             .args(FIELDS.iter().flat_map(|field| ["-e", field]))
             .arg("-r")
             .arg(recording)
             .output()
             .expect("tshark runs");
-        assert!(tshark.status.success(), "{}", String::from_utf8_lossy(&tshark.stderr));
-        let mut oracle = Self { attempts: HashMap::new() };
+        assert!(
+            tshark.status.success(),
+            "{}",
+            String::from_utf8_lossy(&tshark.stderr)
+        );
+        let mut oracle = Self {
+            attempts: HashMap::new(),
+        };
         let mut names = HashMap::new();
         for line in String::from_utf8_lossy(&tshark.stdout).lines() {
             let frame = Frame::parse(line).unwrap_or_else(|| panic!("what tshark says: {line}"));
@@ -72,7 +87,11 @@ impl Oracle {
 
     pub(crate) fn tally(&self, client: IpAddr, server: SocketAddr) -> Tally {
         let mut tally = Tally::default();
-        let belongs = |attempt: &&Attempt| attempt.ends.is_some_and(|(from, to)| from.ip() == client && to == server);
+        let belongs = |attempt: &&Attempt| {
+            attempt
+                .ends
+                .is_some_and(|(from, to)| from.ip() == client && to == server)
+        };
         for attempt in self.attempts.values().filter(belongs) {
             tally.attempts += 1;
             tally.syns += attempt.most(Kind::Syn);
@@ -80,8 +99,12 @@ impl Oracle {
             tally.client_rsts += attempt.most(Kind::ClientRst);
             tally.server_rsts += attempt.most(Kind::ServerRst);
             tally.icmp_errors += attempt.most(Kind::IcmpError);
-            tally.latencies.extend(seconds(attempt.first_syn, attempt.first_synack));
-            tally.ack_latencies.extend(seconds(attempt.first_synack, attempt.first_ack));
+            tally
+                .latencies
+                .extend(seconds(attempt.first_syn, attempt.first_synack));
+            tally
+                .ack_latencies
+                .extend(seconds(attempt.first_synack, attempt.first_ack));
         }
         tally
     }
@@ -121,13 +144,20 @@ impl Oracle {
             }
             Kind::Ack | Kind::ClientRst | Kind::ServerRst => {}
         }
-        *attempt.sightings.entry((kind, frame.place.clone())).or_default() += 1;
+        *attempt
+            .sightings
+            .entry((kind, frame.place.clone()))
+            .or_default() += 1;
     }
 }
 
 impl Attempt {
     fn most(&self, wanted: Kind) -> usize {
-        let counts = self.sightings.iter().filter(|((kind, _), _)| *kind == wanted).map(|(_, count)| *count);
+        let counts = self
+            .sightings
+            .iter()
+            .filter(|((kind, _), _)| *kind == wanted)
+            .map(|(_, count)| *count);
         counts.max().unwrap_or(0)
     }
 }
@@ -153,7 +183,22 @@ struct Frame {
 impl Frame {
     fn parse(line: &str) -> Option<Self> {
         let columns: [&str; FIELDS.len()] = line.split('\t').collect::<Vec<_>>().try_into().ok()?;
-        let [at, interface, packet_type, src4, src6, dst4, dst6, sport, dport, seq, ack, flags, icmp4, icmp6] = columns;
+        let [
+            at,
+            interface,
+            packet_type,
+            src4,
+            src6,
+            dst4,
+            dst6,
+            sport,
+            dport,
+            seq,
+            ack,
+            flags,
+            icmp4,
+            icmp6,
+        ] = columns;
         let end = |v4: &str, v6: &str, port: &str| {
             let address: IpAddr = if v4.is_empty() { v6 } else { v4 }.parse().ok()?;
             Some(SocketAddr::new(address, port.parse().ok()?))

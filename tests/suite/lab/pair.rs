@@ -22,9 +22,15 @@ impl Pair {
         let mut _listeners = vec![];
         for family in Family::BOTH {
             let at = family.cable().far;
-            far.inside(|| _listeners.extend([OPEN, MARKER].map(|port| listen((at, port).into(), 128))));
+            far.inside(|| {
+                _listeners.extend([OPEN, MARKER].map(|port| listen((at, port).into(), 128)))
+            });
         }
-        Self { near, far, _listeners }
+        Self {
+            near,
+            far,
+            _listeners,
+        }
     }
 }
 
@@ -54,7 +60,11 @@ impl Family {
             Self::V6 => "2001:db8:9::",
         };
         let host = |number: u8| format!("{network}{number}").parse().expect("an address");
-        Addresses { near: host(1), far: host(2), nobody: host(99) }
+        Addresses {
+            near: host(1),
+            far: host(2),
+            nobody: host(99),
+        }
     }
 }
 

@@ -24,14 +24,21 @@ impl Drop for Tapes {
     fn drop(&mut self) {
         if thread::panicking() {
             self.shelf.disable_cleanup(true);
-            let _ = writeln!(io::stderr(), "the recordings are in {}", self.shelf.path().display());
+            let _ = writeln!(
+                io::stderr(),
+                "the recordings are in {}",
+                self.shelf.path().display()
+            );
         }
     }
 }
 
 impl Tapes {
     pub(crate) fn new() -> Self {
-        Self { shelf: tempfile::tempdir().expect("a temporary directory"), running: vec![] }
+        Self {
+            shelf: tempfile::tempdir().expect("a temporary directory"),
+            running: vec![],
+        }
     }
 
     /// Starts one.
@@ -50,7 +57,9 @@ impl Tapes {
         for (_, recording) in &self.running {
             recording.wait_for(last);
         }
-        self.running.drain(..).for_each(|(_, recording)| recording.stop());
+        self.running
+            .drain(..)
+            .for_each(|(_, recording)| recording.stop());
     }
 
     /// The file of one.
@@ -70,7 +79,17 @@ impl Recording {
     fn start(host: &Namespace, interface: &str, file: &Path) -> Self {
         let mut tcpdump = host
             .command("tcpdump")
-            .args(["-i", interface, "-s", "160", "-B", "16384", "-j", "host", "--time-stamp-precision=nano"])
+            .args([
+                "-i",
+                interface,
+                "-s",
+                "160",
+                "-B",
+                "16384",
+                "-j",
+                "host",
+                "--time-stamp-precision=nano",
+            ])
             // Each packet into the file at once; root stays root, so that it may write there.
             .args(["--immediate-mode", "-U", "-Z", "root", "-w"])
             .arg(file)
@@ -78,24 +97,41 @@ impl Recording {
             .stderr(Stdio::piped())
             .spawn()
             .expect("tcpdump starts");
-        let mut words = BufReader::new(tcpdump.stderr.take().expect("it is piped")).lines().map_while(Result::ok);
-        assert!(words.any(|line| line.contains("listening on")), "tcpdump on {interface} of {}", host.name());
+        let mut words = BufReader::new(tcpdump.stderr.take().expect("it is piped"))
+            .lines()
+            .map_while(Result::ok);
+        assert!(
+            words.any(|line| line.contains("listening on")),
+            "tcpdump on {interface} of {}",
+            host.name()
+        );
         // Somebody has to read on, or tcpdump's last words find nobody.
         thread::spawn(move || words.for_each(drop));
-        Self { tcpdump, file: file.to_owned() }
+        Self {
+            tcpdump,
+            file: file.to_owned(),
+        }
     }
 
     /// Waits until a packet that passes the filter is in the file: then all that came before is in it, too.
     fn wait_for(&self, filter: &str) {
         let deadline = Instant::now() + Duration::from_secs(10);
         while !self.holds(filter) {
-            assert!(Instant::now() < deadline, "no {filter} in {}", self.file.display());
+            assert!(
+                Instant::now() < deadline,
+                "no {filter} in {}",
+                self.file.display()
+            );
             thread::sleep(Duration::from_millis(100));
         }
     }
 
     fn holds(&self, filter: &str) -> bool {
-        let found = Command::new("tcpdump").args(["-nr"]).arg(&self.file).args(["-c1", filter]).output();
+        let found = Command::new("tcpdump")
+            .args(["-nr"])
+            .arg(&self.file)
+            .args(["-c1", filter])
+            .output();
         !found.expect("tcpdump runs").stdout.is_empty()
     }
 
@@ -115,4 +151,5 @@ impl Drop for Recording {
 }
 
 /// All but neighbour discovery and its like.
-const EVERYTHING: &str = "tcp or (icmp and icmp[0] != 8) or (icmp6 and ip6[40] < 128) or ip6 proto 44";
+const EVERYTHING: &str =
+    "tcp or (icmp and icmp[0] != 8) or (icmp6 and ip6[40] < 128) or ip6 proto 44";

@@ -18,7 +18,8 @@ pub(crate) struct Road {
 impl Road {
     /// Lays cables, addresses, routes and rules, and opens the ports.
     pub(crate) fn build(laboratory: &Laboratory) -> Self {
-        let [client, firewall, server] = ["client", "firewall", "server"].map(|role| laboratory.host(role));
+        let [client, firewall, server] =
+            ["client", "firewall", "server"].map(|role| laboratory.host(role));
         for parameter in ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"] {
             firewall.set(parameter, "1");
         }
@@ -45,7 +46,12 @@ impl Road {
         server.set("net.ipv4.tcp_synack_retries", "1");
         server.set("net.ipv4.tcp_abort_on_overflow", "0");
         let _listeners = listeners(&client, &server);
-        Self { client, firewall, server, _listeners }
+        Self {
+            client,
+            firewall,
+            server,
+            _listeners,
+        }
     }
 
     /// The connection that was lost on the way is no longer: the late answer.
@@ -78,10 +84,15 @@ pub(crate) fn unlimit_icmp(router: &Namespace) {
 fn listeners(client: &Namespace, server: &Namespace) -> Vec<OwnedFd> {
     let mut open = vec![];
     for family in Family::BOTH {
-        let Addresses { server: there, loopback, .. } = family.addresses();
+        let Addresses {
+            server: there,
+            loopback,
+            ..
+        } = family.addresses();
         server.inside(|| {
             open.extend(
-                [3306, 8001, 8003, 8004, 8005, 8006, 8007, 8011, MARKER].map(|port| listen((there, port).into(), 128)),
+                [3306, 8001, 8003, 8004, 8005, 8006, 8007, 8011, MARKER]
+                    .map(|port| listen((there, port).into(), 128)),
             );
             open.push(listen((there, 8012).into(), 0));
         });
@@ -120,7 +131,8 @@ impl Family {
             Self::V4 => ["10.77.1.", "10.77.2.", "127.0.0."],
             Self::V6 => ["2001:db8:1::", "2001:db8:2::", "::"],
         };
-        let host = |network: &str, number: u8| format!("{network}{number}").parse().expect("an address");
+        let host =
+            |network: &str, number: u8| format!("{network}{number}").parse().expect("an address");
         Addresses {
             client: host(here, 2),
             outside: host(here, 1),

@@ -38,7 +38,12 @@ pub(crate) struct Spell {
 impl Weather {
     pub(crate) fn build(laboratory: &Laboratory) -> Self {
         let road = Road::build(laboratory);
-        let Road { client, firewall, server, .. } = &road;
+        let Road {
+            client,
+            firewall,
+            server,
+            ..
+        } = &road;
         server.ip(&format!("addr add {TIMID}/24 dev eth0"));
         client.ip(&format!("route add {TIMID}/32 via 10.77.1.1 features ecn"));
         // What the flood's made-up senders would get is lost without a word.
@@ -47,7 +52,8 @@ impl Weather {
         let at = |port| SocketAddr::from((SERVER, port));
         let mut _listeners = vec![];
         server.inside(|| {
-            _listeners.extend([LOSS, LOSS_BACK, HURRY, NARROW, FLOOD].map(|port| listen(at(port), 128)));
+            _listeners
+                .extend([LOSS, LOSS_BACK, HURRY, NARROW, FLOOD].map(|port| listen(at(port), 128)));
             _listeners.push(listen((TIMID, ECN).into(), 128));
         });
         Self { road, _listeners }
@@ -55,20 +61,32 @@ impl Weather {
 
     /// All of it; some 9 s. What came about stays open in what is given back.
     pub(crate) fn happen(&self) -> Vec<Connect> {
-        let Road { client, firewall, .. } = &self.road;
+        let Road {
+            client, firewall, ..
+        } = &self.road;
         let narrow = || client.inside(|| connects((SERVER, NARROW).into(), MANY, PATIENCE));
         let mut open = narrow();
         open.extend(thread::scope(|scope| {
             scope.spawn(|| client.inside(flood));
-            let all: Vec<_> = SPELLS.iter().map(|spell| scope.spawn(move || spell.happen(&self.road))).collect();
+            let all: Vec<_> = SPELLS
+                .iter()
+                .map(|spell| scope.spawn(move || spell.happen(&self.road)))
+                .collect();
             all.into_iter()
-                .flat_map(|one| one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .flat_map(|one| {
+                    one.join()
+                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                })
                 .collect::<Vec<_>>()
         }));
         firewall.tc("qdisc add dev inside root tbf rate 32kbit burst 1600 limit 65536");
         open.extend(narrow());
         firewall.tc("qdisc del dev inside root");
-        assert!(open.iter().filter(|one| one.told == Some(Ok(()))).count() >= 2 * MANY, "{:?}", told(&open));
+        assert!(
+            open.iter().filter(|one| one.told == Some(Ok(()))).count() >= 2 * MANY,
+            "{:?}",
+            told(&open)
+        );
         open
     }
 }
@@ -76,7 +94,9 @@ impl Weather {
 impl Spell {
     fn happen(&self, road: &Road) -> Vec<Connect> {
         let to = (self.to, self.port).into();
-        let mut all = road.client.inside(|| connects(to, self.connects, self.patience));
+        let mut all = road
+            .client
+            .inside(|| connects(to, self.connects, self.patience));
         if self.port == HURRY {
             // They close their sockets, and hear no more.
             all.clear();
@@ -84,7 +104,10 @@ impl Spell {
         }
         if self.port == SCANNED {
             let ports = SCANNED + 1..SCANNED + SCAN;
-            all.extend(ports.flat_map(|port| road.client.inside(|| connects((self.to, port).into(), 1, PATIENCE))));
+            all.extend(ports.flat_map(|port| {
+                road.client
+                    .inside(|| connects((self.to, port).into(), 1, PATIENCE))
+            }));
         }
         all
     }
@@ -92,13 +115,18 @@ impl Spell {
 
 /// SYNs from addresses that are nobody's.
 fn flood() {
-    let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(RAW))).expect("root may forge packets");
+    let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(RAW)))
+        .expect("root may forge packets");
     for host in 1..=FLOODERS {
         let from = SocketAddr::from(([198, 51, 100, host], 4000 + u16::from(host)));
         let to = SocketAddr::from((SERVER, FLOOD));
         let number = u32::from(host) * 1_000_003;
-        let syn = Packet::tcp(0, from, to, SYN).numbered(number, 0).option(TcpOption::MaximumSegmentSize(1460));
-        socket.send_to(&ip_packet(&syn), &SockAddr::from(to)).expect("it goes out");
+        let syn = Packet::tcp(0, from, to, SYN)
+            .numbered(number, 0)
+            .option(TcpOption::MaximumSegmentSize(1460));
+        socket
+            .send_to(&ip_packet(&syn), &SockAddr::from(to))
+            .expect("it goes out");
     }
 }
 

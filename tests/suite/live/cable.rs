@@ -17,9 +17,12 @@ use crate::lab::road::Family::{self, V4, V6};
 
 #[test]
 fn a_pool_of_ten_is_ten_attempts_and_an_ecn_client_counts_like_any_other() {
-    let Some(laboratory) = Laboratory::open("a_pool_of_ten_is_ten_attempts") else { return };
+    let Some(laboratory) = Laboratory::open("a_pool_of_ten_is_ten_attempts") else {
+        return;
+    };
     let pair = Pair::build(&laboratory);
-    let [open, closed] = [OPEN, 81].map(|port| move |family: Family| SocketAddr::from((family.cable().far, port)));
+    let [open, closed] =
+        [OPEN, 81].map(|port| move |family: Family| SocketAddr::from((family.cable().far, port)));
     let expected = |vantage| {
         let case = |about, family: Family, server, seen| Expectation {
             about,
@@ -35,8 +38,10 @@ fn a_pool_of_ten_is_ten_attempts_and_an_ecn_client_counts_like_any_other() {
             case("the marker", V4, marker(), answered(1)),
         ]
     };
-    let near = View::start(&pair.near, &["eth0"], &[]).expecting(&["192.0.2.1", "2001:db8:9::1"], expected("client"));
-    let far = View::start(&pair.far, &["eth0"], &[]).expecting(&["192.0.2.2", "2001:db8:9::2"], expected("server"));
+    let near = View::start(&pair.near, &["eth0"], &[])
+        .expecting(&["192.0.2.1", "2001:db8:9::1"], expected("client"));
+    let far = View::start(&pair.far, &["eth0"], &[])
+        .expecting(&["192.0.2.2", "2001:db8:9::2"], expected("server"));
     let mut tapes = Tapes::new();
     tapes.start(&pair.near, "eth0");
     tapes.start(&pair.far, "eth0");
@@ -49,21 +54,42 @@ fn a_pool_of_ten_is_ten_attempts_and_an_ecn_client_counts_like_any_other() {
     let refused = ask(closed(V4), 3);
     let last = ask(marker(), 1);
     assert_eq!([told(&plain), told(&with_ecn)], [[Some(Ok(())); 10]; 2]);
-    assert_eq!((told(&refused), told(&last)), (vec![Some(Err(Errno::ECONNREFUSED)); 3], vec![Some(Ok(()))]));
+    assert_eq!(
+        (told(&refused), told(&last)),
+        (vec![Some(Err(Errno::ECONNREFUSED)); 3], vec![Some(Ok(()))])
+    );
 
     tapes.finish(&format!("tcp src port {}", marker().port()));
     near.assert_right(&tapes.of("near eth0"), &[]);
-    let own = near.exporter.metrics().only(|series| series.name == "tcp_handshake_local_address_info");
+    let own = near
+        .exporter
+        .metrics()
+        .only(|series| series.name == "tcp_handshake_local_address_info");
     let info = |address| {
-        (Series::new("tcp_handshake_local_address_info", &[("address", address), ("interface", "eth0")]), 1.0)
+        (
+            Series::new(
+                "tcp_handshake_local_address_info",
+                &[("address", address), ("interface", "eth0")],
+            ),
+            1.0,
+        )
     };
-    own.assert_equals(&["192.0.2.1", "2001:db8:9::1"].map(info).into_iter().collect(), 0.0, "the host's own addresses");
+    own.assert_equals(
+        &["192.0.2.1", "2001:db8:9::1"]
+            .map(info)
+            .into_iter()
+            .collect(),
+        0.0,
+        "the host's own addresses",
+    );
     far.assert_right(&tapes.of("far eth0"), &[]);
 }
 
 #[test]
 fn a_host_alone_sees_its_closed_port_and_the_address_that_nobody_has() {
-    let Some(laboratory) = Laboratory::open("a_host_alone") else { return };
+    let Some(laboratory) = Laboratory::open("a_host_alone") else {
+        return;
+    };
     let host = laboratory.host("alone");
     cable((&host, "eth0"), (&host, "nowhere"));
     host.ip("addr add 192.0.2.1/24 dev eth0\naddr add 2001:db8:9::1/64 dev eth0 nodad");
@@ -74,7 +100,13 @@ fn a_host_alone_sees_its_closed_port_and_the_address_that_nobody_has() {
     let from = |family: Family| family.cable().near;
     let local = closed.ip();
     let expected = vec![
-        Expectation { about: "closed", vantage: "local", client: local, server: closed, seen: refused(1) },
+        Expectation {
+            about: "closed",
+            vantage: "local",
+            client: local,
+            server: closed,
+            seen: refused(1),
+        },
         Expectation {
             about: "nobody",
             vantage: "client",
@@ -89,9 +121,16 @@ fn a_host_alone_sees_its_closed_port_and_the_address_that_nobody_has() {
             server: nobody(V6),
             seen: unreachable(1, "self"),
         },
-        Expectation { about: "the marker", vantage: "local", client: local, server: home, seen: answered(1) },
+        Expectation {
+            about: "the marker",
+            vantage: "local",
+            client: local,
+            server: home,
+            seen: answered(1),
+        },
     ];
-    let view = View::start(&host, &[], &[]).expecting(&["192.0.2.1", "2001:db8:9::1", "127.0.0.0/8"], expected);
+    let view = View::start(&host, &[], &[])
+        .expecting(&["192.0.2.1", "2001:db8:9::1", "127.0.0.0/8"], expected);
     let mut tapes = Tapes::new();
     tapes.start(&host, "any");
 

@@ -11,11 +11,14 @@ use crate::lab::road::Family;
 
 #[test]
 fn a_container_host_counts_each_connection_once() {
-    let Some(laboratory) = Laboratory::open("a_container_host_counts_each_connection_once") else { return };
+    let Some(laboratory) = Laboratory::open("a_container_host_counts_each_connection_once") else {
+        return;
+    };
     let hosts = ContainerHost::build(&laboratory);
     let views = [
         View::start(&hosts.host, &[], &[]).expecting(HOST, expected(|crossing| crossing.vantage)),
-        View::start(&hosts.host, &[], &CONTAINERS).expecting(HOST, expected(|crossing| crossing.vantage_declared)),
+        View::start(&hosts.host, &[], &CONTAINERS)
+            .expecting(HOST, expected(|crossing| crossing.vantage_declared)),
     ];
     let mut tapes = Tapes::new();
     tapes.start(&hosts.host, "any");
@@ -33,8 +36,13 @@ fn a_container_host_counts_each_connection_once() {
 
 fn expected(vantage: impl Fn(&Crossing) -> &'static str) -> Vec<Expectation> {
     let client = Family::V4.container_host().outside;
-    let mut all =
-        vec![Expectation { about: "the marker", vantage: "server", client, server: marker(), seen: answered(1) }];
+    let mut all = vec![Expectation {
+        about: "the marker",
+        vantage: "server",
+        client,
+        server: marker(),
+        seen: answered(1),
+    }];
     for crossing in &CROSSINGS {
         all.extend(Family::BOTH.map(|family| Expectation {
             about: crossing.name,
@@ -47,4 +55,11 @@ fn expected(vantage: impl Fn(&Crossing) -> &'static str) -> Vec<Expectation> {
     all
 }
 
-const HOST: &[&str] = &["192.0.2.1", "10.88.0.1", "2001:db8:9::1", "2001:db8:88::1", "127.0.0.0/8", "::1"];
+const HOST: &[&str] = &[
+    "192.0.2.1",
+    "10.88.0.1",
+    "2001:db8:9::1",
+    "2001:db8:88::1",
+    "127.0.0.0/8",
+    "::1",
+];

@@ -18,20 +18,26 @@ use crate::lab::sender::{Load, send};
 /// bounded, every attempt is in exactly one set, and what regular peers do is told as if nothing else happened.
 #[test]
 fn a_flood_is_counted_whole_and_regular_peers_stay_exact() {
-    let Some(laboratory) = Laboratory::open("a_flood_is_counted_whole") else { return };
+    let Some(laboratory) = Laboratory::open("a_flood_is_counted_whole") else {
+        return;
+    };
     let [near, far] = ["near", "far"].map(|role| laboratory.host(role));
     connect(&near, &far);
     for regular in REGULARS {
         near.ip(&format!("addr add {}/24 dev eth0", address(regular)));
     }
-    let listener = far.inside(|| TcpListener::bind((Ipv4Addr::UNSPECIFIED, OPEN)).expect("the port is free"));
+    let listener =
+        far.inside(|| TcpListener::bind((Ipv4Addr::UNSPECIFIED, OPEN)).expect("the port is free"));
     thread::spawn(move || listener.incoming().for_each(drop));
     let exporter = Exporter::start(&far, &["-i", "eth0", "--handshake.max-attempts", "4096"]);
 
     // They are known before the flood begins; one asks in the midst of it where nobody will answer.
     regulars_ask(&near);
     let asks_in_vain = *REGULARS.start();
-    assert!(!ask(&near, asks_in_vain, SILENT, PATIENCE), "nothing listens there");
+    assert!(
+        !ask(&near, asks_in_vain, SILENT, PATIENCE),
+        "nothing listens there"
+    );
     far.nft(&format!(
         "table ip t {{\nchain c {{\ntype filter hook input priority 0\ntcp dport {SILENT} drop\n}}\n}}\n"
     ));
@@ -52,19 +58,42 @@ fn a_flood_is_counted_whole_and_regular_peers_stay_exact() {
         attempts(page) >= all - lost && regular(page, asks_in_vain, SILENT, "failures_total") == 2.0
     });
     let all = all - lost..=all;
-    assert!(all.contains(&attempts(&page)), "every attempt is in exactly one set: {all:?}");
-    assert_eq!(sum(&page, "tcp_handshake_exporter_dropped_packets_total"), 0.0);
+    assert!(
+        all.contains(&attempts(&page)),
+        "every attempt is in exactly one set: {all:?}"
+    );
+    assert_eq!(
+        sum(&page, "tcp_handshake_exporter_dropped_packets_total"),
+        0.0
+    );
     for peer in REGULARS {
-        let told =
-            ["attempts_total", "answered_total", "evicted_total"].map(|metric| regular(&page, peer, OPEN, metric));
-        assert_eq!(told, [f64::from(ROUNDS), f64::from(ROUNDS), 0.0], "{}", address(peer));
+        let told = ["attempts_total", "answered_total", "evicted_total"]
+            .map(|metric| regular(&page, peer, OPEN, metric));
+        assert_eq!(
+            told,
+            [f64::from(ROUNDS), f64::from(ROUNDS), 0.0],
+            "{}",
+            address(peer)
+        );
     }
-    assert_eq!(regular(&page, asks_in_vain, SILENT, "evicted_total"), 0.0, "a regular peer's attempt is kept");
+    assert_eq!(
+        regular(&page, asks_in_vain, SILENT, "evicted_total"),
+        0.0,
+        "a regular peer's attempt is kept"
+    );
     let evicted = sum(&page, "tcp_handshake_evicted_total");
-    let decided = sum(&page, "tcp_handshake_answered_total") + sum(&page, "tcp_handshake_failures_total");
+    let decided =
+        sum(&page, "tcp_handshake_answered_total") + sum(&page, "tcp_handshake_failures_total");
     let pending = sum(&page, "tcp_handshake_exporter_pending_attempts");
-    assert!(evicted > sent as f64 / 2.0, "there was no room: {evicted} of {sent}");
-    assert_eq!(decided + evicted + pending, attempts(&page), "and none is forgotten without a word");
+    assert!(
+        evicted > sent as f64 / 2.0,
+        "there was no room: {evicted} of {sent}"
+    );
+    assert_eq!(
+        decided + evicted + pending,
+        attempts(&page),
+        "and none is forgotten without a word"
+    );
     let peak = exporter.peak_memory();
     assert!(peak <= 64 << 20, "{} MiB resident", peak >> 20);
 }
@@ -73,31 +102,51 @@ fn a_flood_is_counted_whole_and_regular_peers_stay_exact() {
 /// little room.
 #[test]
 fn forty_scrapes_at_once_in_a_flood_are_all_answered() {
-    let Some(laboratory) = Laboratory::open("forty_scrapes_at_once") else { return };
+    let Some(laboratory) = Laboratory::open("forty_scrapes_at_once") else {
+        return;
+    };
     let [near, far] = ["near", "far"].map(|role| laboratory.host(role));
     connect(&near, &far);
     let exporter = Exporter::start(&far, &["-i", "eth0"]);
     thread::scope(|scope| {
         let flood = scope.spawn(|| near.inside(|| send(Load::Flood, "eth0", FLOOD, A_SECOND)));
-        exporter.metrics_once("the table of sets is full", |page| sum(page, "tcp_handshake_exporter_sets") > 500.0);
+        exporter.metrics_once("the table of sets is full", |page| {
+            sum(page, "tcp_handshake_exporter_sets") > 500.0
+        });
         while !flood.is_finished() {
-            let scrapes: Vec<_> = (0..SCRAPES).map(|_| scope.spawn(|| exporter.get("/metrics"))).collect();
+            let scrapes: Vec<_> = (0..SCRAPES)
+                .map(|_| scope.spawn(|| exporter.get("/metrics")))
+                .collect();
             for scrape in scrapes {
                 let (status, page) = scrape.join().expect("no panic");
                 assert_eq!(status, 200);
-                assert!(page.len() > 1_000_000, "all 500 sets are on it: {} bytes", page.len());
+                assert!(
+                    page.len() > 1_000_000,
+                    "all 500 sets are on it: {} bytes",
+                    page.len()
+                );
             }
         }
         assert!(flood.join().expect("no panic") > 0);
     });
-    assert_eq!(sum(&exporter.metrics(), "tcp_handshake_exporter_dropped_packets_total"), 0.0);
+    assert_eq!(
+        sum(
+            &exporter.metrics(),
+            "tcp_handshake_exporter_dropped_packets_total"
+        ),
+        0.0
+    );
     let peak = exporter.peak_memory();
     assert!(peak <= 64 << 20, "{} MiB resident", peak >> 20);
 }
 
 fn regulars_ask(near: &Namespace) {
     for regular in REGULARS {
-        assert!(ask(near, regular, OPEN, PATIENCE), "{} is answered", address(regular));
+        assert!(
+            ask(near, regular, OPEN, PATIENCE),
+            "{} is answered",
+            address(regular)
+        );
     }
 }
 
@@ -105,27 +154,41 @@ fn regulars_ask(near: &Namespace) {
 fn ask(near: &Namespace, regular: u8, port: u16, patience: Duration) -> bool {
     near.inside(|| {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        socket.bind(&SocketAddr::new(address(regular), 0).into()).expect("the address is its own");
+        socket
+            .bind(&SocketAddr::new(address(regular), 0).into())
+            .expect("the address is its own");
         let far: SocketAddr = (Ipv4Addr::new(192, 0, 2, 2), port).into();
         socket.connect_timeout(&far.into(), patience).is_ok()
     })
 }
 
 pub(super) fn frames_lost(near: &Namespace) -> u64 {
-    let output = near.command("cat").arg("/sys/class/net/eth0/statistics/tx_dropped").output().expect("it is there");
-    String::from_utf8_lossy(&output.stdout).trim().parse().expect("a number")
+    let output = near
+        .command("cat")
+        .arg("/sys/class/net/eth0/statistics/tx_dropped")
+        .output()
+        .expect("it is there");
+    String::from_utf8_lossy(&output.stdout)
+        .trim()
+        .parse()
+        .expect("a number")
 }
 
 /// A metric of the set of a regular peer and port.
 fn regular(page: &Exposition, peer: u8, port: u16, metric: &str) -> f64 {
     let metric = format!("tcp_handshake_{metric}");
     let (peer, port) = (address(peer).to_string(), port.to_string());
-    let own = page.only(|series| series.labels.get("peer") == Some(&peer) && series.labels.get("port") == Some(&port));
+    let own = page.only(|series| {
+        series.labels.get("peer") == Some(&peer) && series.labels.get("port") == Some(&port)
+    });
     sum(&own, &metric)
 }
 
 pub(super) fn sum(page: &Exposition, metric: &str) -> f64 {
-    page.only(|series| series.name == metric).values().iter().sum()
+    page.only(|series| series.name == metric)
+        .values()
+        .iter()
+        .sum()
 }
 
 fn address(regular: u8) -> IpAddr {

@@ -1,7 +1,9 @@
 //! Client, firewall, server: every outcome there is, in one run, for IPv4 and IPv6.
 
 use super::View;
-use super::verdicts::{assert_are, compared, live, of_paths, of_sets, of_the_road, recorded, sentence};
+use super::verdicts::{
+    assert_are, compared, live, of_paths, of_sets, of_the_road, recorded, sentence,
+};
 use crate::lab::Laboratory;
 use crate::lab::cases::{CASES, Case, FULL_QUEUE, Target, answered, happen_all};
 use crate::lab::connect::{MARKER, PATIENCE, connects, told};
@@ -11,27 +13,64 @@ use crate::lab::road::{Family, Road, marker};
 
 #[test]
 fn every_outcome_is_counted_exactly_on_every_host() {
-    let Some(laboratory) = Laboratory::open("every_outcome_is_counted_exactly_on_every_host") else { return };
+    let Some(laboratory) = Laboratory::open("every_outcome_is_counted_exactly_on_every_host")
+    else {
+        return;
+    };
     let road = Road::build(&laboratory);
-    let Road { client, firewall, server, .. } = &road;
+    let Road {
+        client,
+        firewall,
+        server,
+        ..
+    } = &road;
     let on_the_wire = |case: &Case| case.firewall.is_some();
     let some_ports = &["-p", "8001-8004", "-p", "3306", "-p", "8099"];
     let is_some = |port: u16| matches!(port, 8001..=8004 | 3306 | MARKER);
     let views = [
-        ("client any", View::start(client, &[], &[]).expecting(CLIENT, at_the_client(|_| true))),
-        ("client any", View::start(client, &["eth0", "lo"], &[]).expecting(CLIENT, at_the_client(|_| true))),
+        (
+            "client any",
+            View::start(client, &[], &[]).expecting(CLIENT, at_the_client(|_| true)),
+        ),
+        (
+            "client any",
+            View::start(client, &["eth0", "lo"], &[]).expecting(CLIENT, at_the_client(|_| true)),
+        ),
         (
             "client eth0",
-            View::start(client, &["eth0"], &["--capture.acks"]).expecting(CLIENT, at_the_client(on_the_wire)),
+            View::start(client, &["eth0"], &["--capture.acks"])
+                .expecting(CLIENT, at_the_client(on_the_wire)),
         ),
-        ("firewall any", View::start(firewall, &[], &[]).expecting(FIREWALL, at_the_firewall())),
-        ("firewall any", View::start(firewall, &["outside", "inside"], &[]).expecting(FIREWALL, at_the_firewall())),
-        ("server any", View::start(server, &[], &[]).expecting(SERVER, at_the_server(|_| true))),
-        ("server eth0", View::start(server, &["eth0"], &[]).expecting(SERVER, at_the_server(|_| true))),
-        ("server any", View::start(server, &[], some_ports).expecting(SERVER, at_the_server(is_some))),
+        (
+            "firewall any",
+            View::start(firewall, &[], &[]).expecting(FIREWALL, at_the_firewall()),
+        ),
+        (
+            "firewall any",
+            View::start(firewall, &["outside", "inside"], &[])
+                .expecting(FIREWALL, at_the_firewall()),
+        ),
+        (
+            "server any",
+            View::start(server, &[], &[]).expecting(SERVER, at_the_server(|_| true)),
+        ),
+        (
+            "server eth0",
+            View::start(server, &["eth0"], &[]).expecting(SERVER, at_the_server(|_| true)),
+        ),
+        (
+            "server any",
+            View::start(server, &[], some_ports).expecting(SERVER, at_the_server(is_some)),
+        ),
     ];
     let mut tapes = Tapes::new();
-    for (host, interface) in [(client, "any"), (client, "eth0"), (firewall, "any"), (server, "any"), (server, "eth0")] {
+    for (host, interface) in [
+        (client, "any"),
+        (client, "eth0"),
+        (firewall, "any"),
+        (server, "any"),
+        (server, "eth0"),
+    ] {
         tapes.start(host, interface);
     }
 
@@ -49,7 +88,10 @@ fn every_outcome_is_counted_exactly_on_every_host() {
 
 /// The same in words, on each host that sees everything, live and of its recording, and from both ends.
 fn assert_said(views: &[(&str, View<'_>)], tapes: &Tapes) {
-    for (tape, view) in views.iter().filter(|(tape, view)| tape.ends_with("any") && view.options.is_empty()) {
+    for (tape, view) in views
+        .iter()
+        .filter(|(tape, view)| tape.ends_with("any") && view.options.is_empty())
+    {
         let place = tape.split(' ').next().unwrap_or_default();
         let expected = of_the_road(place);
         let report = live(&view.exporter);
@@ -57,7 +99,8 @@ fn assert_said(views: &[(&str, View<'_>)], tapes: &Tapes) {
         if place == "server" {
             let words = sentence(&report, FULL_QUEUE);
             assert!(
-                words.contains(" Accept queues of this host overflowed ") && words.contains("ListenOverflows"),
+                words.contains(" Accept queues of this host overflowed ")
+                    && words.contains("ListenOverflows"),
                 "{words}"
             );
         }
@@ -65,7 +108,12 @@ fn assert_said(views: &[(&str, View<'_>)], tapes: &Tapes) {
         assert_are(tape, &report, &of_sets(&report), &expected);
     }
     let report = compared(&tapes.of("client eth0"), &tapes.of("server eth0"));
-    assert_are("both ends", &report, &of_paths(&report), &of_the_road("both"));
+    assert_are(
+        "both ends",
+        &report,
+        &of_paths(&report),
+        &of_the_road("both"),
+    );
 }
 
 fn at_the_client(wanted: impl Fn(&Case) -> bool) -> Vec<Expectation> {
@@ -73,9 +121,18 @@ fn at_the_client(wanted: impl Fn(&Case) -> bool) -> Vec<Expectation> {
     for case in CASES.iter().filter(|case| wanted(case)) {
         all.extend(Family::BOTH.into_iter().filter_map(|family| {
             let own = family.addresses();
-            let (vantage, client) =
-                if case.target == Target::Loopback { ("local", own.loopback) } else { ("client", own.client) };
-            Some(Expectation { about: case.name, vantage, client, server: case.to(family), seen: case.client? })
+            let (vantage, client) = if case.target == Target::Loopback {
+                ("local", own.loopback)
+            } else {
+                ("client", own.client)
+            };
+            Some(Expectation {
+                about: case.name,
+                vantage,
+                client,
+                server: case.to(family),
+                seen: case.client?,
+            })
         }));
     }
     all
@@ -85,10 +142,20 @@ fn at_the_firewall() -> Vec<Expectation> {
     let mut all = vec![the_marker("transit")];
     for case in &CASES {
         // A forwarded port is an address of the firewall's own.
-        let vantage = if case.target == Target::Forwarded { "server" } else { "transit" };
+        let vantage = if case.target == Target::Forwarded {
+            "server"
+        } else {
+            "transit"
+        };
         all.extend(Family::BOTH.into_iter().filter_map(|family| {
             let client = family.addresses().client;
-            Some(Expectation { about: case.name, vantage, client, server: case.to(family), seen: case.firewall? })
+            Some(Expectation {
+                about: case.name,
+                vantage,
+                client,
+                server: case.to(family),
+                seen: case.firewall?,
+            })
         }));
     }
     all
@@ -104,7 +171,13 @@ fn at_the_server(wanted: impl Fn(u16) -> bool) -> Vec<Expectation> {
                 _ => (addresses.client, case.port),
             };
             let server = (addresses.server, port).into();
-            let expected = Expectation { about: case.name, vantage: "server", client, server, seen: case.server? };
+            let expected = Expectation {
+                about: case.name,
+                vantage: "server",
+                client,
+                server,
+                seen: case.server?,
+            };
             wanted(port).then_some(expected)
         }));
     }
@@ -113,9 +186,22 @@ fn at_the_server(wanted: impl Fn(u16) -> bool) -> Vec<Expectation> {
 
 fn the_marker(vantage: &'static str) -> Expectation {
     let client = Family::V4.addresses().client;
-    Expectation { about: "the marker", vantage, client, server: marker(), seen: answered(1) }
+    Expectation {
+        about: "the marker",
+        vantage,
+        client,
+        server: marker(),
+        seen: answered(1),
+    }
 }
 
 const CLIENT: &[&str] = &["10.77.1.2", "2001:db8:1::2", "127.0.0.0/8", "::1"];
-const FIREWALL: &[&str] = &["10.77.1.1", "10.77.2.1", "2001:db8:1::1", "2001:db8:2::1", "127.0.0.0/8", "::1"];
+const FIREWALL: &[&str] = &[
+    "10.77.1.1",
+    "10.77.2.1",
+    "2001:db8:1::1",
+    "2001:db8:2::1",
+    "127.0.0.0/8",
+    "::1",
+];
 const SERVER: &[&str] = &["10.77.2.2", "2001:db8:2::2", "127.0.0.0/8", "::1"];

@@ -31,24 +31,46 @@ struct Made {
 #[test]
 #[ignore = "takes an hour: make soak"]
 fn under_mixed_load_memory_is_flat_and_figures_are_exact() {
-    let minutes: u64 = std::env::var("SOAK_MINUTES").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
-    let Some(laboratory) = Laboratory::open("under_mixed_load_memory_is_flat") else { return };
+    let minutes: u64 = std::env::var("SOAK_MINUTES")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(60);
+    let Some(laboratory) = Laboratory::open("under_mixed_load_memory_is_flat") else {
+        return;
+    };
     let [near, far] = ["near", "far"].map(|role| laboratory.host(role));
     connect(&near, &far);
     far.set("net.ipv4.icmp_ratelimit", "0");
     far.nft(
         "table inet f { chain i { type filter hook input priority 0; tcp dport 8001 drop; tcp dport 8002 reject with icmpx type admin-prohibited; }; }",
     );
-    let listener = far.inside(|| TcpListener::bind((Ipv4Addr::UNSPECIFIED, 80)).expect("the port is free"));
+    let listener =
+        far.inside(|| TcpListener::bind((Ipv4Addr::UNSPECIFIED, 80)).expect("the port is free"));
     thread::spawn(move || listener.incoming().for_each(drop));
     let config = NamedTempFile::new().expect("a file").into_temp_path();
     std::fs::write(&config, "labels: {max-sets: 500}\n").expect("it can be written");
-    let exporter = Exporter::start(&far, &["-i", "eth0", "--config.file", config.to_str().expect("text")]);
+    let exporter = Exporter::start(
+        &far,
+        &[
+            "-i",
+            "eth0",
+            "--config.file",
+            config.to_str().expect("text"),
+        ],
+    );
     // The regular peer is known before the flood begins.
     let mut made = ask(&near);
     let time = Duration::from_secs(minutes * 60);
     let (start, ended) = (Instant::now(), AtomicBool::new(false));
-    let (sent, Seen { memory, reloads, gone, last }) = thread::scope(|scope| {
+    let (
+        sent,
+        Seen {
+            memory,
+            reloads,
+            gone,
+            last,
+        },
+    ) = thread::scope(|scope| {
         let flood = scope.spawn(|| near.inside(|| send(Load::Flood, "eth0", time, FLOOD_A_SECOND)));
         let scrapes = scope.spawn(|| watch(&exporter, &ended, &config));
         while start.elapsed() < time {
@@ -68,7 +90,10 @@ fn under_mixed_load_memory_is_flat_and_figures_are_exact() {
     // In the first quarter tables and ring fill.
     let quarter = memory.len() / 4;
     let peak = |part: &[f64]| part.iter().copied().fold(0.0, f64::max) / f64::from(1 << 20);
-    let (early, late) = (peak(&memory[quarter..=2 * quarter]), peak(&memory[memory.len() - quarter.max(1)..]));
+    let (early, late) = (
+        peak(&memory[quarter..=2 * quarter]),
+        peak(&memory[memory.len() - quarter.max(1)..]),
+    );
     eprintln!(
         "soak of {minutes} minutes: {made:?}, {sent} spoofed SYNs of which the cable lost {lost}, {gone} attempts in sets that left, {} scrapes, {reloads} reloads; \
          resident MiB at most {early:.1} in the second quarter, {late:.1} in the last, {:.1} at all",
@@ -76,7 +101,10 @@ fn under_mixed_load_memory_is_flat_and_figures_are_exact() {
         exporter.peak_memory() as f64 / f64::from(1 << 20)
     );
     assert_exact(&page, made, sent, lost, gone + left_since(&last, &page));
-    assert!(late <= early + 2.0, "memory grew from {early} to {late} MiB: {memory:?}");
+    assert!(
+        late <= early + 2.0,
+        "memory grew from {early} to {late} MiB: {memory:?}"
+    );
     assert!(exporter.peak_memory() <= 64 << 20);
 }
 
@@ -88,7 +116,12 @@ fn ask(near: &Namespace) -> Made {
     assert_eq!(all(81, 5, PATIENCE), [Some(Err(Errno::ECONNREFUSED)); 5]);
     assert_eq!(all(8002, 3, PATIENCE), [Some(Err(Errno::EHOSTUNREACH)); 3]);
     assert_eq!(all(8001, 2, Duration::from_millis(20)), [None; 2]);
-    Made { answered: 20, refused: 5, prohibited: 3, in_vain: 2 }
+    Made {
+        answered: 20,
+        refused: 5,
+        prohibited: 3,
+        in_vain: 2,
+    }
 }
 
 /// What the scrapes showed.
@@ -112,7 +145,10 @@ fn attempts(page: &Exposition) -> BTreeMap<SetKey, f64> {
 /// Attempts in sets that were there, and are not any more.
 fn left_since(last: &BTreeMap<SetKey, f64>, page: &Exposition) -> f64 {
     let now = attempts(page);
-    last.iter().filter(|(set, _)| !now.contains_key(set)).map(|(_, attempts)| attempts).sum()
+    last.iter()
+        .filter(|(set, _)| !now.contains_key(set))
+        .map(|(_, attempts)| attempts)
+        .sum()
 }
 
 /// Scrapes, reloads, and clients that never finish.
@@ -121,21 +157,36 @@ fn watch(exporter: &Exporter<'_>, ended: &AtomicBool, config: &std::path::Path) 
     let (mut gone, mut last) = (0.0, BTreeMap::new());
     while !ended.load(Ordering::Relaxed) {
         let page = exporter.metrics();
-        memory.push(page.get("process_resident_memory_bytes", &[]).expect("it is there"));
+        memory.push(
+            page.get("process_resident_memory_bytes", &[])
+                .expect("it is there"),
+        );
         assert_eq!(sum(&page, DROPPED), 0.0, "{page}");
         gone += left_since(&last, &page);
         last = attempts(&page);
-        slow.extend(exporter.host().inside(|| TcpStream::connect(exporter.address())));
+        slow.extend(
+            exporter
+                .host()
+                .inside(|| TcpStream::connect(exporter.address())),
+        );
         if memory.len() % 6 == 0 {
             slow.clear();
             reloads += 1;
-            std::fs::write(config, format!("labels: {{max-sets: {}}}\n", 500 + reloads % 2))
-                .expect("it can be written");
+            std::fs::write(
+                config,
+                format!("labels: {{max-sets: {}}}\n", 500 + reloads % 2),
+            )
+            .expect("it can be written");
             exporter.signal(Signal::SIGHUP);
         }
         thread::sleep(Duration::from_secs(5));
     }
-    Seen { memory, reloads, gone, last }
+    Seen {
+        memory,
+        reloads,
+        gone,
+        last,
+    }
 }
 
 fn assert_exact(page: &Exposition, made: Made, sent: u64, lost: u64, gone: f64) {
@@ -155,19 +206,30 @@ fn assert_exact(page: &Exposition, made: Made, sent: u64, lost: u64, gone: f64) 
         (of("80", "attempts_total", None), made.answered),
         (of("81", "failures_total", Some("refused")), made.refused),
         (of("81", "attempts_total", None), made.refused),
-        (of("8001", "failures_total", Some("unanswered")), made.in_vain),
+        (
+            of("8001", "failures_total", Some("unanswered")),
+            made.in_vain,
+        ),
         (of("8001", "attempts_total", None), made.in_vain),
-        (of("8002", "failures_total", Some("prohibited")), made.prohibited),
+        (
+            of("8002", "failures_total", Some("prohibited")),
+            made.prohibited,
+        ),
         (of("8002", "attempts_total", None), made.prohibited),
     ];
     for (shown, made) in exact {
         assert_eq!(shown, f64::from(made), "{exact:?}");
     }
-    let most = (sent + u64::from(made.answered + made.refused + made.in_vain + made.prohibited)) as f64;
+    let most =
+        (sent + u64::from(made.answered + made.refused + made.in_vain + made.prohibited)) as f64;
     let all = sum(page, "tcp_handshake_attempts_total");
     let told = all + gone;
-    assert!((most - lost as f64..=most).contains(&told), "{told} of {most}, of which the cable lost {lost}");
-    let ends = ["answered", "failures", "evicted"].map(|end| sum(page, &format!("tcp_handshake_{end}_total")));
+    assert!(
+        (most - lost as f64..=most).contains(&told),
+        "{told} of {most}, of which the cable lost {lost}"
+    );
+    let ends = ["answered", "failures", "evicted"]
+        .map(|end| sum(page, &format!("tcp_handshake_{end}_total")));
     assert_eq!(all, ends.iter().sum::<f64>(), "the books balance: {ends:?}");
     assert_eq!(sum(page, "tcp_handshake_exporter_clock_steps_total"), 0.0);
 }

@@ -21,21 +21,42 @@ pub(super) fn live(exporter: &Exporter<'_>) -> Value {
 /// What `diagnose` says of a recording, made by the host with these addresses.
 pub(super) fn recorded(recording: &Path, own: &[&str]) -> Value {
     let locals = own.iter().flat_map(|address| ["--capture.local", *address]);
-    let (report, status) =
-        said(Command::new(PROGRAM).args(["diagnose", "--output", "json"]).args(locals).arg(recording));
-    assert_eq!(status == 3, report["sets_wrong"] != 0, "status {status} of {}", recording.display());
+    let (report, status) = said(
+        Command::new(PROGRAM)
+            .args(["diagnose", "--output", "json"])
+            .args(locals)
+            .arg(recording),
+    );
+    assert_eq!(
+        status == 3,
+        report["sets_wrong"] != 0,
+        "status {status} of {}",
+        recording.display()
+    );
     report
 }
 
 /// What `compare` says of the recordings of both ends.
 pub(super) fn compared(client: &Path, server: &Path) -> Value {
-    said(Command::new(PROGRAM).args(["compare", "--output", "json"]).args([client, server])).0
+    said(
+        Command::new(PROGRAM)
+            .args(["compare", "--output", "json"])
+            .args([client, server]),
+    )
+    .0
 }
 
 fn said(program: &mut Command) -> (Value, i32) {
     let output = program.output().expect("the program runs");
-    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
-    (serde_json::from_slice(&output.stdout).expect("the report is JSON"), output.status.code().expect("a status"))
+    assert!(
+        output.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    (
+        serde_json::from_slice(&output.stdout).expect("the report is JSON"),
+        output.status.code().expect("a status"),
+    )
 }
 
 /// The verdicts of a report of `diagnose`.
@@ -53,19 +74,33 @@ fn verdicts(rows: &Value) -> Verdicts {
     for row in rows.as_array().expect("a list") {
         let port = match &row["port"] {
             Value::String(port) => port.parse().expect("no port is folded here"),
-            port => port.as_u64().and_then(|port| u16::try_from(port).ok()).expect("a port"),
+            port => port
+                .as_u64()
+                .and_then(|port| u16::try_from(port).ok())
+                .expect("a port"),
         };
-        all.entry(port).or_default().insert(row["verdict"].as_str().expect("a verdict").to_owned());
+        all.entry(port)
+            .or_default()
+            .insert(row["verdict"].as_str().expect("a verdict").to_owned());
     }
     all
 }
 
 /// Panics unless each of these ports has this verdict and no other.
-pub(super) fn assert_are(whose: &str, report: &Value, verdicts: &Verdicts, expected: &[(u16, &str)]) {
+pub(super) fn assert_are(
+    whose: &str,
+    report: &Value,
+    verdicts: &Verdicts,
+    expected: &[(u16, &str)],
+) {
     assert!(!expected.is_empty(), "{whose}: nothing is expected");
     for (port, verdict) in expected {
         let found = verdicts.get(port).cloned().unwrap_or_default();
-        assert_eq!(found, BTreeSet::from([(*verdict).to_owned()]), "{whose}, port {port}:\n{report:#}");
+        assert_eq!(
+            found,
+            BTreeSet::from([(*verdict).to_owned()]),
+            "{whose}, port {port}:\n{report:#}"
+        );
     }
 }
 
@@ -73,12 +108,21 @@ pub(super) fn assert_are(whose: &str, report: &Value, verdicts: &Verdicts, expec
 pub(super) fn sentence(report: &Value, port: u16) -> String {
     let port = port.to_string();
     let sets = report["sets"].as_array().expect("a list");
-    let set = sets.iter().find(|set| set["port"] == port.as_str()).unwrap_or_else(|| panic!("port {port}: {report:#}"));
+    let set = sets
+        .iter()
+        .find(|set| set["port"] == port.as_str())
+        .unwrap_or_else(|| panic!("port {port}: {report:#}"));
     set["sentence"].as_str().expect("a sentence").to_owned()
 }
 
 /// A port, and what is to be said at the client, at the firewall, at the server, and from both ends.
-type Said = (u16, Option<&'static str>, Option<&'static str>, Option<&'static str>, Option<&'static str>);
+type Said = (
+    u16,
+    Option<&'static str>,
+    Option<&'static str>,
+    Option<&'static str>,
+    Option<&'static str>,
+);
 
 /// By port, what is to be said of the cases of the road: at the client, at the firewall, at the server, and from both
 /// ends. None where nothing of it is there, or, of both ends, where it is not on the cable.
@@ -106,14 +150,16 @@ const OF_THE_ROAD: [Said; 18] = [
 
 /// What must be said at each of the road's hosts: `client`, `firewall` or `server`, or of `both` ends.
 pub(super) fn of_the_road(place: &str) -> Vec<(u16, &'static str)> {
-    let all = OF_THE_ROAD.iter().filter_map(|(port, client, firewall, server, both)| {
-        let verdict = match place {
-            "client" => client,
-            "firewall" => firewall,
-            "server" => server,
-            _ => both,
-        };
-        Some((*port, (*verdict)?))
-    });
+    let all = OF_THE_ROAD
+        .iter()
+        .filter_map(|(port, client, firewall, server, both)| {
+            let verdict = match place {
+                "client" => client,
+                "firewall" => firewall,
+                "server" => server,
+                _ => both,
+            };
+            Some((*port, (*verdict)?))
+        });
     all.collect()
 }

@@ -18,9 +18,16 @@ use crate::lab::weather::{NARROW, SCAN, SCANNED, SPELLS, Spell, Weather, at_the_
 
 #[test]
 fn bad_weather_is_told_by_its_kind_on_every_host() {
-    let Some(laboratory) = Laboratory::open("bad_weather_is_told_by_its_kind_on_every_host") else { return };
+    let Some(laboratory) = Laboratory::open("bad_weather_is_told_by_its_kind_on_every_host") else {
+        return;
+    };
     let weather = Weather::build(&laboratory);
-    let Road { client, firewall, server, .. } = &weather.road;
+    let Road {
+        client,
+        firewall,
+        server,
+        ..
+    } = &weather.road;
     let exporters = [client, firewall, server].map(|host| Exporter::start(host, &[]));
     let sniffing = diagnose_for_a_while(server);
     let mut tapes = Tapes::new();
@@ -32,23 +39,38 @@ fn bad_weather_is_told_by_its_kind_on_every_host() {
     assert_eq!(told(&last), [Some(Ok(()))], "the marker");
     tapes.finish(&format!("tcp src port {MARKER}"));
 
-    let places =
-        [("client", "client eth0", CLIENT), ("firewall", "firewall any", FIREWALL), ("server", "server eth0", SERVER)];
+    let places = [
+        ("client", "client eth0", CLIENT),
+        ("firewall", "firewall any", FIREWALL),
+        ("server", "server eth0", SERVER),
+    ];
     for ((place, tape, own), exporter) in places.iter().zip(&exporters) {
         let expected = expected(place);
         exporter.metrics_once("the last connect is seen", saw_the_marker);
         let report = live(exporter);
-        assert_are(&format!("live on the {place}"), &report, &of_sets(&report), &expected);
+        assert_are(
+            &format!("live on the {place}"),
+            &report,
+            &of_sets(&report),
+            &expected,
+        );
         let report = recorded(&tapes.of(tape), own);
         assert_are(tape, &report, &of_sets(&report), &expected);
         assert_became_slow(place, &of_sets(&report));
     }
     let report = ended(sniffing);
-    assert_are("diagnose -i any", &report, &of_sets(&report), &expected("server"));
+    assert_are(
+        "diagnose -i any",
+        &report,
+        &of_sets(&report),
+        &expected("server"),
+    );
 
     let report = compared(&tapes.of("client eth0"), &tapes.of("server eth0"));
-    let expected: Vec<_> =
-        SPELLS.iter().flat_map(|spell| ports(spell, spell.port).map(|port| (port, spell.both))).collect();
+    let expected: Vec<_> = SPELLS
+        .iter()
+        .flat_map(|spell| ports(spell, spell.port).map(|port| (port, spell.both)))
+        .collect();
     assert_are("both ends", &report, &of_paths(&report), &expected);
     assert_forwarded_under_both_names(&report);
     assert_the_narrow_way_is_known(&report);
@@ -62,18 +84,28 @@ fn expected(place: &str) -> Vec<(u16, &'static str)> {
             "firewall" => (spell.port, spell.firewall),
             _ => (spell.at_server, spell.server),
         };
-        verdict.into_iter().flat_map(move |verdict| ports(spell, port).map(move |port| (port, verdict)))
+        verdict
+            .into_iter()
+            .flat_map(move |verdict| ports(spell, port).map(move |port| (port, verdict)))
     };
     let mut all: Vec<_> = SPELLS.iter().flat_map(of).collect();
     if place == "server" {
-        all.extend([8024].into_iter().filter_map(|port| Some((port, at_the_server(port)?))));
+        all.extend(
+            [8024]
+                .into_iter()
+                .filter_map(|port| Some((port, at_the_server(port)?))),
+        );
     }
     all
 }
 
 /// The spell's port, or all that are scanned.
 fn ports(spell: &Spell, port: u16) -> std::ops::Range<u16> {
-    port..if spell.port == SCANNED { port + SCAN } else { port + 1 }
+    port..if spell.port == SCANNED {
+        port + SCAN
+    } else {
+        port + 1
+    }
 }
 
 /// The link became narrow behind the firewall: its past is in the recording.
@@ -85,21 +117,33 @@ fn assert_became_slow(place: &str, verdicts: &Verdicts) {
 
 fn assert_forwarded_under_both_names(report: &Value) {
     let path = path(report, 33304);
-    assert_eq!(path["arrives_as"], "10.77.2.1 -> 10.77.2.2 port 8004", "{path:#}");
+    assert_eq!(
+        path["arrives_as"], "10.77.2.1 -> 10.77.2.2 port 8004",
+        "{path:#}"
+    );
     assert_eq!(path["wrong"], true);
 }
 
 /// The way there took longer in the end, the way back did not.
 fn assert_the_narrow_way_is_known(report: &Value) {
     let path = path(report, NARROW);
-    let change = |way: &str| path[way]["max"].as_f64().unwrap() - path[way]["min"].as_f64().unwrap();
+    let change =
+        |way: &str| path[way]["max"].as_f64().unwrap() - path[way]["min"].as_f64().unwrap();
     assert_eq!(path["verdict"], "fine");
     assert!(change("delay_there_seconds") > 0.2, "{path:#}");
-    assert!(change("delay_back_seconds") < change("delay_there_seconds") / 2.0, "{path:#}");
+    assert!(
+        change("delay_back_seconds") < change("delay_there_seconds") / 2.0,
+        "{path:#}"
+    );
 }
 
 fn path(report: &Value, port: u16) -> &Value {
-    report["paths"].as_array().unwrap().iter().find(|path| path["port"] == port).unwrap_or_else(|| panic!("{report:#}"))
+    report["paths"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|path| path["port"] == port)
+        .unwrap_or_else(|| panic!("{report:#}"))
 }
 
 fn saw_the_marker(page: &Exposition) -> bool {
@@ -112,8 +156,22 @@ fn saw_the_marker(page: &Exposition) -> bool {
 
 /// `diagnose` as somebody runs it who wants to know now. A signal ends it before its time.
 fn diagnose_for_a_while(host: &Namespace) -> Child {
-    let flags = ["diagnose", "-i", "any", "--for", "5m", "--output", "json", "-p", "8000-8200,3306"];
-    host.command(PROGRAM).args(flags).stdout(Stdio::piped()).spawn().expect("the program starts")
+    let flags = [
+        "diagnose",
+        "-i",
+        "any",
+        "--for",
+        "5m",
+        "--output",
+        "json",
+        "-p",
+        "8000-8200,3306",
+    ];
+    host.command(PROGRAM)
+        .args(flags)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts")
 }
 
 fn ended(sniffing: Child) -> Value {

@@ -95,7 +95,11 @@ impl Attempt {
     /// must then be the same. (A container that reaches itself through its published port: measured.)
     pub(crate) fn may_leave_as(&self, syn: &Met) -> bool {
         let on_its_way = if self.inside {
-            self.entered.iter().rev().take(4).any(|entered| syn.is_readdressed(entered))
+            self.entered
+                .iter()
+                .rev()
+                .take(4)
+                .any(|entered| syn.is_readdressed(entered))
         } else {
             let elsewhere = |left: &&Met| !left.same_interface(syn);
             let mut left = self.left.iter().rev().take(4).filter(elsewhere);
@@ -106,7 +110,9 @@ impl Attempt {
 
     /// Whether a whole endpoint of this SYN is the same in one of its names.
     pub(crate) fn shares_an_end(&self, syn: &Segment) -> bool {
-        self.names.iter().any(|(client, server)| *client == syn.from || *server == syn.to)
+        self.names
+            .iter()
+            .any(|(client, server)| *client == syn.from || *server == syn.to)
     }
 
     /// Rule 9: whether a further SYN of it can still be due.
@@ -115,9 +121,15 @@ impl Attempt {
     /// answer, its repetitions are due likewise, each at most twice as long after the first as the one before.
     pub(crate) fn is_known(&self, now: u64) -> bool {
         let begin = self.began + grace(0);
-        let syns = self.syns.windows(2).map(|two| two[1].at() + grace(two[1].at().saturating_sub(two[0].at())));
+        let syns = self
+            .syns
+            .windows(2)
+            .map(|two| two[1].at() + grace(two[1].at().saturating_sub(two[0].at())));
         let first = self.answers.first().map_or(0, Met::at);
-        let answers = self.answers.iter().map(|answer| answer.at() + grace(answer.at().saturating_sub(first)));
+        let answers = self
+            .answers
+            .iter()
+            .map(|answer| answer.at() + grace(answer.at().saturating_sub(first)));
         let until = syns.chain(answers).fold(begin, u64::max);
         now < until
     }
@@ -131,18 +143,29 @@ impl Attempt {
     pub(crate) fn is_completed_by(&self, segment: &Segment) -> bool {
         self.was_answered()
             && self.is_behind_syn(segment.sequence)
-            && self.server_isn.is_some_and(|isn| segment.acknowledgment == isn.wrapping_add(1))
+            && self
+                .server_isn
+                .is_some_and(|isn| segment.acknowledgment == isn.wrapping_add(1))
     }
 
     fn is_behind_syn(&self, number: u32) -> bool {
-        let data = self.syns.iter().map(|syn| syn.segment().data).max().unwrap_or(0);
+        let data = self
+            .syns
+            .iter()
+            .map(|syn| syn.segment().data)
+            .max()
+            .unwrap_or(0);
         (1..=1 + data).contains(&number.wrapping_sub(self.isn))
     }
 
     /// Rule 12: whether this SYN of the server's side is no attempt of its own: it comes while this one waits, or came
     /// then already.
     pub(crate) fn is_asked_back(&self, syn: &Segment) -> bool {
-        self.waits() || self.server_syns.last().is_some_and(|earlier| earlier.segment().sequence == syn.sequence)
+        self.waits()
+            || self
+                .server_syns
+                .last()
+                .is_some_and(|earlier| earlier.segment().sequence == syn.sequence)
     }
 
     /// Rule 12: whether this acknowledges the server's own SYN.

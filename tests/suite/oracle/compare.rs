@@ -24,20 +24,36 @@ pub(crate) fn compare(table: &Table, shown: &Shown) -> Agreement {
     let sets: BTreeSet<_> = table.keys().chain(shown.keys()).collect();
     for set in sets {
         if !shown.contains_key(set) {
-            agreement.differences.push(format!("{set}: the program has no such set"));
+            agreement
+                .differences
+                .push(format!("{set}: the program has no such set"));
         } else if !table.contains_key(set) {
-            agreement.differences.push(format!("{set}: the oracle has no such set"));
+            agreement
+                .differences
+                .push(format!("{set}: the oracle has no such set"));
         }
-        let (counts, series) = (table.get(set).unwrap_or(&none), shown.get(set).unwrap_or(&nothing));
+        let (counts, series) = (
+            table.get(set).unwrap_or(&none),
+            shown.get(set).unwrap_or(&nothing),
+        );
         agreement.attempts += counts.get("attempts_total");
         let expected = expectations(counts);
-        let names: BTreeSet<_> = expected.iter().map(|(name, _)| name).chain(series.keys()).collect();
+        let names: BTreeSet<_> = expected
+            .iter()
+            .map(|(name, _)| name)
+            .chain(series.keys())
+            .collect();
         for name in names {
-            let wanted = expected.iter().find(|(other, _)| other == name).map_or(0.0, |(_, value)| *value);
+            let wanted = expected
+                .iter()
+                .find(|(other, _)| other == name)
+                .map_or(0.0, |(_, value)| *value);
             let found = series.get(name).copied().unwrap_or(0.0);
             agreement.series += 1;
             if (wanted - found).abs() > tolerance(name, counts) {
-                agreement.differences.push(format!("{set}: {name}: oracle {wanted}, program {found}"));
+                agreement
+                    .differences
+                    .push(format!("{set}: {name}: oracle {wanted}, program {found}"));
             }
         }
     }
@@ -61,7 +77,9 @@ pub(crate) fn compare_figures(figures: &Figures, told: &BTreeMap<String, f64>) -
         let found = told.get(&name).copied();
         agreement.series += 1;
         if found != Some(float(wanted)) {
-            agreement.differences.push(format!("{name}: oracle {wanted}, program {found:?}"));
+            agreement
+                .differences
+                .push(format!("{name}: oracle {wanted}, program {found:?}"));
         }
     }
     agreement
@@ -69,14 +87,23 @@ pub(crate) fn compare_figures(figures: &Figures, told: &BTreeMap<String, f64>) -
 
 /// Every series of a set with its value: counts, then the histogram.
 fn expectations(counts: &Counts) -> Vec<(String, f64)> {
-    let mut series: Vec<(String, f64)> =
-        counts.series.iter().map(|(name, count)| (name.clone(), float(*count))).collect();
+    let mut series: Vec<(String, f64)> = counts
+        .series
+        .iter()
+        .map(|(name, count)| (name.clone(), float(*count)))
+        .collect();
     for (name, latencies) in histograms(counts) {
         for (text, nanoseconds) in BOUNDS {
-            let at_most = latencies.iter().filter(|latency| **latency <= nanoseconds).count();
+            let at_most = latencies
+                .iter()
+                .filter(|latency| **latency <= nanoseconds)
+                .count();
             series.push((format!("{name}_bucket{{le=\"{text}\"}}"), at_most as f64));
         }
-        series.push((format!("{name}_bucket{{le=\"+Inf\"}}"), latencies.len() as f64));
+        series.push((
+            format!("{name}_bucket{{le=\"+Inf\"}}"),
+            latencies.len() as f64,
+        ));
         series.push((format!("{name}_count"), latencies.len() as f64));
         series.push((format!("{name}_sum"), float(latencies.iter().sum()) / 1e9));
     }
@@ -85,17 +112,23 @@ fn expectations(counts: &Counts) -> Vec<(String, f64)> {
 
 /// Whose latencies the page shows under which name.
 fn histograms(counts: &Counts) -> [(&'static str, &[u64]); 2] {
-    [("latency_seconds", &counts.latencies), ("ack_latency_seconds", &counts.ack_latencies)]
+    [
+        ("latency_seconds", &counts.latencies),
+        ("ack_latency_seconds", &counts.ack_latencies),
+    ]
 }
 
 /// Nothing for counts. For the sum in seconds half a nanosecond, or what adding that many floats may lose if that is
 /// more.
 fn tolerance(name: &str, counts: &Counts) -> f64 {
     let is_sum = |(histogram, _): &(&str, &[u64])| name.strip_suffix("_sum") == Some(histogram);
-    histograms(counts).into_iter().find(is_sum).map_or(0.0, |(_, latencies)| {
-        let sum = float(latencies.iter().sum()) / 1e9;
-        (sum * latencies.len() as f64 * f64::EPSILON).max(0.5e-9)
-    })
+    histograms(counts)
+        .into_iter()
+        .find(is_sum)
+        .map_or(0.0, |(_, latencies)| {
+            let sum = float(latencies.iter().sum()) / 1e9;
+            (sum * latencies.len() as f64 * f64::EPSILON).max(0.5e-9)
+        })
 }
 
 fn float(count: u64) -> f64 {

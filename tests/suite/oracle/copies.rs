@@ -12,7 +12,11 @@ pub(crate) struct Met {
 
 impl Met {
     pub(crate) fn new(fact: &Fact, segment: &Segment) -> Self {
-        Self { at: fact.at, via: fact.via.clone(), segment: segment.clone() }
+        Self {
+            at: fact.at,
+            via: fact.via.clone(),
+            segment: segment.clone(),
+        }
     }
 
     pub(crate) fn at(&self) -> u64 {
@@ -54,13 +58,22 @@ impl Met {
     fn repeats(&self, earlier: &Self) -> bool {
         let (this, that) = (&self.segment, &earlier.segment);
         let apart = self.at.abs_diff(earlier.at);
-        let window = if self.same_place(earlier) { 50 * MILLISECOND } else { 5 * SECOND };
+        let window = if self.same_place(earlier) {
+            50 * MILLISECOND
+        } else {
+            5 * SECOND
+        };
         let telling = this.timestamp.is_some() || self.is_identified() || apart <= 5 * MILLISECOND;
-        this.timestamp == that.timestamp && this.identification == that.identification && apart <= window && telling
+        this.timestamp == that.timestamp
+            && this.identification == that.identification
+            && apart <= window
+            && telling
     }
 
     fn is_identified(&self) -> bool {
-        self.segment.identification.is_some_and(|identification| identification != 0)
+        self.segment
+            .identification
+            .is_some_and(|identification| identification != 0)
     }
 }
 
@@ -73,8 +86,8 @@ pub(crate) fn is_syn_copy(syn: &Met, earlier: &[Met]) -> bool {
 pub(crate) fn is_answer_copy(answer: &Met, earlier: &[Met]) -> bool {
     earlier.iter().rev().take(4).any(|that| {
         let (this, other) = (&answer.segment, &that.segment);
-        let same_numbers =
-            (this.sequence, this.acknowledgment, this.flags) == (other.sequence, other.acknowledgment, other.flags);
+        let same_numbers = (this.sequence, this.acknowledgment, this.flags)
+            == (other.sequence, other.acknowledgment, other.flags);
         let elsewhere = !answer.same_place(that);
         same_numbers && answer.repeats(that) && (elsewhere || answer.is_identified())
     })
@@ -90,7 +103,11 @@ pub(crate) struct Told {
 
 impl Told {
     pub(crate) fn new(fact: &Fact, error: &IcmpError) -> Self {
-        Self { at: fact.at, via: fact.via.clone(), error: error.clone() }
+        Self {
+            at: fact.at,
+            via: fact.via.clone(),
+            error: error.clone(),
+        }
     }
 
     /// Same reporter, type, code and quote, through another interface or direction, within five seconds.
@@ -101,8 +118,8 @@ impl Told {
         earlier.iter().any(|that| {
             let (this, other) = (&self.error, &that.error);
             let by_server = this.is_by_server() && other.is_by_server();
-            let same =
-                (this.reporter == other.reporter || by_server) && (this.kind, this.code) == (other.kind, other.code);
+            let same = (this.reporter == other.reporter || by_server)
+                && (this.kind, this.code) == (other.kind, other.code);
             same && self.via != that.via && self.at.abs_diff(that.at) <= 5 * SECOND
         })
     }

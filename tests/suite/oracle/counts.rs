@@ -30,18 +30,24 @@ impl Counts {
     /// Counts an ICMP error: the first four pairs of code and reporter by name, what comes after them as other codes.
     pub(crate) fn add_icmp_error(&mut self, code: &str, reporter: &str) {
         let pair = format!("icmp_errors_total{{code=\"{code}\",reporter=\"{reporter}\"}}");
-        let pairs = |name: &&String| name.starts_with("icmp_errors_total{") && !name.contains("code=\"other\"");
+        let pairs = |name: &&String| {
+            name.starts_with("icmp_errors_total{") && !name.contains("code=\"other\"")
+        };
         if self.series.contains_key(&pair) || self.series.keys().filter(pairs).count() < 4 {
             self.add(&pair);
         } else {
-            self.add(&format!("icmp_errors_total{{code=\"other\",reporter=\"{reporter}\"}}"));
+            self.add(&format!(
+                "icmp_errors_total{{code=\"other\",reporter=\"{reporter}\"}}"
+            ));
         }
     }
 }
 
 /// The series of an ICMP error with its code alone; of any other series the name as it is.
 pub(crate) fn without_reporter(series: &str) -> String {
-    series.split_once(",reporter=").map_or(series.to_owned(), |(code, _)| format!("{code}}}"))
+    series
+        .split_once(",reporter=")
+        .map_or(series.to_owned(), |(code, _)| format!("{code}}}"))
 }
 
 /// The table without saying who reported ICMP errors.
@@ -51,7 +57,13 @@ pub(crate) fn without_reporters(table: &Table) -> Table {
         for (name, count) in &counts.series {
             *series.entry(without_reporter(name)).or_default() += count;
         }
-        Counts { series, ..counts.clone() }
+        Counts {
+            series,
+            ..counts.clone()
+        }
     };
-    table.iter().map(|(set, counts)| (set.clone(), merged(counts))).collect()
+    table
+        .iter()
+        .map(|(set, counts)| (set.clone(), merged(counts)))
+        .collect()
 }

@@ -15,14 +15,21 @@ pub(crate) type Shown = BTreeMap<Set, BTreeMap<String, f64>>;
 /// apart by white space.
 pub(crate) fn page(file: &Path, arguments: &str) -> String {
     page_of_any(file, arguments).unwrap_or_else(|complaint| {
-        panic!("the program shows nothing for {}: {complaint}", file.display());
+        panic!(
+            "the program shows nothing for {}: {complaint}",
+            file.display()
+        );
     })
 }
 
 /// The same of a file that may be no capture, or what the program has to say of it.
 pub(crate) fn page_of_any(file: &Path, arguments: &str) -> Result<String, String> {
     let mut program = Command::new(env!("CARGO_BIN_EXE_tcp_handshake_exporter"));
-    program.args(["diagnose", "--output", "metrics"]).args(UNBOUNDED).args(arguments.split_whitespace()).arg(file);
+    program
+        .args(["diagnose", "--output", "metrics"])
+        .args(UNBOUNDED)
+        .args(arguments.split_whitespace())
+        .arg(file);
     let output = program.output().expect("cannot start the program");
     let complaint = String::from_utf8_lossy(&output.stderr);
     if output.stdout.is_empty() {
@@ -35,7 +42,8 @@ pub(crate) fn page_of_any(file: &Path, arguments: &str) -> Result<String, String
 pub(crate) fn parse(page: &str) -> Shown {
     let mut shown = Shown::new();
     for line in page.lines().filter(|line| !line.starts_with('#')) {
-        let (set, series, value) = series(line).unwrap_or_else(|| panic!("this line of the page is not clear: {line}"));
+        let (set, series, value) =
+            series(line).unwrap_or_else(|| panic!("this line of the page is not clear: {line}"));
         if let Some(set) = set {
             let twice = shown.entry(set).or_default().insert(series, value);
             assert!(twice.is_none(), "this series is there twice: {line}");
@@ -47,10 +55,16 @@ pub(crate) fn parse(page: &str) -> Shown {
 /// What a page tells of the capture itself, by name without the common prefix; of several interfaces the sum.
 pub(crate) fn own_figures(page: &str) -> BTreeMap<String, f64> {
     let mut figures = BTreeMap::new();
-    for line in page.lines().filter_map(|line| line.strip_prefix("tcp_handshake_exporter_")) {
-        let (name, value) =
-            line.rsplit_once(' ').unwrap_or_else(|| panic!("this line of the page is not clear: {line}"));
-        let name = name.split_once("{interface=").map_or(name, |(name, _)| name);
+    for line in page
+        .lines()
+        .filter_map(|line| line.strip_prefix("tcp_handshake_exporter_"))
+    {
+        let (name, value) = line
+            .rsplit_once(' ')
+            .unwrap_or_else(|| panic!("this line of the page is not clear: {line}"));
+        let name = name
+            .split_once("{interface=")
+            .map_or(name, |(name, _)| name);
         *figures.entry(name.to_owned()).or_default() += value.parse::<f64>().unwrap();
     }
     figures
@@ -65,16 +79,30 @@ fn series(line: &str) -> Option<(Option<Set>, String, f64)> {
     let (labels, value) = labels.rsplit_once("} ")?;
     let mut labels: BTreeMap<&str, &str> = labels.split(',').map(label).collect::<Option<_>>()?;
     let mut take = |label| labels.remove(label).map(str::to_owned);
-    let (vantage, local_address, port, peer) = (take("vantage"), take("local_address"), take("port"), take("peer"));
-    let set = vantage.zip(local_address).zip(port).zip(peer).map(|(((vantage, local_address), port), peer)| Set {
-        vantage,
-        local_address,
-        port,
-        peer,
-    });
-    let own: Vec<String> = labels.iter().map(|(label, value)| format!("{label}=\"{value}\"")).collect();
+    let (vantage, local_address, port, peer) = (
+        take("vantage"),
+        take("local_address"),
+        take("port"),
+        take("peer"),
+    );
+    let set = vantage.zip(local_address).zip(port).zip(peer).map(
+        |(((vantage, local_address), port), peer)| Set {
+            vantage,
+            local_address,
+            port,
+            peer,
+        },
+    );
+    let own: Vec<String> = labels
+        .iter()
+        .map(|(label, value)| format!("{label}=\"{value}\""))
+        .collect();
     let short = name.strip_prefix("tcp_handshake_").unwrap_or(name);
-    let series = if own.is_empty() { short.to_owned() } else { format!("{short}{{{}}}", own.join(",")) };
+    let series = if own.is_empty() {
+        short.to_owned()
+    } else {
+        format!("{short}{{{}}}", own.join(","))
+    };
     Some((set, series, value.parse().ok()?))
 }
 
@@ -96,7 +124,11 @@ pub(crate) const IN_TRANSIT: &str = "--capture.local 203.0.113.255/32";
 pub(crate) fn by_server(shown: &Shown) -> Shown {
     let mut merged = Shown::new();
     for (set, series) in shown {
-        let server = if set.vantage == "server" { &set.local_address } else { &set.peer };
+        let server = if set.vantage == "server" {
+            &set.local_address
+        } else {
+            &set.peer
+        };
         let into = Set {
             vantage: "transit".to_owned(),
             local_address: String::new(),
@@ -111,7 +143,12 @@ pub(crate) fn by_server(shown: &Shown) -> Shown {
     merged
 }
 
-const UNBOUNDED: [&str; 4] = ["--labels.max-sets", "1000000", "--handshake.max-attempts", "1000000"];
+const UNBOUNDED: [&str; 4] = [
+    "--labels.max-sets",
+    "1000000",
+    "--handshake.max-attempts",
+    "1000000",
+];
 
 #[test]
 fn a_page_is_read_line_by_line() {
@@ -126,7 +163,9 @@ fn a_page_is_read_line_by_line() {
         port: "443".to_owned(),
         peer: "2001:db8::1".to_owned(),
     };
-    let series =
-        BTreeMap::from([("syns_total".to_owned(), 3.0), ("failures_total{reason=\"refused\"}".to_owned(), 1.0)]);
+    let series = BTreeMap::from([
+        ("syns_total".to_owned(), 3.0),
+        ("failures_total{reason=\"refused\"}".to_owned(), 1.0),
+    ]);
     assert_eq!(parse(page), BTreeMap::from([(set, series)]));
 }

@@ -151,7 +151,13 @@ const LINKS: [&str; 45] = [
 ];
 
 /// Extension headers that belong to IPv6 itself.
-const EXTENSIONS: [&str; 5] = ["ipv6.hopopts", "ipv6.dstopts", "ipv6.routing", "ipv6.fraghdr", "ah"];
+const EXTENSIONS: [&str; 5] = [
+    "ipv6.hopopts",
+    "ipv6.dstopts",
+    "ipv6.routing",
+    "ipv6.fraghdr",
+    "ah",
+];
 
 /// ARPHRD_LOOPBACK, in cooked headers.
 const LOOPBACK_HARDWARE: u32 = 772;
@@ -165,7 +171,12 @@ impl Fact {
         let (at, stamp_is_clear) = row.first("frame.time_epoch").map_or((before, true), stamp);
         let hidden = || super::passed_over::reason(row).map(Packet::PassedOver);
         let packet = packet(row).or_else(hidden).unwrap_or(Packet::Other);
-        Self { at, stamp_is_clear, via: Via::from_row(row), packet }
+        Self {
+            at,
+            stamp_is_clear,
+            via: Via::from_row(row),
+            packet,
+        }
     }
 }
 
@@ -177,17 +188,28 @@ impl Via {
             None => Way::Unknown,
         };
         let nobody = Some("00:00:00:00:00:00");
-        let loopback = row.first("frame.protocols").is_some_and(|layers| layers.starts_with("null"))
+        let loopback = row
+            .first("frame.protocols")
+            .is_some_and(|layers| layers.starts_with("null"))
             || row.number("sll.hatype") == Some(LOOPBACK_HARDWARE)
             || (row.first("eth.src") == nobody && row.first("eth.dst") == nobody);
-        let interface = row.number("sll.ifindex").or_else(|| row.number("frame.interface_id"));
-        Self { interface, way, loopback }
+        let interface = row
+            .number("sll.ifindex")
+            .or_else(|| row.number("frame.interface_id"));
+        Self {
+            interface,
+            way,
+            loopback,
+        }
     }
 }
 
 /// The layers from IP on, without the headers that extend it.
 pub(super) fn layers(row: &Row) -> Option<impl Iterator<Item = &str>> {
-    let layers = row.first("frame.protocols")?.split(':').skip_while(|layer| LINKS.contains(layer));
+    let layers = row
+        .first("frame.protocols")?
+        .split(':')
+        .skip_while(|layer| LINKS.contains(layer));
     Some(layers.filter(|layer| !EXTENSIONS.contains(layer)))
 }
 
@@ -196,8 +218,12 @@ fn packet(row: &Row) -> Option<Packet> {
     let version = layers.next()?;
     match (version, layers.next()?) {
         ("ip" | "ipv6", "tcp") => segment(row, version).map(Packet::Segment),
-        ("ip", "icmp") if layers.next() == Some("ip") && layers.next() == Some("tcp") => icmp_error(row, 4),
-        ("ipv6", "icmpv6") if layers.next() == Some("ipv6") && layers.next() == Some("tcp") => icmp_error(row, 6),
+        ("ip", "icmp") if layers.next() == Some("ip") && layers.next() == Some("tcp") => {
+            icmp_error(row, 4)
+        }
+        ("ipv6", "icmpv6") if layers.next() == Some("ipv6") && layers.next() == Some("tcp") => {
+            icmp_error(row, 6)
+        }
         _ => None,
     }
 }
@@ -217,12 +243,20 @@ fn segment(row: &Row, version: &str) -> Option<Segment> {
         data: row.number("tcp.len").unwrap_or(0),
         timestamp: row.number("tcp.options.timestamp.tsval"),
         identification: row.number("ip.id").filter(|_| version == "ip"),
-        hop_limit: row.number(if version == "ip" { "ip.ttl" } else { "ipv6.hlim" })?,
+        hop_limit: row.number(if version == "ip" {
+            "ip.ttl"
+        } else {
+            "ipv6.hlim"
+        })?,
     })
 }
 
 fn icmp_error(row: &Row, version: u8) -> Option<Packet> {
-    let (ip, icmp) = if version == 4 { ("ip", "icmp") } else { ("ipv6", "icmpv6") };
+    let (ip, icmp) = if version == 4 {
+        ("ip", "icmp")
+    } else {
+        ("ipv6", "icmpv6")
+    };
     let quote = Quote {
         from: SocketAddr::new(address(row, ip, "src", 1)?, row.number("tcp.srcport")?),
         to: SocketAddr::new(address(row, ip, "dst", 1)?, row.number("tcp.dstport")?),
@@ -249,9 +283,16 @@ fn address(row: &Row, version: &str, end: &str, number: usize) -> Option<IpAddr>
 /// goes through 32 bits with a sign in tshark: what it shows of such a stamp can be many.
 fn stamp(text: &str) -> (u64, bool) {
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let (sign, seconds) = seconds.strip_prefix('-').map_or(("", seconds), |seconds| ("-", seconds));
-    let number = |text: &str| text.parse::<u64>().unwrap_or_else(|_| panic!("tshark shows no time: {text}"));
-    let at = number(seconds).saturating_mul(1_000_000_000).saturating_add(number(&format!("{fraction:0<9}")));
+    let (sign, seconds) = seconds
+        .strip_prefix('-')
+        .map_or(("", seconds), |seconds| ("-", seconds));
+    let number = |text: &str| {
+        text.parse::<u64>()
+            .unwrap_or_else(|_| panic!("tshark shows no time: {text}"))
+    };
+    let at = number(seconds)
+        .saturating_mul(1_000_000_000)
+        .saturating_add(number(&format!("{fraction:0<9}")));
     (at, sign.is_empty() && fraction.len() <= 9)
 }
 

@@ -41,15 +41,34 @@ impl Figures {
     /// All that the oracle knows, those that are zero too.
     pub(crate) fn all(&self) -> BTreeMap<String, u64> {
         let kinds = |name: &str, kinds: &[&str]| {
-            kinds.iter().map(|kind| (format!("{name}{{kind=\"{kind}\"}}"), 0)).collect::<Vec<_>>()
+            kinds
+                .iter()
+                .map(|kind| (format!("{name}{{kind=\"{kind}\"}}"), 0))
+                .collect::<Vec<_>>()
         };
-        let reasons = REASONS.map(|reason| (format!("undecodable_packets_total{{reason=\"{reason}\"}}"), 0));
+        let reasons = REASONS.map(|reason| {
+            (
+                format!("undecodable_packets_total{{reason=\"{reason}\"}}"),
+                0,
+            )
+        });
         let mut all: BTreeMap<String, u64> = reasons.into();
-        all.extend(kinds("duplicate_packets_total", &["syn", "synack", "rst", "icmp"]));
-        all.extend(kinds("unmatched_segments_total", &["synack", "rst", "icmp"]));
+        all.extend(kinds(
+            "duplicate_packets_total",
+            &["syn", "synack", "rst", "icmp"],
+        ));
+        all.extend(kinds(
+            "unmatched_segments_total",
+            &["synack", "rst", "icmp"],
+        ));
         all.extend(kinds("unacceptable_answers_total", &["synack", "rst"]));
         all.extend(
-            ["captured_packets_total", "clock_steps_total", "pending_attempts"].map(|name| (name.to_owned(), 0)),
+            [
+                "captured_packets_total",
+                "clock_steps_total",
+                "pending_attempts",
+            ]
+            .map(|name| (name.to_owned(), 0)),
         );
         all.extend(self.counts.clone());
         all
@@ -57,4 +76,6 @@ impl Figures {
 }
 
 /// The reasons that tshark's layers tell of one by one.
-const REASONS: [&str; 9] = ["gre", "ipip", "6in4", "etherip", "vxlan", "geneve", "gtp", "l2tp", "teredo"];
+const REASONS: [&str; 9] = [
+    "gre", "ipip", "6in4", "etherip", "vxlan", "geneve", "gtp", "l2tp", "teredo",
+];

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use super::{Acks, Agreement, ELSEWHERE, Fact, IN_TRANSIT, agree, facts_of_any, page_of_any, tshark};
+use super::{
+    Acks, Agreement, ELSEWHERE, Fact, IN_TRANSIT, agree, facts_of_any, page_of_any, tshark,
+};
 use crate::golden::arguments;
 
 /// On each file of `ORACLE_CAPTURES`, or of tests/captures, a line for each difference; at the end how far they agree.
@@ -15,7 +17,8 @@ fn agrees_on_every_capture_file() {
     if !tshark::is_here() {
         return;
     }
-    let folder = std::env::var_os("ORACLE_CAPTURES").map_or_else(|| PathBuf::from("tests/captures"), PathBuf::from);
+    let folder = std::env::var_os("ORACLE_CAPTURES")
+        .map_or_else(|| PathBuf::from("tests/captures"), PathBuf::from);
     let files = files_in(&folder);
     let next = AtomicUsize::new(0);
     let work = || {
@@ -28,11 +31,21 @@ fn agrees_on_every_capture_file() {
     let workers = thread::available_parallelism().map_or(1, usize::from);
     let all = thread::scope(|scope| {
         let started: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        started.into_iter().map(|worker| worker.join().unwrap()).fold(Tally::default(), Tally::and)
+        started
+            .into_iter()
+            .map(|worker| worker.join().unwrap())
+            .fold(Tally::default(), Tally::and)
     });
     println!("{all}");
-    assert!(all.compared > 0, "there is no capture in {}", folder.display());
-    assert!(all.agreement.differences.is_empty(), "the program differs from the oracle, see above");
+    assert!(
+        all.compared > 0,
+        "there is no capture in {}",
+        folder.display()
+    );
+    assert!(
+        all.agreement.differences.is_empty(),
+        "the program differs from the oracle, see above"
+    );
 }
 
 /// What came of the files.
@@ -58,7 +71,11 @@ impl Tally {
                 self.unread[0] += 1;
             }
             (Ok(facts), Err(complaint)) => {
-                println!("{shown}: the program does not read {} packets: {}", facts.len(), complaint.trim());
+                println!(
+                    "{shown}: the program does not read {} packets: {}",
+                    facts.len(),
+                    complaint.trim()
+                );
                 self.unread[1] += 1;
             }
             (Err(complaint), Ok(_)) => {
@@ -70,13 +87,22 @@ impl Tally {
 
     fn compare(&mut self, file: &Path, facts: &[Fact]) {
         let shown = file.display();
-        let mut agreement = catch_unwind(|| agreement_on(file, facts)).unwrap_or_else(|_| Agreement {
-            differences: vec!["the oracle broke off".to_owned()],
-            ..Agreement::default()
-        });
-        let is_unclear = facts.iter().any(|fact| !fact.stamp_is_clear) && !agreement.differences.is_empty();
+        let mut agreement =
+            catch_unwind(|| agreement_on(file, facts)).unwrap_or_else(|_| Agreement {
+                differences: vec!["the oracle broke off".to_owned()],
+                ..Agreement::default()
+            });
+        let is_unclear =
+            facts.iter().any(|fact| !fact.stamp_is_clear) && !agreement.differences.is_empty();
         for difference in &agreement.differences {
-            println!("{shown}: {difference}{}", if is_unclear { " (stamps are not clear)" } else { "" });
+            println!(
+                "{shown}: {difference}{}",
+                if is_unclear {
+                    " (stamps are not clear)"
+                } else {
+                    ""
+                }
+            );
         }
         if is_unclear {
             agreement.differences.clear();
@@ -93,7 +119,11 @@ impl Tally {
         Self {
             compared: self.compared + other.compared,
             packets: self.packets + other.packets,
-            unread: [neither + more_neither, oracle + more_oracle, program + more_program],
+            unread: [
+                neither + more_neither,
+                oracle + more_oracle,
+                program + more_program,
+            ],
             unclear: self.unclear + other.unclear,
             agreement: self.agreement.and(other.agreement),
         }
@@ -102,8 +132,18 @@ impl Tally {
 
 impl std::fmt::Display for Tally {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { compared, packets, unread: [neither, oracle, program], unclear, agreement } = self;
-        let Agreement { series, attempts, differences } = agreement;
+        let Self {
+            compared,
+            packets,
+            unread: [neither, oracle, program],
+            unclear,
+            agreement,
+        } = self;
+        let Agreement {
+            series,
+            attempts,
+            differences,
+        } = agreement;
         writeln!(
             f,
             "{compared} captures, {packets} packets, {attempts} attempts, {series} series: the program differs from the \
@@ -120,10 +160,17 @@ impl std::fmt::Display for Tally {
 
 /// All files in a folder and the folders in it, by name.
 fn files_in(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("cannot list {}: {error}", folder.display()));
+    let entries = std::fs::read_dir(folder)
+        .unwrap_or_else(|error| panic!("cannot list {}: {error}", folder.display()));
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
-    let files = |path: PathBuf| if path.is_dir() { files_in(&path) } else { vec![path] };
+    let files = |path: PathBuf| {
+        if path.is_dir() {
+            files_in(&path)
+        } else {
+            vec![path]
+        }
+    };
     paths.into_iter().flat_map(files).collect()
 }
 
@@ -139,7 +186,10 @@ fn agreement_on(file: &Path, facts: &[Fact]) -> Agreement {
         _ => agree(file, facts, (&local, &arguments), Acks::Ignored),
     };
     // They are the same attempts each time.
-    Agreement { attempts: unknown.attempts, ..unknown.and(in_transit).and(known) }
+    Agreement {
+        attempts: unknown.attempts,
+        ..unknown.and(in_transit).and(known)
+    }
 }
 
 /// The address of an argument like `10.0.0.2/32`: in these tests each `--capture.local` is one host.

@@ -15,19 +15,38 @@ pub(crate) struct Set {
 impl Set {
     /// The set of an attempt, seen from a host with these addresses.
     pub(crate) fn of(client: SocketAddr, server: SocketAddr, local: &[IpAddr]) -> Self {
-        let (vantage, local_address, peer) = match (local.contains(&client.ip()), local.contains(&server.ip())) {
-            (true, true) => ("local", client.ip().to_string(), server.ip()),
-            (true, false) => ("client", client.ip().to_string(), server.ip()),
-            (false, true) => ("server", server.ip().to_string(), client.ip()),
-            (false, false) => ("transit", String::new(), server.ip()),
-        };
-        Self { vantage: vantage.to_owned(), local_address, port: server.port().to_string(), peer: peer.to_string() }
+        let (vantage, local_address, peer) =
+            match (local.contains(&client.ip()), local.contains(&server.ip())) {
+                (true, true) => ("local", client.ip().to_string(), server.ip()),
+                (true, false) => ("client", client.ip().to_string(), server.ip()),
+                (false, true) => ("server", server.ip().to_string(), client.ip()),
+                (false, false) => ("transit", String::new(), server.ip()),
+            };
+        Self {
+            vantage: vantage.to_owned(),
+            local_address,
+            port: server.port().to_string(),
+            peer: peer.to_string(),
+        }
     }
 }
 
 impl fmt::Display for Set {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { vantage, local_address, port, peer } = self;
-        write!(f, "{vantage} {local_address}{}{peer} port {port}", if local_address.is_empty() { "" } else { " with " })
+        let Self {
+            vantage,
+            local_address,
+            port,
+            peer,
+        } = self;
+        write!(
+            f,
+            "{vantage} {local_address}{}{peer} port {port}",
+            if local_address.is_empty() {
+                ""
+            } else {
+                " with "
+            }
+        )
     }
 }

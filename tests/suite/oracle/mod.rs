@@ -30,7 +30,9 @@ pub(crate) use labels::Set;
 
 /// What tshark reads in a capture file, frame by frame.
 pub(crate) fn facts(file: &Path) -> Vec<Fact> {
-    facts_of_any(file).unwrap_or_else(|complaint| panic!("tshark read nothing of {}: {complaint}", file.display()))
+    facts_of_any(file).unwrap_or_else(|complaint| {
+        panic!("tshark read nothing of {}: {complaint}", file.display())
+    })
 }
 
 /// The same of a file that may be no capture.
@@ -45,7 +47,12 @@ pub(crate) fn facts_of_any(file: &Path) -> Result<Vec<Fact>, String> {
 
 /// How far the program agrees, on attempts and on what it tells of the capture, where `local` and `arguments` say the
 /// same of the host.
-pub(crate) fn agree(file: &Path, facts: &[Fact], (local, arguments): (&[IpAddr], &str), acks: Acks) -> Agreement {
+pub(crate) fn agree(
+    file: &Path,
+    facts: &[Fact],
+    (local, arguments): (&[IpAddr], &str),
+    acks: Acks,
+) -> Agreement {
     let page = page(file, &format!("{arguments} {}", acks.argument()));
     let (table, figures) = judge_whole(facts, local, acks);
     let agreement = match (local, arguments) {
@@ -81,7 +88,11 @@ pub(crate) enum Acks {
 impl Acks {
     /// The argument that says so.
     pub(crate) fn argument(self) -> &'static str {
-        if self == Self::Counted { "--capture.acks" } else { "" }
+        if self == Self::Counted {
+            "--capture.acks"
+        } else {
+            ""
+        }
     }
 }
 

@@ -9,7 +9,8 @@ pub(super) fn reason(row: &Row) -> Option<&'static str> {
     match (from_ip.next(), from_ip.next()) {
         // What says that it is IPv6 and is not, tshark shows as data.
         (Some("ip"), Some("data"))
-            if row.number("ip.proto") == Some(41_u8) && row.number("ip.frag_offset") == Some(0_u16) =>
+            if row.number("ip.proto") == Some(41_u8)
+                && row.number("ip.frag_offset") == Some(0_u16) =>
         {
             Some("6in4")
         }

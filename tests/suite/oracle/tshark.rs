@@ -59,8 +59,16 @@ pub(crate) struct Row(HashMap<&'static str, Vec<String>>);
 
 impl Row {
     fn from_line(line: &str) -> Self {
-        let values = line.split('\t').map(|value| value.split(',').map(str::to_owned).collect::<Vec<_>>());
-        Self(FIELDS.into_iter().zip(values).filter(|(_, values)| values != &[""]).collect())
+        let values = line
+            .split('\t')
+            .map(|value| value.split(',').map(str::to_owned).collect::<Vec<_>>());
+        Self(
+            FIELDS
+                .into_iter()
+                .zip(values)
+                .filter(|(_, values)| values != &[""])
+                .collect(),
+        )
     }
 
     /// The outermost occurrence of a field.
@@ -86,7 +94,10 @@ impl Row {
 
 /// Whether tshark is here. Where it is not, that is said loudly, and in CI it is a failure.
 pub(crate) fn is_here() -> bool {
-    let here = Command::new("tshark").arg("--version").output().is_ok_and(|output| output.status.success());
+    let here = Command::new("tshark")
+        .arg("--version")
+        .output()
+        .is_ok_and(|output| output.status.success());
     if !here {
         let message = "NOT TESTED: this test needs tshark (Debian: apt-get install tshark)";
         assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{message}");
@@ -101,18 +112,42 @@ pub(crate) fn is_here() -> bool {
 pub(crate) fn read(file: &Path, mut each: impl FnMut(&Row)) -> Result<(), String> {
     let mut command = Command::new("tshark");
     command
-        .args(["-n", "-T", "fields", "-E", "separator=/t", "-E", "occurrence=a", "-E", "aggregator=,", "-r"])
+        .args([
+            "-n",
+            "-T",
+            "fields",
+            "-E",
+            "separator=/t",
+            "-E",
+            "occurrence=a",
+            "-E",
+            "aggregator=,",
+            "-r",
+        ])
         .arg(file);
     command.args(PREFERENCES.iter().flat_map(|preference| ["-o", preference]));
     command.args(FIELDS.iter().flat_map(|field| ["-e", field]));
-    let mut tshark = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("cannot start tshark");
+    let mut tshark = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("cannot start tshark");
     let mut frames = 0_u64;
     for line in BufReader::new(tshark.stdout.take().unwrap()).lines() {
         each(&Row::from_line(&line.unwrap()));
         frames += 1;
     }
     let mut complaint = String::new();
-    tshark.stderr.take().unwrap().read_to_string(&mut complaint).unwrap();
+    tshark
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut complaint)
+        .unwrap();
     let succeeded = tshark.wait().unwrap().success();
-    if succeeded || frames > 0 { Ok(()) } else { Err(complaint) }
+    if succeeded || frames > 0 {
+        Ok(())
+    } else {
+        Err(complaint)
+    }
 }

@@ -73,26 +73,46 @@ fn segment(asking: Asking) -> impl Strategy<Value = Packet> {
         let timestamp = timestamp.filter(|_| flags & RST == 0);
         // Whether what nothing marks is a copy is a matter of milliseconds: told in stories.
         let marked = asking == Asking::Clients && (flags == SYN || timestamp.is_some());
-        let identification = if marked { identification } else { identification.max(1) };
+        let identification = if marked {
+            identification
+        } else {
+            identification.max(1)
+        };
         let (interface, leaving, routed) = met;
-        let (from, to) = if asking == Asking::Clients && asks { (from.max(to), from.min(to)) } else { (from, to) };
+        let (from, to) = if asking == Asking::Clients && asks {
+            (from.max(to), from.min(to))
+        } else {
+            (from, to)
+        };
         let data = usize::from(from.port() == 81);
         let leaving = leaving && asking == Asking::Clients;
-        let acknowledgment = if flags & ACK == 0 { 0 } else { isn(to).wrapping_add(off) };
+        let acknowledgment = if flags & ACK == 0 {
+            0
+        } else {
+            isn(to).wrapping_add(off)
+        };
         let mut packet = Packet::tcp(0, from, to, flags).numbered(isn(from), acknowledgment);
-        packet = packet.data(data).identified(identification).through(interface, leaving);
+        packet = packet
+            .data(data)
+            .identified(identification)
+            .through(interface, leaving);
         packet.header.hop_limit = match (leaving, routed) {
             (false, _) => 64,
             (true, true) => 63,
             (true, false) => 65,
         };
-        timestamp.into_iter().fold(packet, |packet, value| packet.option(TcpOption::Timestamps(value)))
+        timestamp.into_iter().fold(packet, |packet, value| {
+            packet.option(TcpOption::Timestamps(value))
+        })
     })
 }
 
 fn error(asking: Asking) -> impl Strategy<Value = Packet> {
     let code = prop::sample::select(vec![(3, 0), (3, 1), (3, 3), (3, 4), (3, 13), (11, 0)]);
-    let reporter = prop::sample::select(vec![IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 3])]);
+    let reporter = prop::sample::select(vec![
+        IpAddr::from([10, 0, 0, 1]),
+        IpAddr::from([10, 0, 0, 3]),
+    ]);
     (segment(asking), code, reporter, 1..3_u32, any::<bool>()).prop_map(
         move |(quote, code, reporter, interface, leaving)| {
             let leaving = leaving && asking == Asking::Clients;

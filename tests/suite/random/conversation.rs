@@ -58,7 +58,10 @@ pub(crate) fn conversations() -> impl Strategy<Value = Vec<Conversation>> {
 
 /// The packets of all of them, in the order of time.
 pub(crate) fn packets(conversations: &[Conversation]) -> Vec<Packet> {
-    let mut packets: Vec<Packet> = conversations.iter().flat_map(Conversation::packets).collect();
+    let mut packets: Vec<Packet> = conversations
+        .iter()
+        .flat_map(Conversation::packets)
+        .collect();
     packets.sort_by_key(|packet| packet.at);
     packets
 }
@@ -68,22 +71,24 @@ fn conversation() -> impl Strategy<Value = Conversation> {
     let schedule = (prop::sample::select(&SCHEDULES[..]), 1..12_usize);
     let delay = prop_oneof![3 => 1..2_000_000_u64, 1 => 1..7 * SECOND];
     let how = (any::<bool>(), any::<bool>(), schedule, end(), delay);
-    (who, how).prop_map(|((begins, (client, server), path), (timestamps, identified, schedule, end, delay))| {
-        let (times, syns) = schedule;
-        Conversation {
-            begins: begins * MILLISECOND,
-            client: client.parse().unwrap(),
-            server: server.parse().unwrap(),
-            isn: 0,
-            // Without a timestamp the names of an IPv6 attempt cannot be told to be one attempt's.
-            timestamps: timestamps || path == Path::Translated,
-            identified,
-            schedule: times.iter().take(syns).copied().collect(),
-            end,
-            delay,
-            path,
-        }
-    })
+    (who, how).prop_map(
+        |((begins, (client, server), path), (timestamps, identified, schedule, end, delay))| {
+            let (times, syns) = schedule;
+            Conversation {
+                begins: begins * MILLISECOND,
+                client: client.parse().unwrap(),
+                server: server.parse().unwrap(),
+                isn: 0,
+                // Without a timestamp the names of an IPv6 attempt cannot be told to be one attempt's.
+                timestamps: timestamps || path == Path::Translated,
+                identified,
+                schedule: times.iter().take(syns).copied().collect(),
+                end,
+                delay,
+                path,
+            }
+        },
+    )
 }
 
 fn end() -> impl Strategy<Value = End> {
@@ -118,7 +123,9 @@ impl Conversation {
         let answer = |at| self.server_says(at, SYN | ACK, SERVER_ISN, right);
         match self.end {
             End::Silence | End::Resets(_) => {}
-            End::Answer(repeats) => said.extend((0..=repeats).map(|n| answer(at + ((1 << n) - 1) * SECOND))),
+            End::Answer(repeats) => {
+                said.extend((0..=repeats).map(|n| answer(at + ((1 << n) - 1) * SECOND)))
+            }
             End::Error(number, off) => {
                 let (reporter, code) = if self.client.is_ipv4() {
                     ("10.0.0.1", V4_ERRORS[number])
@@ -145,7 +152,12 @@ impl Conversation {
             End::AnotherIsn => {
                 let isn = self.isn.wrapping_add(70_000);
                 said.push(self.syn(at, 0, isn));
-                said.push(self.server_says(at + MILLISECOND, SYN | ACK, SERVER_ISN, isn.wrapping_add(1)));
+                said.push(self.server_says(
+                    at + MILLISECOND,
+                    SYN | ACK,
+                    SERVER_ISN,
+                    isn.wrapping_add(1),
+                ));
             }
         }
     }
@@ -157,7 +169,11 @@ impl Conversation {
     fn syn(&self, at: u64, number: usize, isn: u32) -> Packet {
         let number = u16::try_from(number).unwrap();
         // Fast open: the first SYN has data.
-        let data = if number == 0 && isn.is_multiple_of(3) { 300 } else { 0 };
+        let data = if number == 0 && isn.is_multiple_of(3) {
+            300
+        } else {
+            0
+        };
         let mut syn = self.client_says(at, SYN, isn).data(data);
         if self.timestamps {
             syn = syn.option(TcpOption::Timestamps(u32::from(number) * 1000));
@@ -187,15 +203,39 @@ const ENDS: [(&str, &str); 7] = [
 
 /// When SYNs are sent, in milliseconds: Linux from 6.5, older Linux, old Windows, Windows after a refusal.
 const SCHEDULES: [&[u64]; 4] = [
-    &[0, 1000, 2000, 3100, 4100, 5100, 7100, 11_200, 19_400, 35_500, 69_600],
+    &[
+        0, 1000, 2000, 3100, 4100, 5100, 7100, 11_200, 19_400, 35_500, 69_600,
+    ],
     &[0, 1000, 3000, 7000, 15_000, 31_000, 63_000],
     &[0, 3000, 9000],
     &[0, 500, 1000],
 ];
 
-const V4_ERRORS: [(u8, u8); 10] = [(3, 0), (3, 1), (3, 3), (3, 4), (3, 9), (3, 10), (3, 13), (4, 0), (11, 0), (12, 0)];
+const V4_ERRORS: [(u8, u8); 10] = [
+    (3, 0),
+    (3, 1),
+    (3, 3),
+    (3, 4),
+    (3, 9),
+    (3, 10),
+    (3, 13),
+    (4, 0),
+    (11, 0),
+    (12, 0),
+];
 
-const V6_ERRORS: [(u8, u8); 10] = [(1, 0), (1, 1), (1, 2), (1, 3), (1, 4), (1, 5), (1, 6), (2, 0), (3, 0), (4, 0)];
+const V6_ERRORS: [(u8, u8); 10] = [
+    (1, 0),
+    (1, 1),
+    (1, 2),
+    (1, 3),
+    (1, 4),
+    (1, 5),
+    (1, 6),
+    (2, 0),
+    (3, 0),
+    (4, 0),
+];
 
 const SERVER_ISN: u32 = 0x7000_0000;
 

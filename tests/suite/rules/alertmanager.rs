@@ -18,8 +18,15 @@ fn amtool_finds_the_configuration_sound_and_every_alert_goes_where_it_should() {
     if !has_tool("amtool") {
         return;
     }
-    let check = Command::new("amtool").args(["check-config", &file(CONFIG)]).output().unwrap();
-    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
+    let check = Command::new("amtool")
+        .args(["check-config", &file(CONFIG)])
+        .output()
+        .unwrap();
+    assert!(
+        check.status.success(),
+        "{}",
+        String::from_utf8_lossy(&check.stderr)
+    );
     for alert in alerts() {
         let labels = ["severity", "subject"].map(|key| format!("{key}={}", alert.label(key)));
         let receiver = match (alert.label("severity"), alert.label("subject")) {
@@ -27,10 +34,27 @@ fn amtool_finds_the_configuration_sound_and_every_alert_goes_where_it_should() {
             ("info", _) => "log",
             _ => "tickets",
         };
-        let arguments = ["config", "routes", "test", "--config.file", &file(CONFIG), "--verify.receivers", receiver];
+        let arguments = [
+            "config",
+            "routes",
+            "test",
+            "--config.file",
+            &file(CONFIG),
+            "--verify.receivers",
+            receiver,
+        ];
         let name = format!("alertname={}", alert.name());
-        let route = Command::new("amtool").args(arguments).arg(&name).args(labels).output().unwrap();
-        assert!(route.status.success(), "{name} does not go to {receiver}: {}", String::from_utf8_lossy(&route.stdout));
+        let route = Command::new("amtool")
+            .args(arguments)
+            .arg(&name)
+            .args(labels)
+            .output()
+            .unwrap();
+        assert!(
+            route.status.success(),
+            "{name} does not go to {receiver}: {}",
+            String::from_utf8_lossy(&route.stdout)
+        );
     }
 }
 
@@ -46,11 +70,18 @@ fn an_outage_met_by_a_hundred_clients_wakes_one_person_once() {
     clients().for_each(|client| all.add("TCPHandshakeUnanswered", &client, "10.0.9.1", "33306"));
     // The server's own host knows.
     clients().for_each(|client| all.add("TCPHandshakeUnanswered", &client, "10.0.9.2", "33306"));
-    all.add("TCPHandshakeServerNotAnswering", "db2:10077", "10.0.9.2", "33306");
+    all.add(
+        "TCPHandshakeServerNotAnswering",
+        "db2:10077",
+        "10.0.9.2",
+        "33306",
+    );
     // The leg is known, at some of the clients; two ports are one outage.
     for port in ["33306", "22"] {
         clients().for_each(|client| all.add("TCPHandshakeUnanswered", &client, "10.0.9.3", port));
-        clients().take(3).for_each(|client| all.add("TCPHandshakePathLossThere", &client, "10.0.9.3", port));
+        clients()
+            .take(3)
+            .for_each(|client| all.add("TCPHandshakePathLossThere", &client, "10.0.9.3", port));
     }
     // A rollout breaks all exporters, and one of them has other troubles.
     clients().for_each(|client| all.add("TCPHandshakeExporterDown", &client, "", ""));
@@ -59,17 +90,40 @@ fn an_outage_met_by_a_hundred_clients_wakes_one_person_once() {
 
     let mut told = BTreeMap::new();
     for notice in alertmanager.notices_within(Duration::from_secs(5)) {
-        assert!(told.insert(notice.subject(), notice.counts()).is_none(), "told twice: {}", notice.subject());
+        assert!(
+            told.insert(notice.subject(), notice.counts()).is_none(),
+            "told twice: {}",
+            notice.subject()
+        );
     }
     let expected = [
-        ("/pager 10.0.9.1", BTreeMap::from([("TCPHandshakeUnanswered", 100)])),
-        ("/pager 10.0.9.2", BTreeMap::from([("TCPHandshakeServerNotAnswering", 1)])),
-        ("/pager 10.0.9.3", BTreeMap::from([("TCPHandshakePathLossThere", 6)])),
-        ("/tickets TCPHandshakeExporterDown", BTreeMap::from([("TCPHandshakeExporterDown", 100)])),
+        (
+            "/pager 10.0.9.1",
+            BTreeMap::from([("TCPHandshakeUnanswered", 100)]),
+        ),
+        (
+            "/pager 10.0.9.2",
+            BTreeMap::from([("TCPHandshakeServerNotAnswering", 1)]),
+        ),
+        (
+            "/pager 10.0.9.3",
+            BTreeMap::from([("TCPHandshakePathLossThere", 6)]),
+        ),
+        (
+            "/tickets TCPHandshakeExporterDown",
+            BTreeMap::from([("TCPHandshakeExporterDown", 100)]),
+        ),
     ];
-    let owned = |counts: &BTreeMap<&str, usize>| counts.iter().map(|(name, count)| ((*name).into(), *count)).collect();
-    let expected: BTreeMap<String, BTreeMap<String, usize>> =
-        expected.iter().map(|(subject, counts)| ((*subject).into(), owned(counts))).collect();
+    let owned = |counts: &BTreeMap<&str, usize>| {
+        counts
+            .iter()
+            .map(|(name, count)| ((*name).into(), *count))
+            .collect()
+    };
+    let expected: BTreeMap<String, BTreeMap<String, usize>> = expected
+        .iter()
+        .map(|(subject, counts)| ((*subject).into(), owned(counts)))
+        .collect();
     assert_eq!(told, expected);
 }
 
@@ -94,9 +148,20 @@ impl Alerts {
 }
 
 fn alerts_by_name() -> &'static BTreeMap<String, (String, String)> {
-    static RULES: std::sync::OnceLock<BTreeMap<String, (String, String)>> = std::sync::OnceLock::new();
-    let facts = |alert: &super::Rule| (alert.label("severity").to_owned(), alert.label("subject").to_owned());
-    RULES.get_or_init(|| alerts().iter().map(|alert| (alert.name().to_owned(), facts(alert))).collect())
+    static RULES: std::sync::OnceLock<BTreeMap<String, (String, String)>> =
+        std::sync::OnceLock::new();
+    let facts = |alert: &super::Rule| {
+        (
+            alert.label("severity").to_owned(),
+            alert.label("subject").to_owned(),
+        )
+    };
+    RULES.get_or_init(|| {
+        alerts()
+            .iter()
+            .map(|alert| (alert.name().to_owned(), facts(alert)))
+            .collect()
+    })
 }
 
 /// One notification, as a webhook gets it.
@@ -110,14 +175,19 @@ impl Notice {
     /// Who is told, and about which group.
     pub(super) fn subject(&self) -> String {
         let group = self.body["groupLabels"].as_object().unwrap();
-        let group: Vec<_> = group.values().map(|value| value.as_str().unwrap()).collect();
+        let group: Vec<_> = group
+            .values()
+            .map(|value| value.as_str().unwrap())
+            .collect();
         format!("{} {}", self.receiver, group.join(" "))
     }
 
     fn counts(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         for alert in self.body["alerts"].as_array().unwrap() {
-            *counts.entry(alert["labels"]["alertname"].as_str().unwrap().to_owned()).or_default() += 1;
+            *counts
+                .entry(alert["labels"]["alertname"].as_str().unwrap().to_owned())
+                .or_default() += 1;
         }
         counts
     }
@@ -134,13 +204,27 @@ pub(super) struct Alertmanager {
 impl Alertmanager {
     fn start() -> Self {
         // Nobody else is given this port between here and there, or the test fails loudly.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         let program = Command::new("prometheus-alertmanager");
-        Self::start_on(program, port, TcpListener::bind("127.0.0.1:0").unwrap(), "1s")
+        Self::start_on(
+            program,
+            port,
+            TcpListener::bind("127.0.0.1:0").unwrap(),
+            "1s",
+        )
     }
 
     /// Starts `program` on a port of its own host, where also `webhooks` listens. It waits for so long before it tells.
-    pub(super) fn start_on(mut program: Command, port: u16, webhooks: TcpListener, wait: &str) -> Self {
+    pub(super) fn start_on(
+        mut program: Command,
+        port: u16,
+        webhooks: TcpListener,
+        wait: &str,
+    ) -> Self {
         let storage = tempfile::tempdir().unwrap();
         let mut config = fs::read_to_string(file(CONFIG)).unwrap();
         let webhook = webhooks.local_addr().unwrap();
@@ -150,7 +234,11 @@ impl Alertmanager {
             config = config.replace(&example, &format!("http://{webhook}/{receiver}"));
         }
         let path = storage.path().join("alertmanager.yml");
-        fs::write(&path, config.replace("group_wait: 90s", &format!("group_wait: {wait}"))).unwrap();
+        fs::write(
+            &path,
+            config.replace("group_wait: 90s", &format!("group_wait: {wait}")),
+        )
+        .unwrap();
         let process = program
             .arg(format!("--config.file={}", path.display()))
             .arg(format!("--storage.path={}", storage.path().display()))
@@ -160,7 +248,12 @@ impl Alertmanager {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        Self { process, port, notices: receive(webhooks), _storage: storage }
+        Self {
+            process,
+            port,
+            notices: receive(webhooks),
+            _storage: storage,
+        }
     }
 
     /// Sends the alerts as soon as it listens.
@@ -170,12 +263,20 @@ impl Alertmanager {
         let mut stream = loop {
             match TcpStream::connect(("127.0.0.1", self.port)) {
                 Ok(stream) => break stream,
-                Err(error) => assert!(Instant::now() < deadline, "Alertmanager does not listen: {error}"),
+                Err(error) => assert!(
+                    Instant::now() < deadline,
+                    "Alertmanager does not listen: {error}"
+                ),
             }
             thread::sleep(Duration::from_millis(50));
         };
         let head = "POST /api/v2/alerts HTTP/1.0\r\nContent-Type: application/json";
-        write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        write!(
+            stream,
+            "{head}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.contains(" 200 OK"), "{answer}");
@@ -213,12 +314,21 @@ fn take(mut stream: TcpStream) -> Notice {
         let read = stream.read(&mut buffer).unwrap();
         request.extend_from_slice(&buffer[..read]);
         let text = String::from_utf8_lossy(&request);
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")?.parse::<usize>().ok());
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("Content-Length: ")?.parse::<usize>().ok());
         if body.len() >= length.expect("a webhook's length is told") || read == 0 {
-            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                .unwrap();
             let receiver = head.split(' ').nth(1).unwrap().to_owned();
-            return Notice { receiver, body: serde_json::from_str(body).unwrap() };
+            return Notice {
+                receiver,
+                body: serde_json::from_str(body).unwrap(),
+            };
         }
     }
 }

@@ -79,7 +79,11 @@ pub(super) fn alerts() -> Vec<Rule> {
 }
 
 fn rules(path: &str) -> Vec<Rule> {
-    read::<RuleFile>(path).groups.into_iter().flat_map(|group| group.rules).collect()
+    read::<RuleFile>(path)
+        .groups
+        .into_iter()
+        .flat_map(|group| group.rules)
+        .collect()
 }
 
 pub(super) fn rule_tests(name: &str) -> Vec<RuleTest> {
@@ -93,7 +97,9 @@ fn read<T: DeserializeOwned>(path: &str) -> T {
 
 /// Names of the pages in docs/runbooks, without the index.
 pub(super) fn runbooks() -> BTreeSet<String> {
-    let pages = fs::read_dir(file("docs/runbooks")).unwrap().map(|page| page.unwrap().file_name());
+    let pages = fs::read_dir(file("docs/runbooks"))
+        .unwrap()
+        .map(|page| page.unwrap().file_name());
     let names = pages.filter_map(|page| Some(page.to_str()?.strip_suffix(".md")?.to_owned()));
     names.filter(|name| name != "README").collect()
 }
@@ -101,7 +107,10 @@ pub(super) fn runbooks() -> BTreeSet<String> {
 /// The blocks of a page that are marked as PromQL, one query each.
 pub(super) fn queries_in(page: &str) -> Vec<String> {
     let text = fs::read_to_string(file(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
-    let blocks = text.split("```promql\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default());
+    let blocks = text
+        .split("```promql\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap_or_default());
     blocks.map(|block| block.trim().to_owned()).collect()
 }
 

@@ -17,7 +17,9 @@ use crate::program::has_tool;
 #[test]
 fn real_faults_raise_the_right_alerts_and_name_the_right_leg() {
     let test = "real_faults_raise_the_right_alerts_and_name_the_right_leg";
-    let Some(laboratory) = Laboratory::open(test) else { return };
+    let Some(laboratory) = Laboratory::open(test) else {
+        return;
+    };
     if !has_tool("prometheus") || !has_tool("prometheus-alertmanager") {
         return;
     }
@@ -30,24 +32,39 @@ fn real_faults_raise_the_right_alerts_and_name_the_right_leg() {
         .collect();
     let _open = road.server.inside(|| listen(to(HEALTHY), 4096));
     let webhooks = monitor.inside(|| TcpListener::bind("127.0.0.1:0").unwrap());
-    let alertmanager = Alertmanager::start_on(monitor.command("prometheus-alertmanager"), 9093, webhooks, "10s");
+    let alertmanager = Alertmanager::start_on(
+        monitor.command("prometheus-alertmanager"),
+        9093,
+        webhooks,
+        "10s",
+    );
     let prometheus = Prometheus::start(&monitor, &[CLIENT, FIREWALL, SERVER]);
 
     // All is well, and after a window both ends have watched for long enough to say so.
     let start = Instant::now();
     while legs(&prometheus) != leg_set(&[(HEALTHY, "fine")]) {
-        assert!(start.elapsed() < PATIENCE, "never fine: {:?}\n{}", legs(&prometheus), state(&prometheus));
-        road.client.inside(|| connects(to(HEALTHY), 2, Duration::from_secs(2)));
+        assert!(
+            start.elapsed() < PATIENCE,
+            "never fine: {:?}\n{}",
+            legs(&prometheus),
+            state(&prometheus)
+        );
+        road.client
+            .inside(|| connects(to(HEALTHY), 2, Duration::from_secs(2)));
         thread::sleep(Duration::from_millis(500));
     }
     assert_eq!(firing(&prometheus), BTreeSet::new());
 
-    road.firewall.nft(&format!("add rule inet lab forward tcp dport {HEALTHY} drop"));
+    road.firewall.nft(&format!(
+        "add rule inet lab forward tcp dport {HEALTHY} drop"
+    ));
     let (mut named, mut raised) = (BTreeSet::new(), BTreeSet::new());
     thread::scope(|scope| {
         let faults = [HEALTHY, 8002, 8003, 8004, 8005, 8006, 8007].map(|port| {
             let client = &road.client;
-            scope.spawn(move || client.inside(|| (0..3).for_each(|_| drop(connects(to(port), 10, BURST)))))
+            scope.spawn(move || {
+                client.inside(|| (0..3).for_each(|_| drop(connects(to(port), 10, BURST))))
+            })
         });
         while faults.iter().any(|fault| !fault.is_finished()) {
             raised.extend(firing(&prometheus));
@@ -65,9 +82,21 @@ fn real_faults_raise_the_right_alerts_and_name_the_right_leg() {
         (8007, "way_back"),
     ];
     assert_eq!(named, leg_set(&expected));
-    assert_eq!(raised, RAISED.map(|(name, who, port)| (name.into(), who.into(), port.to_string())).into());
-    let told: Vec<_> = alertmanager.notices_within(Duration::from_secs(3)).iter().map(|n| n.subject()).collect();
-    let paged: Vec<_> = told.iter().filter(|subject| subject.starts_with("/pager")).collect();
+    assert_eq!(
+        raised,
+        RAISED
+            .map(|(name, who, port)| (name.into(), who.into(), port.to_string()))
+            .into()
+    );
+    let told: Vec<_> = alertmanager
+        .notices_within(Duration::from_secs(3))
+        .iter()
+        .map(|n| n.subject())
+        .collect();
+    let paged: Vec<_> = told
+        .iter()
+        .filter(|subject| subject.starts_with("/pager"))
+        .collect();
     assert_eq!(paged, ["/pager 10.77.2.2"], "{told:?}");
     drop(exporters);
 }
@@ -88,20 +117,37 @@ fn to(port: u16) -> SocketAddr {
 
 /// Where it breaks, as the client's paths say: (port, leg).
 fn legs(prometheus: &Prometheus<'_>) -> BTreeSet<(String, String)> {
-    let paths = prometheus.series(&format!("path:tcp_handshake_where:info5m{{instance=\"{CLIENT}\"}}"));
-    paths.into_iter().map(|path| (path["port"].clone(), path["where"].clone())).collect()
+    let paths = prometheus.series(&format!(
+        "path:tcp_handshake_where:info5m{{instance=\"{CLIENT}\"}}"
+    ));
+    paths
+        .into_iter()
+        .map(|path| (path["port"].clone(), path["where"].clone()))
+        .collect()
 }
 
 fn leg_set(legs: &[(u16, &str)]) -> BTreeSet<(String, String)> {
-    legs.iter().map(|(port, leg)| (port.to_string(), (*leg).to_owned())).collect()
+    legs.iter()
+        .map(|(port, leg)| (port.to_string(), (*leg).to_owned()))
+        .collect()
 }
 
 /// Alerts that fire: (name, instance, port).
 fn firing(prometheus: &Prometheus<'_>) -> BTreeSet<(String, String, String)> {
     let alerts = prometheus.series("ALERTS{alertstate=\"firing\"}");
-    let label =
-        |alert: &std::collections::BTreeMap<String, String>, key: &str| alert.get(key).cloned().unwrap_or_default();
-    alerts.iter().map(|a| (label(a, "alertname"), label(a, "instance"), label(a, "port"))).collect()
+    let label = |alert: &std::collections::BTreeMap<String, String>, key: &str| {
+        alert.get(key).cloned().unwrap_or_default()
+    };
+    alerts
+        .iter()
+        .map(|a| {
+            (
+                label(a, "alertname"),
+                label(a, "instance"),
+                label(a, "port"),
+            )
+        })
+        .collect()
 }
 
 /// What the path rules stand on, for whoever has to find out why they say something else.

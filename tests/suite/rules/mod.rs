@@ -25,30 +25,61 @@ fn every_alert_has_a_severity_a_subject_a_duration_and_words() {
             "{name}: {}",
             alert.label("severity")
         );
-        assert!(["connection", "host", "path", "exporter"].contains(&alert.label("subject")), "{name}");
+        assert!(
+            ["connection", "host", "path", "exporter"].contains(&alert.label("subject")),
+            "{name}"
+        );
         assert!(alert.duration.is_some(), "{name} fires on the first look");
-        assert_eq!(alert.label("server_address").is_empty(), alert.label("subject") == "exporter", "{name}");
+        assert_eq!(
+            alert.label("server_address").is_empty(),
+            alert.label("subject") == "exporter",
+            "{name}"
+        );
         let summary = alert.annotation("summary");
-        assert!(summary.ends_with('.') && !summary.contains(". "), "{name}: one sentence, please: {summary}");
+        assert!(
+            summary.ends_with('.') && !summary.contains(". "),
+            "{name}: one sentence, please: {summary}"
+        );
         let description = alert.annotation("description");
-        assert!(description.contains("$labels") || description.contains("$value"), "{name}: no facts: {description}");
+        assert!(
+            description.contains("$labels") || description.contains("$value"),
+            "{name}: no facts: {description}"
+        );
     }
 }
 
 #[test]
 fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
-    let named: BTreeSet<_> = alerts().iter().map(|alert| alert.name().to_owned()).collect();
+    let named: BTreeSet<_> = alerts()
+        .iter()
+        .map(|alert| alert.name().to_owned())
+        .collect();
     assert_eq!(runbooks(), named);
     let index = std::fs::read_to_string(file("docs/runbooks/README.md")).unwrap();
     for alert in alerts() {
         let name = alert.name();
         let page = format!("docs/runbooks/{name}.md");
-        assert!(alert.annotation("runbook_url").ends_with(&page), "{name}: {}", alert.annotation("runbook_url"));
+        assert!(
+            alert.annotation("runbook_url").ends_with(&page),
+            "{name}: {}",
+            alert.annotation("runbook_url")
+        );
         let text = std::fs::read_to_string(file(&page)).unwrap();
-        for heading in ["What it means", "How to confirm", "Usual causes", "What to do"] {
-            assert!(text.contains(&format!("\n## {heading}\n\n")), "{page} has no `{heading}`");
+        for heading in [
+            "What it means",
+            "How to confirm",
+            "Usual causes",
+            "What to do",
+        ] {
+            assert!(
+                text.contains(&format!("\n## {heading}\n\n")),
+                "{page} has no `{heading}`"
+            );
         }
-        assert!(index.contains(&format!("({name}.md)")), "the index of runbooks leaves out {name}");
+        assert!(
+            index.contains(&format!("({name}.md)")),
+            "the index of runbooks leaves out {name}"
+        );
     }
 }
 
@@ -56,7 +87,9 @@ fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
 fn rules_and_alerts_name_only_what_exists() {
     let known = Vocabulary::new(&recordings());
     for rule in recordings().iter().chain(&alerts()) {
-        known.check(&rule.expr).unwrap_or_else(|complaint| panic!("{}: {complaint}", rule.name()));
+        known
+            .check(&rule.expr)
+            .unwrap_or_else(|complaint| panic!("{}: {complaint}", rule.name()));
     }
 }
 
@@ -64,9 +97,17 @@ fn rules_and_alerts_name_only_what_exists() {
 fn the_words_of_alerts_name_only_what_exists() {
     let known = Vocabulary::new(&recordings());
     for alert in alerts() {
-        let words = alert.annotations.iter().filter(|(key, _)| *key != "runbook_url").map(|(_, text)| text);
+        let words = alert
+            .annotations
+            .iter()
+            .filter(|(key, _)| *key != "runbook_url")
+            .map(|(_, text)| text);
         for name in words.flat_map(|text| query::metric_names(text)) {
-            assert!(known.has(name), "{} speaks of {name}, which does not exist", alert.name());
+            assert!(
+                known.has(name),
+                "{} speaks of {name}, which does not exist",
+                alert.name()
+            );
         }
     }
 }
@@ -74,12 +115,16 @@ fn the_words_of_alerts_name_only_what_exists() {
 #[test]
 fn every_query_in_the_docs_names_only_what_exists() {
     let known = Vocabulary::new(&recordings());
-    let pages = runbooks().into_iter().map(|name| format!("docs/runbooks/{name}.md"));
+    let pages = runbooks()
+        .into_iter()
+        .map(|name| format!("docs/runbooks/{name}.md"));
     for page in pages.chain(["docs/promql.md".to_owned()]) {
         let queries = queries_in(&page);
         assert!(!queries.is_empty(), "{page} has no query");
         for query in queries {
-            known.check(&query).unwrap_or_else(|complaint| panic!("{page}: {complaint}\n{query}"));
+            known
+                .check(&query)
+                .unwrap_or_else(|complaint| panic!("{page}: {complaint}\n{query}"));
         }
     }
 }
@@ -87,8 +132,11 @@ fn every_query_in_the_docs_names_only_what_exists() {
 #[test]
 fn every_recipe_is_tested() {
     let tests = rule_tests("recipes");
-    let tested: BTreeSet<_> =
-        tests.iter().flat_map(|t| &t.promql_expr_test).map(|t| t.expr.trim().to_owned()).collect();
+    let tested: BTreeSet<_> = tests
+        .iter()
+        .flat_map(|t| &t.promql_expr_test)
+        .map(|t| t.expr.trim().to_owned())
+        .collect();
     let written: BTreeSet<_> = queries_in("docs/promql.md").into_iter().collect();
     assert_eq!(written, tested);
 }
@@ -117,7 +165,10 @@ pub(crate) fn vocabulary() -> Vocabulary {
 
 impl Rule {
     fn name(&self) -> &str {
-        self.record.as_deref().or(self.alert.as_deref()).expect("a rule records or alerts")
+        self.record
+            .as_deref()
+            .or(self.alert.as_deref())
+            .expect("a rule records or alerts")
     }
 
     fn label(&self, key: &str) -> &str {

@@ -33,16 +33,26 @@ impl<'h> Prometheus<'h> {
         let process = host
             .command("prometheus")
             .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", storage.path().join("data").display()))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                storage.path().join("data").display()
+            ))
             .arg(format!("--web.listen-address=127.0.0.1:{PORT}"))
             .arg("--rules.alert.resend-delay=1s")
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let prometheus = Self { host, process, _storage: storage };
+        let prometheus = Self {
+            host,
+            process,
+            _storage: storage,
+        };
         let deadline = Instant::now() + Duration::from_secs(30);
-        while !prometheus.get("/-/ready").is_some_and(|answer| answer.contains(" 200 OK")) {
+        while !prometheus
+            .get("/-/ready")
+            .is_some_and(|answer| answer.contains(" 200 OK"))
+        {
             assert!(Instant::now() < deadline, "Prometheus never becomes ready");
             thread::sleep(Duration::from_millis(100));
         }
@@ -52,11 +62,18 @@ impl<'h> Prometheus<'h> {
     /// The series that answer a query: their labels.
     pub(super) fn series(&self, query: &str) -> Vec<BTreeMap<String, String>> {
         let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let answer = self.get(&format!("/api/v1/query?query={encoded}")).expect("Prometheus runs");
+        let answer = self
+            .get(&format!("/api/v1/query?query={encoded}"))
+            .expect("Prometheus runs");
         let (_, body) = answer.split_once("\r\n\r\n").unwrap();
         let answer: serde_json::Value = serde_json::from_str(body).unwrap();
-        let found = answer["data"]["result"].as_array().unwrap_or_else(|| panic!("{query}: {body}"));
-        found.iter().map(|series| serde_json::from_value(series["metric"].clone()).unwrap()).collect()
+        let found = answer["data"]["result"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{query}: {body}"));
+        found
+            .iter()
+            .map(|series| serde_json::from_value(series["metric"].clone()).unwrap())
+            .collect()
     }
 
     fn get(&self, path: &str) -> Option<String> {
@@ -94,18 +111,31 @@ fn in_seconds(rules: &str) -> String {
     ] {
         text = text.replace(long, short);
     }
-    let left: Vec<_> = ["5m]", " 5m", " 1m", "300"].into_iter().filter(|long| text.contains(long)).collect();
-    assert!(left.is_empty(), "{rules}: these times are not made short: {left:?}");
+    let left: Vec<_> = ["5m]", " 5m", " 1m", "300"]
+        .into_iter()
+        .filter(|long| text.contains(long))
+        .collect();
+    assert!(
+        left.is_empty(),
+        "{rules}: these times are not made short: {left:?}"
+    );
     text
 }
 
 fn scraping(targets: &[&str]) -> String {
     let mut config = fs::read_to_string(file("deploy/prometheus/prometheus.yml")).unwrap();
-    let (head, _) = config.split_once("      - targets:\n          - 'app1").expect("the example has targets");
+    let (head, _) = config
+        .split_once("      - targets:\n          - 'app1")
+        .expect("the example has targets");
     config = head.to_owned() + "      - targets:\n";
-    targets.iter().for_each(|target| config += &format!("          - '{target}'\n"));
+    targets
+        .iter()
+        .for_each(|target| config += &format!("          - '{target}'\n"));
     config
-        .replace("scrape_interval: 15s", "scrape_interval: 1s\n  scrape_timeout: 1s")
+        .replace(
+            "scrape_interval: 15s",
+            "scrape_interval: 1s\n  scrape_timeout: 1s",
+        )
         .replace("evaluation_interval: 1m", "evaluation_interval: 1s")
 }
 

@@ -18,11 +18,28 @@ fn promtool_finds_rules_and_configuration_sound() {
         return;
     }
     for arguments in [
-        &["check", "rules", "--lint=all", "--lint-fatal", RECORDING, ALERTS][..],
-        &["check", "config", "--lint=all", "--lint-fatal", "deploy/prometheus/prometheus.yml"],
+        &[
+            "check",
+            "rules",
+            "--lint=all",
+            "--lint-fatal",
+            RECORDING,
+            ALERTS,
+        ][..],
+        &[
+            "check",
+            "config",
+            "--lint=all",
+            "--lint-fatal",
+            "deploy/prometheus/prometheus.yml",
+        ],
     ] {
         let output = promtool(arguments);
-        assert!(output.status.success(), "promtool {arguments:?}: {}", words(&output));
+        assert!(
+            output.status.success(),
+            "promtool {arguments:?}: {}",
+            words(&output)
+        );
     }
 }
 
@@ -32,7 +49,10 @@ fn rules_do_what_their_tests_say() {
     if !has_tool("promtool") {
         return;
     }
-    let mut tests: Vec<_> = fs::read_dir(file("tests/rules")).unwrap().map(|test| test.unwrap().path()).collect();
+    let mut tests: Vec<_> = fs::read_dir(file("tests/rules"))
+        .unwrap()
+        .map(|test| test.unwrap().path())
+        .collect();
     tests.sort_by_key(|test| !is_usual(test));
     assert!(tests.len() > 17, "{tests:?}");
     let (queue, failed) = (Mutex::new(VecDeque::from(tests)), Mutex::new(String::new()));
@@ -40,7 +60,11 @@ fn rules_do_what_their_tests_say() {
         while let Some(test) = { queue.lock().unwrap().pop_front() } {
             let output = if is_usual(&test) {
                 let short = with_short_days(&test);
-                promtool(&["test", "rules", &short.path().join("test.yml").to_string_lossy()])
+                promtool(&[
+                    "test",
+                    "rules",
+                    &short.path().join("test.yml").to_string_lossy(),
+                ])
             } else {
                 promtool(&["test", "rules", &test.to_string_lossy()])
             };
@@ -64,9 +88,14 @@ fn with_short_days(test: &Path) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mut text = fs::read_to_string(test).unwrap();
     for (rules, name) in [(RECORDING, "recording.yml"), (ALERTS, "alerts.yml")] {
-        let mut short = fs::read_to_string(file(rules)).unwrap().replace("[1h]", "[2m]");
+        let mut short = fs::read_to_string(file(rules))
+            .unwrap()
+            .replace("[1h]", "[2m]");
         for days in 1..=7 {
-            short = short.replace(&format!("offset {}h30m", 24 * days - 1), &format!("offset {}m", 48 * days - 1));
+            short = short.replace(
+                &format!("offset {}h30m", 24 * days - 1),
+                &format!("offset {}m", 48 * days - 1),
+            );
         }
         short = short.replace("offset 1h", "offset 2m");
         assert!(!short.contains("h30m"), "{rules}: a day is left long");
@@ -78,7 +107,11 @@ fn with_short_days(test: &Path) -> TempDir {
 }
 
 fn promtool(arguments: &[&str]) -> Output {
-    Command::new("promtool").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap()
+    Command::new("promtool")
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap()
 }
 
 fn words(output: &Output) -> String {

@@ -34,8 +34,18 @@ pub(crate) fn interface(link: u16, resolution: u8, offset: i64) -> Vec<u8> {
 /// A frame met by an interface.
 pub(crate) fn packet(interface: u32, ticks: u64, frame: &[u8]) -> Vec<u8> {
     let length = u32::try_from(frame.len()).unwrap();
-    let (high, low) = (u32::try_from(ticks >> 32).unwrap(), u32::try_from(ticks & 0xffff_ffff).unwrap());
-    block(6, &[words(&[interface, high, low, length, length]), frame.to_vec()].concat())
+    let (high, low) = (
+        u32::try_from(ticks >> 32).unwrap(),
+        u32::try_from(ticks & 0xffff_ffff).unwrap(),
+    );
+    block(
+        6,
+        &[
+            words(&[interface, high, low, length, length]),
+            frame.to_vec(),
+        ]
+        .concat(),
+    )
 }
 
 /// A block of any kind, padded.
@@ -50,5 +60,8 @@ pub(crate) fn block(kind: u32, body: &[u8]) -> Vec<u8> {
 
 /// Numbers as a little machine writes them.
 pub(crate) fn words(numbers: &[u32]) -> Vec<u8> {
-    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+    numbers
+        .iter()
+        .flat_map(|number| number.to_le_bytes())
+        .collect()
 }

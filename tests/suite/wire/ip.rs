@@ -3,7 +3,28 @@
 /// A TCP header from port 40000 to 443, with whole words of options.
 pub(crate) fn tcp(flags: u8, options: &[u8]) -> Vec<u8> {
     let words = u8::try_from(5 + options.len() / 4).unwrap();
-    let mut bytes = vec![0x9c, 0x40, 0x01, 0xbb, 0, 0, 0, 100, 0, 0, 0, 9, words << 4, flags, 0xff, 0xff, 0, 0, 0, 0];
+    let mut bytes = vec![
+        0x9c,
+        0x40,
+        0x01,
+        0xbb,
+        0,
+        0,
+        0,
+        100,
+        0,
+        0,
+        0,
+        9,
+        words << 4,
+        flags,
+        0xff,
+        0xff,
+        0,
+        0,
+        0,
+        0,
+    ];
     bytes.extend(options);
     bytes
 }
@@ -16,7 +37,9 @@ pub(crate) fn udp(to: u16, body: &[u8]) -> Vec<u8> {
 /// An IPv4 packet with whole words of options.
 pub(crate) fn v4(options: &[u8], fragment: u16, protocol: u8, body: &[u8]) -> Vec<u8> {
     let words = u8::try_from(5 + options.len() / 4).unwrap();
-    let total = u16::try_from(20 + options.len() + body.len()).unwrap().to_be_bytes();
+    let total = u16::try_from(20 + options.len() + body.len())
+        .unwrap()
+        .to_be_bytes();
     let mut bytes = vec![0x40 | words, 0, total[0], total[1], 0x12, 0x34];
     bytes.extend(fragment.to_be_bytes());
     bytes.extend([64, protocol, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2]);
@@ -31,7 +54,11 @@ pub(crate) fn v6(extensions: &[(u8, u8)], next: u8, body: &[u8]) -> Vec<u8> {
     let mut first = next;
     for &(number, units) in extensions.iter().rev() {
         // The authentication header counts in words of four bytes, less two.
-        let length = if number == 51 { units * 2 - 2 } else { units - 1 };
+        let length = if number == 51 {
+            units * 2 - 2
+        } else {
+            units - 1
+        };
         let mut header = vec![first, if number == 44 { 0 } else { length }];
         // "More fragments" in the fragment header; padding elsewhere.
         header.extend(if number == 44 { [0, 1] } else { [1, 4] });
@@ -64,8 +91,17 @@ pub(crate) fn acknowledgments() -> Vec<(&'static str, Vec<u8>)> {
         ("ack v6", tcp6(0x10)),
         ("ack with options", v4(&[], 0, 6, &timestamped)),
         ("ack with options v6", v6(&[], 6, &timestamped)),
-        ("ack with options behind options", v4(&[1; 40], 0, 6, &timestamped)),
-        ("ack with the most options", v4(&[1; 40], 0, 6, &tcp(0x10, &[1; 40]))),
-        ("ack behind extensions v6", v6(&[(0, 1), (60, 2)], 6, &timestamped)),
+        (
+            "ack with options behind options",
+            v4(&[1; 40], 0, 6, &timestamped),
+        ),
+        (
+            "ack with the most options",
+            v4(&[1; 40], 0, 6, &tcp(0x10, &[1; 40])),
+        ),
+        (
+            "ack behind extensions v6",
+            v6(&[(0, 1), (60, 2)], 6, &timestamped),
+        ),
     ]
 }

@@ -37,8 +37,21 @@ pub(crate) fn wraps() -> Vec<Wrap> {
     [ethernet(), cooked(), others()].concat()
 }
 
-pub(super) fn wrap(name: &'static str, link: Link, before: Parts<'_>, v4: Parts<'_>, v6: Parts<'_>) -> Wrap {
-    Wrap { name, link, headers: [[before, v4].concat().concat(), [before, v6].concat().concat()] }
+pub(super) fn wrap(
+    name: &'static str,
+    link: Link,
+    before: Parts<'_>,
+    v4: Parts<'_>,
+    v6: Parts<'_>,
+) -> Wrap {
+    Wrap {
+        name,
+        link,
+        headers: [
+            [before, v4].concat().concat(),
+            [before, v6].concat().concat(),
+        ],
+    }
 }
 
 /// The header does not say which IP follows.
@@ -54,20 +67,66 @@ fn ethernet() -> Vec<Wrap> {
         wrap("802.1q", Link::Ethernet, &[MACS, Q], &[T4], &[T6]),
         wrap("qinq", Link::Ethernet, &[MACS, AD, Q], &[T4], &[T6]),
         wrap("old qinq", Link::Ethernet, &[MACS, OLD, Q], &[T4], &[T6]),
-        wrap("four tags", Link::Ethernet, &[MACS, AD, Q, Q, Q], &[T4], &[T6]),
+        wrap(
+            "four tags",
+            Link::Ethernet,
+            &[MACS, AD, Q, Q, Q],
+            &[T4],
+            &[T6],
+        ),
         wrap("pppoe", Link::Ethernet, &[MACS, PPPOE], &[P4], &[P6]),
-        wrap("pppoe in 802.1q", Link::Ethernet, &[MACS, Q, PPPOE], &[P4], &[P6]),
-        wrap("pppoe in qinq", Link::Ethernet, &[MACS, AD, Q, PPPOE], &[P4], &[P6]),
+        wrap(
+            "pppoe in 802.1q",
+            Link::Ethernet,
+            &[MACS, Q, PPPOE],
+            &[P4],
+            &[P6],
+        ),
+        wrap(
+            "pppoe in qinq",
+            Link::Ethernet,
+            &[MACS, AD, Q, PPPOE],
+            &[P4],
+            &[P6],
+        ),
         both("mpls", Link::Ethernet, &[MACS, MPLS, LAST]),
-        both("mpls of two labels", Link::Ethernet, &[MACS, MPLS, LABEL, LAST]),
-        both("mpls of three labels", Link::Ethernet, &[MACS, MPLS, LABEL, LABEL, LAST]),
-        both("mpls of five labels", Link::Ethernet, &[MACS, MPLS, LABEL, LABEL, LABEL, LABEL, LAST]),
+        both(
+            "mpls of two labels",
+            Link::Ethernet,
+            &[MACS, MPLS, LABEL, LAST],
+        ),
+        both(
+            "mpls of three labels",
+            Link::Ethernet,
+            &[MACS, MPLS, LABEL, LABEL, LAST],
+        ),
+        both(
+            "mpls of five labels",
+            Link::Ethernet,
+            &[MACS, MPLS, LABEL, LABEL, LABEL, LABEL, LAST],
+        ),
         both("multicast mpls", Link::Ethernet, &[MACS, MULTICAST, LAST]),
         both("mpls in 802.1q", Link::Ethernet, &[MACS, Q, MPLS, LAST]),
-        both("mpls of two labels in qinq", Link::Ethernet, &[MACS, AD, Q, MPLS, LABEL, LAST]),
+        both(
+            "mpls of two labels in qinq",
+            Link::Ethernet,
+            &[MACS, AD, Q, MPLS, LABEL, LAST],
+        ),
         wrap("802.3", Link::Ethernet, &[MACS, LENGTH, SNAP], &[T4], &[T6]),
-        wrap("802.3 by 802.1h", Link::Ethernet, &[MACS, LENGTH, BRIDGED], &[T4], &[T6]),
-        wrap("802.3 in 802.1q", Link::Ethernet, &[MACS, Q, LENGTH, SNAP], &[T4], &[T6]),
+        wrap(
+            "802.3 by 802.1h",
+            Link::Ethernet,
+            &[MACS, LENGTH, BRIDGED],
+            &[T4],
+            &[T6],
+        ),
+        wrap(
+            "802.3 in 802.1q",
+            Link::Ethernet,
+            &[MACS, Q, LENGTH, SNAP],
+            &[T4],
+            &[T6],
+        ),
     ]
 }
 
@@ -75,15 +134,63 @@ fn cooked() -> Vec<Wrap> {
     vec![
         wrap("cooked", Link::LinuxSll, &[COOKED], &[T4], &[T6]),
         wrap("cooked 802.1q", Link::LinuxSll, &[COOKED, Q], &[T4], &[T6]),
-        wrap("cooked qinq", Link::LinuxSll, &[COOKED, AD, Q], &[T4], &[T6]),
-        wrap("cooked pppoe", Link::LinuxSll, &[COOKED, PPPOE], &[P4], &[P6]),
-        wrap("cooked pppoe in 802.1q", Link::LinuxSll, &[COOKED, Q, PPPOE], &[P4], &[P6]),
+        wrap(
+            "cooked qinq",
+            Link::LinuxSll,
+            &[COOKED, AD, Q],
+            &[T4],
+            &[T6],
+        ),
+        wrap(
+            "cooked pppoe",
+            Link::LinuxSll,
+            &[COOKED, PPPOE],
+            &[P4],
+            &[P6],
+        ),
+        wrap(
+            "cooked pppoe in 802.1q",
+            Link::LinuxSll,
+            &[COOKED, Q, PPPOE],
+            &[P4],
+            &[P6],
+        ),
         both("cooked mpls", Link::LinuxSll, &[COOKED, MPLS, LAST]),
-        wrap("cooked llc", Link::LinuxSll, &[COOKED, LLC, SNAP], &[T4], &[T6]),
-        wrap("cooked v2", Link::LinuxSll2, &[], &[T4, COOKED2], &[T6, COOKED2]),
-        wrap("cooked v2 802.1q", Link::LinuxSll2, &[&[0x81, 0], COOKED2, &[0, 5]], &[T4], &[T6]),
-        wrap("cooked v2 qinq", Link::LinuxSll2, &[&[0x88, 0xa8], COOKED2, &[0, 5], Q], &[T4], &[T6]),
-        wrap("cooked v2 one tag left", Link::LinuxSll2, &[], &[T4, COOKED2, &[0, 5], T4], &[T6, COOKED2, &[0, 5], T6]),
+        wrap(
+            "cooked llc",
+            Link::LinuxSll,
+            &[COOKED, LLC, SNAP],
+            &[T4],
+            &[T6],
+        ),
+        wrap(
+            "cooked v2",
+            Link::LinuxSll2,
+            &[],
+            &[T4, COOKED2],
+            &[T6, COOKED2],
+        ),
+        wrap(
+            "cooked v2 802.1q",
+            Link::LinuxSll2,
+            &[&[0x81, 0], COOKED2, &[0, 5]],
+            &[T4],
+            &[T6],
+        ),
+        wrap(
+            "cooked v2 qinq",
+            Link::LinuxSll2,
+            &[&[0x88, 0xa8], COOKED2, &[0, 5], Q],
+            &[T4],
+            &[T6],
+        ),
+        wrap(
+            "cooked v2 one tag left",
+            Link::LinuxSll2,
+            &[],
+            &[T4, COOKED2, &[0, 5], T4],
+            &[T6, COOKED2, &[0, 5], T6],
+        ),
         wrap(
             "cooked v2 two tags left",
             Link::LinuxSll2,
@@ -91,73 +198,227 @@ fn cooked() -> Vec<Wrap> {
             &[T4, COOKED2, &[0, 5], Q, T4],
             &[T6, COOKED2, &[0, 5], Q, T6],
         ),
-        wrap("cooked v2 pppoe", Link::LinuxSll2, &[PPPOE_TYPE, COOKED2, SESSION], &[P4], &[P6]),
-        both("cooked v2 mpls", Link::LinuxSll2, &[&[0x88, 0x47], COOKED2, LAST]),
-        wrap("cooked v2 llc", Link::LinuxSll2, &[&[0, 4], COOKED2, SNAP], &[T4], &[T6]),
+        wrap(
+            "cooked v2 pppoe",
+            Link::LinuxSll2,
+            &[PPPOE_TYPE, COOKED2, SESSION],
+            &[P4],
+            &[P6],
+        ),
+        both(
+            "cooked v2 mpls",
+            Link::LinuxSll2,
+            &[&[0x88, 0x47], COOKED2, LAST],
+        ),
+        wrap(
+            "cooked v2 llc",
+            Link::LinuxSll2,
+            &[&[0, 4], COOKED2, SNAP],
+            &[T4],
+            &[T6],
+        ),
     ]
 }
 
 fn others() -> Vec<Wrap> {
     vec![
-        wrap("null of linux", Link::Null, &[], &[&[2, 0, 0, 0]], &[&[10, 0, 0, 0]]),
-        wrap("null of a big-endian bsd", Link::Null, &[], &[&[0, 0, 0, 2]], &[&[0, 0, 0, 24]]),
-        wrap("null of freebsd", Link::Null, &[], &[&[2, 0, 0, 0]], &[&[28, 0, 0, 0]]),
-        wrap("null of macos", Link::Null, &[], &[&[2, 0, 0, 0]], &[&[30, 0, 0, 0]]),
+        wrap(
+            "null of linux",
+            Link::Null,
+            &[],
+            &[&[2, 0, 0, 0]],
+            &[&[10, 0, 0, 0]],
+        ),
+        wrap(
+            "null of a big-endian bsd",
+            Link::Null,
+            &[],
+            &[&[0, 0, 0, 2]],
+            &[&[0, 0, 0, 24]],
+        ),
+        wrap(
+            "null of freebsd",
+            Link::Null,
+            &[],
+            &[&[2, 0, 0, 0]],
+            &[&[28, 0, 0, 0]],
+        ),
+        wrap(
+            "null of macos",
+            Link::Null,
+            &[],
+            &[&[2, 0, 0, 0]],
+            &[&[30, 0, 0, 0]],
+        ),
         wrap("loop", Link::Loop, &[], &[&[0, 0, 0, 2]], &[&[0, 0, 0, 24]]),
         both("raw", Link::Raw, &[]),
         wrap("ppp", Link::Ppp, &[&[0xff, 0x03]], &[P4], &[P6]),
         wrap("ppp without address", Link::Ppp, &[], &[P4], &[P6]),
-        wrap("ppp with short protocol", Link::Ppp, &[&[0xff, 0x03]], &[&[0x21]], &[&[0x57]]),
-        wrap("ppp with nothing but a short protocol", Link::Ppp, &[], &[&[0x21]], &[&[0x57]]),
-        wrap("cisco hdlc among ppp", Link::Ppp, &[&[0x0f, 0]], &[T4], &[T6]),
+        wrap(
+            "ppp with short protocol",
+            Link::Ppp,
+            &[&[0xff, 0x03]],
+            &[&[0x21]],
+            &[&[0x57]],
+        ),
+        wrap(
+            "ppp with nothing but a short protocol",
+            Link::Ppp,
+            &[],
+            &[&[0x21]],
+            &[&[0x57]],
+        ),
+        wrap(
+            "cisco hdlc among ppp",
+            Link::Ppp,
+            &[&[0x0f, 0]],
+            &[T4],
+            &[T6],
+        ),
         wrap("cisco hdlc", Link::CiscoHdlc, &[&[0x8f, 0]], &[T4], &[T6]),
-        both("cisco hdlc mpls", Link::CiscoHdlc, &[&[0x8f, 0], MPLS, LAST]),
-        wrap("pppoe without ethernet", Link::PppEther, &[SESSION], &[P4], &[P6]),
+        both(
+            "cisco hdlc mpls",
+            Link::CiscoHdlc,
+            &[&[0x8f, 0], MPLS, LAST],
+        ),
+        wrap(
+            "pppoe without ethernet",
+            Link::PppEther,
+            &[SESSION],
+            &[P4],
+            &[P6],
+        ),
         wrap("llc", Link::Llc, &[SNAP], &[T4], &[T6]),
-        wrap("802.11", Link::Wifi, &[&[0x08, 0x01], STATION, SNAP], &[T4], &[T6]),
-        wrap("802.11 with quality", Link::Wifi, &[&[0x88, 0x02], STATION, &[0, 0], SNAP], &[T4], &[T6]),
-        wrap("802.11 between stations", Link::Wifi, &[&[0x08, 0x03], STATION, &[4; 6], SNAP], &[T4], &[T6]),
-        wrap("802.11 with ht control", Link::Wifi, &[&[0x88, 0x81], STATION, &[0, 0], &[9; 4], SNAP], &[T4], &[T6]),
-        wrap("802.11 of 802.1h", Link::Wifi, &[&[0x08, 0x01], STATION, BRIDGED], &[T4], &[T6]),
+        wrap(
+            "802.11",
+            Link::Wifi,
+            &[&[0x08, 0x01], STATION, SNAP],
+            &[T4],
+            &[T6],
+        ),
+        wrap(
+            "802.11 with quality",
+            Link::Wifi,
+            &[&[0x88, 0x02], STATION, &[0, 0], SNAP],
+            &[T4],
+            &[T6],
+        ),
+        wrap(
+            "802.11 between stations",
+            Link::Wifi,
+            &[&[0x08, 0x03], STATION, &[4; 6], SNAP],
+            &[T4],
+            &[T6],
+        ),
+        wrap(
+            "802.11 with ht control",
+            Link::Wifi,
+            &[&[0x88, 0x81], STATION, &[0, 0], &[9; 4], SNAP],
+            &[T4],
+            &[T6],
+        ),
+        wrap(
+            "802.11 of 802.1h",
+            Link::Wifi,
+            &[&[0x08, 0x01], STATION, BRIDGED],
+            &[T4],
+            &[T6],
+        ),
         wrap(
             "radiotap",
             Link::WifiRadiotap,
-            &[&[0, 0, 10, 0, 0, 0, 0, 0, 7, 7], &[0x08, 0x01], STATION, SNAP],
+            &[
+                &[0, 0, 10, 0, 0, 0, 0, 0, 7, 7],
+                &[0x08, 0x01],
+                STATION,
+                SNAP,
+            ],
             &[T4],
             &[T6],
         ),
         wrap(
             "radiotap with timer",
             Link::WifiRadiotap,
-            &[&[0, 0, 18, 0, 3, 0, 0, 0, 9, 9, 9, 9, 9, 9, 9, 9, 0x10, 7], &[0x88, 0x01], STATION, &[0, 0], SNAP],
+            &[
+                &[0, 0, 18, 0, 3, 0, 0, 0, 9, 9, 9, 9, 9, 9, 9, 9, 0x10, 7],
+                &[0x88, 0x01],
+                STATION,
+                &[0, 0],
+                SNAP,
+            ],
             &[T4],
             &[T6],
         ),
         wrap(
             "radiotap with padding",
             Link::WifiRadiotap,
-            &[&[0, 0, 9, 0, 2, 0, 0, 0, 0x20], &[0x88, 0x01], STATION, &[0, 0], &[0, 0], SNAP],
+            &[
+                &[0, 0, 9, 0, 2, 0, 0, 0, 0x20],
+                &[0x88, 0x01],
+                STATION,
+                &[0, 0],
+                &[0, 0],
+                SNAP,
+            ],
             &[T4],
             &[T6],
         ),
         wrap(
             "prism",
             Link::WifiPrism,
-            &[&[0x44, 0, 0, 0, 144, 0, 0, 0], &[1; 136], &[0x08, 0x01], STATION, SNAP],
+            &[
+                &[0x44, 0, 0, 0, 144, 0, 0, 0],
+                &[1; 136],
+                &[0x08, 0x01],
+                STATION,
+                SNAP,
+            ],
             &[T4],
             &[T6],
         ),
         wrap(
             "avs",
             Link::WifiPrism,
-            &[&[0x80, 0x21, 0x10, 1, 0, 0, 0, 12, 1, 1, 1, 1], &[0x08, 0x01], STATION, SNAP],
+            &[
+                &[0x80, 0x21, 0x10, 1, 0, 0, 0, 12, 1, 1, 1, 1],
+                &[0x08, 0x01],
+                STATION,
+                SNAP,
+            ],
             &[T4],
             &[T6],
         ),
-        wrap("pflog", Link::PacketFilterLog, &[], &[&[61, 2], &[0; 62]], &[&[61, 24], &[0; 62]]),
-        wrap("nflog", Link::NetfilterLog, &[], &[&[2, 0, 0, 0], NFLOG], &[&[10, 0, 0, 0], NFLOG]),
-        wrap("ppi", Link::Ppi, &[&[0, 0, 12, 0, 1, 0, 0, 0, 5, 5, 5, 5], MACS], &[T4], &[T6]),
-        both("pktap", Link::Pktap, &[&[44, 0, 0, 0, 1, 0, 0, 0, 12, 0, 0, 0], &[b'e'; 24], &[1, 0, 0, 0], &[0; 4]]),
+        wrap(
+            "pflog",
+            Link::PacketFilterLog,
+            &[],
+            &[&[61, 2], &[0; 62]],
+            &[&[61, 24], &[0; 62]],
+        ),
+        wrap(
+            "nflog",
+            Link::NetfilterLog,
+            &[],
+            &[&[2, 0, 0, 0], NFLOG],
+            &[&[10, 0, 0, 0], NFLOG],
+        ),
+        wrap(
+            "ppi",
+            Link::Ppi,
+            &[&[0, 0, 12, 0, 1, 0, 0, 0, 5, 5, 5, 5], MACS],
+            &[T4],
+            &[T6],
+        ),
+        both(
+            "pktap",
+            Link::Pktap,
+            &[
+                &[44, 0, 0, 0, 1, 0, 0, 0, 12, 0, 0, 0],
+                &[b'e'; 24],
+                &[1, 0, 0, 0],
+                &[0; 4],
+            ],
+        ),
     ]
 }
 
@@ -184,6 +445,10 @@ const COOKED: &[u8] = &[0, 4, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0];
 /// What follows the protocol.
 const COOKED2: &[u8] = &[0, 0, 0, 0, 0, 3, 0, 1, 4, 6, 2, 0, 0, 0, 0, 1, 0, 0];
 /// Duration, three addresses, sequence control.
-pub(super) const STATION: &[u8] = &[0, 0, 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 3, 0x10, 0];
+pub(super) const STATION: &[u8] = &[
+    0, 0, 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 3, 0x10, 0,
+];
 /// A prefix of five bytes and the packet.
-const NFLOG: &[u8] = &[9, 0, 10, 0, b'd', b'r', b'o', b'p', 0, 0, 0, 0, 0xff, 0x7f, 9, 0];
+const NFLOG: &[u8] = &[
+    9, 0, 10, 0, b'd', b'r', b'o', b'p', 0, 0, 0, 0, 0xff, 0x7f, 9, 0,
+];

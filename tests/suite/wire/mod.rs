@@ -23,7 +23,17 @@ pub(crate) fn read(link: Link, bytes: &[u8]) -> Result<Packet, Skip> {
 
 /// Decodes what was captured of a frame that had so many bytes.
 pub(crate) fn read_of(link: Link, bytes: &[u8], wire_length: usize) -> Result<Packet, Skip> {
-    let interface = Interface { id: 0, number: 0, link, hardware_address: None };
+    let interface = Interface {
+        id: 0,
+        number: 0,
+        link,
+        hardware_address: None,
+    };
     let wire_length = u32::try_from(wire_length).unwrap();
-    decode(&Frame { at: Timestamp::default(), interface: &interface, wire_length, bytes })
+    decode(&Frame {
+        at: Timestamp::default(),
+        interface: &interface,
+        wire_length,
+        bytes,
+    })
 }

@@ -22,13 +22,24 @@ pub(crate) enum Expected {
 
 pub(crate) fn samples() -> Vec<Sample> {
     let all = [segments(), icmp_errors(), passed_over(), tunnels()].concat();
-    all.into_iter().map(|(name, bytes, expected)| Sample { name, bytes, expected }).collect()
+    all.into_iter()
+        .map(|(name, bytes, expected)| Sample {
+            name,
+            bytes,
+            expected,
+        })
+        .collect()
 }
 
 type Row = (&'static str, Vec<u8>, Expected);
 
 fn segments() -> Vec<Row> {
-    let syn = tcp(SYN, &[2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 7, 0, 0, 0, 0, 1, 3, 3, 7]);
+    let syn = tcp(
+        SYN,
+        &[
+            2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 7, 0, 0, 0, 0, 1, 3, 3, 7,
+        ],
+    );
     let ah = [&[6, 4, 0, 0][..], &[0; 20]].concat();
     let mut offloaded4 = v4(&[], 0, 6, &[&tcp(SYN, &[])[..], &[b'x'; 900]].concat());
     offloaded4[2..4].fill(0);
@@ -47,15 +58,43 @@ fn segments() -> Vec<Row> {
                 &[],
                 0,
                 6,
-                &[&[0x9c, 0x40, 0x01, 0xbb, 0, 0, 0, 9, 0, 0, 0, 0, 0x51, SYN | ECE | CWR][..], &[0; 6]].concat(),
+                &[
+                    &[
+                        0x9c,
+                        0x40,
+                        0x01,
+                        0xbb,
+                        0,
+                        0,
+                        0,
+                        9,
+                        0,
+                        0,
+                        0,
+                        0,
+                        0x51,
+                        SYN | ECE | CWR,
+                    ][..],
+                    &[0; 6],
+                ]
+                .concat(),
             ),
         ),
-        ("syn with data", v4(&[], 0, 6, &[&syn[..], &[b'x'; 300]].concat())),
+        (
+            "syn with data",
+            v4(&[], 0, 6, &[&syn[..], &[b'x'; 300]].concat()),
+        ),
         ("syn behind options", v4(&[148, 4, 0, 0], 0, 6, &syn)),
-        ("syn behind forty bytes of options", v4(&[1; 40], 0, 6, &syn)),
+        (
+            "syn behind forty bytes of options",
+            v4(&[1; 40], 0, 6, &syn),
+        ),
         ("syn that may not be fragmented", v4(&[], 0x4000, 6, &syn)),
         ("syn in a first fragment", v4(&[], 0x2000, 6, &syn)),
-        ("authenticated syn", v4(&[], 0, 51, &[&ah[..], &syn].concat())),
+        (
+            "authenticated syn",
+            v4(&[], 0, 51, &[&ah[..], &syn].concat()),
+        ),
         ("syn of offloaded length", offloaded4),
         ("syn v6", v6(&[], 6, &syn)),
         ("syn/ack v6", tcp6(SYN | ACK)),
@@ -66,7 +105,14 @@ fn segments() -> Vec<Row> {
         ("syn v6 behind destination options", v6(&[(60, 2)], 6, &syn)),
         ("authenticated syn v6", v6(&[(51, 3)], 6, &syn)),
         ("syn v6 in a first fragment", v6(&[(44, 1)], 6, &syn)),
-        ("syn v6 behind all of them", v6(&[(0, 1), (60, 1), (43, 3), (44, 1), (51, 3), (60, 1)], 6, &syn)),
+        (
+            "syn v6 behind all of them",
+            v6(
+                &[(0, 1), (60, 1), (43, 3), (44, 1), (51, 3), (60, 1)],
+                6,
+                &syn,
+            ),
+        ),
         ("syn v6 of offloaded length", offloaded6),
     ]
     .map(|(name, bytes)| (name, bytes, Expected::Segment))
@@ -74,22 +120,51 @@ fn segments() -> Vec<Row> {
 }
 
 fn icmp_errors() -> Vec<Row> {
-    let about = |kind, code, quoted: Vec<u8>| [&[kind, code, 0, 0, 0, 0, 0, 0][..], &quoted].concat();
+    let about =
+        |kind, code, quoted: Vec<u8>| [&[kind, code, 0, 0, 0, 0, 0, 0][..], &quoted].concat();
     let short4 = tcp4(SYN)[..28].to_vec();
     let short6 = tcp6(SYN)[..48].to_vec();
     [
         ("port unreachable", v4(&[], 0, 1, &about(3, 3, tcp4(SYN)))),
-        ("admin prohibited, eight bytes quoted", v4(&[], 0, 1, &about(3, 13, short4.clone()))),
+        (
+            "admin prohibited, eight bytes quoted",
+            v4(&[], 0, 1, &about(3, 13, short4.clone())),
+        ),
         ("source quench", v4(&[], 0, 1, &about(4, 0, short4.clone()))),
-        ("time exceeded behind options", v4(&[148, 4, 0, 0], 0, 1, &about(11, 0, short4.clone()))),
+        (
+            "time exceeded behind options",
+            v4(&[148, 4, 0, 0], 0, 1, &about(11, 0, short4.clone())),
+        ),
         ("parameter problem", v4(&[], 0, 1, &about(12, 0, short4))),
-        ("quote of a packet with options", v4(&[], 0, 1, &about(3, 1, v4(&[1; 40], 0, 6, &tcp(SYN, &[]))))),
-        ("quote of a first fragment", v4(&[], 0, 1, &about(3, 4, v4(&[], 0x2000, 6, &tcp(SYN, &[]))))),
-        ("address unreachable v6", v6(&[], 58, &about(1, 3, tcp6(SYN)))),
-        ("packet too big v6", v6(&[], 58, &about(2, 0, short6.clone()))),
-        ("time exceeded v6 behind options", v6(&[(0, 1)], 58, &about(3, 0, short6.clone()))),
+        (
+            "quote of a packet with options",
+            v4(&[], 0, 1, &about(3, 1, v4(&[1; 40], 0, 6, &tcp(SYN, &[])))),
+        ),
+        (
+            "quote of a first fragment",
+            v4(&[], 0, 1, &about(3, 4, v4(&[], 0x2000, 6, &tcp(SYN, &[])))),
+        ),
+        (
+            "address unreachable v6",
+            v6(&[], 58, &about(1, 3, tcp6(SYN))),
+        ),
+        (
+            "packet too big v6",
+            v6(&[], 58, &about(2, 0, short6.clone())),
+        ),
+        (
+            "time exceeded v6 behind options",
+            v6(&[(0, 1)], 58, &about(3, 0, short6.clone())),
+        ),
         ("parameter problem v6", v6(&[], 58, &about(4, 1, short6))),
-        ("quote of a packet with extensions", v6(&[], 58, &about(1, 1, v6(&[(0, 1), (60, 2)], 6, &tcp(SYN, &[]))))),
+        (
+            "quote of a packet with extensions",
+            v6(
+                &[],
+                58,
+                &about(1, 1, v6(&[(0, 1), (60, 2)], 6, &tcp(SYN, &[]))),
+            ),
+        ),
     ]
     .map(|(name, bytes)| (name, bytes, Expected::IcmpError))
     .to_vec()
@@ -111,30 +186,78 @@ fn passed_over() -> Vec<Row> {
     later6[42..44].copy_from_slice(&[0x05, 0xb0]);
     [
         ("data", v4(&[], 0, 6, &data), Skip::NotHandshake),
-        ("data behind options", v4(&[1; 12], 0, 6, &data), Skip::NotHandshake),
+        (
+            "data behind options",
+            v4(&[1; 12], 0, 6, &data),
+            Skip::NotHandshake,
+        ),
         ("data v6", v6(&[], 6, &data), Skip::NotHandshake),
         ("fin", tcp4(FIN | ACK), Skip::NotHandshake),
         ("fin v6", tcp6(FIN | ACK), Skip::NotHandshake),
-        ("data in a first fragment v6", v6(&[(44, 1)], 6, &data), Skip::NotHandshake),
-        ("later fragment", v4(&[], 0x00b9, 6, &data), Skip::LaterFragment),
+        (
+            "data in a first fragment v6",
+            v6(&[(44, 1)], 6, &data),
+            Skip::NotHandshake,
+        ),
+        (
+            "later fragment",
+            v4(&[], 0x00b9, 6, &data),
+            Skip::LaterFragment,
+        ),
         ("later fragment v6", later6, Skip::LaterFragment),
         ("udp", v4(&[], 0, 17, &udp(53, b"?")), Skip::NotTcp),
         ("udp v6", v6(&[], 17, &udp(53, b"?")), Skip::NotTcp),
         ("no next header", v6(&[], 59, &[]), Skip::NotTcp),
-        ("echo request", v4(&[], 0, 1, &[8, 0, 0, 0, 0, 1, 0, 1]), Skip::NotTcpError),
-        ("neighbour solicitation", v6(&[], 58, &[135, 0, 0, 0, 0, 0, 0, 0]), Skip::NotTcpError),
-        ("error about udp", v4(&[], 0, 1, &unreachable(v4(&[], 0, 17, &udp(53, b"?")))), Skip::NotTcpError),
-        ("error about udp v6", v6(&[], 58, &unreachable6(v6(&[], 17, &udp(53, b"?")))), Skip::NotTcpError),
+        (
+            "echo request",
+            v4(&[], 0, 1, &[8, 0, 0, 0, 0, 1, 0, 1]),
+            Skip::NotTcpError,
+        ),
+        (
+            "neighbour solicitation",
+            v6(&[], 58, &[135, 0, 0, 0, 0, 0, 0, 0]),
+            Skip::NotTcpError,
+        ),
+        (
+            "error about udp",
+            v4(&[], 0, 1, &unreachable(v4(&[], 0, 17, &udp(53, b"?")))),
+            Skip::NotTcpError,
+        ),
+        (
+            "error about udp v6",
+            v6(&[], 58, &unreachable6(v6(&[], 17, &udp(53, b"?")))),
+            Skip::NotTcpError,
+        ),
         (
             "error about a later fragment",
             v4(&[], 0, 1, &unreachable(v4(&[], 0x00b9, 6, &data[..40]))),
             Skip::NotTcpError,
         ),
-        ("error about the other ip", v4(&[], 0, 1, &unreachable(tcp6(SYN))), Skip::NotTcpError),
-        ("packet that ends in the tcp header", short, Skip::Undecodable(Undecodable::Malformed)),
-        ("packet that ends in the ip header", inside, Skip::Undecodable(Undecodable::Malformed)),
-        ("header of four words", no_header, Skip::Undecodable(Undecodable::Malformed)),
-        ("tcp header of four words v6", offset, Skip::Undecodable(Undecodable::Malformed)),
+        (
+            "error about the other ip",
+            v4(&[], 0, 1, &unreachable(tcp6(SYN))),
+            Skip::NotTcpError,
+        ),
+        (
+            "packet that ends in the tcp header",
+            short,
+            Skip::Undecodable(Undecodable::Malformed),
+        ),
+        (
+            "packet that ends in the ip header",
+            inside,
+            Skip::Undecodable(Undecodable::Malformed),
+        ),
+        (
+            "header of four words",
+            no_header,
+            Skip::Undecodable(Undecodable::Malformed),
+        ),
+        (
+            "tcp header of four words v6",
+            offset,
+            Skip::Undecodable(Undecodable::Malformed),
+        ),
     ]
     .map(|(name, bytes, skip)| (name, bytes, Expected::Passed(skip)))
     .to_vec()
@@ -143,14 +266,30 @@ fn passed_over() -> Vec<Row> {
 fn tunnels() -> Vec<Row> {
     let over_udp = |port| v4(&[], 0, 17, &udp(port, &tcp4(SYN)));
     [
-        ("gre", v4(&[], 0, 47, &[&[0, 0, 8, 0][..], &tcp4(SYN)].concat()), Undecodable::Gre),
-        ("gre v6", v6(&[], 47, &[&[0, 0, 8, 0][..], &tcp4(SYN)].concat()), Undecodable::Gre),
+        (
+            "gre",
+            v4(&[], 0, 47, &[&[0, 0, 8, 0][..], &tcp4(SYN)].concat()),
+            Undecodable::Gre,
+        ),
+        (
+            "gre v6",
+            v6(&[], 47, &[&[0, 0, 8, 0][..], &tcp4(SYN)].concat()),
+            Undecodable::Gre,
+        ),
         ("ipip", v4(&[], 0, 4, &tcp4(SYN)), Undecodable::Ipip),
         ("ipip v6", v6(&[(60, 1)], 4, &tcp4(SYN)), Undecodable::Ipip),
         ("6in4", v4(&[], 0, 41, &tcp6(SYN)), Undecodable::SixInFour),
         ("6in6", v6(&[], 41, &tcp6(SYN)), Undecodable::SixInFour),
-        ("etherip", v4(&[], 0, 97, &[0x30, 0, 0, 0]), Undecodable::EtherIp),
-        ("mpls in ip", v4(&[], 0, 137, &[0, 1, 1, 64]), Undecodable::Mpls),
+        (
+            "etherip",
+            v4(&[], 0, 97, &[0x30, 0, 0, 0]),
+            Undecodable::EtherIp,
+        ),
+        (
+            "mpls in ip",
+            v4(&[], 0, 137, &[0, 1, 1, 64]),
+            Undecodable::Mpls,
+        ),
         ("l2tp", v4(&[], 0, 115, &[0; 8]), Undecodable::L2tp),
         ("esp", v4(&[], 0, 50, &[0; 40]), Undecodable::Encrypted),
         ("esp v6", v6(&[], 50, &[0; 40]), Undecodable::Encrypted),
@@ -160,7 +299,11 @@ fn tunnels() -> Vec<Row> {
         ("vxlan", over_udp(4789), Undecodable::Vxlan),
         ("vxlan on linux' port", over_udp(8472), Undecodable::Vxlan),
         ("geneve", over_udp(6081), Undecodable::Geneve),
-        ("geneve v6", v6(&[], 17, &udp(6081, &tcp4(SYN))), Undecodable::Geneve),
+        (
+            "geneve v6",
+            v6(&[], 17, &udp(6081, &tcp4(SYN))),
+            Undecodable::Geneve,
+        ),
     ]
     .map(|(name, bytes, reason)| (name, bytes, Expected::Passed(Skip::Undecodable(reason))))
     .to_vec()

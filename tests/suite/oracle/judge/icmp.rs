@@ -11,18 +11,26 @@ use crate::oracle::labels::Set;
 impl Judge {
     /// Rules 7 and 8.
     pub(super) fn icmp_error(&mut self, fact: &Fact, error: &IcmpError) {
-        let Some((code, effect)) = meaning(error) else { return };
+        let Some((code, effect)) = meaning(error) else {
+            return;
+        };
         let name = (error.quote.from, error.quote.to);
-        let quoted =
-            self.known(name, fact.at).filter(|number| self.attempts[*number].isn == error.quote.sequence).last();
+        let quoted = self
+            .known(name, fact.at)
+            .filter(|number| self.attempts[*number].isn == error.quote.sequence)
+            .last();
         let first_name = quoted.map_or(name, |number| self.attempts[number].names[0]);
-        let earlier = self.errors.entry((first_name, error.quote.sequence)).or_default();
+        let earlier = self
+            .errors
+            .entry((first_name, error.quote.sequence))
+            .or_default();
         let told = Told::new(fact, error);
         if told.is_copy_of_any(earlier) {
             return self.figures.copy("icmp");
         }
         earlier.push(told);
-        let own = quoted.is_none() && self.is_own_rejection(fact, error) && effect != Effect::Nothing;
+        let own =
+            quoted.is_none() && self.is_own_rejection(fact, error) && effect != Effect::Nothing;
         let number = match quoted {
             Some(number) => number,
             None if own => self.open(name, error.quote.sequence, fact.at),
@@ -44,7 +52,10 @@ impl Judge {
     fn is_own_rejection(&self, fact: &Fact, error: &IcmpError) -> bool {
         // Where nothing is known of the host, on its loopback all addresses are its own.
         let is_local = |address: &IpAddr| self.local.is_empty() || self.local.contains(address);
-        let quotes_syn = error.quote.flags.is_some_and(|flags| flags & SYN != 0 && flags & ACK == 0);
+        let quotes_syn = error
+            .quote
+            .flags
+            .is_some_and(|flags| flags & SYN != 0 && flags & ACK == 0);
         fact.via.loopback
             && is_local(&error.reporter)
             && is_local(&error.recipient)

@@ -48,19 +48,30 @@ pub(crate) struct Judge {
 
 impl Judge {
     pub(crate) fn new(local: &[IpAddr], acks: Acks) -> Self {
-        Self { local: local.to_vec(), acks, ..Self::default() }
+        Self {
+            local: local.to_vec(),
+            acks,
+            ..Self::default()
+        }
     }
 
     /// What is to be shown after all that was observed.
     pub(crate) fn into_table(mut self) -> (Table, Figures) {
-        let pending = self.attempts.iter().filter(|attempt| attempt.waits()).count();
+        let pending = self
+            .attempts
+            .iter()
+            .filter(|attempt| attempt.waits())
+            .count();
         self.figures.set("pending_attempts", pending as u64);
         (self.table, self.figures)
     }
 
     /// Takes the next frame.
     pub(crate) fn observe(&mut self, fact: &Fact) {
-        let fact = &Fact { at: self.place(fact.at), ..fact.clone() };
+        let fact = &Fact {
+            at: self.place(fact.at),
+            ..fact.clone()
+        };
         self.time_out(fact.at);
         self.figures.add("captured_packets_total");
         match &fact.packet {
@@ -87,7 +98,12 @@ impl Judge {
 
     /// Rules 9 and 14: deadlines up to now come first.
     fn time_out(&mut self, now: u64) {
-        while let Some((deadline, number)) = self.deadlines.first().copied().filter(|(deadline, _)| *deadline <= now) {
+        while let Some((deadline, number)) = self
+            .deadlines
+            .first()
+            .copied()
+            .filter(|(deadline, _)| *deadline <= now)
+        {
             self.deadlines.remove(&(deadline, number));
             if self.attempts[number].waits() {
                 self.fail(number, "unanswered");
@@ -98,19 +114,31 @@ impl Judge {
     /// Rule 1: what a segment is by its flags, whatever other bits stand beside them.
     fn segment(&mut self, fact: &Fact, segment: &Segment) {
         let met = Met::new(fact, segment);
-        match (segment.has(SYN), segment.has(ACK), segment.has(RST), segment.has(FIN)) {
+        match (
+            segment.has(SYN),
+            segment.has(ACK),
+            segment.has(RST),
+            segment.has(FIN),
+        ) {
             (true, false, false, false) => self.syn(&met),
             (true, false, _, _) => self.odd_syn(&met),
             (_, _, true, _) => self.reset(&met),
             (true, true, false, _) => self.syn_ack(&met),
-            (false, true, false, false) if segment.data == 0 && self.acks == Acks::Counted => self.third_leg(&met),
+            (false, true, false, false) if segment.data == 0 && self.acks == Acks::Counted => {
+                self.third_leg(&met)
+            }
             (false, _, false, _) => {}
         }
     }
 
     fn open(&mut self, name: Name, isn: u32, at: u64) -> usize {
         let number = self.attempts.len();
-        self.attempts.push(Attempt::new(Set::of(name.0, name.1, &self.local), name, isn, at));
+        self.attempts.push(Attempt::new(
+            Set::of(name.0, name.1, &self.local),
+            name,
+            isn,
+            at,
+        ));
         self.by_name.entry(name).or_default().push(number);
         self.by_isn.entry(isn).or_default().push(number);
         self.deadlines.insert((at + TIMEOUT, number));
@@ -120,11 +148,14 @@ impl Judge {
 
     fn fail(&mut self, number: usize, reason: &str) {
         self.attempts[number].state = State::Failed;
-        self.counts(number).add(&format!("failures_total{{reason=\"{reason}\"}}"));
+        self.counts(number)
+            .add(&format!("failures_total{{reason=\"{reason}\"}}"));
     }
 
     fn counts(&mut self, number: usize) -> &mut Counts {
-        self.table.entry(self.attempts[number].set.clone()).or_default()
+        self.table
+            .entry(self.attempts[number].set.clone())
+            .or_default()
     }
 
     /// The attempts known now that have this four-tuple, oldest first.

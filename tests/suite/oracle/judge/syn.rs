@@ -21,9 +21,14 @@ impl Judge {
     pub(super) fn syn(&mut self, met: &Met) {
         let segment = met.segment();
         let (name, reverse) = ((segment.from, segment.to), (segment.to, segment.from));
-        let known = self.known(name, met.at()).filter(|number| self.attempts[*number].isn == segment.sequence).last();
-        let asked_back =
-            self.known(reverse, met.at()).filter(|number| self.attempts[*number].is_asked_back(segment)).last();
+        let known = self
+            .known(name, met.at())
+            .filter(|number| self.attempts[*number].isn == segment.sequence)
+            .last();
+        let asked_back = self
+            .known(reverse, met.at())
+            .filter(|number| self.attempts[*number].is_asked_back(segment))
+            .last();
         if let Some(number) = known {
             self.syn_again(number, met);
         } else if let Some(number) = asked_back {
@@ -61,8 +66,11 @@ impl Judge {
     /// Rule 12: a SYN of the server's own, while the attempt waits.
     fn simultaneous_open(&mut self, number: usize, met: &Met) {
         let earlier = &mut self.attempts[number].server_syns;
-        let same: Vec<Met> =
-            earlier.iter().filter(|syn| syn.segment().sequence == met.segment().sequence).cloned().collect();
+        let same: Vec<Met> = earlier
+            .iter()
+            .filter(|syn| syn.segment().sequence == met.segment().sequence)
+            .cloned()
+            .collect();
         if is_syn_copy(met, &same) {
             return self.figures.copy("syn");
         }
@@ -76,8 +84,14 @@ impl Judge {
         if !met.is_leaving() {
             return None;
         }
-        let same_isn = self.by_isn.get(&met.segment().sequence).into_iter().flatten().copied();
+        let same_isn = self
+            .by_isn
+            .get(&met.segment().sequence)
+            .into_iter()
+            .flatten()
+            .copied();
         let candidates = same_isn.filter(|number| self.attempts[*number].may_leave_as(met));
-        candidates.max_by_key(|number| (self.attempts[*number].shares_an_end(met.segment()), *number))
+        candidates
+            .max_by_key(|number| (self.attempts[*number].shares_an_end(met.segment()), *number))
     }
 }
