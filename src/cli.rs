@@ -14,12 +14,12 @@ use clap::{CommandFactory, ValueEnum};
 use ipnet::IpNet;
 
 use crate::capture::Filter;
-use crate::handshake::Limits;
+use crate::handshake::AttemptLimits;
 use crate::http::ListenAddress;
 use crate::labels::Peers;
 use crate::metrics::Bounds;
-pub use compare::{Compare, Form};
-pub use diagnose::{Diagnose, Output};
+pub use compare::{CompareConfig, ReportFormat};
+pub use diagnose::{DiagnoseConfig, Output};
 pub use document::ConfigError;
 use flags::{CountingFlags, Flags, LogFlags};
 pub use layers::Settings;
@@ -28,26 +28,26 @@ pub use layers::Settings;
 #[derive(Debug)]
 pub enum Task {
     /// Sniff, or read captures, and serve /metrics.
-    Serve(Box<Serve>),
+    Serve(Box<ServeConfig>),
     /// Say whether that could be done, and end.
-    Check(Box<Serve>),
+    Check(Box<ServeConfig>),
     /// Read captures, or sniff for a while, say what is wrong, and end.
-    Diagnose(Box<Diagnose>),
+    Diagnose(Box<DiagnoseConfig>),
     /// Read two captures of the same time, say where each attempt was lost, and end.
-    Compare(Compare),
+    Compare(CompareConfig),
     /// List what can be sniffed.
     Interfaces,
 }
 
 /// The main job.
 #[derive(Debug)]
-pub struct Serve {
+pub struct ServeConfig {
     /// What to watch.
-    pub source: Watch,
+    pub source: CaptureSource,
     /// How to judge and name attempts.
-    pub counting: Counting,
+    pub counting: CountingConfig,
     /// Where to listen.
-    pub listen: Listen,
+    pub listen: ListenConfig,
     /// The web configuration.
     pub web_config: Option<PathBuf>,
     /// Path of the metrics page.
@@ -61,7 +61,7 @@ pub struct Serve {
     /// Who to be once captures and listeners are open: a name or number, which is looked up only then.
     pub user: Option<String>,
     /// How to log.
-    pub log: Log,
+    pub log: LogConfig,
     /// The configuration file, which can be read again.
     pub config: Option<PathBuf>,
     /// All of this as it was written.
@@ -70,7 +70,7 @@ pub struct Serve {
 
 /// Where to listen.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Listen {
+pub enum ListenConfig {
     /// On these addresses.
     Addresses(Vec<ListenAddress>),
     /// On the sockets that systemd hands over.
@@ -79,7 +79,7 @@ pub enum Listen {
 
 /// Where packets come from.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Watch {
+pub enum CaptureSource {
     /// Live interfaces, with rings of so many bytes.
     Interfaces(Vec<String>, i32),
     /// Capture files.
@@ -88,7 +88,7 @@ pub enum Watch {
 
 /// How packets become numbers.
 #[derive(Clone, Debug)]
-pub struct Counting {
+pub struct CountingConfig {
     /// What passes the capture.
     pub filter: Filter,
     /// Server ports that count; all if empty.
@@ -96,7 +96,7 @@ pub struct Counting {
     /// Networks declared to be this host's.
     pub local: Vec<IpNet>,
     /// Bounds on attempts.
-    pub limits: Limits,
+    pub limits: AttemptLimits,
     /// Most sets of series.
     pub max_sets: usize,
     /// After how long without a packet a set is removed.
@@ -115,7 +115,7 @@ pub struct Counting {
 
 /// Where log lines go: standard error, in this form, from this level on.
 #[derive(Clone, Copy, Debug)]
-pub struct Log {
+pub struct LogConfig {
     /// The least level that is logged.
     pub level: tracing::level_filters::LevelFilter,
     /// The form.
@@ -174,7 +174,7 @@ pub fn task() -> Result<Task, ConfigError> {
 /// # Errors
 ///
 /// The configuration file cannot be used.
-pub fn serve_again() -> Result<Serve, ConfigError> {
+pub fn serve_again() -> Result<ServeConfig, ConfigError> {
     let arguments: Vec<_> = std::env::args_os().collect();
     match layers::read(&arguments)? {
         Task::Serve(serve) | Task::Check(serve) => Ok(*serve),

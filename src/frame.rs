@@ -67,14 +67,14 @@ pub enum Link {
     /// Frames of any link layer behind macOS's header.
     Pktap,
     /// One that only files have.
-    Seldom(Seldom),
+    Legacy(LegacyLink),
     /// None of these.
     Other,
 }
 
 /// Link layers that are met in captures of other systems and other times.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Seldom {
+pub enum LegacyLink {
     /// Token ring (IEEE 802.5).
     TokenRing,
     /// ARCNET, as the BSDs give it.
@@ -149,15 +149,15 @@ impl Link {
             239 => Self::NetfilterLog,
             258 => Self::Pktap,
             276 => Self::LinuxSll2,
-            number => match Seldom::of_number(number) {
-                Some(seldom) => Self::Seldom(seldom),
+            number => match LegacyLink::of_number(number) {
+                Some(seldom) => Self::Legacy(seldom),
                 None => Self::Other,
             },
         }
     }
 }
 
-impl Seldom {
+impl LegacyLink {
     const fn of_number(number: u32) -> Option<Self> {
         Some(match number {
             6 => Self::TokenRing,

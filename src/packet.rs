@@ -33,7 +33,7 @@ impl Packet {
     }
 
     /// Where it was met.
-    pub const fn via(&self) -> Via {
+    pub const fn via(&self) -> CapturePoint {
         match self {
             Self::Segment(segment) => segment.via,
             Self::IcmpError(error) => error.via,
@@ -45,7 +45,7 @@ impl Packet {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Segment {
     /// Where it was met.
-    pub via: Via,
+    pub via: CapturePoint,
     /// Who sent it.
     pub from: Endpoint,
     /// Whom it is for.
@@ -72,7 +72,7 @@ pub struct Segment {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct IcmpError {
     /// Where it was met.
-    pub via: Via,
+    pub via: CapturePoint,
     /// Who says so.
     pub reporter: Address,
     /// Who is told: the sender of the quoted segment, as a rule.
@@ -98,7 +98,7 @@ pub struct Quote {
 
 /// Where a packet was met, as far as the capture knows: one packet is met again and again on its way through a host.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Via {
+pub struct CapturePoint {
     /// Which interface: its index on this host where the link header has one, else the number of the capture.
     pub interface: u32,
     /// Into the host, out of it, or not known.

@@ -8,13 +8,13 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use tcp_handshake_exporter::decode::decode;
 use tcp_handshake_exporter::frame::{Frame, Interface, Link};
 use tcp_handshake_exporter::handshake::{
-    Answer, Event, LOOK_AHEAD, Limits, Owner, Reason, Standing, Tracker,
+    Answer, AttemptLimits, Event, FailureReason, LOOK_AHEAD, OwnerId, PeerHistory, Tracker,
 };
-use tcp_handshake_exporter::labels::{Labels, Locality, Peers, Sets};
+use tcp_handshake_exporter::labels::{LabelResolver, LabelSetRegistry, LocalAddressSource, Peers};
 use tcp_handshake_exporter::metrics::{
-    About, Bounds, Connection, Exposition, Format, Ledger, SetEvent,
+    Bounds, ConfigInfo, Connection, Exposition, Format, MetricStore, SetEvent,
 };
-use tcp_handshake_exporter::packet::{Direction, Endpoint, Packet, Via};
+use tcp_handshake_exporter::packet::{CapturePoint, Direction, Endpoint, Packet};
 use tcp_handshake_exporter::time::Timestamp;
 
 #[allow(dead_code, reason = "the whole program's benchmark uses all of it")]
@@ -41,7 +41,7 @@ fn decoding(criterion: &mut Criterion) {
         bytes: &bytes,
     };
     criterion.bench_function("decode a SYN", |bencher| {
-        bencher.iter(|| decode(black_box(&frame)))
+        bencher.iter(|| decode(black_box(&frame)));
     });
 }
 
@@ -53,7 +53,7 @@ fn tracking(criterion: &mut Criterion) {
         ("SYN and SYN/ACK", true),
         ("SYNs from spoofed sources", false),
     ] {
-        let mut tracker = Tracker::new(Limits {
+        let mut tracker = Tracker::new(AttemptLimits {
             timeout: Duration::from_secs(5),
             max_attempts: 131_072,
         });
@@ -76,13 +76,17 @@ fn tracking(criterion: &mut Criterion) {
 fn labelling(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("labels, 500 sets");
     let server = end(Ipv4Addr::new(192, 0, 2, 2), 80);
-    let locality = || Locality::host([IpAddr::from([192, 0, 2, 2])], &[]);
+    let locality = || LocalAddressSource::host([IpAddr::from([192, 0, 2, 2])], &[]);
     for (name, peers) in [
         ("a peer that has a set", 500_u32),
         ("a peer that has none", u32::MAX),
     ] {
-        let mut labels = Labels::new(locality(), Peers::new(vec![], 32, 128), Sets::new(500));
-        let via = Via {
+        let mut labels = LabelResolver::new(
+            locality(),
+            Peers::new(vec![], 32, 128),
+            LabelSetRegistry::new(500),
+        );
+        let via = CapturePoint {
             interface: 0,
             direction: Direction::Entering,
             loopback: false,
@@ -106,15 +110,15 @@ fn labelling(criterion: &mut Criterion) {
 /// A page of 2,000 sets, each with a failure and answers slow enough for exemplars.
 fn scraping(criterion: &mut Criterion) {
     let (server, now) = (end(Ipv4Addr::new(192, 0, 2, 2), 80), at(1_000));
-    let mut labels = Labels::new(
-        Locality::host([IpAddr::from([192, 0, 2, 2])], &[]),
+    let mut labels = LabelResolver::new(
+        LocalAddressSource::host([IpAddr::from([192, 0, 2, 2])], &[]),
         Peers::new(vec![], 32, 128),
-        Sets::new(2_000),
+        LabelSetRegistry::new(2_000),
     );
-    let mut ledger = Ledger::new(About::default(), Bounds::default(), false);
+    let mut ledger = MetricStore::new(ConfigInfo::default(), Bounds::default(), false);
     for number in 0..2_000_u32 {
         let client = end(Ipv4Addr::from(0x0a00_0000 + number), 40_000);
-        let via = Via {
+        let via = CapturePoint {
             interface: 0,
             direction: Direction::Entering,
             loopback: false,
@@ -137,9 +141,9 @@ fn scraping(criterion: &mut Criterion) {
                 by_syn: true,
             },
         );
-        ledger.count_about(
+        ledger.count_with_exemplar(
             admission.set,
-            &SetEvent::Failed(Reason::Unanswered),
+            &SetEvent::Failed(FailureReason::Unanswered),
             Some(connection),
         );
         for millis in [1, 30, 1_100] {
@@ -147,12 +151,16 @@ fn scraping(criterion: &mut Criterion) {
                 latency: Duration::from_millis(millis),
                 late: false,
             };
-            ledger.count_about(admission.set, &SetEvent::Answered(answer), Some(connection));
+            ledger.count_with_exemplar(
+                admission.set,
+                &SetEvent::Answered(answer),
+                Some(connection),
+            );
         }
     }
     let mut group = criterion.benchmark_group("scrape, 2,000 sets");
     group.bench_function("copy, while the capture waits", |bencher| {
-        bencher.iter(|| black_box(ledger.clone()))
+        bencher.iter(|| black_box(ledger.clone()));
     });
     for format in Format::ALL {
         let copy = ledger.clone();
@@ -210,13 +218,13 @@ fn packets(random: &mut Random, number: &mut u64, answered: bool) -> Vec<(Timest
 }
 
 fn track(tracker: &mut Tracker, packets: &[(Timestamp, Packet)]) {
-    let (sight, latest) = (
-        tracker.sight(),
+    let (flow_hasher, latest) = (
+        tracker.flow_hasher(),
         packets.last().map_or(at(0), |(latest, _)| *latest),
     );
     let sighted: Vec<_> = packets
         .iter()
-        .map(|(_, packet)| (*packet, sight.ends(packet)))
+        .map(|(_, packet)| (*packet, flow_hasher.ends(packet)))
         .collect();
     sighted
         .iter()
@@ -229,7 +237,7 @@ fn track(tracker: &mut Tracker, packets: &[(Timestamp, Packet)]) {
         tracker.observe_sighted(*at, packet, ends);
         while let Some(event) = tracker.poll() {
             if let Event::Opened(attempt) = black_box(event) {
-                tracker.claim(attempt, Owner(1), Standing::Regular);
+                tracker.claim(attempt, OwnerId(1), PeerHistory::Known);
             }
         }
     }

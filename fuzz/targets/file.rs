@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tcp_handshake_exporter::capture::{Files, Filter, Progress, Source};
+use tcp_handshake_exporter::capture::{Files, Filter, ReadOutcome, Source};
 use tcp_handshake_exporter::decode::decode;
 
 fuzz_target!(|data: &[u8]| {
@@ -19,7 +19,7 @@ fuzz_target!(|data: &[u8]| {
             frames += 1;
             let _skip = decode(&frame);
         });
-        if let Progress::Ended(end) = progress.unwrap() {
+        if let ReadOutcome::EndOfFile(end) = progress.unwrap() {
             break end;
         }
     };
@@ -29,5 +29,5 @@ fuzz_target!(|data: &[u8]| {
         "{frames} frames from {} bytes, up to {end:?}",
         data.len()
     );
-    assert!(files.conditions().iter().all(|condition| !condition.up));
+    assert!(files.statuses().iter().all(|condition| !condition.up));
 });

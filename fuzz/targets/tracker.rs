@@ -10,15 +10,15 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use tcp_handshake_exporter::handshake::{Limits, Standing};
+use tcp_handshake_exporter::handshake::{AttemptLimits, PeerHistory};
 use tcp_handshake_exporter::packet::{
-    Address, Direction, Endpoint, Flags, IcmpCode, IcmpError, Packet, Quote, Segment, Via,
+    Address, Direction, Endpoint, Flags, IcmpCode, IcmpError, Packet, Quote, Segment, CapturePoint,
 };
 use tcp_handshake_exporter::time::Timestamp;
 use witness::{Caller, Witness};
 
 fuzz_target!(|data: &[u8]| {
-    let mut witness = Witness::new(Limits {
+    let mut witness = Witness::new(AttemptLimits {
         timeout: Duration::from_secs(5),
         max_attempts: 16,
     });
@@ -58,11 +58,11 @@ fn time(now: Timestamp, unit: u8, by: u8) -> Timestamp {
     }
 }
 
-fn standing(byte: u8) -> Standing {
+fn standing(byte: u8) -> PeerHistory {
     if byte & 1 == 0 {
-        Standing::NeverSeen
+        PeerHistory::New
     } else {
-        Standing::Regular
+        PeerHistory::Known
     }
 }
 
@@ -115,10 +115,10 @@ fn error(step: &[u8; STEP]) -> Packet {
     })
 }
 
-fn via(byte: u8) -> Via {
+fn via(byte: u8) -> CapturePoint {
     let direction =
         [Direction::Entering, Direction::Leaving, Direction::Unknown][usize::from(byte >> 2) % 3];
-    Via {
+    CapturePoint {
         interface: u32::from(byte & 3),
         direction,
         loopback: byte & 0x80 != 0,

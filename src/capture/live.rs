@@ -10,7 +10,7 @@ use super::error::{CaptureError, words};
 use super::filter::Filter;
 use super::link::{LINUX_SLL2, understood};
 use super::merge::Merger;
-use super::{Condition, Progress, Source, interfaces};
+use super::{InterfaceStatus, ReadOutcome, Source, interfaces};
 use crate::frame::{Frame, Interface, Link};
 use crate::time::Timestamp;
 
@@ -159,20 +159,20 @@ impl Live {
 }
 
 impl Source for Live {
-    fn read(&mut self, sink: &mut dyn FnMut(Frame<'_>)) -> Result<Progress, CaptureError> {
+    fn read(&mut self, sink: &mut dyn FnMut(Frame<'_>)) -> Result<ReadOutcome, CaptureError> {
         if self.drained {
             self.wait()?;
         }
         self.drained = self.drain(sink)?;
         // A block that the kernel has not handed over yet may hold packets a little older than now.
         Ok(if self.drained {
-            Progress::Quiet(now().before(HOLD))
+            ReadOutcome::Idle(now().before(HOLD))
         } else {
-            Progress::Busy
+            ReadOutcome::MayHaveMore
         })
     }
 
-    fn conditions(&mut self) -> Vec<Condition> {
+    fn statuses(&mut self) -> Vec<InterfaceStatus> {
         self.look_at_links();
         self.taps.iter_mut().map(Tap::condition).collect()
     }
@@ -268,7 +268,7 @@ impl Tap {
         }
     }
 
-    fn condition(&mut self) -> Condition {
+    fn condition(&mut self) -> InterfaceStatus {
         if let Some(stats) = self
             .capture
             .as_mut()
@@ -276,7 +276,7 @@ impl Tap {
         {
             self.drops.add(stats.dropped, stats.if_dropped);
         }
-        Condition {
+        InterfaceStatus {
             name: self.name.clone(),
             up: self.capture.is_some() && self.link_up,
             dropped_by_kernel: self.drops.by_kernel,

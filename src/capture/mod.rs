@@ -9,7 +9,7 @@ mod live;
 mod merge;
 
 pub use error::CaptureError;
-pub use file::{Files, Meter};
+pub use file::{ByteCounter, Files};
 pub use filter::Filter;
 pub use live::{ANY, Live, LiveOptions, clock};
 
@@ -23,26 +23,26 @@ pub trait Source {
     /// # Errors
     ///
     /// The capture cannot go on: what was handed over before stands.
-    fn read(&mut self, sink: &mut dyn FnMut(Frame<'_>)) -> Result<Progress, CaptureError>;
+    fn read(&mut self, sink: &mut dyn FnMut(Frame<'_>)) -> Result<ReadOutcome, CaptureError>;
 
     /// How each interface or file is, in the order of their numbers.
-    fn conditions(&mut self) -> Vec<Condition>;
+    fn statuses(&mut self) -> Vec<InterfaceStatus>;
 }
 
 /// What a read came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Progress {
+pub enum ReadOutcome {
     /// There may be more at once.
-    Busy,
+    MayHaveMore,
     /// Nothing is waiting: all that was met up to then has been handed over.
-    Quiet(Timestamp),
+    Idle(Timestamp),
     /// There is no more: the last file ended, with a packet of this time, whether that was handed over or not.
-    Ended(Timestamp),
+    EndOfFile(Timestamp),
 }
 
 /// How an interface or file is.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub struct Condition {
+pub struct InterfaceStatus {
     /// Its name.
     pub name: String,
     /// Whether packets are read from it.

@@ -3,11 +3,11 @@
 use clap::{Args, ValueEnum};
 
 use super::values::port_range;
-use super::{Log, LogFlags, PortRange};
+use super::{LogConfig, LogFlags, PortRange};
 
 /// Two captures of the same time: where was each attempt lost?
 #[derive(Debug)]
-pub struct Compare {
+pub struct CompareConfig {
     /// The capture made at the client.
     pub client: String,
     /// The capture made at the server.
@@ -15,14 +15,14 @@ pub struct Compare {
     /// Server ports that count, as the client names them; all if empty.
     pub ports: Vec<PortRange>,
     /// What to print.
-    pub output: Form,
+    pub output: ReportFormat,
     /// How to log.
-    pub log: Log,
+    pub log: LogConfig,
 }
 
 /// How it is printed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum Form {
+pub enum ReportFormat {
     /// For people, worst first
     Text,
     /// The same for programs (docs/diagnosis.md)
@@ -42,12 +42,12 @@ pub(super) struct CompareFlags {
     port: Vec<PortRange>,
     /// What to print
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    output: Form,
+    output: ReportFormat,
     #[command(flatten)]
     log: LogFlags,
 }
 
-impl From<CompareFlags> for Compare {
+impl From<CompareFlags> for CompareConfig {
     fn from(flags: CompareFlags) -> Self {
         let CompareFlags {
             client,

@@ -5,21 +5,21 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::values::{buffer_size, duration};
-use super::{Counting, CountingFlags, Log, LogFlags, Watch};
+use super::{CaptureSource, CountingConfig, CountingFlags, LogConfig, LogFlags};
 
 /// The same once: what is wrong?
 #[derive(Debug)]
-pub struct Diagnose {
+pub struct DiagnoseConfig {
     /// What to read, or to watch.
-    pub source: Watch,
+    pub source: CaptureSource,
     /// For how long to watch.
     pub duration: Duration,
     /// What to print.
     pub output: Output,
     /// How to judge and name attempts.
-    pub counting: Counting,
+    pub counting: CountingConfig,
     /// How to log.
-    pub log: Log,
+    pub log: LogConfig,
 }
 
 /// What is printed.
@@ -62,11 +62,11 @@ pub(super) struct DiagnoseFlags {
     log: LogFlags,
 }
 
-impl From<DiagnoseFlags> for Diagnose {
+impl From<DiagnoseFlags> for DiagnoseConfig {
     fn from(flags: DiagnoseFlags) -> Self {
         let source = match flags.interface {
-            none if none.is_empty() => Watch::Files(flags.files),
-            interfaces => Watch::Interfaces(interfaces, flags.buffer_size),
+            none if none.is_empty() => CaptureSource::Files(flags.files),
+            interfaces => CaptureSource::Interfaces(interfaces, flags.buffer_size),
         };
         Self {
             counting: flags.counting.of(&source),

@@ -11,9 +11,12 @@ use super::diagnose::DiagnoseFlags;
 use super::values::{
     bounds, buffer_size, idle_timeout, max_attempts, max_sets, port_range, telemetry_path, timeout,
 };
-use super::{Counting, Listen, Log, LogFormat, PortRange, Serve, Settings, Task, Watch};
+use super::{
+    CaptureSource, CountingConfig, ListenConfig, LogConfig, LogFormat, PortRange, ServeConfig,
+    Settings, Task,
+};
 use crate::capture::Filter;
-use crate::handshake::Limits;
+use crate::handshake::AttemptLimits;
 use crate::http::ListenAddress;
 use crate::labels::{PeerGroup, Peers, network};
 use crate::metrics::Bounds;
@@ -234,12 +237,12 @@ impl Flags {
             None => {
                 let check = flags.config.check;
                 let source = flags.capture.into();
-                let serve = Box::new(Serve {
+                let serve = Box::new(ServeConfig {
                     counting: flags.counting.of(&source),
                     source,
                     listen: match flags.web.systemd_socket {
-                        true => Listen::Systemd,
-                        false => Listen::Addresses(flags.web.listen_address),
+                        true => ListenConfig::Systemd,
+                        false => ListenConfig::Addresses(flags.web.listen_address),
                     },
                     web_config: flags.web.config_file,
                     telemetry_path: flags.web.telemetry_path,
@@ -264,7 +267,7 @@ impl Flags {
     }
 }
 
-impl From<CaptureFlags> for Watch {
+impl From<CaptureFlags> for CaptureSource {
     fn from(flags: CaptureFlags) -> Self {
         if !flags.file.is_empty() {
             Self::Files(flags.file)
@@ -278,9 +281,9 @@ impl From<CaptureFlags> for Watch {
 
 impl CountingFlags {
     /// What counts of a source. A capture file may span days, and is asked at its end: all of it stays.
-    pub(super) fn of(self, source: &Watch) -> Counting {
+    pub(super) fn of(self, source: &CaptureSource) -> CountingConfig {
         let flags = self;
-        let idle = if matches!(source, Watch::Files(_)) {
+        let idle = if matches!(source, CaptureSource::Files(_)) {
             Duration::MAX
         } else {
             IDLE
@@ -291,14 +294,14 @@ impl CountingFlags {
             .map(ToString::to_string)
             .collect::<Vec<_>>()
             .join(";");
-        Counting {
+        CountingConfig {
             filter: Filter {
                 expression: flags.filter,
                 acks: flags.acks,
             },
             ports: flags.port,
             local: flags.local,
-            limits: Limits {
+            limits: AttemptLimits {
                 timeout: flags.timeout,
                 max_attempts: flags.max_attempts,
             },
@@ -313,7 +316,7 @@ impl CountingFlags {
     }
 }
 
-impl From<LogFlags> for Log {
+impl From<LogFlags> for LogConfig {
     fn from(flags: LogFlags) -> Self {
         Self {
             level: flags.level,

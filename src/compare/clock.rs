@@ -1,7 +1,7 @@
 //! How far apart the two clocks are: no packet arrives before it was sent.
 
 use super::outcome::Joined;
-use super::side::Sighting;
+use super::side::ObservedSegment;
 
 /// The server's clock minus the client's, in nanoseconds, and how wrong that may be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,13 +40,13 @@ impl Offset {
 }
 
 /// For each segment that both ends saw: when the server's clock said so minus when the client's did.
-pub(super) fn transits(at_client: &[Sighting], at_server: &[Sighting]) -> Vec<i64> {
-    let same = |one: &Sighting| {
+pub(super) fn transits(at_client: &[ObservedSegment], at_server: &[ObservedSegment]) -> Vec<i64> {
+    let same = |one: &ObservedSegment| {
         at_server
             .iter()
             .find(|other| one.mark == other.mark && one.is_marked())
     };
-    let unique = |one: &&Sighting| {
+    let unique = |one: &&ObservedSegment| {
         at_client
             .iter()
             .filter(|other| one.mark == other.mark)
@@ -62,7 +62,7 @@ pub(super) fn transits(at_client: &[Sighting], at_server: &[Sighting]) -> Vec<i6
         .collect()
 }
 
-fn nanos(sighting: &Sighting) -> i64 {
+fn nanos(sighting: &ObservedSegment) -> i64 {
     i64::try_from(sighting.at.as_nanos()).unwrap_or(i64::MAX)
 }
 

@@ -13,12 +13,12 @@ mod text;
 mod tests;
 
 pub use outcome::Outcome;
-pub use report::{Report, VERSION};
+pub use report::{ComparisonReport, VERSION};
 pub use text::text;
 
 use crate::packet::Packet;
 use crate::time::Timestamp;
-use side::Side;
+use side::CaptureView;
 
 /// Which capture a packet is from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,16 +32,16 @@ pub enum End {
 /// Both captures, as far as handshakes go.
 #[derive(Debug, Default)]
 pub struct Comparison {
-    client: Side,
-    server: Side,
+    client: CaptureView,
+    server: CaptureView,
 }
 
 impl Comparison {
     /// A packet of one capture.
-    pub fn meet(&mut self, end: End, at: Timestamp, packet: &Packet) {
+    pub fn observe(&mut self, end: End, at: Timestamp, packet: &Packet) {
         match end {
-            End::Client => self.client.meet(at, packet),
-            End::Server => self.server.meet(at, packet),
+            End::Client => self.client.observe(at, packet),
+            End::Server => self.server.observe(at, packet),
         }
     }
 
@@ -54,7 +54,7 @@ impl Comparison {
     }
 
     /// What became of each attempt of the client.
-    pub fn report(self) -> Report {
-        Report::of(&self.client, &self.server)
+    pub fn report(self) -> ComparisonReport {
+        ComparisonReport::of(&self.client, &self.server)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::side::{Seen, Side};
+use super::side::{CaptureView, ObservedAttempt};
 use crate::time::Timestamp;
 
 /// Where an attempt went.
@@ -33,8 +33,8 @@ pub enum Outcome {
 /// An attempt of the client, and the same at the server if it is there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Joined<'a> {
-    pub(super) client: &'a Seen,
-    pub(super) server: Option<&'a Seen>,
+    pub(super) client: &'a ObservedAttempt,
+    pub(super) server: Option<&'a ObservedAttempt>,
     pub(super) outcome: Outcome,
 }
 
@@ -104,8 +104,8 @@ impl Outcome {
 impl<'a> Joined<'a> {
     /// The client's attempt with its other end: the one with the same ISN, and the same SYNs where several have it.
     pub(super) fn of(
-        client: &'a Seen,
-        server: &'a Side,
+        client: &'a ObservedAttempt,
+        server: &'a CaptureView,
         client_ended: Timestamp,
     ) -> (Option<usize>, Self) {
         let candidates: Vec<_> = server.with_isn(client.isn).collect();
@@ -134,20 +134,24 @@ impl<'a> Joined<'a> {
         )
     }
 
-    pub(super) const fn at_server(&self) -> Option<&'a Seen> {
+    pub(super) const fn at_server(&self) -> Option<&'a ObservedAttempt> {
         self.server
     }
 }
 
 /// Whether the capture has any packet of that server, by the name the client has for it.
-fn asked(server: &Side, client: &Seen) -> bool {
+fn asked(server: &CaptureView, client: &ObservedAttempt) -> bool {
     client
         .server()
         .is_some_and(|asked| server.knows(asked.address))
         || server.with_isn(client.isn).next().is_some()
 }
 
-fn outcome(client: &Seen, server: Option<&Seen>, client_ended: Timestamp) -> Outcome {
+fn outcome(
+    client: &ObservedAttempt,
+    server: Option<&ObservedAttempt>,
+    client_ended: Timestamp,
+) -> Outcome {
     let told = !client.synacks.is_empty() || !client.rsts.is_empty() || !client.errors.is_empty();
     let young = client_ended.since(client.began()) < TIME_TO_ANSWER;
     match (server, told) {
@@ -162,12 +166,12 @@ fn outcome(client: &Seen, server: Option<&Seen>, client_ended: Timestamp) -> Out
             Outcome::LostBack
         }
         (Some(_), false) => Outcome::NeverAnswered,
-        (Some(server), true) => told_by(client, server),
+        (Some(server), true) => responder(client, server),
     }
 }
 
 /// Who told the client what it was told.
-fn told_by(client: &Seen, server: &Seen) -> Outcome {
+fn responder(client: &ObservedAttempt, server: &ObservedAttempt) -> Outcome {
     let sent = |sequence: u32| {
         server
             .synacks

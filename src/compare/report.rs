@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::clock::{Offset, transits};
 use super::outcome::{Joined, Outcome};
-use super::side::{Side, Sighting};
+use super::side::{CaptureView, ObservedSegment};
 use crate::packet::Address;
 use crate::time::Timestamp;
 
@@ -15,7 +15,7 @@ pub const VERSION: u32 = 1;
 
 /// Every (client, server, port) of the client's capture. Its fields are documented in docs/diagnosis.md.
 #[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct Report {
+pub struct ComparisonReport {
     version: u32,
     pub(super) clock: Option<Clock>,
     pub(super) attempts_at_client: usize,
@@ -91,8 +91,8 @@ pub(super) struct Attempt {
     pub(super) rsts_arrived: Vec<f64>,
 }
 
-impl Report {
-    pub(super) fn of(client: &Side, server: &Side) -> Self {
+impl ComparisonReport {
+    pub(super) fn of(client: &CaptureView, server: &CaptureView) -> Self {
         let mut found = vec![false; server.attempts().len()];
         let mut joined = Vec::with_capacity(client.attempts().len());
         for seen in client.attempts() {
@@ -153,7 +153,7 @@ impl Path {
         (client, server, port): (Address, Address, u16),
         mut pairs: Vec<Joined<'_>>,
         offset: i64,
-        capture: &Side,
+        capture: &CaptureView,
     ) -> Self {
         let mut counts: BTreeMap<Outcome, usize> = BTreeMap::new();
         for pair in &pairs {
@@ -170,7 +170,7 @@ impl Path {
                 (*outcome, *count)
             });
         pairs.sort_by_key(|pair| (pair.outcome != verdict, pair.client.began()));
-        let legs = |of: fn(&super::side::Seen) -> usize, from_client: bool| {
+        let legs = |of: fn(&super::side::ObservedAttempt) -> usize, from_client: bool| {
             let at_client: usize = pairs.iter().map(|pair| of(pair.client)).sum();
             let at_server: usize = pairs.iter().filter_map(|pair| pair.server).map(of).sum();
             if from_client {
@@ -233,12 +233,12 @@ impl Delay {
 impl Attempt {
     fn of(pair: &Joined<'_>, offset: i64) -> Self {
         let began = pair.client.began();
-        let here = |all: &[Sighting]| {
+        let here = |all: &[ObservedSegment]| {
             all.iter()
                 .map(|one| after(began, one.at, 0))
                 .collect::<Vec<_>>()
         };
-        let there = |of: fn(&super::side::Seen) -> &[Sighting]| {
+        let there = |of: fn(&super::side::ObservedAttempt) -> &[ObservedSegment]| {
             let all = pair.server.map(of).unwrap_or_default();
             all.iter()
                 .map(|one| after(began, one.at, offset))

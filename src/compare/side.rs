@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use hashbrown::{HashMap, HashSet};
 
-use crate::packet::{Address, Endpoint, Flags, IcmpCode, Packet, Segment, Via};
+use crate::packet::{Address, CapturePoint, Endpoint, Flags, IcmpCode, Packet, Segment};
 use crate::time::Timestamp;
 
 /// The attempts of one capture, found by their ISN.
 #[derive(Debug, Default)]
-pub(super) struct Side {
-    attempts: Vec<Seen>,
+pub(super) struct CaptureView {
+    attempts: Vec<ObservedAttempt>,
     by_isn: HashMap<u32, Vec<usize>, foldhash::fast::RandomState>,
     /// Addresses that were asked.
     servers: HashSet<Address, foldhash::fast::RandomState>,
@@ -23,34 +23,34 @@ pub(super) struct Side {
 
 /// One attempt as one end saw it.
 #[derive(Clone, Debug)]
-pub(super) struct Seen {
+pub(super) struct ObservedAttempt {
     /// Client and server by all their names; the first is the one that counts.
     names: Vec<(Endpoint, Endpoint)>,
     pub(super) isn: u32,
-    pub(super) syns: Vec<Sighting>,
-    pub(super) synacks: Vec<Sighting>,
-    pub(super) rsts: Vec<Sighting>,
+    pub(super) syns: Vec<ObservedSegment>,
+    pub(super) synacks: Vec<ObservedSegment>,
+    pub(super) rsts: Vec<ObservedSegment>,
     pub(super) errors: Vec<(Timestamp, IcmpCode, Address)>,
 }
 
 /// A segment, by what NAT does not change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Sighting {
+pub(super) struct ObservedSegment {
     pub(super) at: Timestamp,
-    via: Via,
-    pub(super) mark: Mark,
+    via: CapturePoint,
+    pub(super) mark: SegmentId,
 }
 
 /// What both ends see of one segment.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Mark {
+pub(super) struct SegmentId {
     pub(super) sequence: u32,
     pub(super) timestamp: Option<u32>,
     identification: Option<u16>,
 }
 
-impl Side {
-    pub(super) fn meet(&mut self, at: Timestamp, packet: &Packet) {
+impl CaptureView {
+    pub(super) fn observe(&mut self, at: Timestamp, packet: &Packet) {
         self.first.get_or_insert(at);
         self.last = self.last.max(at);
         match packet {
@@ -77,7 +77,7 @@ impl Side {
         }
     }
 
-    pub(super) fn attempts(&self) -> &[Seen] {
+    pub(super) fn attempts(&self) -> &[ObservedAttempt] {
         &self.attempts
     }
 
@@ -87,7 +87,7 @@ impl Side {
     }
 
     /// The attempts with this ISN.
-    pub(super) fn with_isn(&self, isn: u32) -> impl Iterator<Item = (usize, &Seen)> {
+    pub(super) fn with_isn(&self, isn: u32) -> impl Iterator<Item = (usize, &ObservedAttempt)> {
         let places = self.by_isn.get(&isn).map_or(&[][..], Vec::as_slice);
         places
             .iter()
@@ -101,7 +101,7 @@ impl Side {
             flags.has(Flags::ACK),
             flags.has(Flags::RST),
         );
-        let sighting = Sighting::of(at, segment);
+        let sighting = ObservedSegment::of(at, segment);
         let to_client = (segment.to, segment.from);
         let answered = segment.acknowledgment.wrapping_sub(1);
         match (syn, ack, rst) {
@@ -121,14 +121,14 @@ impl Side {
     }
 
     /// The same SYN under another four-tuple has passed NAT inside this host.
-    fn meet_syn(&mut self, syn: &Segment, sighting: Sighting) {
+    fn meet_syn(&mut self, syn: &Segment, sighting: ObservedSegment) {
         let name = (syn.from, syn.to);
         if let Some(seen) = self.find(syn.sequence, name) {
             return note(&mut seen.syns, sighting);
         }
         let places = self.by_isn.entry(syn.sequence).or_default();
-        let translated = |seen: &&mut Seen| {
-            let passed_on = |known: &Sighting| {
+        let translated = |seen: &&mut ObservedAttempt| {
+            let passed_on = |known: &ObservedSegment| {
                 known.via != sighting.via && known.is_marked() && known.is_copy_of(&sighting)
             };
             seen.names.len() < NAMES && seen.syns.iter().any(passed_on)
@@ -148,7 +148,7 @@ impl Side {
         }
         self.servers.insert(syn.to.address);
         places.push(self.attempts.len());
-        self.attempts.push(Seen {
+        self.attempts.push(ObservedAttempt {
             names: vec![name],
             isn: syn.sequence,
             syns: vec![sighting],
@@ -158,7 +158,7 @@ impl Side {
         });
     }
 
-    fn find(&mut self, isn: u32, name: (Endpoint, Endpoint)) -> Option<&mut Seen> {
+    fn find(&mut self, isn: u32, name: (Endpoint, Endpoint)) -> Option<&mut ObservedAttempt> {
         let places = self.by_isn.get(&isn)?;
         let place = places
             .iter()
@@ -168,7 +168,7 @@ impl Side {
     }
 }
 
-impl Seen {
+impl ObservedAttempt {
     pub(super) fn client(&self) -> Option<Endpoint> {
         self.names.first().map(|(client, _)| *client)
     }
@@ -196,7 +196,7 @@ impl Seen {
     }
 }
 
-impl Sighting {
+impl ObservedSegment {
     const fn of(at: Timestamp, segment: &Segment) -> Self {
         let Segment {
             via,
@@ -208,7 +208,7 @@ impl Sighting {
         Self {
             at,
             via,
-            mark: Mark {
+            mark: SegmentId {
                 sequence,
                 timestamp,
                 identification,
@@ -229,7 +229,7 @@ impl Sighting {
     }
 }
 
-fn note(all: &mut Vec<Sighting>, sighting: Sighting) {
+fn note(all: &mut Vec<ObservedSegment>, sighting: ObservedSegment) {
     if all.len() < PACKETS && !all.iter().any(|known| known.is_copy_of(&sighting)) {
         all.push(sighting);
     }

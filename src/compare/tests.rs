@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Comparison, End, text};
 use crate::packet::{
-    Address, Direction, Endpoint, Flags, IcmpCode, IcmpError, Packet, Quote, Segment, Via,
+    Address, CapturePoint, Direction, Endpoint, Flags, IcmpCode, IcmpError, Packet, Quote, Segment,
 };
 use crate::time::Timestamp;
 
@@ -31,7 +31,7 @@ fn segment(
     ts: u32,
 ) -> Packet {
     Packet::Segment(Segment {
-        via: Via {
+        via: CapturePoint {
             interface: 0,
             direction: Direction::Unknown,
             loopback: false,
@@ -70,12 +70,12 @@ impl Both {
     }
 
     fn client(&mut self, at: u64, packet: &Packet) {
-        self.comparison.meet(End::Client, millis(at), packet);
+        self.comparison.observe(End::Client, millis(at), packet);
     }
 
     fn server(&mut self, at: u64, packet: &Packet) {
         self.comparison
-            .meet(End::Server, millis(at) + self.ahead, packet);
+            .observe(End::Server, millis(at) + self.ahead, packet);
     }
 
     fn syn_leaves(&mut self, at: u64, ts: u32) {
@@ -115,7 +115,7 @@ impl Both {
 
     /// The verdict on the only path, after both captures went on for a while.
     #[track_caller]
-    fn is(mut self, verdict: &str) -> super::Report {
+    fn is(mut self, verdict: &str) -> super::ComparisonReport {
         self.comparison.end(End::Client, millis(60_000));
         self.comparison
             .end(End::Server, millis(60_000) + self.ahead);
@@ -223,7 +223,7 @@ fn a_rejection_by_its_reporter() {
         sequence: 99,
         flags: None,
     };
-    let via = Via {
+    let via = CapturePoint {
         interface: 0,
         direction: Direction::Unknown,
         loopback: false,

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use super::report::{Attempt, Delay, Legs, Path, Report};
+use super::report::{Attempt, ComparisonReport, Delay, Legs, Path};
 
 /// The report as text.
-pub fn text(report: &Report) -> String {
+pub fn text(report: &ComparisonReport) -> String {
     let mut text = String::new();
     push(&mut text, &clocks(report));
     for path in &report.paths {
@@ -38,7 +38,7 @@ pub fn text(report: &Report) -> String {
     text
 }
 
-fn clocks(report: &Report) -> String {
+fn clocks(report: &ComparisonReport) -> String {
     let both = attempts(report.attempts_at_both);
     match report.clock {
         Some(clock) => {

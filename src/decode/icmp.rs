@@ -3,17 +3,17 @@
 use etherparse::ip_number;
 
 use super::net::{self, Family, Internet};
-use super::skip::{Skip, TRUNCATED};
+use super::skip::{Discard, TRUNCATED};
 use super::tcp::flags_of_part;
-use crate::packet::{Address, Endpoint, IcmpCode, IcmpError, Quote, Via};
+use crate::packet::{Address, CapturePoint, Endpoint, IcmpCode, IcmpError, Quote};
 
 /// Reads the ICMP error that `packet` carries.
 pub(super) fn read(
     packet: &Internet<'_>,
-    via: Via,
+    via: CapturePoint,
     family: Family,
     bytes: &[u8],
-) -> Result<IcmpError, Skip> {
+) -> Result<IcmpError, Discard> {
     let &[kind, code, ..] = bytes else {
         return Err(TRUNCATED);
     };
@@ -21,7 +21,7 @@ pub(super) fn read(
         Family::V4 => code_v4(kind, code),
         Family::V6 => code_v6(kind, code),
     };
-    let code = code.ok_or(Skip::NotTcpError)?;
+    let code = code.ok_or(Discard::NotTcpError)?;
     let quote = quote(family, bytes.get(ICMP_HEADER..).ok_or(TRUNCATED)?)?;
     Ok(IcmpError {
         via,
@@ -33,17 +33,17 @@ pub(super) fn read(
 }
 
 /// At least the IP header and eight bytes of what follows it (RFC 792): ports and sequence number.
-fn quote(family: Family, bytes: &[u8]) -> Result<Quote, Skip> {
+fn quote(family: Family, bytes: &[u8]) -> Result<Quote, Discard> {
     let version = bytes.first().ok_or(TRUNCATED)? >> 4;
     if !matches!((family, version), (Family::V4, 4) | (Family::V6, 6)) {
-        return Err(Skip::NotTcpError);
+        return Err(Discard::NotTcpError);
     }
     let packet = net::header(family, bytes, UNKNOWN).map_err(|skip| match skip {
-        Skip::LaterFragment => Skip::NotTcpError,
+        Discard::LaterFragment => Discard::NotTcpError,
         other => other,
     })?;
     if packet.carries != ip_number::TCP {
-        return Err(Skip::NotTcpError);
+        return Err(Discard::NotTcpError);
     }
     let tcp = packet.payload;
     let &[f0, f1, t0, t1, s0, s1, s2, s3, ..] = tcp else {

@@ -10,7 +10,7 @@ mod net;
 mod skip;
 mod tcp;
 
-pub use skip::{Skip, Undecodable};
+pub use skip::{Discard, Undecodable};
 
 use crate::frame::Frame;
 use crate::packet::{IcmpError, Packet, Segment};
@@ -20,13 +20,13 @@ use crate::packet::{IcmpError, Packet, Segment};
 /// # Errors
 ///
 /// Why it is passed over: damaged, beyond what is understood, or none of our business.
-pub fn decode(frame: &Frame<'_>) -> Result<Packet, Skip> {
-    decode_to(frame, AsPacket)
+pub fn decode(frame: &Frame<'_>) -> Result<Packet, Discard> {
+    decode_into(frame, CollectPacket)
 }
 
 /// What is done with a packet at once. So it is written where it belongs, and copied from nowhere: a copy that is made just
 /// after its parts were written waits until these have reached the cache. Methods that are not inlined win nothing.
-pub trait Take {
+pub trait PacketSink {
     /// What comes of it.
     type Outcome;
     /// It is a segment.
@@ -41,7 +41,7 @@ pub trait Take {
 ///
 /// As above; then nothing is taken.
 #[inline(always)]
-pub fn decode_to<T: Take>(frame: &Frame<'_>, taker: T) -> Result<T::Outcome, Skip> {
+pub fn decode_into<T: PacketSink>(frame: &Frame<'_>, taker: T) -> Result<T::Outcome, Discard> {
     let link::Opened {
         via,
         version,
@@ -59,9 +59,9 @@ pub fn decode_to<T: Take>(frame: &Frame<'_>, taker: T) -> Result<T::Outcome, Ski
     }
 }
 
-struct AsPacket;
+struct CollectPacket;
 
-impl Take for AsPacket {
+impl PacketSink for CollectPacket {
     type Outcome = Packet;
 
     #[inline(always)]

@@ -3,7 +3,7 @@
 use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6HeaderSlice, ip_number};
 
 use super::link::Version;
-use super::skip::{MALFORMED, Skip, TRUNCATED, Undecodable};
+use super::skip::{Discard, MALFORMED, TRUNCATED, Undecodable};
 use crate::packet::Address;
 
 /// What an IP header says, and what it carries.
@@ -48,7 +48,7 @@ pub(super) struct Header<'a> {
 
 /// Reads an IP packet of which `beyond` more bytes were on the wire.
 #[inline(always)]
-pub(super) fn read(version: Version, bytes: &[u8], beyond: usize) -> Result<Internet<'_>, Skip> {
+pub(super) fn read(version: Version, bytes: &[u8], beyond: usize) -> Result<Internet<'_>, Discard> {
     let family = family_of(version, *bytes.first().ok_or(TRUNCATED)? >> 4)?;
     let header = header(family, bytes, bytes.len() + beyond)?;
     Ok(Internet {
@@ -64,7 +64,7 @@ pub(super) fn read(version: Version, bytes: &[u8], beyond: usize) -> Result<Inte
 
 /// What the link layer says must be what the packet says.
 #[inline(always)]
-fn family_of(version: Version, nibble: u8) -> Result<Family, Skip> {
+fn family_of(version: Version, nibble: u8) -> Result<Family, Discard> {
     match (version, nibble) {
         (Version::V4 | Version::Own, 4) => Ok(Family::V4),
         (Version::V6 | Version::Own, 6) => Ok(Family::V6),
@@ -74,7 +74,11 @@ fn family_of(version: Version, nibble: u8) -> Result<Family, Skip> {
 
 /// Reads a header that stands in front of as many bytes as `on_the_wire`, where it does not say itself.
 #[inline(always)]
-pub(super) fn header(family: Family, bytes: &[u8], on_the_wire: usize) -> Result<Header<'_>, Skip> {
+pub(super) fn header(
+    family: Family,
+    bytes: &[u8],
+    on_the_wire: usize,
+) -> Result<Header<'_>, Discard> {
     match family {
         Family::V4 => header_v4(bytes, on_the_wire),
         Family::V6 => header_v6(bytes, on_the_wire),
@@ -82,7 +86,7 @@ pub(super) fn header(family: Family, bytes: &[u8], on_the_wire: usize) -> Result
 }
 
 #[inline(always)]
-fn header_v4(bytes: &[u8], on_the_wire: usize) -> Result<Header<'_>, Skip> {
+fn header_v4(bytes: &[u8], on_the_wire: usize) -> Result<Header<'_>, Discard> {
     let header = Ipv4HeaderSlice::from_slice(bytes).map_err(|error| match error {
         etherparse::err::ipv4::HeaderSliceError::Len(_) => TRUNCATED,
         etherparse::err::ipv4::HeaderSliceError::Content(_) => MALFORMED,
@@ -94,7 +98,7 @@ fn header_v4(bytes: &[u8], on_the_wire: usize) -> Result<Header<'_>, Skip> {
         told => told,
     };
     if header.fragments_offset().value() != 0 {
-        return Err(Skip::LaterFragment);
+        return Err(Discard::LaterFragment);
     }
     let rest = Rest {
         carries: header.protocol(),
@@ -114,7 +118,7 @@ fn header_v4(bytes: &[u8], on_the_wire: usize) -> Result<Header<'_>, Skip> {
     })
 }
 
-fn header_v6(bytes: &[u8], on_the_wire: usize) -> Result<Header<'_>, Skip> {
+fn header_v6(bytes: &[u8], on_the_wire: usize) -> Result<Header<'_>, Discard> {
     let header = Ipv6HeaderSlice::from_slice(bytes).map_err(|error| match error {
         etherparse::err::ipv6::HeaderSliceError::Len(_) => TRUNCATED,
         etherparse::err::ipv6::HeaderSliceError::Content(_) => MALFORMED,
@@ -153,7 +157,7 @@ struct Rest<'a> {
 }
 
 impl<'a> Rest<'a> {
-    fn without(self, header: usize) -> Result<Self, Skip> {
+    fn without(self, header: usize) -> Result<Self, Discard> {
         let length = self.length.checked_sub(header).ok_or(MALFORMED)?;
         Ok(Self {
             length,
@@ -163,7 +167,7 @@ impl<'a> Rest<'a> {
     }
 
     /// Each says what follows it and, but for the fragment header, how long it is (RFC 8200 section 4, RFC 4302).
-    fn without_extensions(mut self, family: Family) -> Result<Self, Skip> {
+    fn without_extensions(mut self, family: Family) -> Result<Self, Discard> {
         while is_extension(self.carries, family) {
             let &[next, words, high, low, ..] = self.bytes else {
                 return Err(TRUNCATED);
@@ -171,7 +175,7 @@ impl<'a> Rest<'a> {
             let length = match self.carries {
                 ip_number::AUTH => (usize::from(words) + 2) * 4,
                 ip_number::IPV6_FRAG if u16::from_be_bytes([high, low]) & FRAGMENT_OFFSET != 0 => {
-                    return Err(Skip::LaterFragment);
+                    return Err(Discard::LaterFragment);
                 }
                 ip_number::IPV6_FRAG => 8,
                 _ => (usize::from(words) + 1) * 8,
@@ -205,7 +209,7 @@ const fn is_extension(carries: IpNumber, family: Family) -> bool {
 }
 
 #[inline(always)]
-fn payload_of<'a>(header: &Header<'a>, family: Family) -> Result<Payload<'a>, Skip> {
+fn payload_of<'a>(header: &Header<'a>, family: Family) -> Result<Payload<'a>, Discard> {
     Err(match (header.carries, family) {
         (ip_number::TCP, _) => return Ok(Payload::Tcp(header.payload)),
         (ip_number::ICMP, Family::V4) | (ip_number::IPV6_ICMP, Family::V6) => {
@@ -219,12 +223,12 @@ fn payload_of<'a>(header: &Header<'a>, family: Family) -> Result<Payload<'a>, Sk
         (L2TP, _) => Undecodable::L2tp.into(),
         (ip_number::ENCAP_SEC, _) => Undecodable::Encrypted.into(),
         (ip_number::UDP, _) => over_udp(header.payload),
-        _ => Skip::NotTcp,
+        _ => Discard::NotTcp,
     })
 }
 
 /// Tunnels are known by the port they were assigned.
-fn over_udp(bytes: &[u8]) -> Skip {
+fn over_udp(bytes: &[u8]) -> Discard {
     let &[_, _, high, low, ..] = bytes else {
         return TRUNCATED;
     };
@@ -234,7 +238,7 @@ fn over_udp(bytes: &[u8]) -> Skip {
         3544 => Undecodable::Teredo.into(),
         4789 | 8472 => Undecodable::Vxlan.into(),
         6081 => Undecodable::Geneve.into(),
-        _ => Skip::NotTcp,
+        _ => Discard::NotTcp,
     }
 }
 

@@ -2,7 +2,7 @@
 
 /// Why a frame was passed over.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Skip {
+pub enum Discard {
     /// ARP and the like.
     NotIp,
     /// Another transport than TCP or ICMP, or no transport header at all in it.
@@ -124,11 +124,11 @@ impl Undecodable {
     }
 }
 
-impl From<Undecodable> for Skip {
+impl From<Undecodable> for Discard {
     fn from(reason: Undecodable) -> Self {
         Self::Undecodable(reason)
     }
 }
 
-pub(super) const TRUNCATED: Skip = Skip::Undecodable(Undecodable::Truncated);
-pub(super) const MALFORMED: Skip = Skip::Undecodable(Undecodable::Malformed);
+pub(super) const TRUNCATED: Discard = Discard::Undecodable(Undecodable::Truncated);
+pub(super) const MALFORMED: Discard = Discard::Undecodable(Undecodable::Malformed);

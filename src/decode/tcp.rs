@@ -2,10 +2,10 @@
 
 use etherparse::TcpHeaderSlice;
 
-use super::Take;
+use super::PacketSink;
 use super::net::Internet;
-use super::skip::{MALFORMED, Skip, TRUNCATED};
-use crate::packet::{Address, Endpoint, Flags, Segment, Via};
+use super::skip::{Discard, MALFORMED, TRUNCATED};
+use crate::packet::{Address, CapturePoint, Endpoint, Flags, Segment};
 
 /// Reads the segment that `packet` carries. Of a capture that was cut the header is enough as far as the window; options
 /// that are not there are done without. A packet that itself says it has no room for a header is none (the kernel drops
@@ -13,12 +13,12 @@ use crate::packet::{Address, Endpoint, Flags, Segment, Via};
 ///
 /// It is handed over: as a result it would be in memory, in one piece with what else might come of it, and be copied from there.
 #[inline(always)]
-pub(super) fn read<T: Take>(
+pub(super) fn read<T: PacketSink>(
     packet: &Internet<'_>,
-    via: Via,
+    via: CapturePoint,
     bytes: &[u8],
     taker: T,
-) -> Result<T::Outcome, Skip> {
+) -> Result<T::Outcome, Discard> {
     if packet.length < FIXED {
         return Err(MALFORMED);
     }
@@ -31,7 +31,7 @@ pub(super) fn read<T: Take>(
     // What the packet tells of, and was not on the wire, is not there.
     let there = packet.length.min(bytes.len() + packet.beyond);
     if !flags.has(Flags::SYN) && !flags.has(Flags::RST) && !is_pure_ack(flags, there, length) {
-        return Err(Skip::NotHandshake);
+        return Err(Discard::NotHandshake);
     }
     let options = bytes
         .get(FIXED..length.min(bytes.len()))
@@ -64,7 +64,7 @@ pub(super) fn flags_of_part(bytes: &[u8]) -> Option<Flags> {
 
 /// The first twenty bytes with a data offset that claims no more than these; what nobody asks for may be missing.
 #[inline(always)]
-fn fixed_header(bytes: &[u8]) -> Result<[u8; FIXED], Skip> {
+fn fixed_header(bytes: &[u8]) -> Result<[u8; FIXED], Discard> {
     let mut fixed = match bytes.first_chunk::<FIXED>() {
         Some(whole) => *whole,
         None if bytes.len() < NEEDED => return Err(TRUNCATED),

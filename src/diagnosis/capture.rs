@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::exam::Exam;
+use super::exam::Evidence;
 use super::window::Span;
 use crate::time::Timestamp;
 
 /// What is known about the capture since it began.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub struct CaptureFacts {
+pub struct CaptureQuality {
     /// Packets that passed the filter and were read.
     pub packets: u64,
     /// Packets lost before they could be read.
@@ -30,7 +30,7 @@ pub struct CaptureFacts {
 
 /// What makes a capture doubtful.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Doubt {
+pub(super) enum CaptureIssue {
     /// It lost so many packets of so many.
     Dropped { lost: u64, of: u64 },
     /// It had no room to follow so many attempts to their end.
@@ -45,15 +45,15 @@ pub(super) enum Doubt {
 
 /// The facts as they were a while ago, so that what is long past is not held against the capture.
 #[derive(Default, Debug)]
-pub(super) struct CaptureLog {
-    then: VecDeque<(Timestamp, CaptureFacts)>,
-    now: CaptureFacts,
+pub(super) struct CaptureHistory {
+    then: VecDeque<(Timestamp, CaptureQuality)>,
+    now: CaptureQuality,
     /// The host's own count did not begin with the capture.
     overflows_before: Option<u64>,
 }
 
-impl CaptureLog {
-    pub(super) fn note(&mut self, at: Timestamp, facts: CaptureFacts, span: Span) {
+impl CaptureHistory {
+    pub(super) fn note(&mut self, at: Timestamp, facts: CaptureQuality, span: Span) {
         let due = self.then.back().is_none_or(|(last, _)| at >= *last + APART);
         if let (Some(length), true) = (span.length(), due) {
             self.then.push_back((at, facts));
@@ -71,7 +71,7 @@ impl CaptureLog {
     }
 
     /// What was added since the window began.
-    pub(super) fn lately(&self) -> CaptureFacts {
+    pub(super) fn lately(&self) -> CaptureQuality {
         let then = self
             .then
             .front()
@@ -79,7 +79,7 @@ impl CaptureLog {
             .unwrap_or_default();
         let before = then.listen_overflows.or(self.overflows_before);
         let overflows = |now: u64| now.saturating_sub(before.unwrap_or(now));
-        CaptureFacts {
+        CaptureQuality {
             packets: self.now.packets.saturating_sub(then.packets),
             dropped: self.now.dropped.saturating_sub(then.dropped),
             unmatched_synacks: self
@@ -93,16 +93,17 @@ impl CaptureLog {
     }
 }
 
-impl Doubt {
+impl CaptureIssue {
     /// All that these facts and attempts give reason for.
-    pub(super) fn all(facts: &CaptureFacts, exams: &[Exam]) -> Vec<Self> {
-        let sum = |count: fn(&Exam) -> u32| exams.iter().map(count).fold(0, u32::saturating_add);
+    pub(super) fn all(facts: &CaptureQuality, exams: &[Evidence]) -> Vec<Self> {
+        let sum =
+            |count: fn(&Evidence) -> u32| exams.iter().map(count).fold(0, u32::saturating_add);
         let evicted = sum(|exam| exam.judged().evicted);
         let decided = sum(|exam| exam.judged().decided());
         let mut servers: Vec<_> = exams
             .iter()
             .filter(|exam| exam.judged().decided() > 0)
-            .map(Exam::server)
+            .map(Evidence::server)
             .collect();
         servers.sort_unstable();
         servers.dedup();

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use super::exam::Exam;
-use super::trail::{Ecn, Trails};
+use super::exam::Evidence;
+use super::trail::{Ecn, TimelineRing};
 use super::window::{Span, Window};
-use crate::handshake::{Event, Kind, Reason};
-use crate::labels::{Reporter, SetName, Vantage};
-use crate::packet::{Address, Direction, IcmpCode, Packet, Segment, Via};
+use crate::handshake::{Event, FailureReason, PacketKind};
+use crate::labels::{LabelSet, Reporter, Vantage};
+use crate::packet::{Address, CapturePoint, Direction, IcmpCode, Packet, Segment};
 use crate::time::Timestamp;
 
 /// A fact of a set as it is heard: when, what, and the packet that told, if one did.
 #[derive(Clone, Copy, Debug)]
-pub struct Heard<'a> {
+pub struct ObservedEvent<'a> {
     /// Packet time.
     pub at: Timestamp,
     /// What happened.
@@ -25,7 +25,7 @@ pub struct Heard<'a> {
 
 /// Attempts of a set that are heard of at once, for there are too many to hear of each.
 #[derive(Clone, Copy, Debug)]
-pub struct HeardMany<'a> {
+pub struct ObservedBurst<'a> {
     /// Packet time of the first of them.
     pub at: Timestamp,
     /// How many were forgotten while they waited.
@@ -40,10 +40,10 @@ pub struct HeardMany<'a> {
 
 /// One set.
 #[derive(Debug)]
-pub(super) struct Case {
-    name: SetName,
+pub(super) struct LabelSetHistory {
+    name: LabelSet,
     window: Window,
-    trails: Trails,
+    trails: TimelineRing,
     reports: Vec<Report>,
     refusals: Ttls,
     refused_by: Option<Address>,
@@ -90,12 +90,12 @@ impl Ttls {
     }
 }
 
-impl Case {
-    pub(super) fn new(name: SetName, span: Span, timeout: Duration) -> Self {
+impl LabelSetHistory {
+    pub(super) fn new(name: LabelSet, span: Span, timeout: Duration) -> Self {
         Self {
             name,
             window: Window::new(span),
-            trails: Trails::new(timeout),
+            trails: TimelineRing::new(timeout),
             reports: Vec::new(),
             refusals: Ttls::default(),
             refused_by: None,
@@ -104,8 +104,8 @@ impl Case {
         }
     }
 
-    pub(super) fn hear(&mut self, heard: &Heard<'_>) {
-        let Heard {
+    pub(super) fn hear(&mut self, heard: &ObservedEvent<'_>) {
+        let ObservedEvent {
             at,
             event,
             packet,
@@ -135,8 +135,8 @@ impl Case {
                     },
                 );
             }
-            Event::Failed(_, Reason::Unanswered) => return self.trails.time_up(at),
-            Event::Failed(_, Reason::Refused) => {
+            Event::Failed(_, FailureReason::Unanswered) => return self.trails.time_up(at),
+            Event::Failed(_, FailureReason::Refused) => {
                 if let Some(Packet::Segment(rst)) = packet {
                     let forged = self.name.vantage == Vantage::Transit
                         && rst.via.direction == Direction::Leaving;
@@ -150,7 +150,7 @@ impl Case {
         let Some(packet) = packet else { return };
         if let Packet::Segment(Segment {
             via:
-                Via {
+                CapturePoint {
                     direction: Direction::Entering,
                     ..
                 },
@@ -169,8 +169,8 @@ impl Case {
     }
 
     /// In a flood the first of many attempts stand for the others.
-    pub(super) fn hear_many(&mut self, many: &HeardMany<'_>) {
-        let HeardMany {
+    pub(super) fn hear_many(&mut self, many: &ObservedBurst<'_>) {
+        let ObservedBurst {
             at,
             evicted,
             began,
@@ -197,10 +197,10 @@ impl Case {
     }
 
     /// A packet that came in was met on its way out.
-    pub(super) fn pass_on(&mut self, at: Timestamp, kind: Kind) {
+    pub(super) fn pass_on(&mut self, at: Timestamp, kind: PacketKind) {
         let tally = self.window.at(at);
-        tally.syns_on += u32::from(kind == Kind::Syn);
-        tally.synacks_on += u32::from(kind == Kind::SynAck);
+        tally.syns_on += u32::from(kind == PacketKind::Syn);
+        tally.synacks_on += u32::from(kind == PacketKind::SynAck);
     }
 
     /// The client of an attempt that was answered had given up.
@@ -219,8 +219,8 @@ impl Case {
     }
 
     /// Copies what a verdict is made from.
-    pub(super) fn examine(&self, now: Timestamp, answers: Option<&Ttls>) -> Exam {
-        Exam {
+    pub(super) fn examine(&self, now: Timestamp, answers: Option<&Ttls>) -> Evidence {
+        Evidence {
             name: self.name.clone(),
             sums: self.window.sums(now),
             trails: self.trails.kept(),

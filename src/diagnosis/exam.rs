@@ -4,18 +4,18 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::case::{Report, Ttls};
-use super::tally::Tally;
-use super::trail::Trail;
+use super::tally::AttemptCounts;
+use super::trail::AttemptTimeline;
 use super::window::Sums;
-use crate::labels::{Peer, SetName, Vantage};
+use crate::labels::{LabelSet, Peer, Vantage};
 use crate::time::Timestamp;
 
 /// What is known about one set.
 #[derive(Clone, Debug)]
-pub(super) struct Exam {
-    pub(super) name: SetName,
+pub(super) struct Evidence {
+    pub(super) name: LabelSet,
     pub(super) sums: Sums,
-    pub(super) trails: Vec<Trail>,
+    pub(super) trails: Vec<AttemptTimeline>,
     pub(super) reports: Vec<Report>,
     /// TTLs of the RSTs that refused, and of SYN/ACKs of the same address.
     pub(super) refusals: Ttls,
@@ -35,9 +35,9 @@ pub(super) struct Exam {
     pub(super) one_interface: bool,
 }
 
-impl Exam {
+impl Evidence {
     /// What the verdict is about.
-    pub(super) const fn judged(&self) -> &Tally {
+    pub(super) const fn judged(&self) -> &AttemptCounts {
         &self.sums.judged
     }
 
@@ -84,13 +84,14 @@ impl Exam {
 }
 
 /// Tells each set what it has in common with others.
-pub(super) fn compare(exams: &mut [Exam]) {
-    let few =
-        |exam: &&Exam| (1..=FEW).contains(&exam.judged().attempts) && exam.name.peer != Peer::Other;
+pub(super) fn compare(exams: &mut [Evidence]) {
+    let few = |exam: &&Evidence| {
+        (1..=FEW).contains(&exam.judged().attempts) && exam.name.peer != Peer::Other
+    };
     let in_vain =
-        |exam: &&Exam| few(exam) && exam.judged().answered == 0 && exam.judged().decided() > 0;
-    let by_peer = |exam: &Exam| (exam.name.vantage, exam.name.local, exam.name.peer.clone());
-    let by_port = |exam: &Exam| (exam.name.vantage, exam.name.local, exam.name.port);
+        |exam: &&Evidence| few(exam) && exam.judged().answered == 0 && exam.judged().decided() > 0;
+    let by_peer = |exam: &Evidence| (exam.name.vantage, exam.name.local, exam.name.peer.clone());
+    let by_port = |exam: &Evidence| (exam.name.vantage, exam.name.local, exam.name.port);
     let (mut ports, mut peers, mut half_open) = (HashMap::new(), HashMap::new(), HashMap::new());
     let mut denied = HashSet::new();
     for exam in exams.iter().filter(in_vain) {

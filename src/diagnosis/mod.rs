@@ -23,42 +23,42 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
-pub use capture::CaptureFacts;
-pub use case::{Heard, HeardMany};
+pub use capture::CaptureQuality;
+pub use case::{ObservedBurst, ObservedEvent};
 pub use report::{Report, VERSION};
 pub use rules::rules;
-pub use text::{Colours, text};
+pub use text::{ColorMode, text};
 pub use verdict::{Confidence, Verdict};
 pub use window::Span;
 
-use crate::handshake::{Event, Kind, Side};
-use crate::labels::{SetId, SetName};
+use crate::handshake::{Event, PacketKind, Side};
+use crate::labels::{LabelSet, LabelSetId};
 use crate::packet::{Address, Direction, Flags, Packet, Segment};
 use crate::time::Timestamp;
-use capture::CaptureLog;
-use case::{Case, Ttls};
-use exam::Exam;
+use capture::CaptureHistory;
+use case::{LabelSetHistory, Ttls};
+use exam::Evidence;
 
 /// What is known about every set, to judge it by.
 #[derive(Debug)]
 pub struct Diagnosis {
     span: Span,
     timeout: Duration,
-    cases: Vec<Option<(SetId, Case)>>,
+    cases: Vec<Option<(LabelSetId, LabelSetHistory)>>,
     /// With which TTLs the SYN/ACKs of a server come in.
     answers_of: HashMap<Address, Ttls, foldhash::fast::RandomState>,
     /// The first and the latest time it heard of.
     heard: Option<(Timestamp, Timestamp)>,
-    capture: CaptureLog,
+    capture: CaptureHistory,
     /// Which set an ISN was met for last: a packet that passes through is met again under another address.
-    passing: Vec<Option<Passing>>,
+    passing: Vec<Option<ForwardedSyn>>,
 }
 
 /// An attempt by its ISN.
 #[derive(Clone, Copy, Debug)]
-struct Passing {
+struct ForwardedSyn {
     isn: u32,
-    set: SetId,
+    set: LabelSetId,
     began: Timestamp,
     given_up: bool,
 }
@@ -66,10 +66,10 @@ struct Passing {
 /// A copy of all that a report is made from, so that it can be made at leisure.
 #[derive(Debug)]
 pub struct Findings {
-    exams: Vec<Exam>,
+    exams: Vec<Evidence>,
     span: Span,
     heard: Option<(Timestamp, Timestamp)>,
-    capture: CaptureFacts,
+    capture: CaptureQuality,
 }
 
 impl Diagnosis {
@@ -81,24 +81,27 @@ impl Diagnosis {
             cases: Vec::new(),
             answers_of: HashMap::default(),
             heard: None,
-            capture: CaptureLog::default(),
+            capture: CaptureHistory::default(),
             passing: vec![None; PASSING],
         }
     }
 
     /// A set begins.
-    pub fn create(&mut self, set: SetId, name: &SetName) {
+    pub fn create(&mut self, set: LabelSetId, name: &LabelSet) {
         let place = set.place();
         if self.cases.len() <= place {
             self.cases.resize_with(place + 1, || None);
         }
         if let Some(case) = self.cases.get_mut(place) {
-            *case = Some((set, Case::new(name.clone(), self.span, self.timeout)));
+            *case = Some((
+                set,
+                LabelSetHistory::new(name.clone(), self.span, self.timeout),
+            ));
         }
     }
 
     /// A set ends.
-    pub fn remove(&mut self, set: SetId) {
+    pub fn remove(&mut self, set: LabelSetId) {
         if let Some(case) = self
             .cases
             .get_mut(set.place())
@@ -109,7 +112,7 @@ impl Diagnosis {
     }
 
     /// Hears a fact of a set.
-    pub fn hear(&mut self, set: SetId, heard: &Heard<'_>) {
+    pub fn hear(&mut self, set: LabelSetId, heard: &ObservedEvent<'_>) {
         self.pass_time(heard.at);
         match (heard.event, heard.packet) {
             (Event::SynAck(_) | Event::Answered(..), Some(Packet::Segment(synack))) => {
@@ -119,7 +122,7 @@ impl Diagnosis {
                 self.note_passing(set, heard.at, syn.sequence);
             }
             (Event::Rst(_, Side::Client), Some(Packet::Segment(rst))) => {
-                self.note_given_up(set, heard.at, rst)
+                self.note_given_up(set, heard.at, rst);
             }
             _ => {}
         }
@@ -129,7 +132,7 @@ impl Diagnosis {
     }
 
     /// Hears of many attempts of a set at once.
-    pub fn hear_many(&mut self, set: SetId, many: &HeardMany<'_>) {
+    pub fn hear_many(&mut self, set: LabelSetId, many: &ObservedBurst<'_>) {
         self.pass_time(many.at);
         for syn in many.syns {
             if let Packet::Segment(syn) = syn {
@@ -142,14 +145,14 @@ impl Diagnosis {
     }
 
     /// Hears that a packet was met again on its way through this host.
-    pub fn hear_copy(&mut self, at: Timestamp, kind: Kind, packet: Option<&Packet>) {
+    pub fn hear_copy(&mut self, at: Timestamp, kind: PacketKind, packet: Option<&Packet>) {
         let Some(Packet::Segment(segment)) = packet else {
             return;
         };
         let isn = match kind {
-            Kind::Syn => segment.sequence,
-            Kind::SynAck => segment.acknowledgment.wrapping_sub(1),
-            Kind::Rst | Kind::Icmp => return,
+            PacketKind::Syn => segment.sequence,
+            PacketKind::SynAck => segment.acknowledgment.wrapping_sub(1),
+            PacketKind::Rst | PacketKind::Icmp => return,
         };
         let passing = self
             .passing
@@ -170,7 +173,7 @@ impl Diagnosis {
     }
 
     /// How the capture is, in numbers that only grow.
-    pub fn note_capture(&mut self, facts: CaptureFacts) {
+    pub fn note_capture(&mut self, facts: CaptureQuality) {
         let now = self.heard.map(|(_, now)| now).unwrap_or_default();
         self.capture.note(now, facts, self.span);
     }
@@ -178,7 +181,7 @@ impl Diagnosis {
     /// Copies what a report is made from.
     pub fn examine(&self) -> Findings {
         let now = self.heard.map(|(_, now)| now).unwrap_or_default();
-        let exam = |(_, case): &(SetId, Case)| {
+        let exam = |(_, case): &(LabelSetId, LabelSetHistory)| {
             case.examine(
                 now,
                 case.refused_by()
@@ -195,14 +198,14 @@ impl Diagnosis {
     }
 
     /// The case of a set, unless its place was given to another.
-    fn case_of(&mut self, set: SetId) -> Option<&mut Case> {
+    fn case_of(&mut self, set: LabelSetId) -> Option<&mut LabelSetHistory> {
         let (of, case) = self.cases.get_mut(set.place())?.as_mut()?;
         (*of == set).then_some(case)
     }
 
-    fn note_passing(&mut self, set: SetId, began: Timestamp, isn: u32) {
+    fn note_passing(&mut self, set: LabelSetId, began: Timestamp, isn: u32) {
         if let Some(place) = self.passing.get_mut(place_of(isn)) {
-            *place = Some(Passing {
+            *place = Some(ForwardedSyn {
                 isn,
                 set,
                 began,
@@ -213,7 +216,7 @@ impl Diagnosis {
 
     /// A RST that takes its number from a SYN/ACK and acknowledges nothing is the word of a kernel that knows of no such
     /// connection (RFC 9293 3.10.7.1): the client closed its socket before the answer came, or never had one.
-    fn note_given_up(&mut self, set: SetId, at: Timestamp, rst: &Segment) {
+    fn note_given_up(&mut self, set: LabelSetId, at: Timestamp, rst: &Segment) {
         let isn = rst.sequence.wrapping_sub(1);
         let known = self.passing.get_mut(place_of(isn)).and_then(Option::as_mut);
         let Some(known) =

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::capture::Doubt;
-use super::exam::{Exam, compare};
+use super::capture::CaptureIssue;
+use super::exam::{Evidence, compare};
 use super::rules::{confidence, verdict};
-use super::trail::{End, Met, Trail};
+use super::trail::{AttemptTimeline, TimelineOutcome, TimelinePacket};
 use super::verdict::Verdict;
-use super::{CaptureFacts, Findings, step, words};
-use crate::handshake::{Reason, Side};
+use super::{CaptureQuality, Findings, step, words};
+use crate::handshake::{FailureReason, Side};
 
 /// The version of the report's form. It changes when a field is renamed, removed or given another meaning; fields may
 /// be added without.
@@ -38,11 +38,11 @@ pub(super) struct Capture {
     pub(super) packets: u64,
     pub(super) dropped: u64,
     pub(super) listen_overflows: Option<u64>,
-    pub(super) doubts: Vec<DoubtSaid>,
+    pub(super) doubts: Vec<CaptureIssueReport>,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize)]
-pub(super) struct DoubtSaid {
+pub(super) struct CaptureIssueReport {
     pub(super) doubt: &'static str,
     pub(super) sentence: String,
 }
@@ -145,8 +145,8 @@ impl Report {
             capture,
         } = findings;
         compare(&mut exams);
-        let doubts = Doubt::all(&capture, &exams);
-        let silence_means_nothing = doubts.iter().any(Doubt::forbids_silence);
+        let doubts = CaptureIssue::all(&capture, &exams);
+        let silence_means_nothing = doubts.iter().any(CaptureIssue::forbids_silence);
         for exam in &mut exams {
             exam.silence_means_nothing = silence_means_nothing;
             exam.one_interface = capture.one_interface;
@@ -206,8 +206,8 @@ impl Report {
 }
 
 impl Capture {
-    fn of(facts: &CaptureFacts, doubts: &[Doubt]) -> Self {
-        let said = |doubt: &Doubt| DoubtSaid {
+    fn of(facts: &CaptureQuality, doubts: &[CaptureIssue]) -> Self {
+        let said = |doubt: &CaptureIssue| CaptureIssueReport {
             doubt: doubt.as_str(),
             sentence: doubt.sentence(),
         };
@@ -222,7 +222,7 @@ impl Capture {
 }
 
 impl Set {
-    fn of(exam: &Exam, span: Option<Duration>, capture: &CaptureFacts) -> Self {
+    fn of(exam: &Evidence, span: Option<Duration>, capture: &CaptureQuality) -> Self {
         let verdict = verdict(exam);
         let [vantage, local_address, port, peer] = exam.name.values();
         let t = exam.judged();
@@ -279,7 +279,7 @@ impl Set {
 }
 
 impl Counts {
-    const fn of(exam: &Exam) -> Self {
+    const fn of(exam: &Evidence) -> Self {
         let t = exam.judged();
         Self {
             attempts: t.attempts,
@@ -315,29 +315,29 @@ impl Icmp {
 }
 
 impl Attempt {
-    fn of(trail: &Trail) -> Self {
+    fn of(trail: &AttemptTimeline) -> Self {
         let outcome = match trail.end {
-            End::Waiting => "waiting",
-            End::Answered => "answered",
-            End::Failed(Reason::Unanswered) => "unanswered",
-            End::Failed(Reason::Refused) => "refused",
-            End::Failed(Reason::Unreachable) => "unreachable",
-            End::Failed(Reason::Prohibited) => "prohibited",
+            TimelineOutcome::Waiting => "waiting",
+            TimelineOutcome::Answered => "answered",
+            TimelineOutcome::Failed(FailureReason::Unanswered) => "unanswered",
+            TimelineOutcome::Failed(FailureReason::Refused) => "refused",
+            TimelineOutcome::Failed(FailureReason::Unreachable) => "unreachable",
+            TimelineOutcome::Failed(FailureReason::Prohibited) => "prohibited",
         };
-        let packet = |after: Duration, met: Met| {
+        let packet = |after: Duration, met: TimelinePacket| {
             let (what, ttl, icmp, by) = match met {
-                Met::Syn { ttl, ecn: false } => ("SYN", Some(ttl), None, None),
-                Met::Syn { ttl, ecn: true } => ("SYN, ECE, CWR", Some(ttl), None, None),
-                Met::SynAck { ttl } => ("SYN/ACK", Some(ttl), None, None),
-                Met::Rst {
+                TimelinePacket::Syn { ttl, ecn: false } => ("SYN", Some(ttl), None, None),
+                TimelinePacket::Syn { ttl, ecn: true } => ("SYN, ECE, CWR", Some(ttl), None, None),
+                TimelinePacket::SynAck { ttl } => ("SYN/ACK", Some(ttl), None, None),
+                TimelinePacket::Rst {
                     ttl,
                     by: Side::Server,
                 } => ("RST from the server", Some(ttl), None, None),
-                Met::Rst {
+                TimelinePacket::Rst {
                     ttl,
                     by: Side::Client,
                 } => ("RST from the client", Some(ttl), None, None),
-                Met::Icmp { code, reporter } => (
+                TimelinePacket::Icmp { code, reporter } => (
                     "ICMP error",
                     None,
                     Some(code.as_str()),
@@ -366,7 +366,7 @@ impl Attempt {
     }
 }
 
-fn severity(verdict: Verdict, exam: &Exam) -> u8 {
+fn severity(verdict: Verdict, exam: &Evidence) -> u8 {
     match verdict {
         Verdict::Fine | Verdict::Undecided => 0,
         Verdict::Slow | Verdict::Scan | Verdict::EcnDropped => 1,

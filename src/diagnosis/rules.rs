@@ -1,6 +1,6 @@
 //! The one table of rules: which verdict holds. The first rule that holds decides; docs/diagnosis.md has the same table.
 
-use super::exam::Exam;
+use super::exam::Evidence;
 use super::verdict::{Confidence, Verdict};
 use crate::labels::Vantage;
 
@@ -10,11 +10,11 @@ pub(super) struct Rule {
     pub(super) verdict: Verdict,
     /// The same in words, as docs/diagnosis.md has it.
     pub(super) says: &'static str,
-    pub(super) holds: fn(&Exam) -> bool,
+    pub(super) holds: fn(&Evidence) -> bool,
 }
 
 /// The verdict on a set.
-pub(super) fn verdict(exam: &Exam) -> Verdict {
+pub(super) fn verdict(exam: &Evidence) -> Verdict {
     RULES
         .iter()
         .find(|rule| (rule.holds)(exam))
@@ -180,7 +180,7 @@ pub(super) const RULES: [Rule; Verdict::ALL.len()] = [
 ];
 
 /// How sure that is: what packets say outright is high, what rests on few attempts is low.
-pub(super) fn confidence(verdict: Verdict, exam: &Exam) -> Confidence {
+pub(super) fn confidence(verdict: Verdict, exam: &Evidence) -> Confidence {
     let t = exam.judged();
     let by_count = |count: u32| match count {
         0..=2 => Confidence::Low,
@@ -213,11 +213,11 @@ pub(super) fn confidence(verdict: Verdict, exam: &Exam) -> Confidence {
 }
 
 /// The RSTs were first met on their way out.
-pub(super) const fn refuses_here(exam: &Exam) -> bool {
+pub(super) const fn refuses_here(exam: &Evidence) -> bool {
     exam.judged().refused_from_here == exam.judged().refused && !exam.one_interface
 }
 
-fn ttls_disagree(exam: &Exam) -> bool {
+fn ttls_disagree(exam: &Evidence) -> bool {
     let answers = || exam.answers.iter();
     answers().next().is_some()
         && exam.refusals.iter().next().is_some()
@@ -228,14 +228,14 @@ fn ttls_disagree(exam: &Exam) -> bool {
 }
 
 /// Clients are gone when the answer comes, and not because packets were lost before.
-pub(super) fn clients_give_up(exam: &Exam) -> bool {
+pub(super) fn clients_give_up(exam: &Evidence) -> bool {
     let t = exam.judged();
     exam.matters(t.given_up) && t.given_up.saturating_mul(2) >= t.after_a_repeat
 }
 
 /// The way there and back takes longer than a client waits before it asks again: nothing was lost, for all it asked was
 /// answered.
-pub(super) fn takes_long(exam: &Exam) -> bool {
+pub(super) fn takes_long(exam: &Evidence) -> bool {
     let t = exam.judged();
     !exam.is_asked()
         && t.answered >= 3
@@ -244,7 +244,7 @@ pub(super) fn takes_long(exam: &Exam) -> bool {
 }
 
 /// At the server, and on the way to it, what is lost on the way back, or of the ACKs, shows by repeated SYN/ACKs only.
-pub(super) fn repeats_synacks(exam: &Exam) -> bool {
+pub(super) fn repeats_synacks(exam: &Evidence) -> bool {
     let t = exam.judged();
     let passes = matches!(exam.name.vantage, Vantage::Server | Vantage::Transit);
     passes
@@ -253,24 +253,24 @@ pub(super) fn repeats_synacks(exam: &Exam) -> bool {
         && !seen_completed(exam)
 }
 
-fn seen_completed(exam: &Exam) -> bool {
+fn seen_completed(exam: &Evidence) -> bool {
     exam.judged().completed.saturating_mul(2) >= exam.judged().answered
 }
 
 /// The port that is asked is another host's: its SYNs leave this one again, under another name.
-pub(super) const fn forwards(exam: &Exam) -> bool {
+pub(super) const fn forwards(exam: &Evidence) -> bool {
     exam.is_asked() && exam.judged().syns_on > 0
 }
 
 /// SYNs come in, and none is seen to go out.
-pub(super) fn swallows_syns(exam: &Exam) -> bool {
+pub(super) fn swallows_syns(exam: &Evidence) -> bool {
     let t = exam.judged();
     let passes = exam.name.vantage == Vantage::Transit;
     passes && exam.mostly(t.unanswered) && t.syns_in > 0 && t.syns_on == 0 && t.synacks == 0
 }
 
 /// SYN/ACKs come in, and none is seen to go out.
-pub(super) fn swallows_synacks(exam: &Exam) -> bool {
+pub(super) fn swallows_synacks(exam: &Evidence) -> bool {
     let t = exam.judged();
     let passes = exam.name.vantage == Vantage::Transit || forwards(exam);
     let repeated = t.answered > 0 && t.synack_repeats >= t.answered;

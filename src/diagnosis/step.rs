@@ -1,8 +1,8 @@
 //! What else it could be, and what to do next.
 
-use super::CaptureFacts;
+use super::CaptureQuality;
 use super::case::Report;
-use super::exam::Exam;
+use super::exam::Evidence;
 use super::rules::{clients_give_up, forwards, refuses_here};
 use super::verdict::Verdict;
 use crate::labels::{Peer, Port, Reporter, Vantage};
@@ -10,7 +10,7 @@ use crate::packet::IcmpCode;
 
 /// The next step: what to do, and the command for it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Next {
+pub(super) struct NextStep {
     pub(super) what: String,
     pub(super) command: String,
 }
@@ -18,14 +18,14 @@ pub(super) struct Next {
 /// What the same packets could mean as well.
 pub(super) fn alternatives(
     verdict: Verdict,
-    exam: &Exam,
-    capture: &CaptureFacts,
+    exam: &Evidence,
+    capture: &CaptureQuality,
 ) -> Vec<&'static str> {
     let mut all = fitting(verdict, exam);
     match (verdict, capture.listen_overflows) {
         // The kernel says so itself: its word is in the sentence.
         (Verdict::HostSilent | Verdict::HostOverloaded, Some(0)) => {
-            all.retain(|other| !other.contains("accept queue"))
+            all.retain(|other| !other.contains("accept queue"));
         }
         (Verdict::HostSilent | Verdict::HostOverloaded, Some(_)) => {
             all.sort_by_key(|other| !other.contains("accept queue"));
@@ -35,7 +35,7 @@ pub(super) fn alternatives(
     all
 }
 
-fn fitting(verdict: Verdict, exam: &Exam) -> Vec<&'static str> {
+fn fitting(verdict: Verdict, exam: &Evidence) -> Vec<&'static str> {
     match verdict {
         Verdict::Refused
             if (exam.is_asked() && !forwards(exam)) || exam.name.vantage == Vantage::Local =>
@@ -140,9 +140,9 @@ fn fitting(verdict: Verdict, exam: &Exam) -> Vec<&'static str> {
 }
 
 /// What to do next.
-pub(super) fn next(verdict: Verdict, exam: &Exam, facts: &CaptureFacts) -> Option<Next> {
+pub(super) fn next(verdict: Verdict, exam: &Evidence, facts: &CaptureQuality) -> Option<NextStep> {
     let there = |what: &str, command: String| {
-        Some(Next {
+        Some(NextStep {
             what: what.to_owned(),
             command,
         })
@@ -266,7 +266,7 @@ pub(super) fn next(verdict: Verdict, exam: &Exam, facts: &CaptureFacts) -> Optio
 }
 
 /// The tcpdump command that shows the set's handshakes.
-pub(super) fn capture(exam: &Exam) -> String {
+pub(super) fn capture(exam: &Evidence) -> String {
     let mut terms = Vec::new();
     if let Port::Number(port) = exam.name.port {
         terms.push(format!("port {port}"));
@@ -285,7 +285,7 @@ pub(super) fn capture(exam: &Exam) -> String {
     format!("tcpdump -nni any '({tcp}) or icmp or icmp6'")
 }
 
-fn far_end(exam: &Exam) -> Option<String> {
+fn far_end(exam: &Evidence) -> Option<String> {
     match &exam.name.peer {
         Peer::Network(block) if block.is_host() => Some(format!("host {block}")),
         Peer::Network(block) => Some(format!("net {block}")),
@@ -293,7 +293,7 @@ fn far_end(exam: &Exam) -> Option<String> {
     }
 }
 
-fn rejection_step(exam: &Exam) -> String {
+fn rejection_step(exam: &Evidence) -> String {
     match exam.reports.iter().max_by_key(|report| report.count) {
         Some(report) if is_prohibition(report.code) => {
             format!("{}, find the rule that rejects", place(report))
@@ -314,7 +314,7 @@ fn place(report: &Report) -> String {
     }
 }
 
-fn rejection_command(exam: &Exam) -> String {
+fn rejection_command(exam: &Evidence) -> String {
     match exam.reports.iter().max_by_key(|report| report.count) {
         Some(report) if is_prohibition(report.code) => {
             "nft list ruleset | grep -n reject".to_owned()

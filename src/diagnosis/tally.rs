@@ -3,11 +3,11 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use crate::handshake::{Answer, Event, Reason, Side, SynKind};
+use crate::handshake::{Answer, Event, FailureReason, Side, SynKind};
 
 /// Counts of one slice of time, or the sum of many.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub(super) struct Tally {
+pub(super) struct AttemptCounts {
     pub(super) attempts: u32,
     pub(super) syns: u32,
     pub(super) syn_repeats: u32,
@@ -44,7 +44,7 @@ pub(super) struct Tally {
     pub(super) longest_micros: u32,
 }
 
-impl Tally {
+impl AttemptCounts {
     /// Counts one fact. Whether the SYN of an attempt that begins was met, the packet tells.
     pub(super) fn count(&mut self, event: &Event) {
         match *event {
@@ -60,13 +60,13 @@ impl Tally {
             Event::Rst(_, Side::Client) => self.client_rsts += 1,
             Event::Rst(_, Side::Server) => self.server_rsts += 1,
             Event::Answered(_, Answer { latency, late }) => self.answer(latency, late),
-            Event::Failed(_, Reason::Unanswered) => self.unanswered += 1,
-            Event::Failed(_, Reason::Refused) => {
+            Event::Failed(_, FailureReason::Unanswered) => self.unanswered += 1,
+            Event::Failed(_, FailureReason::Refused) => {
                 self.server_rsts += 1;
                 self.refused += 1;
             }
-            Event::Failed(_, Reason::Unreachable) => self.unreachable += 1,
-            Event::Failed(_, Reason::Prohibited) => self.prohibited += 1,
+            Event::Failed(_, FailureReason::Unreachable) => self.unreachable += 1,
+            Event::Failed(_, FailureReason::Prohibited) => self.prohibited += 1,
             Event::Evicted(_) => self.evicted += 1,
             Event::Completed(..) => self.completed += 1,
             _ => {}

@@ -3,27 +3,29 @@
 use std::time::Duration;
 
 use super::case::Ttls;
-use super::exam::{Exam, compare};
+use super::exam::{Evidence, compare};
 use super::rules::{RULES, confidence, verdict};
-use super::tally::Tally;
+use super::tally::AttemptCounts;
 use super::window::Sums;
-use super::{CaptureFacts, Colours, Confidence, Diagnosis, Findings, Report, Span, Verdict, text};
-use crate::handshake::{Answer, Event, Limits, Owner, Tracker};
+use super::{
+    CaptureQuality, ColorMode, Confidence, Diagnosis, Findings, Report, Span, Verdict, text,
+};
+use crate::handshake::{Answer, AttemptLimits, Event, OwnerId, Tracker};
 use crate::labels::Vantage::{self, Client, Local, Server, Transit};
-use crate::labels::{Peer, Port, SetId, SetName};
-use crate::packet::{Address, Direction, Endpoint, Flags, Packet, Segment, Via};
+use crate::labels::{LabelSet, LabelSetId, Peer, Port};
+use crate::packet::{Address, CapturePoint, Direction, Endpoint, Flags, Packet, Segment};
 use crate::time::Timestamp;
 
 fn address(text: &str) -> Address {
     text.parse::<std::net::IpAddr>().unwrap().into()
 }
 
-fn exam(vantage: Vantage, judged: Tally) -> Exam {
+fn exam(vantage: Vantage, judged: AttemptCounts) -> Evidence {
     let peer =
         Peer::Network(ipnet::IpNet::from("10.0.0.9".parse::<std::net::IpAddr>().unwrap()).into());
     let local = (vantage != Transit).then(|| address("10.0.0.1"));
-    Exam {
-        name: SetName {
+    Evidence {
+        name: LabelSet {
             vantage,
             local,
             port: Port::Number(3306),
@@ -54,12 +56,12 @@ fn ttls(all: &[u8]) -> Ttls {
     ttls
 }
 
-fn none() -> Tally {
-    Tally::default()
+fn none() -> AttemptCounts {
+    AttemptCounts::default()
 }
 
 #[track_caller]
-fn is(wanted: Verdict, vantage: Vantage, tally: Tally) {
+fn is(wanted: Verdict, vantage: Vantage, tally: AttemptCounts) {
     assert_eq!(
         verdict(&exam(vantage, tally)),
         wanted,
@@ -79,7 +81,7 @@ fn fine_and_undecided() {
     is(
         Verdict::Fine,
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 10,
             syns: 10,
             answered: 10,
@@ -89,7 +91,7 @@ fn fine_and_undecided() {
     is(
         Verdict::Fine,
         Server,
-        Tally {
+        AttemptCounts {
             attempts: 1,
             answered: 1,
             ..none()
@@ -98,7 +100,7 @@ fn fine_and_undecided() {
     is(
         Verdict::Undecided,
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 3,
             syns: 3,
             ..none()
@@ -109,7 +111,7 @@ fn fine_and_undecided() {
     is(
         Verdict::Fine,
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 1000,
             answered: 995,
             unanswered: 5,
@@ -119,7 +121,7 @@ fn fine_and_undecided() {
     is(
         Verdict::Fine,
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 1000,
             answered: 995,
             refused: 5,
@@ -130,7 +132,7 @@ fn fine_and_undecided() {
 
 #[test]
 fn refused_and_by_whom() {
-    let refused = Tally {
+    let refused = AttemptCounts {
         attempts: 5,
         refused: 5,
         ..none()
@@ -139,7 +141,7 @@ fn refused_and_by_whom() {
         is(Verdict::Refused, vantage, refused);
     }
     let with = |vantage, rsts: &[u8], synacks: &[u8]| {
-        let exam = Exam {
+        let exam = Evidence {
             refusals: ttls(rsts),
             answers: ttls(synacks),
             ..exam(vantage, refused)
@@ -172,7 +174,7 @@ fn refused_and_by_whom() {
         with(Server, &[64], &[57]),
         (Verdict::Refused, Confidence::High)
     );
-    let forged = Tally {
+    let forged = AttemptCounts {
         refused_from_here: 5,
         ..refused
     };
@@ -180,13 +182,13 @@ fn refused_and_by_whom() {
     is(
         Verdict::Refused,
         Transit,
-        Tally {
+        AttemptCounts {
             refused_from_here: 1,
             ..refused
         },
     );
     assert_eq!(
-        verdict(&Exam {
+        verdict(&Evidence {
             one_interface: true,
             ..exam(Transit, forged)
         }),
@@ -195,7 +197,7 @@ fn refused_and_by_whom() {
     is(
         Verdict::Fine,
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 200,
             answered: 199,
             refused: 1,
@@ -205,7 +207,7 @@ fn refused_and_by_whom() {
     is(
         Verdict::Refused,
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 200,
             answered: 190,
             refused: 10,
@@ -219,7 +221,7 @@ fn rejected_where_icmp_ends_most() {
     is(
         Verdict::Rejected,
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 3,
             unreachable: 2,
             prohibited: 1,
@@ -229,7 +231,7 @@ fn rejected_where_icmp_ends_most() {
     is(
         Verdict::Rejected,
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 9,
             prohibited: 5,
             refused: 4,
@@ -239,7 +241,7 @@ fn rejected_where_icmp_ends_most() {
     is(
         Verdict::Refused,
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 9,
             prohibited: 4,
             refused: 5,
@@ -249,7 +251,7 @@ fn rejected_where_icmp_ends_most() {
     is(
         Verdict::SilentDrop,
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 9,
             prohibited: 1,
             unanswered: 8,
@@ -260,7 +262,7 @@ fn rejected_where_icmp_ends_most() {
 
 #[test]
 fn silence_by_vantage() {
-    let silent = Tally {
+    let silent = AttemptCounts {
         attempts: 4,
         syns: 28,
         syn_repeats: 24,
@@ -274,7 +276,7 @@ fn silence_by_vantage() {
     is(
         Verdict::SilentDrop,
         Transit,
-        Tally {
+        AttemptCounts {
             syns_in: 28,
             syns_on: 28,
             ..silent
@@ -283,16 +285,16 @@ fn silence_by_vantage() {
     is(
         Verdict::DroppedHere,
         Transit,
-        Tally {
+        AttemptCounts {
             syns_in: 28,
             ..silent
         },
     );
-    let one_interface = Exam {
+    let one_interface = Evidence {
         one_interface: true,
         ..exam(
             Transit,
-            Tally {
+            AttemptCounts {
                 syns_in: 28,
                 ..silent
             },
@@ -303,7 +305,7 @@ fn silence_by_vantage() {
     is(
         Verdict::HostSilent,
         Server,
-        Tally {
+        AttemptCounts {
             syns_in: 28,
             ..silent
         },
@@ -312,13 +314,13 @@ fn silence_by_vantage() {
     is(
         Verdict::SilentDrop,
         Server,
-        Tally {
+        AttemptCounts {
             syns_in: 28,
             syns_on: 28,
             ..silent
         },
     );
-    let lost_back = Tally {
+    let lost_back = AttemptCounts {
         attempts: 3,
         answered: 3,
         synacks: 24,
@@ -330,7 +332,7 @@ fn silence_by_vantage() {
     is(
         Verdict::DroppedHere,
         Transit,
-        Tally {
+        AttemptCounts {
             synacks_in: 24,
             ..lost_back
         },
@@ -338,7 +340,7 @@ fn silence_by_vantage() {
     is(
         Verdict::DroppedHere,
         Server,
-        Tally {
+        AttemptCounts {
             synacks_in: 24,
             ..lost_back
         },
@@ -347,7 +349,7 @@ fn silence_by_vantage() {
     is(
         Verdict::Fine,
         Transit,
-        Tally {
+        AttemptCounts {
             synacks: 3,
             synack_repeats: 0,
             synacks_in: 3,
@@ -357,7 +359,7 @@ fn silence_by_vantage() {
     is(
         Verdict::AckLost,
         Transit,
-        Tally {
+        AttemptCounts {
             synacks_in: 24,
             synacks_on: 24,
             ..lost_back
@@ -367,7 +369,7 @@ fn silence_by_vantage() {
     is(
         Verdict::Fine,
         Transit,
-        Tally {
+        AttemptCounts {
             attempts: 3,
             answered: 3,
             syns_in: 3,
@@ -379,7 +381,7 @@ fn silence_by_vantage() {
 
 #[test]
 fn some_answered_some_not() {
-    let some = Tally {
+    let some = AttemptCounts {
         attempts: 40,
         answered: 20,
         unanswered: 20,
@@ -392,7 +394,7 @@ fn some_answered_some_not() {
     is(
         Verdict::Loss,
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 100,
             answered: 98,
             unanswered: 2,
@@ -403,7 +405,7 @@ fn some_answered_some_not() {
     is(
         Verdict::FarOverloaded,
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 100,
             answered: 60,
             unanswered: 40,
@@ -414,7 +416,7 @@ fn some_answered_some_not() {
     is(
         Verdict::Loss,
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 100,
             answered: 100,
             after_a_repeat: 1,
@@ -424,7 +426,7 @@ fn some_answered_some_not() {
     is(
         Verdict::Fine,
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 1000,
             answered: 1000,
             after_a_repeat: 9,
@@ -438,7 +440,7 @@ fn answered_late_is_not_silence() {
     is(
         Verdict::Late,
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 2,
             unanswered: 2,
             late: 2,
@@ -448,7 +450,7 @@ fn answered_late_is_not_silence() {
     is(
         Verdict::Late,
         Server,
-        Tally {
+        AttemptCounts {
             attempts: 4,
             unanswered: 4,
             late: 2,
@@ -458,7 +460,7 @@ fn answered_late_is_not_silence() {
     is(
         Verdict::SilentDrop,
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 4,
             unanswered: 4,
             late: 1,
@@ -472,7 +474,7 @@ fn clients_that_gave_up_before_the_answer() {
     is(
         Verdict::Late,
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 4,
             answered: 4,
             given_up: 4,
@@ -483,7 +485,7 @@ fn clients_that_gave_up_before_the_answer() {
     is(
         Verdict::Late,
         Server,
-        Tally {
+        AttemptCounts {
             attempts: 4,
             answered: 4,
             given_up: 1,
@@ -493,7 +495,7 @@ fn clients_that_gave_up_before_the_answer() {
     is(
         Verdict::Fine,
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 1000,
             answered: 1000,
             given_up: 9,
@@ -504,7 +506,7 @@ fn clients_that_gave_up_before_the_answer() {
     is(
         Verdict::Loss,
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 40,
             answered: 40,
             given_up: 4,
@@ -516,7 +518,7 @@ fn clients_that_gave_up_before_the_answer() {
 
 #[test]
 fn a_long_way_is_not_loss() {
-    let far = Tally {
+    let far = AttemptCounts {
         attempts: 5,
         answered: 5,
         after_a_repeat: 5,
@@ -527,7 +529,7 @@ fn a_long_way_is_not_loss() {
     is(
         Verdict::Slow,
         Client,
-        Tally {
+        AttemptCounts {
             synacks: 10,
             synack_repeats: 5,
             ..far
@@ -536,17 +538,17 @@ fn a_long_way_is_not_loss() {
     is(
         Verdict::Slow,
         Client,
-        Tally {
+        AttemptCounts {
             synacks: 15,
             synack_repeats: 10,
             ..far
         },
     );
-    is(Verdict::Loss, Client, Tally { synacks: 5, ..far });
+    is(Verdict::Loss, Client, AttemptCounts { synacks: 5, ..far });
     is(
         Verdict::Loss,
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 6,
             answered: 6,
             synacks: 11,
@@ -557,7 +559,7 @@ fn a_long_way_is_not_loss() {
     is(
         Verdict::Loss,
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 1,
             answered: 1,
             after_a_repeat: 1,
@@ -572,7 +574,7 @@ fn the_ack_that_never_comes() {
     is(
         Verdict::AckLost,
         Server,
-        Tally {
+        AttemptCounts {
             attempts: 3,
             answered: 3,
             synacks: 24,
@@ -583,7 +585,7 @@ fn the_ack_that_never_comes() {
     is(
         Verdict::AckLost,
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 3,
             answered: 3,
             synacks: 9,
@@ -595,7 +597,7 @@ fn the_ack_that_never_comes() {
     is(
         Verdict::Fine,
         Server,
-        Tally {
+        AttemptCounts {
             attempts: 3,
             answered: 3,
             synack_repeats: 3,
@@ -607,7 +609,7 @@ fn the_ack_that_never_comes() {
     is(
         Verdict::Loss,
         Server,
-        Tally {
+        AttemptCounts {
             attempts: 3,
             answered: 3,
             synack_repeats: 3,
@@ -617,7 +619,7 @@ fn the_ack_that_never_comes() {
     is(
         Verdict::Loss,
         Server,
-        Tally {
+        AttemptCounts {
             attempts: 30,
             answered: 30,
             synack_repeats: 3,
@@ -627,7 +629,7 @@ fn the_ack_that_never_comes() {
     is(
         Verdict::Fine,
         Server,
-        Tally {
+        AttemptCounts {
             attempts: 100,
             answered: 100,
             synack_repeats: 4,
@@ -637,7 +639,7 @@ fn the_ack_that_never_comes() {
     is(
         Verdict::Fine,
         Server,
-        Tally {
+        AttemptCounts {
             attempts: 1,
             answered: 1,
             synack_repeats: 1,
@@ -647,7 +649,7 @@ fn the_ack_that_never_comes() {
     is(
         Verdict::Fine,
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 30,
             answered: 30,
             synack_repeats: 3,
@@ -658,7 +660,7 @@ fn the_ack_that_never_comes() {
 
 #[test]
 fn ecn_only_where_plain_syns_are_answered() {
-    let repeats = Tally {
+    let repeats = AttemptCounts {
         attempts: 5,
         answered: 5,
         syns: 10,
@@ -666,7 +668,7 @@ fn ecn_only_where_plain_syns_are_answered() {
         after_a_repeat: 5,
         ..none()
     };
-    let dropped = Tally {
+    let dropped = AttemptCounts {
         ecn: 5,
         ecn_answered_plain: 5,
         ..repeats
@@ -675,7 +677,7 @@ fn ecn_only_where_plain_syns_are_answered() {
     is(
         Verdict::Loss,
         Client,
-        Tally {
+        AttemptCounts {
             ecn_answered: 1,
             ecn_answered_plain: 4,
             ..dropped
@@ -684,7 +686,7 @@ fn ecn_only_where_plain_syns_are_answered() {
     is(
         Verdict::SilentDrop,
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 5,
             unanswered: 5,
             ecn: 5,
@@ -694,7 +696,7 @@ fn ecn_only_where_plain_syns_are_answered() {
     is(
         Verdict::Loss,
         Client,
-        Tally {
+        AttemptCounts {
             ecn: 2,
             ecn_answered_plain: 2,
             attempts: 2,
@@ -707,14 +709,14 @@ fn ecn_only_where_plain_syns_are_answered() {
 #[test]
 fn slower_than_before() {
     let answers = |millis: u64, count: u32| {
-        let mut tally = Tally {
+        let mut tally = AttemptCounts {
             attempts: count,
             ..none()
         };
         for _ in 0..count {
             let latency = Duration::from_millis(millis);
             tally.count(&Event::Answered(
-                Owner(0),
+                OwnerId(0),
                 Answer {
                     latency,
                     late: false,
@@ -723,10 +725,10 @@ fn slower_than_before() {
         }
         tally
     };
-    let change = |before: Tally, lately: Tally| {
+    let change = |before: AttemptCounts, lately: AttemptCounts| {
         let mut judged = before;
         judged.add(&lately);
-        verdict(&Exam {
+        verdict(&Evidence {
             sums: Sums {
                 judged,
                 lately,
@@ -744,22 +746,22 @@ fn slower_than_before() {
 
 #[test]
 fn scans_and_floods() {
-    let in_vain = |vantage: Vantage, ports: u16, tally: Tally| {
+    let in_vain = |vantage: Vantage, ports: u16, tally: AttemptCounts| {
         let port = |n: u16| {
             let set = exam(vantage, tally);
-            Exam {
-                name: SetName {
+            Evidence {
+                name: LabelSet {
                     port: Port::Number(n),
                     ..set.name.clone()
                 },
                 ..set
             }
         };
-        let mut exams: Vec<Exam> = (1..=ports).map(port).collect();
+        let mut exams: Vec<Evidence> = (1..=ports).map(port).collect();
         compare(&mut exams);
         verdict(&exams[0])
     };
-    let once = Tally {
+    let once = AttemptCounts {
         attempts: 1,
         refused: 1,
         ..none()
@@ -770,12 +772,12 @@ fn scans_and_floods() {
     assert_eq!(in_vain(Client, 19, once), Verdict::Refused);
     assert_eq!(in_vain(Transit, 99, once), Verdict::Refused);
     let of_peers = |said_no: bool| {
-        let exam = Exam {
+        let exam = Evidence {
             peers_in_vain: 20,
             some_peer_said_no: said_no,
             ..exam(
                 Client,
-                Tally {
+                AttemptCounts {
                     attempts: 1,
                     unanswered: 1,
                     ..none()
@@ -791,7 +793,7 @@ fn scans_and_floods() {
         in_vain(
             Server,
             99,
-            Tally {
+            AttemptCounts {
                 attempts: 50,
                 refused: 50,
                 ..none()
@@ -803,7 +805,7 @@ fn scans_and_floods() {
         in_vain(
             Server,
             99,
-            Tally {
+            AttemptCounts {
                 attempts: 1,
                 answered: 1,
                 ..none()
@@ -812,27 +814,27 @@ fn scans_and_floods() {
         Verdict::Fine
     );
 
-    let half_open = Tally {
+    let half_open = AttemptCounts {
         attempts: 1,
         answered: 1,
         synacks: 4,
         synack_repeats: 3,
         ..none()
     };
-    let from = |peers: u8, tally: Tally| {
+    let from = |peers: u8, tally: AttemptCounts| {
         let peer = |n: u8| {
             let set = exam(Server, tally);
             let peer =
                 Peer::Network(ipnet::IpNet::from(std::net::IpAddr::from([198, 51, 100, n])).into());
-            Exam {
-                name: SetName {
+            Evidence {
+                name: LabelSet {
                     peer,
                     ..set.name.clone()
                 },
                 ..set
             }
         };
-        let mut exams: Vec<Exam> = (1..=peers).map(peer).collect();
+        let mut exams: Vec<Evidence> = (1..=peers).map(peer).collect();
         compare(&mut exams);
         verdict(&exams[0])
     };
@@ -841,7 +843,7 @@ fn scans_and_floods() {
     assert_eq!(
         from(
             49,
-            Tally {
+            AttemptCounts {
                 synack_repeats: 1,
                 ..half_open
             }
@@ -851,7 +853,7 @@ fn scans_and_floods() {
     assert_eq!(
         from(
             50,
-            Tally {
+            AttemptCounts {
                 completed: 1,
                 ..half_open
             }
@@ -860,7 +862,7 @@ fn scans_and_floods() {
     );
 }
 
-fn report(facts: CaptureFacts, exams: Vec<Exam>) -> Report {
+fn report(facts: CaptureQuality, exams: Vec<Evidence>) -> Report {
     let heard = Some((
         Timestamp::default(),
         Timestamp::default() + Duration::from_secs(10),
@@ -877,7 +879,7 @@ fn report(facts: CaptureFacts, exams: Vec<Exam>) -> Report {
 fn a_capture_that_loses_packets_is_said_first() {
     let silent = exam(
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 4,
             unanswered: 4,
             ..none()
@@ -885,17 +887,17 @@ fn a_capture_that_loses_packets_is_said_first() {
     );
     let refused = exam(
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 4,
             refused: 4,
             server_rsts: 4,
             ..none()
         },
     );
-    let facts = CaptureFacts {
+    let facts = CaptureQuality {
         packets: 990,
         dropped: 10,
-        ..CaptureFacts::default()
+        ..CaptureQuality::default()
     };
     let verdicts = |report: &Report| {
         report
@@ -906,16 +908,16 @@ fn a_capture_that_loses_packets_is_said_first() {
     };
     let doubtful = report(facts, vec![silent.clone(), refused]);
     assert_eq!(verdicts(&doubtful), ["capture_untrusted", "refused"]);
-    assert!(text(&doubtful, Colours::Off).starts_with(
+    assert!(text(&doubtful, ColorMode::Off).starts_with(
         "CAPTURE The capture lost 10 of 1000 packets: what looks unanswered may have been answered. Raise \
          --capture.buffer-size, or narrow it with --capture.port.\nDEAD  client "
     ));
     // One in ten thousand is said, and changes no verdict.
     let nearly = report(
-        CaptureFacts {
+        CaptureQuality {
             packets: 99_999,
             dropped: 1,
-            ..CaptureFacts::default()
+            ..CaptureQuality::default()
         },
         vec![silent.clone()],
     );
@@ -923,7 +925,7 @@ fn a_capture_that_loses_packets_is_said_first() {
     assert!(!nearly.all_fine());
     let evicted = exam(
         Server,
-        Tally {
+        AttemptCounts {
             attempts: 9,
             answered: 2,
             evicted: 7,
@@ -931,13 +933,13 @@ fn a_capture_that_loses_packets_is_said_first() {
         },
     );
     assert_eq!(
-        verdicts(&report(CaptureFacts::default(), vec![evicted])),
+        verdicts(&report(CaptureQuality::default(), vec![evicted])),
         ["capture_untrusted"]
     );
-    let answers_only = CaptureFacts {
+    let answers_only = CaptureQuality {
         unmatched_synacks: 10,
         syns_missing: true,
-        ..CaptureFacts::default()
+        ..CaptureQuality::default()
     };
     assert_eq!(
         verdicts(&report(answers_only, vec![silent])),
@@ -949,16 +951,16 @@ fn a_capture_that_loses_packets_is_said_first() {
 fn silence_means_nothing_where_the_answers_are_missing() {
     let silent = exam(
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 5,
             unanswered: 5,
             ..none()
         },
     );
     let verdict = |answers_missing| {
-        let facts = CaptureFacts {
+        let facts = CaptureQuality {
             answers_missing,
-            ..CaptureFacts::default()
+            ..CaptureQuality::default()
         };
         report(facts, vec![silent.clone()]).sets[0].verdict
     };
@@ -974,7 +976,7 @@ fn silence_means_nothing_where_the_answers_are_missing() {
 fn the_report_for_people() {
     let fine = exam(
         Transit,
-        Tally {
+        AttemptCounts {
             attempts: 12,
             answered: 12,
             synacks: 12,
@@ -983,7 +985,7 @@ fn the_report_for_people() {
     );
     let silent = exam(
         Client,
-        Tally {
+        AttemptCounts {
             attempts: 4,
             syns: 28,
             unanswered: 4,
@@ -991,30 +993,30 @@ fn the_report_for_people() {
         },
     );
     let report = report(
-        CaptureFacts {
+        CaptureQuality {
             packets: 52,
-            ..CaptureFacts::default()
+            ..CaptureQuality::default()
         },
         vec![fine, silent],
     );
     assert_eq!(
-        text(&report, Colours::Off),
+        text(&report, ColorMode::Off),
         "\
 DEAD  client  10.0.0.1 -> 10.0.0.9 port 3306               0 of 4 answered    silent drop
       None of 4 attempts to port 3306 of 10.0.0.9 was answered: 28 SYNs left, and not one packet came back. (confidence: high)
       It may also be: a firewall or security group on the way drops the SYNs; the server's own firewall drops them, or its accept queue is full; the server answers, and its SYN/ACKs are lost on the way back; the host is down, or the address leads elsewhere.
-      Next: on the server, see whether the SYNs arrive (then its host drops them) or not (then the path does), or capture at both ends and `compare`:
+      NextStep: on the server, see whether the SYNs arrive (then its host drops them) or not (then the path does), or capture at both ends and `compare`:
           tcpdump -nni any '(tcp and port 3306 and host 10.0.0.1 and host 10.0.0.9) or icmp or icmp6'
 ok    transit -> 10.0.0.9 port 3306                        12 of 12 answered  fine
 something is wrong with 1 of 2 sets; 52 packets in 10 s
 "
     );
-    assert!(text(&report, Colours::On).starts_with("\x1b[1;31mDEAD \x1b[0m client  "));
+    assert!(text(&report, ColorMode::On).starts_with("\x1b[1;31mDEAD \x1b[0m client  "));
     assert!(!report.all_fine());
 }
 
 /// Packets from the client's tracker to the diagnosis of one set, as the river carries them.
-struct Heard {
+struct ObservedEvent {
     tracker: Tracker,
     diagnosis: Diagnosis,
     now: Timestamp,
@@ -1022,7 +1024,7 @@ struct Heard {
     crowd: Option<Vec<Packet>>,
 }
 
-impl Heard {
+impl ObservedEvent {
     fn of_crowds() -> Self {
         Self {
             crowd: Some(Vec::new()),
@@ -1034,7 +1036,7 @@ impl Heard {
         let timeout = Duration::from_secs(5);
         let mut diagnosis = Diagnosis::new(Span::Whole, timeout);
         diagnosis.create(SET, &exam(Client, none()).name);
-        let tracker = Tracker::new(Limits {
+        let tracker = Tracker::new(AttemptLimits {
             timeout,
             max_attempts: 64,
         });
@@ -1062,7 +1064,7 @@ impl Heard {
         };
         let isn = u32::from(port) * 1000;
         let packet = Packet::Segment(Segment {
-            via: Via {
+            via: CapturePoint {
                 interface: 0,
                 direction: Direction::Unknown,
                 loopback: false,
@@ -1098,7 +1100,7 @@ impl Heard {
                 crowd.extend(packet);
                 continue;
             }
-            let heard = super::Heard {
+            let heard = super::ObservedEvent {
                 at: self.tracker.now(),
                 event: &event,
                 packet,
@@ -1115,7 +1117,7 @@ impl Heard {
             (crowd.iter().collect(), u32::try_from(crowd.len()).unwrap());
         self.diagnosis.hear_many(
             SET,
-            &super::HeardMany {
+            &super::ObservedBurst {
                 at: self.now,
                 evicted: 0,
                 began,
@@ -1130,13 +1132,13 @@ impl Heard {
     }
 }
 
-const SET: SetId = SetId::from_number(0);
+const SET: LabelSetId = LabelSetId::from_number(0);
 const SYNACK: Flags = Flags::SYN.with(Flags::ACK);
 const RST: Flags = Flags::RST.with(Flags::ACK);
 
 #[test]
 fn a_path_that_drops_ecn_is_found_from_its_packets() {
-    let mut heard = Heard::new();
+    let mut heard = ObservedEvent::new();
     for port in 1..=4 {
         heard.meets(100, Flags::SYN, (port, true));
         heard.meets(1000, Flags::SYN, (port, false));
@@ -1157,7 +1159,7 @@ fn a_path_that_drops_ecn_is_found_from_its_packets() {
 #[test]
 fn ecn_that_is_answered_in_a_crowd_is_not_dropped() {
     let of = |answers: bool| {
-        let mut heard = Heard::of_crowds();
+        let mut heard = ObservedEvent::of_crowds();
         for port in (1..=8).step_by(2) {
             heard.meets(100, Flags::SYN, (port, false));
             heard.meets(0, Flags::SYN, (port + 1, true));
@@ -1176,7 +1178,7 @@ fn ecn_that_is_answered_in_a_crowd_is_not_dropped() {
 #[test]
 fn a_client_that_gave_up_is_known_by_its_rst() {
     let after = |millis: u64| {
-        let mut heard = Heard::new();
+        let mut heard = ObservedEvent::new();
         for port in 1..=4 {
             heard.meets(100, Flags::SYN, (port, false));
             heard.meets(millis, SYNACK, (port, false));
@@ -1195,7 +1197,7 @@ fn a_client_that_gave_up_is_known_by_its_rst() {
 
 #[test]
 fn the_last_attempts_that_failed_are_shown_packet_by_packet() {
-    let mut heard = Heard::new();
+    let mut heard = ObservedEvent::new();
     for port in 1..=9 {
         heard.meets(10, Flags::SYN, (port, false));
         heard.meets(10, RST, (port, false));
@@ -1220,7 +1222,7 @@ fn the_last_attempts_that_failed_are_shown_packet_by_packet() {
 
 #[test]
 fn a_flood_takes_no_more_room_than_its_sample() {
-    let mut heard = Heard::new();
+    let mut heard = ObservedEvent::new();
     for port in 1..=60_000 {
         heard.meets(1, Flags::SYN, (port, false));
     }

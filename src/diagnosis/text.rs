@@ -8,7 +8,7 @@ use super::words::seconds;
 
 /// Whether the text may have colours: on a terminal only.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Colours {
+pub enum ColorMode {
     /// It may.
     On,
     /// It may not.
@@ -16,7 +16,7 @@ pub enum Colours {
 }
 
 /// The report as text.
-pub fn text(report: &Report, colours: Colours) -> String {
+pub fn text(report: &Report, colours: ColorMode) -> String {
     let mut text = String::new();
     for doubt in &report.capture.doubts {
         push(
@@ -66,7 +66,7 @@ pub fn text(report: &Report, colours: Colours) -> String {
     text
 }
 
-fn describe(text: &mut String, set: &Set, colours: Colours) {
+fn describe(text: &mut String, set: &Set, colours: ColorMode) {
     let (mark, colour) = match set.severity {
         0 => ("ok   ", GREEN),
         1 => ("bad  ", YELLOW),
@@ -133,10 +133,10 @@ fn sets(count: usize) -> String {
     }
 }
 
-fn paint(word: &str, colour: &str, colours: Colours) -> String {
+fn paint(word: &str, colour: &str, colours: ColorMode) -> String {
     match colours {
-        Colours::On => format!("{colour}{word}\x1b[0m"),
-        Colours::Off => word.to_owned(),
+        ColorMode::On => format!("{colour}{word}\x1b[0m"),
+        ColorMode::Off => word.to_owned(),
     }
 }
 

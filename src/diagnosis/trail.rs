@@ -5,31 +5,31 @@ use std::time::Duration;
 
 use arrayvec::ArrayVec;
 
-use crate::handshake::{Event, Reason, Side};
+use crate::handshake::{Event, FailureReason, Side};
 use crate::packet::{Address, Endpoint, IcmpCode, Packet, Segment};
 use crate::time::Timestamp;
 
 /// One attempt and its packets, in the order they were met.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Trail {
+pub(super) struct AttemptTimeline {
     pub(super) client: Endpoint,
     pub(super) server: Endpoint,
     isn: u32,
     pub(super) began: Timestamp,
-    pub(super) marks: Vec<Mark>,
-    pub(super) end: End,
+    pub(super) marks: Vec<TimelineEntry>,
+    pub(super) end: TimelineOutcome,
 }
 
 /// One packet of an attempt: so long after the attempt began.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Mark {
+pub(super) struct TimelineEntry {
     pub(super) after: Duration,
-    pub(super) packet: Met,
+    pub(super) packet: TimelinePacket,
 }
 
 /// What was met.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Met {
+pub(super) enum TimelinePacket {
     Syn { ttl: u8, ecn: bool },
     SynAck { ttl: u8 },
     Rst { ttl: u8, by: Side },
@@ -38,10 +38,10 @@ pub(super) enum Met {
 
 /// How an attempt ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum End {
+pub(super) enum TimelineOutcome {
     Waiting,
     Answered,
-    Failed(Reason),
+    Failed(FailureReason),
 }
 
 /// How the SYNs of an attempt that was answered stood to ECN.
@@ -54,17 +54,17 @@ pub(super) enum Ecn {
 
 /// Attempts that wait, as many as there is room for, and the last ones that failed or took long.
 #[derive(Clone, Debug)]
-pub(super) struct Trails {
+pub(super) struct TimelineRing {
     timeout: Duration,
-    waiting: Vec<Trail>,
-    kept: VecDeque<Trail>,
+    waiting: Vec<AttemptTimeline>,
+    kept: VecDeque<AttemptTimeline>,
     /// Room for the marks of the next one.
-    spare: Vec<Mark>,
+    spare: Vec<TimelineEntry>,
     /// The ISNs of both, close together: nearly all packets are about other attempts.
     isns: ArrayVec<u32, { WAITING + KEPT }>,
 }
 
-impl Trails {
+impl TimelineRing {
     pub(super) fn new(timeout: Duration) -> Self {
         Self {
             timeout,
@@ -76,7 +76,7 @@ impl Trails {
     }
 
     /// The last attempts that failed or took long, newest first.
-    pub(super) fn kept(&self) -> Vec<Trail> {
+    pub(super) fn kept(&self) -> Vec<AttemptTimeline> {
         self.kept.iter().rev().cloned().collect()
     }
 
@@ -89,9 +89,9 @@ impl Trails {
         let mut marks = std::mem::take(&mut self.spare);
         let isn = match packet {
             Packet::Segment(syn) => {
-                marks.push(Mark {
+                marks.push(TimelineEntry {
                     after: Duration::ZERO,
-                    packet: Met::syn(syn),
+                    packet: TimelinePacket::syn(syn),
                 });
                 syn.sequence
             }
@@ -99,13 +99,13 @@ impl Trails {
         };
         let (&client, &server) = packet.ends();
         self.isns.push(isn);
-        self.waiting.push(Trail {
+        self.waiting.push(AttemptTimeline {
             client,
             server,
             isn,
             began: at,
             marks,
-            end: End::Waiting,
+            end: TimelineOutcome::Waiting,
         });
     }
 
@@ -120,7 +120,7 @@ impl Trails {
         if let (Some(met), Some(trail)) = (met, self.trail_of(packet))
             && trail.marks.len() < MARKS
         {
-            trail.marks.push(Mark {
+            trail.marks.push(TimelineEntry {
                 after: at.since(trail.began),
                 packet: met,
             });
@@ -129,8 +129,8 @@ impl Trails {
             Event::Answered(..) => self.answer(packet),
             Event::Failed(_, reason) => {
                 let trail = self.take(packet)?;
-                self.keep(Trail {
-                    end: End::Failed(reason),
+                self.keep(AttemptTimeline {
+                    end: TimelineOutcome::Failed(reason),
                     ..trail
                 });
                 None
@@ -141,10 +141,10 @@ impl Trails {
 
     fn answer(&mut self, packet: &Packet) -> Option<Ecn> {
         let mut trail = self.take(packet)?;
-        trail.end = End::Answered;
+        trail.end = TimelineOutcome::Answered;
         let syns = || {
             trail.marks.iter().filter_map(|mark| match mark.packet {
-                Met::Syn { ecn, .. } => Some(ecn),
+                TimelinePacket::Syn { ecn, .. } => Some(ecn),
                 _ => None,
             })
         };
@@ -171,14 +171,14 @@ impl Trails {
             .position(|trail| now >= trail.began + self.timeout)
         {
             let trail = self.waiting.swap_remove(place);
-            self.keep(Trail {
-                end: End::Failed(Reason::Unanswered),
+            self.keep(AttemptTimeline {
+                end: TimelineOutcome::Failed(FailureReason::Unanswered),
                 ..trail
             });
         }
     }
 
-    fn keep(&mut self, trail: Trail) {
+    fn keep(&mut self, trail: AttemptTimeline) {
         if self.kept.len() >= KEPT
             && let Some(oldest) = self.kept.pop_front()
         {
@@ -188,7 +188,7 @@ impl Trails {
     }
 
     /// The attempt that waits and that the packet is about, which waits no more.
-    fn take(&mut self, packet: &Packet) -> Option<Trail> {
+    fn take(&mut self, packet: &Packet) -> Option<AttemptTimeline> {
         let place = self.waiting.iter().position(|trail| trail.has(packet))?;
         Some(self.waiting.swap_remove(place))
     }
@@ -213,7 +213,7 @@ impl Trails {
         })
     }
 
-    fn trail_of(&mut self, packet: &Packet) -> Option<&mut Trail> {
+    fn trail_of(&mut self, packet: &Packet) -> Option<&mut AttemptTimeline> {
         self.waiting
             .iter_mut()
             .chain(self.kept.iter_mut().rev())
@@ -221,7 +221,7 @@ impl Trails {
     }
 }
 
-impl Trail {
+impl AttemptTimeline {
     /// Whether the packet is about this attempt: by the client's port and sequence number, which NAT mostly leaves.
     fn has(&self, packet: &Packet) -> bool {
         match packet {
@@ -244,7 +244,7 @@ fn fits(isn: u32, packet: &Packet) -> bool {
     }
 }
 
-impl Met {
+impl TimelinePacket {
     const fn syn(syn: &Segment) -> Self {
         Self::Syn {
             ttl: syn.hop_limit,
@@ -253,21 +253,25 @@ impl Met {
     }
 }
 
-fn met(event: &Event, packet: &Packet) -> Option<Met> {
+fn met(event: &Event, packet: &Packet) -> Option<TimelinePacket> {
     match (*event, packet) {
-        (Event::Syn(..), Packet::Segment(syn)) => Some(Met::syn(syn)),
-        (Event::SynAck(_) | Event::Answered(..), Packet::Segment(synack)) => Some(Met::SynAck {
-            ttl: synack.hop_limit,
-        }),
-        (Event::Rst(_, by), Packet::Segment(rst)) => Some(Met::Rst {
+        (Event::Syn(..), Packet::Segment(syn)) => Some(TimelinePacket::syn(syn)),
+        (Event::SynAck(_) | Event::Answered(..), Packet::Segment(synack)) => {
+            Some(TimelinePacket::SynAck {
+                ttl: synack.hop_limit,
+            })
+        }
+        (Event::Rst(_, by), Packet::Segment(rst)) => Some(TimelinePacket::Rst {
             ttl: rst.hop_limit,
             by,
         }),
-        (Event::Failed(_, Reason::Refused), Packet::Segment(rst)) => Some(Met::Rst {
-            ttl: rst.hop_limit,
-            by: Side::Server,
-        }),
-        (Event::IcmpError(_, code, reporter), _) => Some(Met::Icmp { code, reporter }),
+        (Event::Failed(_, FailureReason::Refused), Packet::Segment(rst)) => {
+            Some(TimelinePacket::Rst {
+                ttl: rst.hop_limit,
+                by: Side::Server,
+            })
+        }
+        (Event::IcmpError(_, code, reporter), _) => Some(TimelinePacket::Icmp { code, reporter }),
         _ => None,
     }
 }

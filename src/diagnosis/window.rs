@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::tally::Tally;
+use super::tally::AttemptCounts;
 use crate::time::Timestamp;
 
 /// What verdicts are about.
@@ -30,8 +30,8 @@ impl Span {
 pub(super) struct Window {
     span: Span,
     width: Duration,
-    past: VecDeque<(Timestamp, Tally)>,
-    open: Option<(Timestamp, Tally)>,
+    past: VecDeque<(Timestamp, AttemptCounts)>,
+    open: Option<(Timestamp, AttemptCounts)>,
     /// When the open slice is over.
     until: Timestamp,
 }
@@ -52,7 +52,7 @@ impl Window {
     }
 
     /// The counts of the slice that this moment falls into.
-    pub(super) fn at(&mut self, now: Timestamp) -> &mut Tally {
+    pub(super) fn at(&mut self, now: Timestamp) -> &mut AttemptCounts {
         if self.open.is_none() {
             self.until = now + self.width;
         } else if now >= self.until {
@@ -62,7 +62,10 @@ impl Window {
             self.past.extend(self.open.take());
             self.until = now + self.width;
         }
-        &mut self.open.get_or_insert_with(|| (now, Tally::default())).1
+        &mut self
+            .open
+            .get_or_insert_with(|| (now, AttemptCounts::default()))
+            .1
     }
 
     /// What the verdict is about, and what it can be compared with: for a whole capture its last quarter of time and
@@ -95,7 +98,8 @@ impl Window {
             Span::Recent => drop(self.past.pop_front()),
             Span::Whole => {
                 self.width *= 2;
-                let mut merged: VecDeque<(Timestamp, Tally)> = VecDeque::with_capacity(SLICES);
+                let mut merged: VecDeque<(Timestamp, AttemptCounts)> =
+                    VecDeque::with_capacity(SLICES);
                 for (start, tally) in self.past.drain(..) {
                     match merged.back_mut() {
                         Some((begun, sum)) if start < *begun + self.width => sum.add(&tally),
@@ -112,11 +116,11 @@ impl Window {
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Sums {
     /// What the verdict is about.
-    pub(super) judged: Tally,
+    pub(super) judged: AttemptCounts,
     /// Its latest part, to see a change.
-    pub(super) lately: Tally,
+    pub(super) lately: AttemptCounts,
     /// What was before that.
-    pub(super) before: Tally,
+    pub(super) before: AttemptCounts,
 }
 
 const RECENT: Duration = Duration::from_secs(600);
@@ -161,6 +165,9 @@ mod tests {
             sums.judged.attempts
         );
         assert!(sums.before.attempts > 3000);
-        assert_eq!(window.sums(second(101_000)).judged, Tally::default());
+        assert_eq!(
+            window.sums(second(101_000)).judged,
+            AttemptCounts::default()
+        );
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::CaptureFacts;
+use super::CaptureQuality;
 use super::case::Report;
-use super::exam::Exam;
+use super::exam::Evidence;
 use super::rules::{
     clients_give_up, forwards, refuses_here, repeats_synacks, swallows_synacks, takes_long,
 };
@@ -13,7 +13,7 @@ use crate::labels::{Peer, Port, Reporter, Vantage};
 use crate::packet::IcmpCode;
 
 /// The sentence.
-pub(super) fn sentence(verdict: Verdict, exam: &Exam) -> String {
+pub(super) fn sentence(verdict: Verdict, exam: &Evidence) -> String {
     let t = exam.judged();
     let (asked, decided) = (asked(exam), t.decided());
     let of_all = |count: u32, what: &str| {
@@ -201,7 +201,7 @@ pub(super) fn sentence(verdict: Verdict, exam: &Exam) -> String {
     }
 }
 
-fn asked(exam: &Exam) -> String {
+fn asked(exam: &Evidence) -> String {
     let port = match exam.name.port {
         Port::Number(port) => format!("port {port}"),
         Port::Other => "other ports".to_owned(),
@@ -212,14 +212,14 @@ fn asked(exam: &Exam) -> String {
     }
 }
 
-fn peer(exam: &Exam) -> String {
+fn peer(exam: &Evidence) -> String {
     match &exam.name.peer {
         Peer::Other => "other peers".to_owned(),
         named => named.to_string(),
     }
 }
 
-fn rejected(exam: &Exam) -> String {
+fn rejected(exam: &Evidence) -> String {
     let t = exam.judged();
     let by: Vec<String> = exam.reports.iter().map(told_by).collect();
     format!(
@@ -269,7 +269,7 @@ const fn meaning(code: IcmpCode) -> &'static str {
 }
 
 /// What the TTL of a refusal tells where there is little to hold it against.
-fn ttl_evidence(exam: &Exam) -> String {
+fn ttl_evidence(exam: &Evidence) -> String {
     match (exam.refusals.most(), exam.answers.most()) {
         (Some(ttl), Some(_)) => {
             format!(
@@ -318,7 +318,7 @@ fn list(ttls: impl Iterator<Item = u8>) -> String {
 }
 
 /// What this host's kernel says about its accept queues, where it is the one that is asked.
-pub(super) fn overflows(verdict: Verdict, capture: &CaptureFacts) -> String {
+pub(super) fn overflows(verdict: Verdict, capture: &CaptureQuality) -> String {
     match (verdict, capture.listen_overflows) {
         (Verdict::HostSilent | Verdict::HostOverloaded, Some(0)) => {
             " No accept queue of this host overflowed meanwhile (ListenOverflows): look at its firewall.".to_owned()

@@ -7,11 +7,11 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::capture::{ANY, interfaces};
-use crate::labels::Locality;
+use crate::labels::LocalAddressSource;
 use crate::time::Timestamp;
 
 /// Looks at the interfaces now and then, and sooner where an attempt is nobody's: an address may just have come.
-pub(super) struct Addresses {
+pub(super) struct LocalAddressPoller {
     declared: Vec<IpNet>,
     watched: Vec<String>,
     last_look: Option<Timestamp>,
@@ -19,7 +19,7 @@ pub(super) struct Addresses {
 
 /// What a look found.
 pub(super) struct Found {
-    pub(super) locality: Locality,
+    pub(super) locality: LocalAddressSource,
     /// Addresses of watched interfaces, for joins: address and interface.
     pub(super) shown: Vec<(String, String)>,
 }
@@ -33,7 +33,7 @@ pub(super) enum Occasion {
     Stranger,
 }
 
-impl Addresses {
+impl LocalAddressPoller {
     /// Those of the interfaces, and what was `declared` beside them; those of `watched` interfaces are shown.
     pub(super) const fn new(declared: Vec<IpNet>, watched: Vec<String>) -> Self {
         Self {
@@ -44,7 +44,7 @@ impl Addresses {
     }
 
     /// These are declared from now on; the next look is due at once.
-    pub(super) fn redeclare(&mut self, declared: Vec<IpNet>) {
+    pub(super) fn set_configured(&mut self, declared: Vec<IpNet>) {
         self.declared = declared;
         self.last_look = None;
     }
@@ -72,7 +72,7 @@ impl Addresses {
                 let all = found
                     .values()
                     .flat_map(|interface| interface.addresses.iter().copied());
-                let locality = Locality::host(all, &self.declared);
+                let locality = LocalAddressSource::host(all, &self.declared);
                 Some(Found {
                     locality,
                     shown: shown(&found, &self.watched),

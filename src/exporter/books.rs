@@ -5,48 +5,52 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::crowd::Crowd;
-use super::entry::{Captured, Entry, Line, Sheet, Whose};
-use super::intake::Reading;
-use super::sides::Sides;
-use crate::capture::{ANY, Condition};
-use crate::cli::{Counting, Watch};
-use crate::diagnosis::{CaptureFacts, Diagnosis, Heard, HeardMany, Span};
-use crate::handshake::{Event, Kind, Side};
+use super::entry::{Captured, Entry, Line, RecordBatch, Whose};
+use super::intake::DecodedFrame;
+use super::sides::OneSidedDetector;
+use crate::capture::{ANY, InterfaceStatus};
+use crate::cli::{CaptureSource, CountingConfig};
+use crate::diagnosis::{CaptureQuality, Diagnosis, ObservedBurst, ObservedEvent, Span};
+use crate::handshake::{Event, PacketKind, Side};
 use crate::labels::Reporter;
-use crate::metrics::{About, Connection, InterfaceCounts, Ledger, SetEvent};
+use crate::metrics::{ConfigInfo, Connection, InterfaceCounts, MetricStore, SetEvent};
 use crate::packet::Packet;
 
 /// The books as the pump and the pages share them.
-pub(super) type Shared = Arc<Mutex<Books>>;
+pub(super) type SharedAggregator = Arc<Mutex<Aggregator>>;
 
 /// What is written as the river flows.
-pub(super) struct Books {
-    pub(super) ledger: Ledger,
+pub(super) struct Aggregator {
+    pub(super) ledger: MetricStore,
     pub(super) diagnosis: Diagnosis,
-    sides: Sides,
+    sides: OneSidedDetector,
     one_interface: bool,
 }
 
-impl Books {
+impl Aggregator {
     /// Nothing is written yet. The diagnosis is about this span.
-    pub(super) fn open(source: &Watch, counting: &Counting, span: Span) -> Shared {
-        let ledger = Ledger::new(
+    pub(super) fn open(
+        source: &CaptureSource,
+        counting: &CountingConfig,
+        span: Span,
+    ) -> SharedAggregator {
+        let ledger = MetricStore::new(
             about(counting),
             counting.bounds.clone(),
             counting.native_histograms,
         );
         let diagnosis = Diagnosis::new(span, counting.limits.timeout);
-        let one_interface = matches!(source, Watch::Interfaces(names, ..) if names.len() == 1 && !names.iter().any(|name| name == ANY));
+        let one_interface = matches!(source, CaptureSource::Interfaces(names, ..) if names.len() == 1 && !names.iter().any(|name| name == ANY));
         Arc::new(Mutex::new(Self {
             ledger,
             diagnosis,
-            sides: Sides::default(),
+            sides: OneSidedDetector::default(),
             one_interface,
         }))
     }
 
     /// Writes what is said about these readings.
-    pub(super) fn write(&mut self, sheet: &Sheet, readings: &[Reading]) {
+    pub(super) fn write(&mut self, sheet: &RecordBatch, readings: &[DecodedFrame]) {
         let mut connections = sheet.connections.iter();
         let mut shown = connections.next();
         let mut syns = sheet.shown.as_slice();
@@ -86,7 +90,7 @@ impl Books {
     }
 
     /// Writes what is no event.
-    fn note(&mut self, line: &Line, shown: &mut &[u32], readings: &[Reading]) {
+    fn note(&mut self, line: &Line, shown: &mut &[u32], readings: &[DecodedFrame]) {
         let own = &mut self.ledger.own;
         match line {
             Line::Captured(Captured {
@@ -120,7 +124,7 @@ impl Books {
                 (own.sets, own.sets_limit) = (sums.sets, sums.sets_limit);
                 own.one_sided = self.sides.verdict();
             }
-            Line::Addresses(shown) => own.local_addresses.clone_from(shown),
+            Line::LocalAddressPoller(shown) => own.local_addresses.clone_from(shown),
             Line::Round(round) => {
                 let (conditions, listen_overflows) = round.as_ref();
                 for (counts, condition) in own.interfaces.iter_mut().zip(conditions) {
@@ -128,7 +132,7 @@ impl Books {
                 }
                 self.note_capture(*listen_overflows);
             }
-            Line::Retold(about, _) => self.ledger.retell(about.as_ref().clone()),
+            Line::Retold(about, _) => self.ledger.set_config(about.as_ref().clone()),
         }
     }
 
@@ -146,17 +150,17 @@ impl Books {
             Whose::Nobodys => {
                 self.count_nobodys(event);
                 self.sides.hear(*at, None, (event, packet));
-                if let Event::Copy(kind) = event {
+                if let Event::Duplicate(kind) = event {
                     self.diagnosis.hear_copy(*at, *kind, packet);
                 }
                 return;
             }
             Whose::Stray(set, side) => {
-                let is_syn = matches!(event, Event::OddSyn);
+                let is_syn = matches!(event, Event::InvalidSyn);
                 self.ledger.count(
                     set,
                     &if is_syn {
-                        SetEvent::OddSyn
+                        SetEvent::InvalidSyn
                     } else {
                         SetEvent::Rst(side)
                     },
@@ -175,12 +179,12 @@ impl Books {
             Whose::Reported(set, reporter) => (set, Some(reporter)),
         };
         if let Some(counted) = set_event(event, packet, reporter) {
-            self.ledger.count_about(set, &counted, connection);
+            self.ledger.count_with_exemplar(set, &counted, connection);
         }
         self.sides.hear(*at, Some(set), (event, packet));
         self.diagnosis.hear(
             set,
-            &Heard {
+            &ObservedEvent {
                 at: *at,
                 event,
                 packet,
@@ -190,7 +194,7 @@ impl Books {
     }
 
     /// The same of many, of which the SYNs at these places are shown.
-    fn enter_crowd(&mut self, crowd: &Crowd, shown: &[u32], readings: &[Reading]) {
+    fn enter_crowd(&mut self, crowd: &Crowd, shown: &[u32], readings: &[DecodedFrame]) {
         let Crowd {
             set,
             since,
@@ -219,7 +223,7 @@ impl Books {
             .collect();
         self.diagnosis.hear_many(
             set,
-            &HeardMany {
+            &ObservedBurst {
                 at: since,
                 evicted,
                 began: folded,
@@ -232,7 +236,7 @@ impl Books {
     fn count_nobodys(&mut self, event: &Event) {
         let own = &mut self.ledger.own;
         match event {
-            Event::Copy(kind) => own.duplicate(*kind),
+            Event::Duplicate(kind) => own.duplicate(*kind),
             Event::Unacceptable(kind) => own.unacceptable(*kind),
             Event::Unmatched(kind) => own.unmatched(*kind),
             Event::ClockStep => own.clock_steps += 1,
@@ -244,12 +248,12 @@ impl Books {
     fn note_capture(&mut self, listen_overflows: Option<u64>) {
         let own = &self.ledger.own;
         let interfaces = || own.interfaces.iter();
-        self.diagnosis.note_capture(CaptureFacts {
+        self.diagnosis.note_capture(CaptureQuality {
             packets: interfaces().map(|interface| interface.captured).sum(),
             dropped: interfaces()
                 .map(|counts| counts.dropped_by_kernel + counts.dropped_by_interface)
                 .sum(),
-            unmatched_synacks: own.unmatched_of(Kind::SynAck),
+            unmatched_synacks: own.unmatched_of(PacketKind::SynAck),
             clock_steps: own.clock_steps,
             answers_missing: own.one_sided.answers_missing,
             syns_missing: own.one_sided.syns_missing,
@@ -260,7 +264,7 @@ impl Books {
 }
 
 /// The packet of the reading at this place, if there is one.
-fn packet_at(readings: &[Reading], place: u32) -> Option<&Packet> {
+fn packet_at(readings: &[DecodedFrame], place: u32) -> Option<&Packet> {
     let reading = readings.get(place as usize)?;
     reading.packet.as_ref().ok().map(|(packet, _)| packet)
 }
@@ -284,9 +288,9 @@ fn set_event(
         Event::Failed(_, reason) => SetEvent::Failed(reason),
         Event::Completed(_, latency) => SetEvent::Completed(latency),
         Event::Evicted(_) => SetEvent::Evicted(1),
-        Event::Copy(_)
+        Event::Duplicate(_)
         | Event::Unacceptable(_)
-        | Event::OddSyn
+        | Event::InvalidSyn
         | Event::Unmatched(_)
         | Event::ClockStep => {
             return None;
@@ -294,16 +298,16 @@ fn set_event(
     })
 }
 
-fn update(counts: &mut InterfaceCounts, condition: &Condition) {
+fn update(counts: &mut InterfaceCounts, condition: &InterfaceStatus) {
     counts.up = condition.up;
     counts.dropped_by_kernel = condition.dropped_by_kernel;
     counts.dropped_by_interface = condition.dropped_by_interface;
 }
 
 /// What the program was told to count.
-pub(super) fn about(counting: &Counting) -> About {
+pub(super) fn about(counting: &CountingConfig) -> ConfigInfo {
     let ports: Vec<String> = counting.ports.iter().map(ToString::to_string).collect();
-    About {
+    ConfigInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         ports: ports.join(","),
         filter: counting.filter.expression.clone().unwrap_or_default(),

@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::addresses::{Addresses, Occasion};
-use super::entry::{Entry, Line, NO_PACKET, Sheet, Sums, Whose, is_exemplary};
-use crate::handshake::{Event, Kind, Owner, Side, Standing, Tracker};
-use crate::labels::{Admission, Labels, Locality, Peers, SetId, Vantage};
-use crate::packet::{Direction, Flags, IcmpError, Packet, Via};
+use super::addresses::{LocalAddressPoller, Occasion};
+use super::entry::{Entry, Line, NO_PACKET, RecordBatch, Sums, Whose, is_exemplary};
+use crate::handshake::{Event, OwnerId, PacketKind, PeerHistory, Side, Tracker};
+use crate::labels::{Admission, LabelResolver, LabelSetId, LocalAddressSource, Peers, Vantage};
+use crate::packet::{CapturePoint, Direction, Flags, IcmpError, Packet};
 use crate::time::Timestamp;
 
 /// Names attempts, and finds the sets that events count for.
-pub(super) struct Clerk {
-    labels: Labels,
+pub(super) struct Attributor {
+    labels: LabelResolver,
     /// None for capture files.
-    addresses: Option<Addresses>,
+    addresses: Option<LocalAddressPoller>,
 }
 
 /// An event, and beside what it was told.
@@ -42,15 +42,15 @@ pub(super) struct Beginning<'a> {
 /// Whose an attempt is that begins.
 #[derive(Clone, Copy)]
 pub(super) struct Claim {
-    pub(super) owner: Owner,
-    pub(super) standing: Standing,
+    pub(super) owner: OwnerId,
+    pub(super) standing: PeerHistory,
     /// It was written as one of a crowd: the event is to be withdrawn.
     pub(super) is_of_crowd: bool,
 }
 
-impl Clerk {
+impl Attributor {
     /// Attempts are named by these labels, which know a live host's addresses if it is one.
-    pub(super) const fn new(labels: Labels, addresses: Option<Addresses>) -> Self {
+    pub(super) const fn new(labels: LabelResolver, addresses: Option<LocalAddressPoller>) -> Self {
         Self { labels, addresses }
     }
 
@@ -66,7 +66,7 @@ impl Clerk {
 
     /// Writes down what an event counts for that opens nothing. Says whether the packet at hand is an ICMP error that is this
     /// host's own word about a SYN that no capture met: what that means is still to be told.
-    pub(super) fn write(&mut self, told: &Told<'_>, sheet: &mut Sheet) -> bool {
+    pub(super) fn write(&mut self, told: &Told<'_>, sheet: &mut RecordBatch) -> bool {
         let Told {
             event,
             packet,
@@ -75,7 +75,7 @@ impl Clerk {
         } = *told;
         let own_word = matches!(
             (event, packet),
-            (Event::Unmatched(Kind::Icmp), Some((_, Packet::IcmpError(error)))) if self.is_own_word(error)
+            (Event::Unmatched(PacketKind::Icmp), Some((_, Packet::IcmpError(error)))) if self.is_own_word(error)
         );
         let whose = if own_word {
             Whose::Nothing
@@ -99,7 +99,7 @@ impl Clerk {
     }
 
     /// An attempt was forgotten while it waited.
-    pub(super) fn evicted(&mut self, owner: Owner, now: Timestamp, sheet: &mut Sheet) {
+    pub(super) fn evicted(&mut self, owner: OwnerId, now: Timestamp, sheet: &mut RecordBatch) {
         let set = set_of(owner);
         self.labels.sets().decided(set, now);
         sheet.evicted(set, now);
@@ -107,18 +107,20 @@ impl Clerk {
 
     /// Names and bounds what begins from now on otherwise. What has begun stays where it is.
     pub(super) fn change(&mut self, peers: Peers, max_sets: usize, local: Vec<IpNet>) {
-        self.labels.regroup(peers);
+        self.labels.set_peer_rules(peers);
         self.labels.sets().resize(max_sets);
         match &mut self.addresses {
-            Some(addresses) => addresses.redeclare(local),
-            None => self.labels.relocate(Locality::of_file(&local)),
+            Some(addresses) => addresses.set_configured(local),
+            None => self
+                .labels
+                .set_local_addresses(LocalAddressSource::of_file(&local)),
         }
     }
 
     /// Looks at this host's addresses, if it is time to. Says whether it did.
     pub(super) fn look_at_addresses(
         &mut self,
-        sheet: &mut Sheet,
+        sheet: &mut RecordBatch,
         now: Timestamp,
         occasion: Occasion,
     ) -> bool {
@@ -128,14 +130,14 @@ impl Clerk {
             .and_then(|addresses| addresses.look(now, occasion));
         let looked = found.is_some();
         if let Some(found) = found {
-            self.labels.relocate(found.locality);
-            sheet.push(Line::Addresses(found.shown));
+            self.labels.set_local_addresses(found.locality);
+            sheet.push(Line::LocalAddressPoller(found.shown));
         }
         looked
     }
 
     /// Removes the sets that nothing was seen of for so long.
-    pub(super) fn expire(&mut self, sheet: &mut Sheet, idle: Duration, now: Timestamp) {
+    pub(super) fn expire(&mut self, sheet: &mut RecordBatch, idle: Duration, now: Timestamp) {
         while let Some(set) = self.labels.sets().expire(idle, now) {
             sheet.push(Line::Removed(set));
         }
@@ -174,9 +176,11 @@ impl Clerk {
             | Event::SynAck(owner)
             | Event::Rst(owner, _)
             | Event::Completed(owner, _) => (owner, false),
-            Event::OddSyn | Event::Unmatched(Kind::Rst) => return self.stray(event, packet, now),
+            Event::InvalidSyn | Event::Unmatched(PacketKind::Rst) => {
+                return self.stray(event, packet, now);
+            }
             Event::Opened(_)
-            | Event::Copy(_)
+            | Event::Duplicate(_)
             | Event::Unacceptable(_)
             | Event::Unmatched(_)
             | Event::ClockStep => {
@@ -199,11 +203,11 @@ impl Clerk {
             return Whose::Nobodys;
         };
         let found = match event {
-            Event::OddSyn => self
+            Event::InvalidSyn => self
                 .labels
                 .set_of_syn(segment, now)
                 .map(|set| (set, Side::Client)),
-            _ => self.labels.set_of_stray(segment, now),
+            _ => self.labels.find_by_either_side(segment, now),
         };
         found.map_or(Whose::Nobodys, |(set, side)| Whose::Stray(set, side))
     }
@@ -211,7 +215,7 @@ impl Clerk {
     /// An attempt begins: finds its set, and whether its peer was known. Where it is one of many for which there is no room, it
     /// is written as one of these.
     #[inline]
-    pub(super) fn open(&mut self, beginning: &Beginning<'_>, sheet: &mut Sheet) -> Claim {
+    pub(super) fn open(&mut self, beginning: &Beginning<'_>, sheet: &mut RecordBatch) -> Claim {
         let Beginning {
             packet,
             place,
@@ -234,12 +238,12 @@ impl Clerk {
         }
         let never_seen = folded || admission.created;
         let standing = if never_seen {
-            Standing::NeverSeen
+            PeerHistory::New
         } else {
-            Standing::Regular
+            PeerHistory::Known
         };
         let mut claim = Claim {
-            owner: Owner(set.number()),
+            owner: OwnerId(set.number()),
             standing,
             is_of_crowd: false,
         };
@@ -259,14 +263,18 @@ impl Clerk {
 
     /// Names an attempt where it begins.
     #[inline(never)]
-    fn admit(&mut self, beginning: &Beginning<'_>, sheet: &mut Sheet) -> (Vantage, Admission) {
+    fn admit(
+        &mut self,
+        beginning: &Beginning<'_>,
+        sheet: &mut RecordBatch,
+    ) -> (Vantage, Admission) {
         let Beginning {
             packet, met, now, ..
         } = *beginning;
         let ((client, server), mut via) = (packet.ends(), packet.via());
         if let Packet::IcmpError(_) = packet {
             // It came in over the loopback, but the SYN it is about was on its way out.
-            via = Via {
+            via = CapturePoint {
                 direction: Direction::Leaving,
                 loopback: false,
                 ..via
@@ -281,7 +289,7 @@ impl Clerk {
 
     /// A set ends to make room, one begins.
     #[inline(never)]
-    fn replace(&mut self, admission: &Admission, met: Timestamp, sheet: &mut Sheet) {
+    fn replace(&mut self, admission: &Admission, met: Timestamp, sheet: &mut RecordBatch) {
         if let Some(gone) = self.labels.sets().gone().filter(|_| admission.made_room) {
             sheet.push(Line::Removed(gone));
         }
@@ -312,6 +320,6 @@ impl Clerk {
 }
 
 /// Attempts are claimed for the set that counts them.
-const fn set_of(owner: Owner) -> SetId {
-    SetId::from_number(owner.0)
+const fn set_of(owner: OwnerId) -> LabelSetId {
+    LabelSetId::from_number(owner.0)
 }

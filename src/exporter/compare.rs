@@ -6,16 +6,16 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use super::diagnose::SOMETHING_IS_WRONG;
-use super::progress::Bar;
+use super::progress::ProgressBar;
 use super::river::wants;
 use super::{log, tell_of_broken};
-use crate::capture::{Files, Filter, Progress, Source};
-use crate::cli::{Compare, Form, PortRange};
+use crate::capture::{Files, Filter, ReadOutcome, Source};
+use crate::cli::{CompareConfig, PortRange, ReportFormat};
 use crate::compare::{Comparison, End, text};
 use crate::decode::decode;
 
 /// Status 3 where an attempt was lost, as for `diagnose`.
-pub(super) fn compare(task: &Compare) -> anyhow::Result<ExitCode> {
+pub(super) fn compare(task: &CompareConfig) -> anyhow::Result<ExitCode> {
     let _level_stays = log(task.log);
     let mut comparison = Comparison::default();
     let mut broken = Vec::new();
@@ -29,8 +29,8 @@ pub(super) fn compare(task: &Compare) -> anyhow::Result<ExitCode> {
     tell_of_broken(&broken);
     let report = comparison.report();
     let printed = match task.output {
-        Form::Json => report.json()?,
-        Form::Text => text(&report).into_bytes(),
+        ReportFormat::Json => report.json()?,
+        ReportFormat::Text => text(&report).into_bytes(),
     };
     std::io::stdout()
         .write_all(&printed)
@@ -61,7 +61,7 @@ fn read(
             acks: false,
         },
     )?;
-    let mut bar = Bar::over(&names, files.meter());
+    let mut bar = ProgressBar::over(&names, files.meter());
     loop {
         let mut read = 0;
         let progress = files.read(&mut |frame| {
@@ -69,13 +69,13 @@ fn read(
             if let Ok(packet) = decode(&frame)
                 && wants(ports, &packet)
             {
-                comparison.meet(end, frame.at, &packet);
+                comparison.observe(end, frame.at, &packet);
             }
         })?;
         bar.advance(read);
-        if let Progress::Ended(at) = progress {
+        if let ReadOutcome::EndOfFile(at) = progress {
             comparison.end(end, at);
-            let broken = files.conditions().into_iter();
+            let broken = files.statuses().into_iter();
             return Ok(broken
                 .filter_map(|condition| Some((condition.name, condition.broken?)))
                 .collect());

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::labels::{SetId, Vantage};
+use crate::labels::{LabelSetId, Vantage};
 use crate::packet::{Direction, Segment};
 use crate::time::Timestamp;
 
 /// What came of attempts of one set within a moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Crowd {
-    pub(super) set: SetId,
+    pub(super) set: LabelSetId,
     /// Of the first of them.
     pub(super) since: Timestamp,
     /// Forgotten while they waited.
@@ -24,7 +24,7 @@ pub(super) struct Crowd {
 
 impl Crowd {
     /// Nobody yet.
-    pub(super) const fn of(set: SetId, since: Timestamp) -> Self {
+    pub(super) const fn of(set: LabelSetId, since: Timestamp) -> Self {
         Self {
             set,
             since,
@@ -36,7 +36,7 @@ impl Crowd {
     }
 
     /// Whether somebody of this set may join it now.
-    pub(super) fn takes(&self, set: SetId, now: Timestamp) -> bool {
+    pub(super) fn takes(&self, set: LabelSetId, now: Timestamp) -> bool {
         self.set == set && now.since(self.since) < AT_ONCE
     }
 

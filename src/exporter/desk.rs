@@ -9,33 +9,33 @@ use std::thread::JoinHandle;
 
 use parking_lot::MutexGuard;
 
-use super::books::Shared;
-use super::entry::{Line, Sheet};
-use super::intake::Reading;
+use super::books::SharedAggregator;
+use super::entry::{Line, RecordBatch};
+use super::intake::DecodedFrame;
 
 /// What is to be written, and who writes it.
-pub(super) struct Desk {
+pub(super) struct BatchWriter {
     /// To be written next.
-    pub(super) sheet: Sheet,
+    pub(super) sheet: RecordBatch,
     /// What this is about, where it was not written at once.
-    readings: Vec<Reading>,
-    books: Shared,
+    readings: Vec<DecodedFrame>,
+    books: SharedAggregator,
     writer: Option<Writer>,
 }
 
 /// A thread that writes, as it is known to who judges.
 struct Writer {
     thread: JoinHandle<()>,
-    full: SyncSender<(Sheet, Vec<Reading>)>,
+    full: SyncSender<(RecordBatch, Vec<DecodedFrame>)>,
     /// To be filled again.
-    empty: Receiver<(Sheet, Vec<Reading>)>,
+    empty: Receiver<(RecordBatch, Vec<DecodedFrame>)>,
 }
 
-impl Desk {
+impl BatchWriter {
     /// Writes here and now.
-    pub(super) fn new(books: Shared) -> Self {
+    pub(super) fn new(books: SharedAggregator) -> Self {
         Self {
-            sheet: Sheet::default(),
+            sheet: RecordBatch::default(),
             readings: Vec::new(),
             books,
             writer: None,
@@ -44,7 +44,7 @@ impl Desk {
 
     /// From now on a thread writes. What this process may not do any more, it may not either.
     pub(super) fn hire(&mut self) {
-        let (full, sheets) = sync_channel::<(Sheet, Vec<Reading>)>(SHEETS);
+        let (full, sheets) = sync_channel::<(RecordBatch, Vec<DecodedFrame>)>(SHEETS);
         let (emptied, empty) = channel();
         let books = Arc::clone(&self.books);
         let write = move || {
@@ -68,7 +68,7 @@ impl Desk {
     }
 
     /// The sheet is about these readings. Others may be given back, to be filled again.
-    pub(super) fn put(&mut self, readings: &mut Vec<Reading>) {
+    pub(super) fn put(&mut self, readings: &mut Vec<DecodedFrame>) {
         if self.writer.is_some() {
             std::mem::swap(&mut self.readings, readings);
         } else {
@@ -103,7 +103,7 @@ impl Desk {
 }
 
 /// The books are taken for this sheet only, and given to whoever waits for them.
-fn write(books: &Shared, sheet: &mut Sheet, readings: &[Reading]) {
+fn write(books: &SharedAggregator, sheet: &mut RecordBatch, readings: &[DecodedFrame]) {
     if sheet.is_empty() {
         return;
     }
@@ -131,26 +131,26 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use super::*;
-    use crate::cli::Watch;
+    use crate::cli::CaptureSource;
     use crate::diagnosis::Span;
-    use crate::exporter::books::Books;
+    use crate::exporter::books::Aggregator;
     use crate::exporter::entry::{Entry, NO_PACKET, Whose};
     use crate::exporter::pages::exposition;
     use crate::exporter::river::tests::counting;
-    use crate::handshake::{Event, Owner, Reason};
-    use crate::labels::{Peer, Port, SetId, SetName, Vantage};
+    use crate::handshake::{Event, FailureReason, OwnerId};
+    use crate::labels::{LabelSet, LabelSetId, Peer, Port, Vantage};
     use crate::metrics::Format;
     use crate::packet::Endpoint;
     use crate::time::Timestamp;
 
-    const SET: SetId = SetId::from_number(0);
+    const SET: LabelSetId = LabelSetId::from_number(0);
 
     /// Whoever follows a number to a packet must not be led to that of a sheet before, or of another event.
     #[test]
     fn the_last_failure_is_shown_with_its_own_connection() {
-        let books = Books::open(&Watch::Files(Vec::new()), &counting(), Span::Whole);
-        let mut desk = Desk::new(Arc::clone(&books));
-        let name = SetName {
+        let books = Aggregator::open(&CaptureSource::Files(Vec::new()), &counting(), Span::Whole);
+        let mut desk = BatchWriter::new(Arc::clone(&books));
+        let name = LabelSet {
             vantage: Vantage::Client,
             local: None,
             port: Port::Number(80),
@@ -161,10 +161,13 @@ mod tests {
         for ports in [[1001, 1002].as_slice(), &[1003], &[1004, 1005, 1006]] {
             for port in ports {
                 // What shows no connection stands between.
-                tell(&mut desk.sheet, Event::SynAck(Owner(0)));
+                tell(&mut desk.sheet, Event::SynAck(OwnerId(0)));
                 let connection = (desk.sheet.entries.len(), end(*port), end(80));
                 desk.sheet.connections.push(connection);
-                tell(&mut desk.sheet, Event::Failed(Owner(0), Reason::Refused));
+                tell(
+                    &mut desk.sheet,
+                    Event::Failed(OwnerId(0), FailureReason::Refused),
+                );
             }
             desk.pass_on();
             let last = ports.last().expect("some").to_string();
@@ -188,17 +191,18 @@ mod tests {
             let (full, sheets) = sync_channel(SHEETS);
             let (_emptied, empty) = channel();
             let thread = std::thread::spawn(move || {
-                let _first: Option<(Sheet, Vec<Reading>)> = sheets.iter().next();
+                let _first: Option<(RecordBatch, Vec<DecodedFrame>)> = sheets.iter().next();
                 panic!("the writer died");
             });
-            let books = Books::open(&Watch::Files(Vec::new()), &counting(), Span::Whole);
-            let mut desk = Desk {
+            let books =
+                Aggregator::open(&CaptureSource::Files(Vec::new()), &counting(), Span::Whole);
+            let mut desk = BatchWriter {
                 writer: Some(Writer {
                     thread,
                     full,
                     empty,
                 }),
-                ..Desk::new(books)
+                ..BatchWriter::new(books)
             };
             let write = || {
                 (0..=later_sheets).for_each(|_| desk.pass_on());
@@ -213,7 +217,7 @@ mod tests {
         }
     }
 
-    fn tell(sheet: &mut Sheet, event: Event) {
+    fn tell(sheet: &mut RecordBatch, event: Event) {
         sheet.events.push(event);
         sheet.entries.push(Entry {
             at: Timestamp::default(),

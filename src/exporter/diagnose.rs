@@ -9,17 +9,17 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::books::{Books, Shared};
+use super::books::{Aggregator, SharedAggregator};
 use super::{Watched, log, pages, pump, tell_of_broken};
-use crate::cli::{Diagnose, Output, Watch};
-use crate::diagnosis::{Colours, Report, Span, text};
+use crate::cli::{CaptureSource, DiagnoseConfig, Output};
+use crate::diagnosis::{ColorMode, Report, Span, text};
 use crate::metrics::Format;
 use crate::privilege;
 
 /// Status 3 where something is wrong, so that scripts can tell.
-pub(super) fn diagnose(task: &Diagnose) -> anyhow::Result<ExitCode> {
+pub(super) fn diagnose(task: &DiagnoseConfig) -> anyhow::Result<ExitCode> {
     let _level_stays = log(task.log);
-    let books = Books::open(&task.source, &task.counting, Span::Whole);
+    let books = Aggregator::open(&task.source, &task.counting, Span::Whole);
     let mut pump = pump(
         &task.source,
         &task.counting,
@@ -27,7 +27,7 @@ pub(super) fn diagnose(task: &Diagnose) -> anyhow::Result<ExitCode> {
         Watched::Yes,
     )?;
     let stop = Arc::new(AtomicBool::new(false));
-    if let Watch::Interfaces(..) = task.source {
+    if let CaptureSource::Interfaces(..) = task.source {
         privilege::give_up(None, privilege::Keeps::Captures)?;
         stop_after(task.duration, Arc::clone(&stop))?;
     }
@@ -46,7 +46,7 @@ pub(super) fn diagnose(task: &Diagnose) -> anyhow::Result<ExitCode> {
 }
 
 /// Prints what was asked for. Says whether all is fine; numbers do not judge.
-fn print(output: Output, books: &Shared) -> anyhow::Result<bool> {
+fn print(output: Output, books: &SharedAggregator) -> anyhow::Result<bool> {
     let report = || Report::of(books.lock().diagnosis.examine());
     let (printed, fine) = match output {
         Output::Metrics => {
@@ -70,9 +70,13 @@ fn print(output: Output, books: &Shared) -> anyhow::Result<bool> {
 }
 
 /// On a terminal, unless <https://no-color.org> is heeded.
-pub(super) fn colours() -> Colours {
+pub(super) fn colours() -> ColorMode {
     let wanted = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    if wanted { Colours::On } else { Colours::Off }
+    if wanted {
+        ColorMode::On
+    } else {
+        ColorMode::Off
+    }
 }
 
 /// Stops the capture when the time is up, or when somebody asks for it: what was met until then is told.

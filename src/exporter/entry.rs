@@ -3,17 +3,17 @@
 use std::sync::mpsc::SyncSender;
 
 use super::crowd::Crowd;
-use crate::capture::Condition;
+use crate::capture::InterfaceStatus;
 use crate::decode::Undecodable;
 use crate::handshake::{Answer, Event, Side};
-use crate::labels::{Reporter, SetId, SetName, Vantage};
-use crate::metrics::{About, EXEMPLARY};
+use crate::labels::{LabelSet, LabelSetId, Reporter, Vantage};
+use crate::metrics::{ConfigInfo, EXEMPLAR_THRESHOLD};
 use crate::packet::{Endpoint, Segment};
 use crate::time::Timestamp;
 
 /// What is to be written next.
 #[derive(Default)]
-pub(super) struct Sheet {
+pub(super) struct RecordBatch {
     /// What the tracker told: it is taken from there as a whole, for there is much of it.
     pub(super) events: Vec<Event>,
     /// What was known of each of the events.
@@ -26,7 +26,7 @@ pub(super) struct Sheet {
     pub(super) shown: Vec<u32>,
 }
 
-impl Sheet {
+impl RecordBatch {
     pub(super) const fn is_empty(&self) -> bool {
         self.entries.is_empty() && self.lines.is_empty()
     }
@@ -37,14 +37,14 @@ impl Sheet {
     }
 
     /// An attempt of this set was forgotten while it waited.
-    pub(super) fn evicted(&mut self, set: SetId, now: Timestamp) {
+    pub(super) fn evicted(&mut self, set: LabelSetId, now: Timestamp) {
         self.crowd(set, now, |crowd| crowd.evicted += 1);
     }
 
     /// An attempt began that is counted in this set for want of room, with the SYN at this place.
     pub(super) fn folded(
         &mut self,
-        set: SetId,
+        set: LabelSetId,
         vantage: Vantage,
         now: Timestamp,
         (place, syn): (u32, &Segment),
@@ -55,7 +55,12 @@ impl Sheet {
     }
 
     /// In a flood one attempt goes and one comes with each packet: those of the same moment share a line.
-    fn crowd<T>(&mut self, set: SetId, now: Timestamp, join: impl FnOnce(&mut Crowd) -> T) -> T {
+    fn crowd<T>(
+        &mut self,
+        set: LabelSetId,
+        now: Timestamp,
+        join: impl FnOnce(&mut Crowd) -> T,
+    ) -> T {
         if let Some((_, Line::Crowd(last))) = self.lines.last_mut()
             && last.takes(set, now)
         {
@@ -77,19 +82,19 @@ pub(super) enum Line {
     /// A frame was passed over.
     Undecodable(Undecodable),
     /// A set begins, at zero.
-    Created(Box<(SetId, SetName, Timestamp)>),
+    Created(Box<(LabelSetId, LabelSet, Timestamp)>),
     /// A set ends.
-    Removed(SetId),
+    Removed(LabelSetId),
     /// Packet time went on.
     Passed(Timestamp),
     /// How full the tables are.
     Sums(Sums),
     /// This host's addresses, as they are shown.
-    Addresses(Vec<(String, String)>),
+    LocalAddressPoller(Vec<(String, String)>),
     /// How the captures are, and this host's listen overflows, where they count.
-    Round(Box<(Vec<Condition>, Option<u64>)>),
+    Round(Box<(Vec<InterfaceStatus>, Option<u64>)>),
     /// The program was told something else. Who told it may be told that it is done.
-    Retold(Box<About>, SyncSender<()>),
+    Retold(Box<ConfigInfo>, SyncSender<()>),
 }
 
 /// So many packets were met there, the last of them then.
@@ -119,13 +124,13 @@ pub(super) enum Whose {
     /// No set.
     Nobodys,
     /// A set, in which an attempt begins: seen from there, and whether for want of room.
-    Opened(SetId, Vantage, bool),
+    Opened(LabelSetId, Vantage, bool),
     /// A set.
-    Of(SetId),
+    Of(LabelSetId),
     /// A set, for which this is who reported the ICMP error.
-    Reported(SetId, Reporter),
+    Reported(LabelSetId, Reporter),
     /// A set, though no attempt of it: this side sent the packet.
-    Stray(SetId, Side),
+    Stray(LabelSetId, Side),
 }
 
 /// How full the tables are.
@@ -141,7 +146,7 @@ pub(super) struct Sums {
 pub(super) fn is_exemplary(event: &Event) -> bool {
     match event {
         Event::Failed(..) => true,
-        Event::Answered(_, Answer { latency, .. }) => *latency > EXEMPLARY,
+        Event::Answered(_, Answer { latency, .. }) => *latency > EXEMPLAR_THRESHOLD,
         _ => false,
     }
 }
@@ -153,10 +158,10 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::packet::{Direction, Flags, Via};
+    use crate::packet::{CapturePoint, Direction, Flags};
 
-    const ONE: SetId = SetId::from_number(1);
-    const OTHER: SetId = SetId::from_number(2);
+    const ONE: LabelSetId = LabelSetId::from_number(1);
+    const OTHER: LabelSetId = LabelSetId::from_number(2);
 
     fn syn(sequence: u32, direction: Direction) -> Segment {
         let end = |port| Endpoint {
@@ -164,7 +169,7 @@ mod tests {
             port,
         };
         Segment {
-            via: Via {
+            via: CapturePoint {
                 interface: 1,
                 direction,
                 loopback: false,
@@ -182,7 +187,7 @@ mod tests {
         }
     }
 
-    fn crowds(sheet: &Sheet) -> Vec<&Crowd> {
+    fn crowds(sheet: &RecordBatch) -> Vec<&Crowd> {
         let crowds = sheet.lines.iter().filter_map(|(_, line)| match line {
             Line::Crowd(crowd) => Some(crowd),
             _ => None,
@@ -192,7 +197,7 @@ mod tests {
 
     #[test]
     fn attempts_share_a_line_where_set_and_time_are_the_same_and_nothing_stands_between() {
-        let mut sheet = Sheet::default();
+        let mut sheet = RecordBatch::default();
         let mut evicted = |set, nanos| sheet.evicted(set, Timestamp::from_nanos(nanos));
         [0, 10, 999_999, 1_000_000]
             .into_iter()
@@ -220,7 +225,7 @@ mod tests {
 
     #[test]
     fn who_comes_and_who_goes_share_a_line_that_says_what_their_syns_were() {
-        let mut sheet = Sheet::default();
+        let mut sheet = RecordBatch::default();
         let mut folded = |set, place, direction| {
             let now = Timestamp::from_nanos(u64::from(place));
             sheet.folded(
@@ -252,7 +257,7 @@ mod tests {
 
     #[test]
     fn of_a_flood_the_first_are_shown_and_all_are_counted() {
-        let mut sheet = Sheet::default();
+        let mut sheet = RecordBatch::default();
         let mut flood = |set, places: std::ops::Range<u32>| {
             for place in places {
                 sheet.folded(

@@ -6,25 +6,25 @@
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
-use crate::capture::{CaptureError, Condition, Progress, Source};
-use crate::decode::{Skip, Take, decode_to};
+use crate::capture::{CaptureError, InterfaceStatus, ReadOutcome, Source};
+use crate::decode::{Discard, PacketSink, decode_into};
 use crate::frame::Frame;
-use crate::handshake::{Ends, LOOK_AHEAD, Sight};
+use crate::handshake::{FlowHasher, FlowKey, LOOK_AHEAD};
 use crate::packet::{IcmpError, Packet, Segment};
 use crate::time::Timestamp;
 
 /// A frame as it was read: when and where it was met, and what it is to us.
-pub(super) struct Reading {
+pub(super) struct DecodedFrame {
     pub(super) at: Timestamp,
     /// The number of the watched interface or capture file.
     pub(super) interface: u16,
-    pub(super) packet: Result<(Packet, Ends), Skip>,
+    pub(super) packet: Result<(Packet, FlowKey), Discard>,
 }
 
 /// Where readings come from.
-pub(super) enum Intake {
+pub(super) enum PacketSource {
     /// Read here and now.
-    Here(Box<dyn Source + Send>, Sight, Vec<Reading>),
+    Here(Box<dyn Source + Send>, FlowHasher, Vec<DecodedFrame>),
     /// Read ahead by a thread.
     Ahead(Ahead),
 }
@@ -37,34 +37,34 @@ pub(super) struct Ahead {
     thread: Option<JoinHandle<()>>,
     loads: Receiver<Load>,
     /// Emptied, to be filled again.
-    empty: Sender<Vec<Reading>>,
-    conditions: Vec<Condition>,
+    empty: Sender<Vec<DecodedFrame>>,
+    conditions: Vec<InterfaceStatus>,
 }
 
 /// What the thread takes with it.
 struct Reader {
     source: Box<dyn Source + Send>,
-    sight: Sight,
+    flow_hasher: FlowHasher,
     full: SyncSender<Load>,
-    emptied: Receiver<Vec<Reading>>,
+    emptied: Receiver<Vec<DecodedFrame>>,
 }
 
 /// What one read gave.
 struct Load {
-    readings: Vec<Reading>,
-    progress: Result<Progress, CaptureError>,
-    conditions: Vec<Condition>,
+    readings: Vec<DecodedFrame>,
+    progress: Result<ReadOutcome, CaptureError>,
+    conditions: Vec<InterfaceStatus>,
 }
 
-impl Intake {
+impl PacketSource {
     /// Reads on whoever's thread asks, for a tracker with this sight.
-    pub(super) fn here(source: Box<dyn Source + Send>, sight: Sight) -> Self {
-        Self::Here(source, sight, Vec::with_capacity(LOT))
+    pub(super) fn here(source: Box<dyn Source + Send>, flow_hasher: FlowHasher) -> Self {
+        Self::Here(source, flow_hasher, Vec::with_capacity(LOT))
     }
 
     /// Reads ahead, for a tracker with this sight.
-    pub(super) fn ahead(source: Box<dyn Source + Send>, sight: Sight) -> Self {
-        Self::Ahead(Ahead::over(source, sight))
+    pub(super) fn ahead(source: Box<dyn Source + Send>, flow_hasher: FlowHasher) -> Self {
+        Self::Ahead(Ahead::over(source, flow_hasher))
     }
 
     /// Hands over some lots of readings, waiting a moment for the first where none is there. They may be taken, and another
@@ -75,10 +75,12 @@ impl Intake {
     /// The capture cannot go on: what was handed over before stands.
     pub(super) fn read(
         &mut self,
-        sink: &mut dyn FnMut(&mut Vec<Reading>),
-    ) -> Result<Progress, CaptureError> {
+        sink: &mut dyn FnMut(&mut Vec<DecodedFrame>),
+    ) -> Result<ReadOutcome, CaptureError> {
         match self {
-            Self::Here(source, sight, lot) => read_here(source.as_mut(), sight, lot, sink),
+            Self::Here(source, flow_hasher, lot) => {
+                read_here(source.as_mut(), flow_hasher, lot, sink)
+            }
             Self::Ahead(ahead) => ahead.read(sink),
         }
     }
@@ -89,9 +91,9 @@ impl Intake {
     }
 
     /// How each interface or file is, in the order of their numbers, as far as it was handed over.
-    pub(super) fn conditions(&mut self) -> Vec<Condition> {
+    pub(super) fn statuses(&mut self) -> Vec<InterfaceStatus> {
         match self {
-            Self::Here(source, ..) => source.conditions(),
+            Self::Here(source, ..) => source.statuses(),
             Self::Ahead(ahead) => ahead.conditions.clone(),
         }
     }
@@ -99,12 +101,12 @@ impl Intake {
 
 fn read_here(
     source: &mut dyn Source,
-    sight: &Sight,
-    lot: &mut Vec<Reading>,
-    sink: &mut dyn FnMut(&mut Vec<Reading>),
-) -> Result<Progress, CaptureError> {
+    flow_hasher: &FlowHasher,
+    lot: &mut Vec<DecodedFrame>,
+    sink: &mut dyn FnMut(&mut Vec<DecodedFrame>),
+) -> Result<ReadOutcome, CaptureError> {
     let progress = source.read(&mut |frame| {
-        Reading::note(lot, &frame, sight);
+        DecodedFrame::note(lot, &frame, flow_hasher);
         if lot.len() >= LOT {
             sink(lot);
             lot.clear();
@@ -118,14 +120,14 @@ fn read_here(
 }
 
 impl Ahead {
-    fn over(mut source: Box<dyn Source + Send>, sight: Sight) -> Self {
-        let conditions = source.conditions();
+    fn over(mut source: Box<dyn Source + Send>, flow_hasher: FlowHasher) -> Self {
+        let conditions = source.statuses();
         let (full, loads) = sync_channel(LOADS);
         let (empty, emptied) = channel();
         Self {
             reader: Some(Reader {
                 source,
-                sight,
+                flow_hasher,
                 full,
                 emptied,
             }),
@@ -136,7 +138,10 @@ impl Ahead {
         }
     }
 
-    fn read(&mut self, sink: &mut dyn FnMut(&mut Vec<Reading>)) -> Result<Progress, CaptureError> {
+    fn read(
+        &mut self,
+        sink: &mut dyn FnMut(&mut Vec<DecodedFrame>),
+    ) -> Result<ReadOutcome, CaptureError> {
         if let Some(reader) = self.reader.take() {
             let thread = std::thread::Builder::new().name("reader".to_owned());
             self.thread = thread.spawn(|| reader.run()).ok();
@@ -177,12 +182,15 @@ impl Reader {
             let mut readings = self.emptied.try_recv().unwrap_or_default();
             let progress = self
                 .source
-                .read(&mut |frame| Reading::note(&mut readings, &frame, &self.sight));
-            let is_last = !matches!(progress, Ok(Progress::Busy | Progress::Quiet(_)));
+                .read(&mut |frame| DecodedFrame::note(&mut readings, &frame, &self.flow_hasher));
+            let is_last = !matches!(
+                progress,
+                Ok(ReadOutcome::MayHaveMore | ReadOutcome::Idle(_))
+            );
             let load = Load {
                 readings,
                 progress,
-                conditions: self.source.conditions(),
+                conditions: self.source.statuses(),
             };
             if self.full.send(load).is_err() || is_last {
                 return;
@@ -191,14 +199,14 @@ impl Reader {
     }
 }
 
-impl Reading {
-    fn note(readings: &mut Vec<Self>, frame: &Frame<'_>, sight: &Sight) {
+impl DecodedFrame {
+    fn note(readings: &mut Vec<Self>, frame: &Frame<'_>, flow_hasher: &FlowHasher) {
         let (at, interface) = (frame.at, frame.interface.id);
-        if let Err(skip) = decode_to(
+        if let Err(skip) = decode_into(
             frame,
             Writer {
                 readings,
-                sight,
+                flow_hasher,
                 at,
                 interface,
             },
@@ -220,25 +228,25 @@ impl Reading {
 
 /// Writes a packet down where it stays. What is no segment goes another way: where ways meet, what they wrote is copied.
 struct Writer<'a> {
-    readings: &'a mut Vec<Reading>,
-    sight: &'a Sight,
+    readings: &'a mut Vec<DecodedFrame>,
+    flow_hasher: &'a FlowHasher,
     at: Timestamp,
     interface: u16,
 }
 
-impl Take for Writer<'_> {
+impl PacketSink for Writer<'_> {
     type Outcome = ();
 
     #[inline(always)]
     fn segment(self, segment: Segment) {
         let Self {
             readings,
-            sight,
+            flow_hasher,
             at,
             interface,
         } = self;
-        let ends = sight.between(&segment.from, &segment.to);
-        readings.push(Reading {
+        let ends = flow_hasher.between(&segment.from, &segment.to);
+        readings.push(DecodedFrame {
             at,
             interface,
             packet: Ok((Packet::Segment(segment), ends)),
@@ -248,12 +256,12 @@ impl Take for Writer<'_> {
     fn icmp_error(self, error: IcmpError) {
         let Self {
             readings,
-            sight,
+            flow_hasher,
             at,
             interface,
         } = self;
-        let ends = sight.between(&error.quote.from, &error.quote.to);
-        Reading {
+        let ends = flow_hasher.between(&error.quote.from, &error.quote.to);
+        DecodedFrame {
             at,
             interface,
             packet: Ok((Packet::IcmpError(error), ends)),
@@ -273,9 +281,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::exporter::river::River;
+    use crate::exporter::river::Pipeline;
     use crate::exporter::river::tests::counting;
-    use crate::labels::Locality;
+    use crate::labels::LocalAddressSource;
 
     /// Has no frames, and dies or ends at its third read.
     struct Short {
@@ -285,29 +293,30 @@ mod tests {
 
     impl Source for Short {
         #[allow(clippy::panic, reason = "this is what is tested")]
-        fn read(&mut self, _sink: &mut dyn FnMut(Frame<'_>)) -> Result<Progress, CaptureError> {
+        fn read(&mut self, _sink: &mut dyn FnMut(Frame<'_>)) -> Result<ReadOutcome, CaptureError> {
             self.reads += 1;
             match (self.reads < 3, self.dies) {
-                (true, _) => Ok(Progress::Busy),
+                (true, _) => Ok(ReadOutcome::MayHaveMore),
                 (false, true) => panic!("the source died"),
-                (false, false) => Ok(Progress::Ended(
+                (false, false) => Ok(ReadOutcome::EndOfFile(
                     Timestamp::default() + Duration::from_secs(7),
                 )),
             }
         }
 
-        fn conditions(&mut self) -> Vec<Condition> {
+        fn statuses(&mut self) -> Vec<InterfaceStatus> {
             Vec::new()
         }
     }
 
     /// What the last of three reads comes to.
-    fn third_read(dies: bool) -> std::thread::Result<Progress> {
-        let sight = River::new(&counting(), Locality::of_file(&[]), None).sight();
-        let mut intake = Intake::ahead(Box::new(Short { reads: 0, dies }), sight);
+    fn third_read(dies: bool) -> std::thread::Result<ReadOutcome> {
+        let flow_hasher =
+            Pipeline::new(&counting(), LocalAddressSource::of_file(&[]), None).flow_hasher();
+        let mut intake = PacketSource::ahead(Box::new(Short { reads: 0, dies }), flow_hasher);
         let mut read = || intake.read(&mut |_| {}).expect("no error is told");
         for _ in 0..2 {
-            assert_eq!(read(), Progress::Busy);
+            assert_eq!(read(), ReadOutcome::MayHaveMore);
         }
         catch_unwind(AssertUnwindSafe(read))
     }
@@ -323,7 +332,7 @@ mod tests {
         let end = third_read(false).expect("it ends");
         assert_eq!(
             end,
-            Progress::Ended(Timestamp::default() + Duration::from_secs(7))
+            ReadOutcome::EndOfFile(Timestamp::default() + Duration::from_secs(7))
         );
     }
 }

@@ -28,18 +28,20 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::capture::{CaptureError, Files, Live, LiveOptions, interfaces};
-use crate::cli::{Counting, Listen, Log, LogFormat, Serve, Task, Watch};
+use crate::cli::{
+    CaptureSource, CountingConfig, ListenConfig, LogConfig, LogFormat, ServeConfig, Task,
+};
 use crate::diagnosis::Span;
 use crate::http;
-use crate::labels::Locality;
+use crate::labels::LocalAddressSource;
 use crate::privilege;
-use addresses::Addresses;
-use books::{Books, Shared};
-use intake::Intake;
-use progress::Bar;
-use pump::Pump;
+use addresses::LocalAddressPoller;
+use books::{Aggregator, SharedAggregator};
+use intake::PacketSource;
+use progress::ProgressBar;
+use pump::CaptureLoop;
 use reload::{Reloader, SetLevel};
-use river::River;
+use river::Pipeline;
 
 /// Does what the command line asks for, and says with which status to end.
 ///
@@ -57,12 +59,12 @@ pub fn run(task: Task) -> anyhow::Result<ExitCode> {
 }
 
 /// Whether the main job could be begun, as far as files tell.
-fn check(task: &Serve) -> anyhow::Result<()> {
+fn check(task: &ServeConfig) -> anyhow::Result<()> {
     let _level_stays = log(task.log);
     task.counting.filter.check()?;
     identity(task)?;
     if let Some(file) = &task.web_config {
-        http::Guard::by(file)?;
+        http::AccessControl::from_file(file)?;
     }
     let file = task
         .config
@@ -71,11 +73,11 @@ fn check(task: &Serve) -> anyhow::Result<()> {
     writeln!(std::io::stdout(), "{file}: OK").context("cannot write to standard output")
 }
 
-fn serve(task: &Serve) -> anyhow::Result<()> {
+fn serve(task: &ServeConfig) -> anyhow::Result<()> {
     let set_level = log(task.log);
     // What needs privilege is opened first, what listens to the world last.
-    let live = matches!(task.source, Watch::Interfaces(..));
-    let books = Books::open(
+    let live = matches!(task.source, CaptureSource::Interfaces(..));
+    let books = Aggregator::open(
         &task.source,
         &task.counting,
         if live { Span::Recent } else { Span::Whole },
@@ -87,11 +89,11 @@ fn serve(task: &Serve) -> anyhow::Result<()> {
         Watched::No,
     )?;
     let listeners = match &task.listen {
-        Listen::Addresses(addresses) => addresses
+        ListenConfig::Addresses(addresses) => addresses
             .iter()
             .map(http::ListenAddress::bind)
             .collect::<Result<_, _>>()?,
-        Listen::Systemd => http::activated()?,
+        ListenConfig::Systemd => http::activated()?,
     };
     let guard = confined(task)?;
     let (reloader, orders) = Reloader::new(task, Arc::clone(&books), set_level);
@@ -104,9 +106,9 @@ fn serve(task: &Serve) -> anyhow::Result<()> {
         let scheme = if guard.speaks_tls() { "https" } else { "http" };
         tracing::info!(%address, "metrics are at {scheme}://{}{}", reachable(address), task.telemetry_path);
     }
-    let limits = http::Limits {
+    let limits = http::ServerLimits {
         requests: std::num::NonZeroUsize::new(task.max_requests),
-        ..http::Limits::default()
+        ..http::ServerLimits::default()
     };
     // Each thread that renders keeps memory for the next page.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -131,15 +133,15 @@ fn serve(task: &Serve) -> anyhow::Result<()> {
 
 /// Gives up what is not needed any more. What will be read again is first read after that: so what cannot be read is
 /// found out now.
-fn confined(task: &Serve) -> anyhow::Result<http::Guard> {
+fn confined(task: &ServeConfig) -> anyhow::Result<http::AccessControl> {
     let keeps = match &task.source {
-        Watch::Interfaces(..) => privilege::Keeps::Captures,
-        Watch::Files(_) => privilege::Keeps::Files,
+        CaptureSource::Interfaces(..) => privilege::Keeps::Captures,
+        CaptureSource::Files(_) => privilege::Keeps::Files,
     };
     privilege::give_up(identity(task)?.as_ref(), keeps)?;
     let guard = match &task.web_config {
-        Some(file) => http::Guard::by(file)?,
-        None => http::Guard::open_door(),
+        Some(file) => http::AccessControl::from_file(file)?,
+        None => http::AccessControl::disabled(),
     };
     let mut readable = guard.files();
     if let Some(file) = &task.config {
@@ -148,7 +150,7 @@ fn confined(task: &Serve) -> anyhow::Result<http::Guard> {
         }
         readable.push(file.clone());
     }
-    if let Watch::Files(files) = &task.source {
+    if let CaptureSource::Files(files) = &task.source {
         readable.extend(files.iter().filter(|file| *file != "-").map(Into::into));
     }
     if task.counting.filter.expression.is_some() {
@@ -159,7 +161,7 @@ fn confined(task: &Serve) -> anyhow::Result<http::Guard> {
 }
 
 /// Who to be. That is not asked again when the configuration is read again: who the users are, is out of sight then.
-fn identity(task: &Serve) -> anyhow::Result<Option<privilege::Identity>> {
+fn identity(task: &ServeConfig) -> anyhow::Result<Option<privilege::Identity>> {
     let Some(user) = &task.user else {
         return Ok(None);
     };
@@ -182,14 +184,14 @@ const RENDERERS: usize = 4;
 struct Served {
     listeners: Vec<std::net::TcpListener>,
     routes: http::Routes,
-    limits: http::Limits,
-    guard: http::Guard,
+    limits: http::ServerLimits,
+    guard: http::AccessControl,
     reloader: Arc<Reloader>,
 }
 
 /// Serves until a signal comes or the capture dies.
 async fn until_stopped(
-    mut pump: Pump,
+    mut pump: CaptureLoop,
     ready: Arc<AtomicBool>,
     served: Served,
 ) -> anyhow::Result<()> {
@@ -296,26 +298,30 @@ enum Watched {
 
 /// Opens the source; with it comes how to tell what is local, now and later.
 fn pump(
-    source: &Watch,
-    counting: &Counting,
-    books: Shared,
+    source: &CaptureSource,
+    counting: &CountingConfig,
+    books: SharedAggregator,
     watched: Watched,
-) -> Result<Pump, CaptureError> {
+) -> Result<CaptureLoop, CaptureError> {
     let filter = counting.filter.clone();
     match source {
-        Watch::Files(files) => {
+        CaptureSource::Files(files) => {
             let source = Files::open(files, &filter)?;
-            let bar = Bar::over(files, source.meter());
-            let locality = Locality::of_file(&counting.local);
-            let river = River::new(counting, locality, None);
-            let pump = Pump::new(Intake::ahead(Box::new(source), river.sight()), river, books);
+            let bar = ProgressBar::over(files, source.meter());
+            let locality = LocalAddressSource::of_file(&counting.local);
+            let river = Pipeline::new(counting, locality, None);
+            let pump = CaptureLoop::new(
+                PacketSource::ahead(Box::new(source), river.flow_hasher()),
+                river,
+                books,
+            );
             Ok(if watched == Watched::Yes {
                 pump.with_bar(bar)
             } else {
                 pump
             })
         }
-        Watch::Interfaces(names, buffer_size) => {
+        CaptureSource::Interfaces(names, buffer_size) => {
             let source = Live::open(
                 names,
                 LiveOptions {
@@ -323,13 +329,15 @@ fn pump(
                     filter,
                 },
             )?;
-            let locality = Locality::host([], &counting.local);
-            let addresses = Addresses::new(counting.local.clone(), names.clone());
-            let river = River::new(counting, locality, Some(addresses));
-            Ok(
-                Pump::new(Intake::here(Box::new(source), river.sight()), river, books)
-                    .with_netstat(),
+            let locality = LocalAddressSource::host([], &counting.local);
+            let addresses = LocalAddressPoller::new(counting.local.clone(), names.clone());
+            let river = Pipeline::new(counting, locality, Some(addresses));
+            Ok(CaptureLoop::new(
+                PacketSource::here(Box::new(source), river.flow_hasher()),
+                river,
+                books,
             )
+            .with_netstat())
         }
     }
 }
@@ -354,7 +362,7 @@ fn reachable(address: std::net::SocketAddr) -> String {
 }
 
 /// Begins to log; from then on the level can be set.
-fn log(log: Log) -> SetLevel {
+fn log(log: LogConfig) -> SetLevel {
     use tracing_subscriber::layer::SubscriberExt;
     use tracing_subscriber::util::SubscriberInitExt;
     let (level, handle) = tracing_subscriber::reload::Layer::new(log.level);

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::books::Shared;
+use super::books::SharedAggregator;
 use super::reload::Reloader;
-use crate::cli::Serve;
+use crate::cli::ServeConfig;
 use crate::diagnosis::Report;
-use crate::http::{Page, Render, RouteError, Routes, StatusCode, WritePage};
+use crate::http::{Render, Reply, RouteError, Routes, StatusCode, WritePage};
 use crate::metrics::{Exposition, Format};
 
 /// The metrics, the diagnosis as a page and as JSON, and whether all files were read.
 pub(super) fn routes(
-    serve: &Serve,
-    books: &Shared,
+    serve: &ServeConfig,
+    books: &SharedAggregator,
     exposition: Exposition,
     ready: Arc<AtomicBool>,
     reloader: &Arc<Reloader>,
@@ -35,7 +35,7 @@ pub(super) fn routes(
         .with_page(
             "/",
             Arc::new(move || {
-                Page::html(page.as_str()).with_header("content-security-policy", POLICY)
+                Reply::html(page.as_str()).with_header("content-security-policy", POLICY)
             }),
         )?
         .with_page(
@@ -53,17 +53,17 @@ pub(super) fn routes(
         .with_forms(&serve.telemetry_path, forms(exposition))
 }
 
-fn reloaded(reloader: &Reloader) -> Page {
+fn reloaded(reloader: &Reloader) -> Reply {
     match reloader.reload() {
-        Ok(()) => Page::text("configuration is read again\n"),
+        Ok(()) => Reply::text("configuration is read again\n"),
         Err(reason) => {
-            Page::text(format!("{reason}\n")).with_status(StatusCode::INTERNAL_SERVER_ERROR)
+            Reply::text(format!("{reason}\n")).with_status(StatusCode::INTERNAL_SERVER_ERROR)
         }
     }
 }
 
 /// A consistent copy of all numbers at each scrape: it is taken in a moment, and written down without the lock.
-pub(super) fn exposition(books: &Shared, own: bool) -> Exposition {
+pub(super) fn exposition(books: &SharedAggregator, own: bool) -> Exposition {
     let books = Arc::clone(books);
     Exposition::new(move || books.lock().ledger.clone(), own)
 }
@@ -80,18 +80,18 @@ fn forms(exposition: Exposition) -> Vec<(&'static str, WritePage)> {
 }
 
 /// What is found is copied in a moment, and judged without the lock.
-fn diagnosis(books: &Shared) -> Page {
+fn diagnosis(books: &SharedAggregator) -> Reply {
     let findings = books.lock().diagnosis.examine();
     match Report::of(findings).json() {
-        Ok(json) => Page::new("application/json", json).with_header("cache-control", "no-store"),
+        Ok(json) => Reply::new("application/json", json).with_header("cache-control", "no-store"),
         Err(error) => {
-            Page::text(format!("{error}\n")).with_status(StatusCode::INTERNAL_SERVER_ERROR)
+            Reply::text(format!("{error}\n")).with_status(StatusCode::INTERNAL_SERVER_ERROR)
         }
     }
 }
 
 fn fixed(content_type: &'static str, text: &'static str) -> Render {
-    Arc::new(move || Page::new(content_type, text))
+    Arc::new(move || Reply::new(content_type, text))
 }
 
 /// Links are relative, so that the page works behind a proxy that adds a prefix.

@@ -1,20 +1,20 @@
 //! How far the reading of long files is: a bar on a terminal, and nothing in a pipe.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
+use indicatif::{ProgressDrawTarget, ProgressFinish, ProgressStyle};
 
-use crate::capture::Meter;
+use crate::capture::ByteCounter;
 
 /// A bar that shows itself when the files turn out to be long, and goes when it is dropped.
-pub(super) struct Bar {
-    bar: ProgressBar,
-    read: Meter,
+pub(super) struct ProgressBar {
+    bar: indicatif::ProgressBar,
+    read: ByteCounter,
     packets: u64,
     is_shown: bool,
 }
 
-impl Bar {
+impl ProgressBar {
     /// For the reading of these files, of which the meter tells. How much there is, pipes do not say.
-    pub(super) fn over(files: &[String], read: Meter) -> Self {
+    pub(super) fn over(files: &[String], read: ByteCounter) -> Self {
         let size = |file: &String| {
             std::fs::metadata(file)
                 .ok()
@@ -22,7 +22,7 @@ impl Bar {
                 .map(|data| data.len())
         };
         let total: Option<u64> = files.iter().map(size).sum();
-        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
+        let bar = indicatif::ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
         let template = if total.is_some() { OF_ALL } else { OF_UNKNOWN };
         let style =
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());

@@ -4,45 +4,45 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use super::books::{Shared, about};
-use super::desk::Desk;
+use super::books::{SharedAggregator, about};
+use super::desk::BatchWriter;
 use super::entry::Line;
-use super::intake::Intake;
+use super::intake::PacketSource;
 use super::netstat::Netstat;
-use super::progress::Bar;
-use super::reload::Order;
-use super::river::River;
-use super::supervisor::Pulse;
-use crate::capture::{CaptureError, Progress};
+use super::progress::ProgressBar;
+use super::reload::ConfigUpdate;
+use super::river::Pipeline;
+use super::supervisor::Heartbeat;
+use crate::capture::{CaptureError, ReadOutcome};
 use crate::metrics::InterfaceCounts;
 use crate::time::Timestamp;
 
 /// A source, the river, and what has to be looked at now and then.
-pub(super) struct Pump {
-    intake: Intake,
-    river: River,
-    desk: Desk,
+pub(super) struct CaptureLoop {
+    intake: PacketSource,
+    river: Pipeline,
+    desk: BatchWriter,
     now: Timestamp,
     last_round: Timestamp,
     /// None for capture files, which may be from another host.
     netstat: Option<Netstat>,
     /// Where somebody watches.
-    bar: Option<Bar>,
+    bar: Option<ProgressBar>,
     /// Where somebody may want it otherwise.
-    orders: Option<Receiver<Order>>,
-    pulse: Pulse,
+    orders: Option<Receiver<ConfigUpdate>>,
+    pulse: Heartbeat,
 }
 
-impl Pump {
-    pub(super) fn new(mut intake: Intake, river: River, books: Shared) -> Self {
-        let (start, pulse) = (Timestamp::default(), Pulse::default());
+impl CaptureLoop {
+    pub(super) fn new(mut intake: PacketSource, river: Pipeline, books: SharedAggregator) -> Self {
+        let (start, pulse) = (Timestamp::default(), Heartbeat::default());
         let interfaces = intake
-            .conditions()
+            .statuses()
             .into_iter()
             .map(|condition| named(condition.name))
             .collect();
         books.lock().ledger.own.interfaces = interfaces;
-        let desk = Desk::new(books);
+        let desk = BatchWriter::new(books);
         let mut pump = Self {
             intake,
             river,
@@ -67,7 +67,7 @@ impl Pump {
     }
 
     /// Somebody waits for the end.
-    pub(super) fn with_bar(self, bar: Bar) -> Self {
+    pub(super) fn with_bar(self, bar: ProgressBar) -> Self {
         Self {
             bar: Some(bar),
             ..self
@@ -75,7 +75,7 @@ impl Pump {
     }
 
     /// It may be told to count otherwise.
-    pub(super) fn with_orders(self, orders: Receiver<Order>) -> Self {
+    pub(super) fn with_orders(self, orders: Receiver<ConfigUpdate>) -> Self {
         Self {
             orders: Some(orders),
             ..self
@@ -83,7 +83,7 @@ impl Pump {
     }
 
     /// What tells that it goes round. Files have none: a read from a pipe may take as long as it likes.
-    pub(super) fn pulse(&self) -> Option<Pulse> {
+    pub(super) fn pulse(&self) -> Option<Heartbeat> {
         self.netstat.is_some().then(|| self.pulse.clone())
     }
 
@@ -100,7 +100,7 @@ impl Pump {
             self.look_around();
         }
         self.bar = None;
-        let broken = self.intake.conditions().into_iter();
+        let broken = self.intake.statuses().into_iter();
         Ok(broken
             .filter_map(|condition| Some((condition.name, condition.broken?)))
             .collect())
@@ -139,13 +139,13 @@ impl Pump {
             bar.advance(read);
         }
         match progress? {
-            Progress::Busy => Ok(None),
-            Progress::Quiet(now) => {
+            ReadOutcome::MayHaveMore => Ok(None),
+            ReadOutcome::Idle(now) => {
                 self.now = now;
                 self.pass_time(now);
                 Ok(None)
             }
-            Progress::Ended(end) => Ok(Some(end)),
+            ReadOutcome::EndOfFile(end) => Ok(Some(end)),
         }
     }
 
@@ -176,7 +176,7 @@ impl Pump {
     /// How the captures are, and which addresses this host has.
     fn look_around(&mut self) {
         self.last_round = self.now;
-        let conditions = self.intake.conditions();
+        let conditions = self.intake.statuses();
         let overflows = self
             .netstat
             .as_mut()

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::books::Shared;
+use super::books::SharedAggregator;
 use crate::capture::clock;
-use crate::cli::{self, Counting, Serve, Settings};
+use crate::cli::{self, CountingConfig, ServeConfig, Settings};
 use crate::metrics::Reload;
 
 /// What the capture thread is to do otherwise from now on; it answers when it does.
-pub(super) struct Order {
-    pub(super) counting: Counting,
+pub(super) struct ConfigUpdate {
+    pub(super) counting: CountingConfig,
     pub(super) done: mpsc::SyncSender<()>,
 }
 
@@ -22,8 +22,8 @@ pub(super) struct Reloader {
     /// What is in force. Two reloads at once would mix.
     settings: Mutex<Settings>,
     has_file: bool,
-    books: Shared,
-    orders: mpsc::Sender<Order>,
+    books: SharedAggregator,
+    orders: mpsc::Sender<ConfigUpdate>,
     set_level: SetLevel,
 }
 
@@ -33,10 +33,10 @@ pub(super) type SetLevel = Box<dyn Fn(tracing::level_filters::LevelFilter) + Sen
 impl Reloader {
     /// For what was begun with `task`. The orders go to the capture thread.
     pub(super) fn new(
-        task: &Serve,
-        books: Shared,
+        task: &ServeConfig,
+        books: SharedAggregator,
         set_level: SetLevel,
-    ) -> (Self, mpsc::Receiver<Order>) {
+    ) -> (Self, mpsc::Receiver<ConfigUpdate>) {
         let (orders, received) = mpsc::channel();
         let has_file = task.config.is_some();
         if has_file {
@@ -79,7 +79,7 @@ impl Reloader {
         outcome
     }
 
-    fn change(&self, settings: &mut Settings, new: Serve) -> Result<(), String> {
+    fn change(&self, settings: &mut Settings, new: ServeConfig) -> Result<(), String> {
         let fixed = |flag: &str| !CHANGEABLE.contains(&flag);
         for (flag, wanted) in new
             .settings
@@ -93,7 +93,7 @@ impl Reloader {
             );
         }
         let (done, changed) = mpsc::sync_channel(1);
-        match self.orders.send(Order {
+        match self.orders.send(ConfigUpdate {
             counting: new.counting,
             done,
         }) {
@@ -102,7 +102,7 @@ impl Reloader {
             }
             Ok(()) => {}
             Err(_) => {
-                tracing::warn!("capture files are read: what they held stays as it was counted")
+                tracing::warn!("capture files are read: what they held stays as it was counted");
             }
         }
         (self.set_level)(new.log.level);

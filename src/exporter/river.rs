@@ -7,21 +7,21 @@ use std::time::Duration;
 
 use prefetch_index::prefetch_index;
 
-use super::addresses::{Addresses, Occasion};
-use super::clerk::{Beginning, Claim, Clerk, Told};
-use super::entry::{Captured, Line, NO_PACKET, Sheet};
-use super::intake::Reading;
-use crate::cli::{Counting, PortRange};
-use crate::decode::Skip;
-use crate::handshake::{AttemptId, Ends, Event, LOOK_AHEAD, Sight, Tracker};
-use crate::labels::{Labels, Locality, Sets};
+use super::addresses::{LocalAddressPoller, Occasion};
+use super::clerk::{Attributor, Beginning, Claim, Told};
+use super::entry::{Captured, Line, NO_PACKET, RecordBatch};
+use super::intake::DecodedFrame;
+use crate::cli::{CountingConfig, PortRange};
+use crate::decode::Discard;
+use crate::handshake::{AttemptId, Event, FlowHasher, FlowKey, LOOK_AHEAD, Tracker};
+use crate::labels::{LabelResolver, LabelSetRegistry, LocalAddressSource};
 use crate::packet::{Flags, Packet};
 use crate::time::Timestamp;
 
 /// Judges packets, and says what is to be written in the books.
-pub(super) struct River {
+pub(super) struct Pipeline {
     tracker: Tracker,
-    clerk: Clerk,
+    clerk: Attributor,
     ports: Vec<PortRange>,
     /// The ports before they were changed, for a while: attempts to them still wait for their end.
     former_ports: Option<(Vec<PortRange>, Timestamp)>,
@@ -35,21 +35,21 @@ pub(super) struct River {
     next_expiry: Timestamp,
 }
 
-impl River {
+impl Pipeline {
     /// A river for what `counting` asks for, with a live host's addresses if it is one.
     pub(super) fn new(
-        counting: &Counting,
-        locality: Locality,
-        addresses: Option<Addresses>,
+        counting: &CountingConfig,
+        locality: LocalAddressSource,
+        addresses: Option<LocalAddressPoller>,
     ) -> Self {
         let start = Timestamp::default();
         Self {
             tracker: Tracker::new(counting.limits).keeping_what_it_tells(),
-            clerk: Clerk::new(
-                Labels::new(
+            clerk: Attributor::new(
+                LabelResolver::new(
                     locality,
                     counting.peers.clone(),
-                    Sets::new(counting.max_sets),
+                    LabelSetRegistry::new(counting.max_sets),
                 ),
                 addresses,
             ),
@@ -64,12 +64,12 @@ impl River {
     }
 
     /// What must see the ends of packets that are to flow here.
-    pub(super) fn sight(&self) -> Sight {
-        self.tracker.sight()
+    pub(super) fn flow_hasher(&self) -> FlowHasher {
+        self.tracker.flow_hasher()
     }
 
     /// Brings packets to their end.
-    pub(super) fn flow(&mut self, readings: &[Reading], sheet: &mut Sheet) {
+    pub(super) fn flow(&mut self, readings: &[DecodedFrame], sheet: &mut RecordBatch) {
         self.look_far_ahead(readings, 0);
         for first in (0..readings.len()).step_by(LOOK_AHEAD) {
             self.look_far_ahead(readings, first + LOOK_AHEAD);
@@ -83,7 +83,7 @@ impl River {
     }
 
     /// The lot from this place on is judged next but one.
-    fn look_far_ahead(&self, readings: &[Reading], first: usize) {
+    fn look_far_ahead(&self, readings: &[DecodedFrame], first: usize) {
         for (_, (_, ends)) in packets_of(readings, first) {
             self.tracker.look_far_ahead(ends);
         }
@@ -93,7 +93,7 @@ impl River {
     }
 
     /// The lot from this place on is judged next.
-    fn look_ahead(&mut self, readings: &[Reading], first: usize) {
+    fn look_ahead(&mut self, readings: &[DecodedFrame], first: usize) {
         self.clerk.begin_anew();
         for (place, (packet, ends)) in packets_of(readings, first) {
             self.tracker.look_ahead(packet, ends);
@@ -107,10 +107,10 @@ impl River {
     }
 
     /// Judges a lot, the first of which stands at this place.
-    fn flow_lot(&mut self, first: usize, lot: &[Reading], sheet: &mut Sheet) {
+    fn flow_lot(&mut self, first: usize, lot: &[DecodedFrame], sheet: &mut RecordBatch) {
         let mut rest = lot;
         for place in place_of(first).. {
-            let Some((Reading { at, packet, .. }, after)) = rest.split_first() else {
+            let Some((DecodedFrame { at, packet, .. }, after)) = rest.split_first() else {
                 break;
             };
             rest = after;
@@ -120,7 +120,7 @@ impl River {
                     self.tracker.observe_sighted(*at, packet, ends);
                     self.settle(sheet, Some((place, packet)));
                 }
-                Err(Skip::Undecodable(reason)) => {
+                Err(Discard::Undecodable(reason)) => {
                     sheet.push(Line::Undecodable(*reason));
                     self.tell_time(sheet, *at, rest.first());
                 }
@@ -128,7 +128,7 @@ impl River {
             }
         }
         for met in lot.chunk_by(|one, next| one.interface == next.interface) {
-            if let Some(Reading { at, interface, .. }) = met.last() {
+            if let Some(DecodedFrame { at, interface, .. }) = met.last() {
                 self.note_captured(
                     *interface,
                     u32::try_from(met.len()).unwrap_or(u32::MAX),
@@ -140,7 +140,13 @@ impl River {
     }
 
     /// So many more packets were met there. They share a line with those before, as long as there is one interface.
-    fn note_captured(&mut self, interface: u16, packets: u32, last: Timestamp, sheet: &mut Sheet) {
+    fn note_captured(
+        &mut self,
+        interface: u16,
+        packets: u32,
+        last: Timestamp,
+        sheet: &mut RecordBatch,
+    ) {
         let before = match self.captured.take() {
             Some(before) if before.interface == interface => before.packets,
             other => {
@@ -159,7 +165,7 @@ impl River {
 
     /// What is no packet of a handshake was met then. As long as the time of more of these goes forward, the last one tells
     /// as much as all of them.
-    fn tell_time(&mut self, sheet: &mut Sheet, at: Timestamp, next: Option<&Reading>) {
+    fn tell_time(&mut self, sheet: &mut RecordBatch, at: Timestamp, next: Option<&DecodedFrame>) {
         let is_forward = std::mem::replace(&mut self.met, at) <= at;
         if !is_forward || next.is_none_or(|next| next.packet.is_ok() || next.at < at) {
             self.tracker.advance(at);
@@ -169,7 +175,7 @@ impl River {
 
     /// Nothing else was met up to then. Says whether that is all: after a flood very many deadlines may pass at once, and
     /// then the sheet is to be written before the next one.
-    pub(super) fn pass_time(&mut self, sheet: &mut Sheet, now: Timestamp) -> bool {
+    pub(super) fn pass_time(&mut self, sheet: &mut RecordBatch, now: Timestamp) -> bool {
         self.tracker.advance(now);
         let is_all = self.settle_some(sheet, A_SHEETFUL);
         sheet.push(Line::Passed(self.tracker.now()));
@@ -178,13 +184,13 @@ impl River {
     }
 
     /// The events that the lines are about.
-    fn tell(&mut self, sheet: &mut Sheet) {
+    fn tell(&mut self, sheet: &mut RecordBatch) {
         debug_assert!(sheet.events.is_empty(), "events were told and not written");
         sheet.events = self.tracker.take_told(std::mem::take(&mut sheet.events));
     }
 
     /// Tells the numbers about the tables, and removes sets that are idle for too long.
-    pub(super) fn sum_up(&mut self, sheet: &mut Sheet) {
+    pub(super) fn sum_up(&mut self, sheet: &mut RecordBatch) {
         let now = self.tracker.now();
         if now >= self.next_expiry {
             self.next_expiry = now + EXPIRY_EVERY;
@@ -194,7 +200,7 @@ impl River {
     }
 
     /// Names and bounds what begins from now on otherwise. What has begun stays where it is.
-    pub(super) fn change(&mut self, counting: Counting) {
+    pub(super) fn change(&mut self, counting: CountingConfig) {
         if counting.ports != self.ports {
             let former = std::mem::replace(&mut self.ports, counting.ports);
             self.former_ports = Some((former, self.tracker.now() + LONGEST_ATTEMPT));
@@ -205,7 +211,7 @@ impl River {
     }
 
     /// Looks at this host's addresses now and then.
-    pub(super) fn follow_addresses(&mut self, sheet: &mut Sheet, now: Timestamp) {
+    pub(super) fn follow_addresses(&mut self, sheet: &mut RecordBatch, now: Timestamp) {
         self.clerk.look_at_addresses(sheet, now, Occasion::Round);
     }
 
@@ -225,14 +231,14 @@ impl River {
 
     /// Has each event written down, beside the packet that may have told it.
     #[inline]
-    fn settle(&mut self, sheet: &mut Sheet, packet: Option<(u32, &Packet)>) {
+    fn settle(&mut self, sheet: &mut RecordBatch, packet: Option<(u32, &Packet)>) {
         while self.tracker.turn() {
             self.settle_one(sheet, packet);
         }
     }
 
     /// The same until the sheet is full. Says whether that was not so.
-    fn settle_some(&mut self, sheet: &mut Sheet, most: usize) -> bool {
+    fn settle_some(&mut self, sheet: &mut RecordBatch, most: usize) -> bool {
         while self.tracker.turn() {
             self.settle_one(sheet, None);
             if sheet.entries.len() >= most {
@@ -243,7 +249,7 @@ impl River {
     }
 
     #[inline]
-    fn settle_one(&mut self, sheet: &mut Sheet, packet: Option<(u32, &Packet)>) {
+    fn settle_one(&mut self, sheet: &mut RecordBatch, packet: Option<(u32, &Packet)>) {
         if let Some(owner) = self.tracker.take_evicted() {
             self.clerk.evicted(owner, self.tracker.now(), sheet);
         }
@@ -255,7 +261,12 @@ impl River {
 
     /// An attempt begins with this packet. Apart from the rest, so that both have a short way.
     #[inline(never)]
-    fn open(&mut self, attempt: AttemptId, (place, packet): (u32, &Packet), sheet: &mut Sheet) {
+    fn open(
+        &mut self,
+        attempt: AttemptId,
+        (place, packet): (u32, &Packet),
+        sheet: &mut RecordBatch,
+    ) {
         let (now, is_all) = (self.tracker.now(), self.tracker.is_last());
         let beginning = Beginning {
             packet,
@@ -277,7 +288,7 @@ impl River {
 
     /// Anything else happened.
     #[inline(never)]
-    fn write(&mut self, packet: Option<(u32, &Packet)>, sheet: &mut Sheet) {
+    fn write(&mut self, packet: Option<(u32, &Packet)>, sheet: &mut RecordBatch) {
         let Some(event) = self.tracker.event() else {
             return;
         };
@@ -296,13 +307,16 @@ impl River {
 }
 
 /// As many as it is worth looking ahead for, from this place on.
-fn lot_of(readings: &[Reading], first: usize) -> &[Reading] {
+fn lot_of(readings: &[DecodedFrame], first: usize) -> &[DecodedFrame] {
     let rest = readings.get(first..).unwrap_or_default();
     rest.get(..LOOK_AHEAD).unwrap_or(rest)
 }
 
 /// The packets of a lot, each with its place.
-fn packets_of(readings: &[Reading], first: usize) -> impl Iterator<Item = (u32, &(Packet, Ends))> {
+fn packets_of(
+    readings: &[DecodedFrame],
+    first: usize,
+) -> impl Iterator<Item = (u32, &(Packet, FlowKey))> {
     let lot = (place_of(first)..).zip(lot_of(readings, first));
     lot.filter_map(|(place, reading)| Some((place, reading.packet.as_ref().ok()?)))
 }

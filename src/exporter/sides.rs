@@ -9,15 +9,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::handshake::{Event, Kind, Reason, Side, SynKind};
-use crate::labels::{SetId, Vantage};
+use crate::handshake::{Event, FailureReason, PacketKind, Side, SynKind};
+use crate::labels::{LabelSetId, Vantage};
 use crate::metrics::OneSided;
 use crate::packet::{Flags, Packet};
 use crate::time::Timestamp;
 
 /// The evidence of the last five to ten minutes.
 #[derive(Default)]
-pub(super) struct Sides {
+pub(super) struct OneSidedDetector {
     now: Epoch,
     before: Epoch,
     /// When `now` is over.
@@ -39,9 +39,9 @@ struct Epoch {
     declined: u32,
 }
 
-impl Sides {
+impl OneSidedDetector {
     /// An attempt was opened in this set.
-    pub(super) fn opened(&mut self, at: Timestamp, set: SetId, vantage: Vantage) {
+    pub(super) fn opened(&mut self, at: Timestamp, set: LabelSetId, vantage: Vantage) {
         self.pass_time(at);
         let known = &mut self.now.unanswered;
         if vantage == Vantage::Transit && known.len() < MOST_SETS {
@@ -55,7 +55,7 @@ impl Sides {
     pub(super) fn hear(
         &mut self,
         at: Timestamp,
-        set: Option<SetId>,
+        set: Option<LabelSetId>,
         told: (&Event, Option<&Packet>),
     ) {
         self.pass_time(at);
@@ -71,13 +71,15 @@ impl Sides {
         }
     }
 
-    fn weigh(&mut self, set: Option<SetId>, (event, packet): (&Event, Option<&Packet>)) {
+    fn weigh(&mut self, set: Option<LabelSetId>, (event, packet): (&Event, Option<&Packet>)) {
         let (now, before) = (&mut self.now, &self.before);
         match event {
             Event::Syn(_, SynKind::Retransmission) if before.watches(set) || now.watches(set) => {
                 more(&mut now.repeated);
             }
-            Event::Failed(_, Reason::Unanswered) if before.watches(set) || now.watches(set) => {
+            Event::Failed(_, FailureReason::Unanswered)
+                if before.watches(set) || now.watches(set) =>
+            {
                 set.into_iter()
                     .for_each(|set| more(now.unanswered.entry(set.number()).or_default()));
             }
@@ -85,13 +87,13 @@ impl Sides {
             | Event::Answered(..)
             | Event::Syn(_, SynKind::Simultaneous)
             | Event::Rst(_, Side::Server)
-            | Event::Failed(_, Reason::Refused)
+            | Event::Failed(_, FailureReason::Refused)
             | Event::IcmpError(..)
             | Event::Unacceptable(_)
-            | Event::Unmatched(Kind::Icmp)
-            | Event::Copy(Kind::SynAck | Kind::Icmp) => more(&mut now.back),
-            Event::Unmatched(Kind::SynAck) => more(&mut now.stray_answers),
-            Event::Unmatched(Kind::Rst) => {
+            | Event::Unmatched(PacketKind::Icmp)
+            | Event::Duplicate(PacketKind::SynAck | PacketKind::Icmp) => more(&mut now.back),
+            Event::Unmatched(PacketKind::SynAck) => more(&mut now.stray_answers),
+            Event::Unmatched(PacketKind::Rst) => {
                 let declines = |packet: &&Packet| matches!(packet, Packet::Segment(rst) if !rst.flags.has(Flags::ACK));
                 packet
                     .filter(declines)
@@ -136,7 +138,7 @@ impl Sides {
 }
 
 impl Epoch {
-    fn watches(&self, set: Option<SetId>) -> bool {
+    fn watches(&self, set: Option<LabelSetId>) -> bool {
         set.is_some_and(|set| self.unanswered.contains_key(&set.number()))
     }
 }

@@ -8,9 +8,9 @@ use sd_notify::NotifyState::{self, Ready, Status, Stopping, Watchdog};
 
 /// How often the capture thread came round. Whoever reads it learns that the thread is neither dead nor stuck.
 #[derive(Clone, Default)]
-pub(super) struct Pulse(Arc<AtomicU64>);
+pub(super) struct Heartbeat(Arc<AtomicU64>);
 
-impl Pulse {
+impl Heartbeat {
     /// Once more.
     pub(super) fn beat(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
@@ -33,7 +33,7 @@ pub(super) fn say_stopping() {
 
 /// Feeds the watchdog (`WATCHDOG_USEC`) for as long as the pulse goes on, three times as often as it is due. A reader of
 /// capture files may wait for a slow pipe as long as it likes: it has no pulse, and it is enough that this runs.
-pub(super) async fn feed(pulse: Option<Pulse>) {
+pub(super) async fn feed(pulse: Option<Heartbeat>) {
     let Some(patience) = sd_notify::watchdog_enabled() else {
         return;
     };
@@ -41,7 +41,7 @@ pub(super) async fn feed(pulse: Option<Pulse>) {
     let mut heard = None;
     loop {
         rounds.tick().await;
-        let beats = pulse.as_ref().map(Pulse::beats);
+        let beats = pulse.as_ref().map(Heartbeat::beats);
         if beats.is_none() || beats != heard {
             tell(&[Watchdog]);
         }

@@ -1,9 +1,9 @@
 //! One attempt: what must be remembered to judge the packets that belong to it, in one cache line.
 
-use super::ends::{Ends, Tag};
-use super::event::Owner;
+use super::ends::{FlowHash, FlowKey};
+use super::event::OwnerId;
 use super::evidence::{Evidence, REMEMBERED_SYNS};
-use super::name::PackedName;
+use super::name::CompactTuple;
 use super::print::SynPrint;
 use super::sequence::acknowledges;
 use crate::packet::{Direction, Segment};
@@ -16,14 +16,14 @@ use crate::time::Timestamp;
 #[repr(C, align(64))]
 pub(super) struct Attempt {
     /// The name that counts: the four-tuple of its first SYN.
-    pub(super) name: PackedName,
+    pub(super) name: CompactTuple,
     pub(super) isn: u32,
     pub(super) first_syn: Timestamp,
     /// When the first acceptable SYN/ACK was met; meaningful once `is_answered`.
     answered: Timestamp,
-    pub(super) owner: Owner,
+    pub(super) owner: OwnerId,
     /// Under which it is in the index by that name.
-    pub(super) tag: Tag,
+    pub(super) tag: FlowHash,
     /// Milliseconds after `first_syn`.
     known_until: u32,
     /// The server's initial sequence number; meaningful once `SERVER_ISN` is marked.
@@ -46,13 +46,13 @@ pub(super) enum State {
 impl Attempt {
     /// An attempt that begins with a SYN, or with the rejection of one that was never seen. Its SYN is still to be
     /// remembered.
-    pub(super) fn new(ends: &Ends, first_syn: Timestamp, isn: u32) -> Self {
+    pub(super) fn new(ends: &FlowKey, first_syn: Timestamp, isn: u32) -> Self {
         Self {
             name: ends.name,
             isn,
             first_syn,
             answered: first_syn,
-            owner: Owner::default(),
+            owner: OwnerId::default(),
             tag: ends.tag,
             known_until: AT_LEAST_KNOWN_FOR,
             server_isn: 0,

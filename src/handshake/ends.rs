@@ -4,26 +4,26 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 
-use super::name::{Name, PackedName};
+use super::name::{CompactTuple, FourTuple};
 use crate::packet::{Endpoint, Packet};
 
-/// Makes [`Ends`], wherever packets are decoded. Its hashes are keyed by a random seed, for addresses come from the network.
+/// Makes [`FlowKey`], wherever packets are decoded. Its hashes are keyed by a random seed, for addresses come from the network.
 #[derive(Clone, Default)]
-pub struct Sight(RandomState);
+pub struct FlowHasher(RandomState);
 
-/// Who sent a packet to whom, packed and hashed for the tracker that gave the [`Sight`].
+/// Who sent a packet to whom, packed and hashed for the tracker that gave the [`FlowHasher`].
 #[derive(Clone, Copy, Debug)]
-pub struct Ends {
+pub struct FlowKey {
     /// As if its sender were the client.
-    pub(super) name: PackedName,
-    pub(super) tag: Tag,
+    pub(super) name: CompactTuple,
+    pub(super) tag: FlowHash,
 }
 
 /// What two ends hash to, in either order. Ends with the same tag are mostly the same.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub(super) struct Tag(pub(super) u32);
+pub(super) struct FlowHash(pub(super) u32);
 
-impl Ends {
+impl FlowKey {
     /// Those of a packet the other way.
     pub(super) const fn back(self) -> Self {
         Self {
@@ -33,50 +33,50 @@ impl Ends {
     }
 }
 
-impl Sight {
+impl FlowHasher {
     /// The ends that a packet is about: its own, or those that it quotes.
-    pub fn ends(&self, packet: &Packet) -> Ends {
+    pub fn ends(&self, packet: &Packet) -> FlowKey {
         let (from, to) = packet.ends();
         self.between(from, to)
     }
 
     /// Those of a packet from one to the other.
     #[inline(always)]
-    pub fn between(&self, from: &Endpoint, to: &Endpoint) -> Ends {
+    pub fn between(&self, from: &Endpoint, to: &Endpoint) -> FlowKey {
         if are_long(from, to) {
             // As copies: whose address is given away stays in memory.
             return self.between_long(*from, *to);
         }
-        let name = PackedName::of_v4(from, to);
-        Ends {
+        let name = CompactTuple::of_v4(from, to);
+        FlowKey {
             name,
             tag: self.tag(name),
         }
     }
 
     /// The tag of a name of IPv4 addresses.
-    pub(super) fn tag(&self, name: PackedName) -> Tag {
+    pub(super) fn tag(&self, name: CompactTuple) -> FlowHash {
         let (one, other) = name.numbers();
         self.hash(u128::from(one.min(other)) << 64 | u128::from(one.max(other)))
     }
 
     /// The tag of any name.
-    pub(super) fn tag_of(&self, name: &Name) -> Tag {
+    pub(super) fn tag_of(&self, name: &FourTuple) -> FlowHash {
         self.between(&name.client, &name.server).tag
     }
 
     #[inline(never)]
-    fn between_long(&self, from: Endpoint, to: Endpoint) -> Ends {
+    fn between_long(&self, from: Endpoint, to: Endpoint) -> FlowKey {
         let number = |end: Endpoint| (end.address.bits(), end.port);
         let (one, other) = (number(from), number(to));
-        Ends {
-            name: PackedName::of(&from, &to),
+        FlowKey {
+            name: CompactTuple::of(&from, &to),
             tag: self.hash((one.min(other), one.max(other))),
         }
     }
 
-    fn hash(&self, ends: impl std::hash::Hash) -> Tag {
-        Tag((self.0.hash_one(ends) >> 32) as u32)
+    fn hash(&self, ends: impl std::hash::Hash) -> FlowHash {
+        FlowHash((self.0.hash_one(ends) >> 32) as u32)
     }
 }
 
@@ -91,7 +91,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::name::NameRest;
+    use super::super::name::Ipv6Remainder;
     use super::*;
 
     fn end() -> impl Strategy<Value = Endpoint> {
@@ -112,19 +112,19 @@ mod tests {
     proptest! {
         #[test]
         fn both_ways_have_one_tag(one in end(), other in end()) {
-            let sight = Sight::default();
-            let (there, back) = (sight.between(&one, &other), sight.between(&other, &one));
+            let flow_hasher = FlowHasher::default();
+            let (there, back) = (flow_hasher.between(&one, &other), flow_hasher.between(&other, &one));
             prop_assert_eq!(there.tag, back.tag);
             prop_assert_eq!(there.back().name, back.name);
-            prop_assert_eq!(sight.tag_of(&Name { client: one, server: other }), there.tag);
+            prop_assert_eq!(flow_hasher.tag_of(&FourTuple { client: one, server: other }), there.tag);
         }
 
         #[test]
         fn a_packed_name_and_its_rest_are_all_of_it(one in end(), other in end()) {
-            let ends = Sight::default().between(&one, &other);
-            prop_assert_eq!(ends.name.with(&NameRest::of(&one, &other)), Name { client: one, server: other });
+            let ends = FlowHasher::default().between(&one, &other);
+            prop_assert_eq!(ends.name.with(&Ipv6Remainder::of(&one, &other)), FourTuple { client: one, server: other });
             if !are_long(&one, &other) {
-                prop_assert_eq!(ends.name.unpacked(), Name { client: one, server: other });
+                prop_assert_eq!(ends.name.unpacked(), FourTuple { client: one, server: other });
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::packet::{Address, IcmpCode};
 /// Whose an attempt is: a number that the caller gives with [`claim`](super::Tracker::claim) and gets back with every
 /// event of that attempt. It means nothing here.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub struct Owner(pub u32);
+pub struct OwnerId(pub u32);
 
 /// Names an attempt while it is known.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -20,30 +20,30 @@ pub enum Event {
     /// with the one that was quoted. Claim it before polling on: the events that follow carry the owner.
     Opened(AttemptId),
     /// A SYN of a known attempt.
-    Syn(Owner, SynKind),
+    Syn(OwnerId, SynKind),
     /// One more acceptable SYN/ACK of an attempt that is answered: a retransmission.
-    SynAck(Owner),
+    SynAck(OwnerId),
     /// A RST between the two ends of a known attempt, in its handshake or later, that decides nothing.
-    Rst(Owner, Side),
+    Rst(OwnerId, Side),
     /// An ICMP error that quotes a known attempt's SYN.
-    IcmpError(Owner, IcmpCode, Address),
+    IcmpError(OwnerId, IcmpCode, Address),
     /// The attempt is answered by the SYN/ACK at hand, its first acceptable one: so long after its first SYN.
-    Answered(Owner, Answer),
+    Answered(OwnerId, Answer),
     /// The attempt failed: refused by the server's RST at hand, rejected by the ICMP error that was told before, or
     /// unanswered. It fails at most once, and never after an answer.
-    Failed(Owner, Reason),
+    Failed(OwnerId, FailureReason),
     /// The client acknowledged the answer: so long after the first SYN/ACK. Only where ACKs are captured.
-    Completed(Owner, Duration),
+    Completed(OwnerId, Duration),
     /// The attempt was forgotten while it still waited, for want of room.
-    Evicted(Owner),
+    Evicted(OwnerId),
     /// A packet that was counted before, met again on its way through this host.
-    Copy(Kind),
+    Duplicate(PacketKind),
     /// A SYN/ACK or RST for an attempt that waits, which its client's kernel ignores.
-    Unacceptable(Kind),
+    Unacceptable(PacketKind),
     /// A SYN that also has RST or FIN: it opens nothing.
-    OddSyn,
+    InvalidSyn,
     /// A SYN/ACK, RST or ICMP error that fits no attempt.
-    Unmatched(Kind),
+    Unmatched(PacketKind),
     /// Packet time stepped back by a second or more.
     ClockStep,
 }
@@ -79,7 +79,7 @@ pub struct Answer {
 
 /// Why an attempt failed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Reason {
+pub enum FailureReason {
     /// Nothing came back in time.
     Unanswered,
     /// An acceptable RST.
@@ -98,7 +98,7 @@ pub(super) struct Told {
     /// They stay until they are taken.
     pub(super) are_kept: bool,
     /// Whose attempt was forgotten, to be asked for.
-    evicted: Option<Owner>,
+    evicted: Option<OwnerId>,
 }
 
 impl Told {
@@ -108,7 +108,7 @@ impl Told {
 
     /// An attempt of that owner was forgotten while it waited. Where events are kept, that is told by no event if it is
     /// [asked for](Self::take_evicted) before the next one is.
-    pub(super) fn evict(&mut self, owner: Owner) {
+    pub(super) fn evict(&mut self, owner: OwnerId) {
         if self.are_kept && self.evicted.is_none() {
             self.evicted = Some(owner);
         } else {
@@ -116,7 +116,7 @@ impl Told {
         }
     }
 
-    pub(super) const fn take_evicted(&mut self) -> Option<Owner> {
+    pub(super) const fn take_evicted(&mut self) -> Option<OwnerId> {
         self.evicted.take()
     }
 
@@ -160,7 +160,7 @@ impl Told {
     }
 
     /// Those that were not polled yet get this owner.
-    pub(super) fn claim(&mut self, owner: Owner) {
+    pub(super) fn claim(&mut self, owner: OwnerId) {
         for event in self.events.iter_mut().skip(self.polled) {
             match event {
                 Event::Syn(of, _)
@@ -176,7 +176,7 @@ impl Told {
 
 /// The kinds of packet that are told apart in counts about the capture.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Kind {
+pub enum PacketKind {
     /// SYN without ACK.
     Syn,
     /// SYN with ACK.

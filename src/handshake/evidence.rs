@@ -1,6 +1,6 @@
 //! What is known of an attempt beside itself: asked for by repeats, and where addresses are long.
 
-use super::name::NameRest;
+use super::name::Ipv6Remainder;
 use super::print::SynPrint;
 
 /// Apart from its attempt, for it is seldom read and mostly far away; so it takes one cache line, too.
@@ -10,7 +10,7 @@ pub(super) struct Evidence {
     /// The SYNs before the newest, newest first.
     older: [SynPrint; OLDER],
     /// Of its ends, where these are IPv6 addresses; else it means nothing.
-    pub(super) name_rest: NameRest,
+    pub(super) name_rest: Ipv6Remainder,
 }
 
 impl Evidence {

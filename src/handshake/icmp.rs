@@ -1,17 +1,17 @@
 //! An ICMP error: a rejection where it quotes the SYN of an attempt that waits, else only counted.
 
 use super::attempt::State;
-use super::ends::Ends;
-use super::event::{Event, Kind, Reason, Side};
+use super::ends::FlowKey;
+use super::event::{Event, FailureReason, PacketKind, Side};
 use super::matches::{Known, Match};
-use super::name::Name;
+use super::name::FourTuple;
 use super::recent::Marks;
 use super::tracker::Tracker;
 use crate::packet::{Address, IcmpCode, IcmpError};
 use crate::time::Timestamp;
 
 impl Tracker {
-    pub(super) fn on_icmp_error(&mut self, at: Timestamp, error: &IcmpError, ends: &Ends) {
+    pub(super) fn on_icmp_error(&mut self, at: Timestamp, error: &IcmpError, ends: &FlowKey) {
         let quote = error.quote;
         let matches = self.between(ends, &quote.from, &quote.to);
         let quoted = |known: &&Match| {
@@ -24,20 +24,26 @@ impl Tracker {
             Some(name) if error.reporter == quote.to.address => (name, name.server.address),
             Some(name) => (name, error.reporter),
             None => (
-                Name {
+                FourTuple {
                     client: quote.from,
                     server: quote.to,
                 },
                 error.reporter,
             ),
         };
-        let print = (Kind::Icmp, about, quote.sequence, reporter, error.code);
+        let print = (
+            PacketKind::Icmp,
+            about,
+            quote.sequence,
+            reporter,
+            error.code,
+        );
         if self.recent.has_met(print, at, error.via, Marks::Few) {
-            self.events.push(Event::Copy(Kind::Icmp));
+            self.events.push(Event::Duplicate(PacketKind::Icmp));
         } else if let Some(known) = known {
             self.reject(known.known(), error.code, reporter);
         } else {
-            self.events.push(Event::Unmatched(Kind::Icmp));
+            self.events.push(Event::Unmatched(PacketKind::Icmp));
         }
     }
 
@@ -54,7 +60,7 @@ impl Tracker {
 
 /// Whether a firewall says no, or the way ends. What only concerns size or speed ends no attempt (RFC 5461 section 3,
 /// RFC 6633). Linux gives up at once on all the others (`icmp_err_convert` in net/ipv4/icmp.c, `icmpv6_err_convert`).
-const fn reason_of(code: IcmpCode) -> Option<Reason> {
+const fn reason_of(code: IcmpCode) -> Option<FailureReason> {
     use IcmpCode::{
         AdminProhibited, BeyondScope, FragmentationNeeded, HostProhibited, HostTos, HostUnknown,
         HostUnreachable, NetProhibited, NetTos, NetUnknown, NetUnreachable, ParameterProblem,
@@ -64,11 +70,11 @@ const fn reason_of(code: IcmpCode) -> Option<Reason> {
     };
     match code {
         PortUnreachable | NetProhibited | HostProhibited | AdminProhibited | PolicyFailed
-        | RejectRoute => Some(Reason::Prohibited),
+        | RejectRoute => Some(FailureReason::Prohibited),
         NetUnreachable | HostUnreachable | ProtocolUnreachable | SourceRouteFailed | NetUnknown
         | HostUnknown | SourceIsolated | NetTos | HostTos | PrecedenceViolation
         | PrecedenceCutoff | BeyondScope | TimeExceeded | ParameterProblem | UnreachableOther => {
-            Some(Reason::Unreachable)
+            Some(FailureReason::Unreachable)
         }
         FragmentationNeeded | SourceQuench => None,
     }

@@ -9,7 +9,7 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::IterHash;
 use prefetch_index::prefetch_index;
 
-use super::ends::Tag;
+use super::ends::FlowHash;
 
 /// From the two ends of a packet, in either order, to the slots that may hold its attempts.
 pub(super) struct Index {
@@ -20,7 +20,7 @@ pub(super) struct Index {
     /// How many bits of a word say which slot it is; the others are the last ones of its tag.
     slot_bits: u32,
     /// For which there was no room in their bucket.
-    spilled: HashTable<(Tag, u32)>,
+    spilled: HashTable<(FlowHash, u32)>,
 }
 
 /// How many words are in use, and beside that how many were spilled; then the words.
@@ -43,14 +43,14 @@ impl Index {
 
     /// Whether there may be slots under this tag.
     #[inline]
-    pub(super) fn may_have(&self, tag: Tag) -> bool {
+    pub(super) fn may_have(&self, tag: FlowHash) -> bool {
         self.bucket(tag)
             .is_some_and(|bucket| self.matches(bucket, tag) != 0 || bucket.spilled() > 0)
     }
 
     /// The slots under this tag. The caller looks whether their attempts have these ends.
     #[inline(always)]
-    pub(super) fn slots(&self, tag: Tag) -> Slots<'_> {
+    pub(super) fn slots(&self, tag: FlowHash) -> Slots<'_> {
         let bucket = self.bucket(tag);
         let matches = match bucket {
             Some(bucket) => self.matches(bucket, tag),
@@ -67,13 +67,13 @@ impl Index {
 
     /// Has the memory fetched where the slots of this tag stand, if any do.
     #[inline]
-    pub(super) fn fetch(&self, tag: Tag) {
+    pub(super) fn fetch(&self, tag: FlowHash) {
         prefetch_index(&self.buckets, self.home(tag));
     }
 
     /// Adds a slot under this tag.
     #[inline]
-    pub(super) fn insert(&mut self, tag: Tag, slot: u32) {
+    pub(super) fn insert(&mut self, tag: FlowHash, slot: u32) {
         let (home, word) = (self.home(tag), self.word(tag, slot));
         if self
             .buckets
@@ -85,7 +85,7 @@ impl Index {
     }
 
     #[cold]
-    fn spill(&mut self, tag: Tag, slot: u32) {
+    fn spill(&mut self, tag: FlowHash, slot: u32) {
         let home = self.home(tag);
         if let Some(bucket) = self.buckets.get_mut(home) {
             bucket.0[0] += SPILLED;
@@ -96,7 +96,7 @@ impl Index {
 
     /// Takes a slot away from under this tag.
     #[inline]
-    pub(super) fn remove(&mut self, tag: Tag, slot: u32) {
+    pub(super) fn remove(&mut self, tag: FlowHash, slot: u32) {
         let (home, word) = (self.home(tag), self.word(tag, slot));
         if self
             .buckets
@@ -108,7 +108,7 @@ impl Index {
     }
 
     #[cold]
-    fn remove_spilled(&mut self, tag: Tag, slot: u32) {
+    fn remove_spilled(&mut self, tag: FlowHash, slot: u32) {
         let home = self.home(tag);
         if let Some(bucket) = self.buckets.get_mut(home)
             && let Ok(known) = self
@@ -120,12 +120,12 @@ impl Index {
         }
     }
 
-    fn bucket(&self, tag: Tag) -> Option<&Bucket> {
+    fn bucket(&self, tag: FlowHash) -> Option<&Bucket> {
         self.buckets.get(self.home(tag))
     }
 
     /// By the high bits of the tag.
-    fn home(&self, Tag(tag): Tag) -> usize {
+    fn home(&self, FlowHash(tag): FlowHash) -> usize {
         tag.wrapping_shr(self.bits_in_bucket) as usize
     }
 
@@ -133,13 +133,13 @@ impl Index {
         (1 << self.slot_bits) - 1
     }
 
-    const fn word(&self, Tag(tag): Tag, slot: u32) -> u32 {
+    const fn word(&self, FlowHash(tag): FlowHash, slot: u32) -> u32 {
         tag << self.slot_bits | slot
     }
 
     /// Where in a bucket this tag may stand, one bit each.
     #[inline(always)]
-    fn matches(&self, bucket: &Bucket, tag: Tag) -> u32 {
+    fn matches(&self, bucket: &Bucket, tag: FlowHash) -> u32 {
         bucket.equal(self.word(tag, 0), !self.slot_mask())
     }
 }
@@ -147,12 +147,12 @@ impl Index {
 /// What stands under a tag.
 pub(super) struct Slots<'a> {
     index: &'a Index,
-    tag: Tag,
+    tag: FlowHash,
     bucket: Option<&'a Bucket>,
     /// In the bucket, and still to be told.
     matches: u32,
     /// The others, once they are asked for.
-    spilled: Option<IterHash<'a, (Tag, u32)>>,
+    spilled: Option<IterHash<'a, (FlowHash, u32)>>,
 }
 
 impl Slots<'_> {
@@ -246,7 +246,7 @@ const BITS: [u32; 1 + WORDS] = [
 ];
 
 /// That table takes the place from the lower bits, and from the upper ones what it keeps in a byte.
-const fn hash_of(Tag(tag): Tag) -> u64 {
+const fn hash_of(FlowHash(tag): FlowHash) -> u64 {
     (tag as u64) << 32 | tag as u64
 }
 
@@ -268,7 +268,7 @@ mod tests {
 
     use super::*;
 
-    fn found(index: &Index, tag: Tag) -> HashSet<u32> {
+    fn found(index: &Index, tag: FlowHash) -> HashSet<u32> {
         index.slots(tag).collect()
     }
 
@@ -281,7 +281,7 @@ mod tests {
             let mut index = Index::of(64);
             let mut model: HashSet<(u32, u32)> = HashSet::new();
             for (put, crowd, slot) in steps {
-                let tag = Tag(u32::MAX - crowd * 0x0010_0000);
+                let tag = FlowHash(u32::MAX - crowd * 0x0010_0000);
                 if put {
                     if model.insert((tag.0, slot)) {
                         index.insert(tag, slot);
@@ -295,7 +295,7 @@ mod tests {
             prop_assert_eq!(used as usize, model.len());
             prop_assert!(model.len() < 200 || !index.spilled.is_empty(), "buckets were too large for this test");
             for crowd in 0..24_u32 {
-                let tag = Tag(u32::MAX - crowd * 0x0010_0000);
+                let tag = FlowHash(u32::MAX - crowd * 0x0010_0000);
                 let known: HashSet<u32> = model.iter().filter(|(of, _)| *of == tag.0).map(|(_, slot)| *slot).collect();
                 prop_assert_eq!(found(&index, tag), known);
             }

@@ -2,17 +2,17 @@
 
 use arrayvec::ArrayVec;
 
-use super::ends::Tag;
+use super::ends::FlowHash;
 use super::event::Side;
 
 /// An attempt and under which tag its first name is found: so it can be forgotten without being read.
-pub(super) type Known = (u32, Tag);
+pub(super) type Known = (u32, FlowHash);
 
 /// An attempt that a packet belongs to, and which side of it the sender is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Match {
     pub(super) slot: u32,
-    pub(super) tag: Tag,
+    pub(super) tag: FlowHash,
     pub(super) side: Side,
 }
 
@@ -86,7 +86,7 @@ mod tests {
         fn they_are_the_newest_in_order_however_they_are_found(found in prop::collection::hash_set(0..1000_u32, 0..40)) {
             let mut matches = Matches::default();
             for slot in &found {
-                matches.add(Match { slot: *slot, tag: Tag::default(), side: Side::Client }, |known| known.slot > *slot);
+                matches.add(Match { slot: *slot, tag: FlowHash::default(), side: Side::Client }, |known| known.slot > *slot);
             }
             let mut newest: Vec<u32> = found.into_iter().collect();
             newest.sort_unstable_by(|one, other| other.cmp(one));

@@ -27,7 +27,7 @@ mod timeline;
 mod tracker;
 mod waiting;
 
-pub use ends::{Ends, Sight};
-pub use event::{Answer, AttemptId, Event, Kind, Owner, Reason, Side, SynKind};
+pub use ends::{FlowHasher, FlowKey};
+pub use event::{Answer, AttemptId, Event, FailureReason, OwnerId, PacketKind, Side, SynKind};
 pub use store::LOOK_AHEAD;
-pub use tracker::{Limits, Standing, Tracker};
+pub use tracker::{AttemptLimits, PeerHistory, Tracker};

@@ -5,12 +5,12 @@ use crate::packet::{Address, Endpoint};
 
 /// A four-tuple with its roles.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Name {
+pub(super) struct FourTuple {
     pub(super) client: Endpoint,
     pub(super) server: Endpoint,
 }
 
-impl Name {
+impl FourTuple {
     /// Which side `from` is where it talks to `to`, if these are the two ends.
     pub(super) fn side_of(&self, from: &Endpoint, to: &Endpoint) -> Option<Side> {
         if self.client == *from && self.server == *to {
@@ -32,9 +32,9 @@ impl Name {
 }
 
 /// A name in 12 bytes. Of IPv4 it is all there is; of IPv6, whose addresses are folded, it tells most names apart, and with
-/// the [rest](NameRest) of them it is whole.
+/// the [rest](Ipv6Remainder) of them it is whole.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(super) struct PackedName {
+pub(super) struct CompactTuple {
     client: u32,
     server: u32,
     client_port: u16,
@@ -43,12 +43,12 @@ pub(super) struct PackedName {
 
 /// What the packed name of IPv6 addresses does not tell: the first twelve bytes of each, in four-byte words.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(super) struct NameRest {
+pub(super) struct Ipv6Remainder {
     client: [u32; 3],
     server: [u32; 3],
 }
 
-impl PackedName {
+impl CompactTuple {
     pub(super) fn of(client: &Endpoint, server: &Endpoint) -> Self {
         let (client_port, server_port) = (client.port, server.port);
         Self {
@@ -96,31 +96,31 @@ impl PackedName {
     }
 
     /// The whole name, if these are IPv4 addresses.
-    pub(super) fn unpacked(self) -> Name {
+    pub(super) fn unpacked(self) -> FourTuple {
         let end = |address: u32, port| Endpoint {
             address: Address::from(address.to_be_bytes()),
             port,
         };
-        Name {
+        FourTuple {
             client: end(self.client, self.client_port),
             server: end(self.server, self.server_port),
         }
     }
 
     /// The whole name, of which this is the rest.
-    pub(super) fn with(self, rest: &NameRest) -> Name {
+    pub(super) fn with(self, rest: &Ipv6Remainder) -> FourTuple {
         let end = |folded, words, port| Endpoint {
             address: Address::unfolded(folded, words),
             port,
         };
-        Name {
+        FourTuple {
             client: end(self.client, rest.client, self.client_port),
             server: end(self.server, rest.server, self.server_port),
         }
     }
 }
 
-impl NameRest {
+impl Ipv6Remainder {
     pub(super) fn of(client: &Endpoint, server: &Endpoint) -> Self {
         Self {
             client: client.address.first_words(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::packet::{Direction, Segment, Via};
+use crate::packet::{CapturePoint, Direction, Segment};
 
 /// One sighting of a SYN, in 12 bytes.
 #[derive(Clone, Copy, Default)]
@@ -58,7 +58,7 @@ impl SynPrint {
 pub(super) struct PackedVia(u16);
 
 impl PackedVia {
-    pub(super) fn new(via: Via, has_timestamp: bool) -> Self {
+    pub(super) fn new(via: CapturePoint, has_timestamp: bool) -> Self {
         let direction = match via.direction {
             Direction::Unknown => 0,
             Direction::Entering => 1,

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hash};
 use foldhash::fast::RandomState;
 
 use super::print::{COPY_OTHER_PLACE, COPY_SAME_PLACE, COPY_UNMARKED, PackedVia};
-use crate::packet::Via;
+use crate::packet::CapturePoint;
 use crate::time::Timestamp;
 
 /// A table of fixed size, written over where it is full: what falls out early costs one copy counted as a packet.
@@ -46,7 +46,7 @@ impl Recent {
 
     /// The packet with this print is surely no copy: it is remembered as counted. Nothing is read, so that nobody waits
     /// for memory that is far away.
-    pub(super) fn note(&mut self, print: impl Hash, at: Timestamp, via: Via) {
+    pub(super) fn note(&mut self, print: impl Hash, at: Timestamp, via: CapturePoint) {
         let (place, tag) = self.place(print);
         self.written = self.written.wrapping_add(1);
         let way = self.written % WAYS;
@@ -72,7 +72,7 @@ impl Recent {
         &mut self,
         print: impl Hash,
         at: Timestamp,
-        via: Via,
+        via: CapturePoint,
         marks: Marks,
     ) -> bool {
         let (place, tag) = self.place(print);

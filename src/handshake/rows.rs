@@ -95,7 +95,7 @@ const FEW: usize = 63;
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::ends::Tag;
+    use super::super::ends::FlowHash;
     use super::*;
 
     proptest! {
@@ -105,8 +105,8 @@ mod tests {
             let (mut rows, mut model) = (Rows::default(), std::collections::BTreeSet::new());
             for (slot, (until, pops)) in (0..).zip(steps) {
                 let until = Timestamp::from_nanos(until);
-                rows.push(until, (slot, Tag::default()));
-                model.insert((until, (slot, Tag::default())));
+                rows.push(until, (slot, FlowHash::default()));
+                model.insert((until, (slot, FlowHash::default())));
                 if pops {
                     prop_assert_eq!(rows.first_end(), model.first().map(|(until, _)| *until));
                     prop_assert_eq!(rows.pop(), model.pop_first().map(|(_, known)| known));
@@ -133,10 +133,10 @@ mod tests {
         for slot in 0..500_000 {
             rows.push(
                 Timestamp::default() + begun + std::time::Duration::from_micros(u64::from(slot)),
-                (slot, Tag::default()),
+                (slot, FlowHash::default()),
             );
             assert!(rows.first_end().is_some());
         }
-        assert!((0..500_000).all(|slot| rows.pop() == Some((slot, Tag::default()))));
+        assert!((0..500_000).all(|slot| rows.pop() == Some((slot, FlowHash::default()))));
     }
 }

@@ -10,12 +10,12 @@ pub use ahead::LOOK_AHEAD;
 
 use super::attempt::{Attempt, State};
 use super::decided::Decided;
-use super::ends::{Ends, Sight, Tag, are_long};
-use super::event::{Owner, Side};
+use super::ends::{FlowHash, FlowHasher, FlowKey, are_long};
+use super::event::{OwnerId, Side};
 use super::evidence::Evidence;
 use super::index::Index;
 use super::matches::{Known, MAX_SAME_ENDS, Match, Matches};
-use super::name::{Name, NameRest};
+use super::name::{FourTuple, Ipv6Remainder};
 use super::waiting::Waiting;
 use crate::packet::Endpoint;
 use crate::time::Timestamp;
@@ -30,8 +30,8 @@ pub(super) struct Store {
     capacity: usize,
     free: Vec<u32>,
     index: Index,
-    sight: Sight,
-    more_names: HashMap<u32, Vec<Name>, foldhash::fast::RandomState>,
+    flow_hasher: FlowHasher,
+    more_names: HashMap<u32, Vec<FourTuple>, foldhash::fast::RandomState>,
     waiting: Waiting,
     answered: Decided,
     failed: Decided,
@@ -55,7 +55,7 @@ impl Store {
             capacity,
             free: Vec::new(),
             index: Index::of(capacity),
-            sight: Sight::default(),
+            flow_hasher: FlowHasher::default(),
             more_names: HashMap::default(),
             waiting: Waiting::new(timeout),
             answered: Decided::default(),
@@ -111,13 +111,13 @@ impl Store {
     }
 
     /// What makes the ends that attempts are looked up by.
-    pub(super) const fn sight(&self) -> &Sight {
-        &self.sight
+    pub(super) const fn flow_hasher(&self) -> &FlowHasher {
+        &self.flow_hasher
     }
 
     /// Whether there may be attempts between these two ends.
     #[inline]
-    pub(super) fn company(&self, ends: &Ends) -> Company {
+    pub(super) fn company(&self, ends: &FlowKey) -> Company {
         if self.index.may_have(ends.tag) {
             Company::MayBe
         } else {
@@ -129,7 +129,7 @@ impl Store {
     #[inline]
     pub(super) fn between(
         &self,
-        ends: &Ends,
+        ends: &FlowKey,
         from: &Endpoint,
         to: &Endpoint,
         now: Timestamp,
@@ -141,7 +141,7 @@ impl Store {
             .and_then(|slot| self.match_of(slot, ends, from, to, now));
         let mut matches = Matches::of(first);
         slots.for_each(|slot| {
-            self.add_match(&mut matches, self.match_of(slot, ends, from, to, now))
+            self.add_match(&mut matches, self.match_of(slot, ends, from, to, now));
         });
         matches
     }
@@ -160,7 +160,7 @@ impl Store {
     fn match_of(
         &self,
         slot: u32,
-        ends: &Ends,
+        ends: &FlowKey,
         from: &Endpoint,
         to: &Endpoint,
         now: Timestamp,
@@ -193,11 +193,11 @@ impl Store {
     /// Takes a new attempt in, forgetting another one where there is no room. Tells whose that was if it still waited.
     pub(super) fn insert(
         &mut self,
-        ends: &Ends,
+        ends: &FlowKey,
         (client, server): (&Endpoint, &Endpoint),
         (first_syn, isn): (Timestamp, u32),
         company: Company,
-    ) -> (u32, Option<Owner>) {
+    ) -> (u32, Option<OwnerId>) {
         let evicted = if self.known() >= self.capacity {
             self.make_room(first_syn)
         } else {
@@ -213,7 +213,7 @@ impl Store {
         if are_long(client, server) {
             let (attempt, evidence) = self.with_evidence(slot);
             attempt.mark_long_name();
-            evidence.name_rest = NameRest::of(client, server);
+            evidence.name_rest = Ipv6Remainder::of(client, server);
         }
         self.list(ends.tag, slot, company);
         self.waiting.push((slot, ends.tag), first_syn, &self.slab);
@@ -229,7 +229,7 @@ impl Store {
     }
 
     /// The name that counts.
-    pub(super) fn name(&self, slot: u32) -> Name {
+    pub(super) fn name(&self, slot: u32) -> FourTuple {
         let attempt = self.get(slot);
         if attempt.has_long_name() {
             attempt.name.with(&self.evidence(slot).name_rest)
@@ -241,7 +241,7 @@ impl Store {
     /// Whether that is the name that counts, of which the packed one is the same.
     fn is_name(&self, slot: u32, client: &Endpoint, server: &Endpoint) -> bool {
         let has_long_name = self.get(slot).has_long_name();
-        let is_it = || self.evidence(slot).name_rest == NameRest::of(client, server);
+        let is_it = || self.evidence(slot).name_rest == Ipv6Remainder::of(client, server);
         has_long_name == are_long(client, server) && (!has_long_name || is_it())
     }
 
@@ -253,15 +253,15 @@ impl Store {
     }
 
     /// Whether that end of one of the attempt's names is the same in `name`.
-    pub(super) fn shares_an_end(&self, slot: u32, side: Side, name: &Name) -> bool {
+    pub(super) fn shares_an_end(&self, slot: u32, side: Side, name: &FourTuple) -> bool {
         let more = self.more_names.get(&slot).into_iter().flatten();
         self.name(slot).shares(side, name) || more.into_iter().any(|known| known.shares(side, name))
     }
 
     /// Gives an attempt one more name.
-    pub(super) fn add_name(&mut self, slot: u32, name: Name) {
+    pub(super) fn add_name(&mut self, slot: u32, name: FourTuple) {
         self.more_names.entry(slot).or_default().push(name);
-        self.list(self.sight.tag_of(&name), slot, Company::MayBe);
+        self.list(self.flow_hasher.tag_of(&name), slot, Company::MayBe);
     }
 
     /// An attempt was decided just now: it waits no more.
@@ -320,7 +320,7 @@ impl Store {
     /// Puts a name of an attempt into the index. Where a four-tuple holds too many attempts already (a flood that
     /// reuses it), the oldest one is no longer found by packets: it goes on by its own clock.
     #[inline]
-    fn list(&mut self, tag: Tag, slot: u32, company: Company) {
+    fn list(&mut self, tag: FlowHash, slot: u32, company: Company) {
         if company == Company::MayBe {
             self.make_room_beside(tag);
         }
@@ -328,7 +328,7 @@ impl Store {
     }
 
     #[inline(never)]
-    fn make_room_beside(&mut self, tag: Tag) {
+    fn make_room_beside(&mut self, tag: FlowHash) {
         // A tag that is much alike may be a stranger's. Whoever has other names stands under their tags, too.
         let has = |slot: &u32| self.get(*slot).tag == tag || self.more_names.contains_key(slot);
         let under = || self.index.slots(tag).filter(has);
@@ -341,7 +341,7 @@ impl Store {
 
     /// Who must go when the store is full: answered a while ago; else a stranger that sent one SYN, oldest first;
     /// else failed; else answered just now; else whoever has waited longest.
-    fn make_room(&mut self, now: Timestamp) -> Option<Owner> {
+    fn make_room(&mut self, now: Timestamp) -> Option<OwnerId> {
         if let Some(known) = self.answered.pop_older(JUST_NOW, now) {
             self.release(known);
             return None;
@@ -359,7 +359,7 @@ impl Store {
 
     /// Forgets an attempt that waits.
     #[inline]
-    fn evict(&mut self, known: Known) -> Owner {
+    fn evict(&mut self, known: Known) -> OwnerId {
         let (slot, _) = known;
         let attempt = self.get_mut(slot);
         // So that what is left of it in the queue, and any hint, is known for what it is.
@@ -382,7 +382,7 @@ impl Store {
     #[inline(never)]
     fn forget_more_names(&mut self, slot: u32) {
         for name in self.more_names.remove(&slot).unwrap_or_default() {
-            self.index.remove(self.sight.tag_of(&name), slot);
+            self.index.remove(self.flow_hasher.tag_of(&name), slot);
         }
     }
 }

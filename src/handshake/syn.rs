@@ -1,11 +1,11 @@
 //! A SYN: one more of an attempt, the same one met again, the same one under another name, or a new attempt.
 
 use super::attempt::State;
-use super::ends::Ends;
-use super::event::{Event, Kind, Side, SynKind};
+use super::ends::FlowKey;
+use super::event::{Event, PacketKind, Side, SynKind};
 use super::inside::{Hint, Passed};
 use super::matches::{Match, Matches};
-use super::name::Name;
+use super::name::FourTuple;
 use super::recent::Marks;
 use super::store::Company;
 use super::tracker::{Tracker, marks_of};
@@ -13,7 +13,7 @@ use crate::packet::{Direction, Segment};
 use crate::time::Timestamp;
 
 impl Tracker {
-    pub(super) fn on_syn(&mut self, at: Timestamp, syn: &Segment, ends: &Ends) {
+    pub(super) fn on_syn(&mut self, at: Timestamp, syn: &Segment, ends: &FlowKey) {
         // Nobody is known between the ends of most SYNs.
         let company = self.store.company(ends);
         if company == Company::MayBe && self.is_of_known(at, syn, ends) {
@@ -31,7 +31,7 @@ impl Tracker {
 
     /// Whether the SYN is one of an attempt that is known by its ends, which is then told of it.
     #[inline(never)]
-    fn is_of_known(&mut self, at: Timestamp, syn: &Segment, ends: &Ends) -> bool {
+    fn is_of_known(&mut self, at: Timestamp, syn: &Segment, ends: &FlowKey) -> bool {
         let matches = self.between(ends, &syn.from, &syn.to);
         if let Some(slot) = self.attempt_of(&matches, syn) {
             self.syn_again(at, syn, slot);
@@ -44,7 +44,7 @@ impl Tracker {
     }
 
     /// Its answer may have been met a moment before: then it is one, with no latency or what the packets' own time says.
-    fn answered_before(&mut self, at: Timestamp, syn: &Segment, (slot, ends): (u32, &Ends)) {
+    fn answered_before(&mut self, at: Timestamp, syn: &Segment, (slot, ends): (u32, &FlowKey)) {
         let attempt = self.store.get(slot);
         if let Some((then, synack)) = self
             .early
@@ -75,7 +75,7 @@ impl Tracker {
     fn syn_again(&mut self, at: Timestamp, syn: &Segment, slot: u32) {
         let (attempt, evidence) = self.store.with_evidence(slot);
         if attempt.has_met(evidence, at, syn) {
-            self.events.push(Event::Copy(Kind::Syn));
+            self.events.push(Event::Duplicate(PacketKind::Syn));
         } else {
             // Its first SYN is still to come where it began with the rejection of one that never reached a capture.
             let kind = if attempt.syn_count() == 0 {
@@ -103,7 +103,7 @@ impl Tracker {
 
     fn simultaneous_syn(&mut self, at: Timestamp, syn: &Segment, slot: u32) {
         let print = (
-            Kind::Syn,
+            PacketKind::Syn,
             self.store.name(slot),
             syn.sequence,
             syn.timestamp,
@@ -116,7 +116,7 @@ impl Tracker {
             marks_of(syn)
         };
         if self.recent.has_met(print, at, syn.via, marks) {
-            self.events.push(Event::Copy(Kind::Syn));
+            self.events.push(Event::Duplicate(PacketKind::Syn));
         } else {
             let attempt = self.store.get_mut(slot);
             attempt.note_asked_back(syn.sequence);
@@ -134,7 +134,7 @@ impl Tracker {
         {
             return None;
         }
-        let name = Name {
+        let name = FourTuple {
             client: syn.from,
             server: syn.to,
         };
@@ -144,7 +144,7 @@ impl Tracker {
             .map(|hint| hint.slot)
     }
 
-    fn fits(&self, hint: &Hint, syn: &Segment, name: &Name) -> bool {
+    fn fits(&self, hint: &Hint, syn: &Segment, name: &FourTuple) -> bool {
         syn.hop_limit <= hint.hop_limit && {
             let attempt = self.store.get(hint.slot);
             let on_its_way = match hint.passed {
@@ -167,12 +167,12 @@ impl Tracker {
     fn leaves_under_another_name(&mut self, syn: &Segment, slot: u32) {
         self.store.add_name(
             slot,
-            Name {
+            FourTuple {
                 client: syn.from,
                 server: syn.to,
             },
         );
-        self.events.push(Event::Copy(Kind::Syn));
+        self.events.push(Event::Duplicate(PacketKind::Syn));
         self.pass(syn, slot);
     }
 

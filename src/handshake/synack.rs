@@ -1,35 +1,35 @@
 //! A SYN/ACK, and the ACK that completes the handshake.
 
 use super::attempt::State;
-use super::ends::Ends;
-use super::event::{Answer, Event, Kind, Side};
+use super::ends::FlowKey;
+use super::event::{Answer, Event, PacketKind, Side};
 use super::matches::Match;
 use super::tracker::{Tracker, marks_of};
 use crate::packet::Segment;
 use crate::time::Timestamp;
 
 impl Tracker {
-    pub(super) fn on_synack(&mut self, at: Timestamp, synack: &Segment, ends: &Ends) {
+    pub(super) fn on_synack(&mut self, at: Timestamp, synack: &Segment, ends: &FlowKey) {
         let matches = self.between(ends, &synack.from, &synack.to);
         let answered = matches
             .iter()
             .find(|known| self.answers(known, synack))
             .copied();
-        let print = (Kind::SynAck, self.print(answered, synack, ends));
+        let print = (PacketKind::SynAck, self.print(answered, synack, ends));
         if answered.is_some_and(|known| !self.store.get(known.slot).is_answered()) {
             self.recent.note(print, at, synack.via);
         } else if self.recent.has_met(print, at, synack.via, marks_of(synack)) {
-            self.events.push(Event::Copy(Kind::SynAck));
+            self.events.push(Event::Duplicate(PacketKind::SynAck));
             return;
         }
         match answered {
             Some(known) => self.answer(at, synack, known),
             None if matches.iter().any(|known| self.awaits(known)) => {
-                self.events.push(Event::Unacceptable(Kind::SynAck));
+                self.events.push(Event::Unacceptable(PacketKind::SynAck));
             }
             None => {
                 self.early.note(at, synack);
-                self.events.push(Event::Unmatched(Kind::SynAck));
+                self.events.push(Event::Unmatched(PacketKind::SynAck));
             }
         }
     }
@@ -66,9 +66,9 @@ impl Tracker {
         at: Timestamp,
         synack: &Segment,
         known: Match,
-        ends: &Ends,
+        ends: &FlowKey,
     ) {
-        let print = (Kind::SynAck, self.print(Some(known), synack, ends));
+        let print = (PacketKind::SynAck, self.print(Some(known), synack, ends));
         self.recent.note(print, at, synack.via);
         self.answer(at, synack, known);
     }
@@ -97,7 +97,7 @@ impl Tracker {
     }
 
     /// The third leg: the client acknowledges the server's SYN.
-    pub(super) fn on_ack(&mut self, at: Timestamp, ack: &Segment, ends: &Ends) {
+    pub(super) fn on_ack(&mut self, at: Timestamp, ack: &Segment, ends: &FlowKey) {
         let matches = self.between(ends, &ack.from, &ack.to);
         let completes = |known: &&Match| {
             let attempt = self.store.get(known.slot);

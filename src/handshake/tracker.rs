@@ -4,11 +4,11 @@ use std::hash::Hash;
 use std::time::Duration;
 
 use super::early::Early;
-use super::ends::{Ends, Sight};
-use super::event::{AttemptId, Event, Kind, Owner, Reason, Side, Told};
+use super::ends::{FlowHasher, FlowKey};
+use super::event::{AttemptId, Event, FailureReason, OwnerId, PacketKind, Side, Told};
 use super::inside::Inside;
 use super::matches::{Known, Match, Matches};
-use super::name::Name;
+use super::name::FourTuple;
 use super::recent::{Marks, Recent};
 use super::store::{Company, Store};
 use super::timeline::Timeline;
@@ -36,12 +36,12 @@ pub struct Tracker {
 struct Incoming {
     packet: Packet,
     at: Timestamp,
-    ends: Ends,
+    ends: FlowKey,
 }
 
 /// What bounds an attempt, and how many of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Limits {
+pub struct AttemptLimits {
     /// An attempt with no answer so long after its first SYN is unanswered.
     pub timeout: Duration,
     /// How many attempts are known at once.
@@ -50,16 +50,16 @@ pub struct Limits {
 
 /// Whether the peer of an attempt was there before. A stranger's attempt goes first where room is wanted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Standing {
+pub enum PeerHistory {
     /// It came with this attempt.
-    NeverSeen,
+    New,
     /// It was known.
-    Regular,
+    Known,
 }
 
 impl Tracker {
     /// A tracker that knows of no attempt yet.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: AttemptLimits) -> Self {
         Self {
             timeline: Timeline::default(),
             store: Store::new(limits.max_attempts, limits.timeout),
@@ -74,20 +74,20 @@ impl Tracker {
     }
 
     /// What makes the ends that attempts are looked up by, for whoever decodes packets.
-    pub fn sight(&self) -> Sight {
-        self.store.sight().clone()
+    pub fn flow_hasher(&self) -> FlowHasher {
+        self.store.flow_hasher().clone()
     }
 
-    /// A packet with these ends, as this tracker's [`sight`](Self::sight) makes them, comes soon: where its attempts may be
+    /// A packet with these ends, as this tracker's [`flow_hasher`](Self::flow_hasher) makes them, comes soon: where its attempts may be
     /// found is fetched, and nothing changes.
     #[inline]
-    pub fn look_far_ahead(&self, ends: &Ends) {
+    pub fn look_far_ahead(&self, ends: &FlowKey) {
         self.store.fetch_index(ends);
     }
 
     /// This packet comes sooner: its attempts are fetched. Nothing changes.
     #[inline]
-    pub fn look_ahead(&self, packet: &Packet, ends: &Ends) {
+    pub fn look_ahead(&self, packet: &Packet, ends: &FlowKey) {
         self.store.fetch_attempts(packet, ends);
     }
 
@@ -99,11 +99,11 @@ impl Tracker {
 
     /// A packet was met at this time. Poll until nothing is left before the next one.
     pub fn observe(&mut self, at: Timestamp, packet: &Packet) {
-        self.observe_sighted(at, packet, &self.store.sight().ends(packet));
+        self.observe_sighted(at, packet, &self.store.flow_hasher().ends(packet));
     }
 
-    /// The same for a packet whose ends were seen by this tracker's [`sight`](Self::sight).
-    pub fn observe_sighted(&mut self, at: Timestamp, packet: &Packet, ends: &Ends) {
+    /// The same for a packet whose ends were seen by this tracker's [`flow_hasher`](Self::flow_hasher).
+    pub fn observe_sighted(&mut self, at: Timestamp, packet: &Packet, ends: &FlowKey) {
         debug_assert!(self.incoming.is_none(), "events were left unpolled");
         let at = self.place(at);
         self.tidy_at_most = TIDY_WITH_A_PACKET;
@@ -139,7 +139,7 @@ impl Tracker {
     /// Whose attempt was just forgotten while it waited, for want of room. Where what is told is kept this is to be asked for
     /// after each [turn](Self::turn), for no event tells it then: in a flood each packet would have one more.
     #[inline]
-    pub fn take_evicted(&mut self) -> Option<Owner> {
+    pub fn take_evicted(&mut self) -> Option<OwnerId> {
         self.events.take_evicted()
     }
 
@@ -202,12 +202,12 @@ impl Tracker {
     fn fail_overdue(&mut self) -> bool {
         let overdue = self.store.overdue(self.timeline.now());
         if let Some(known) = overdue {
-            self.fail(known, Reason::Unanswered);
+            self.fail(known, FailureReason::Unanswered);
         }
         overdue.is_some()
     }
 
-    fn judge(&mut self, at: Timestamp, packet: &Packet, ends: &Ends) {
+    fn judge(&mut self, at: Timestamp, packet: &Packet, ends: &FlowKey) {
         match packet {
             Packet::Segment(segment) => self.on_segment(at, segment, ends),
             Packet::IcmpError(error) => self.on_icmp_error(at, error, ends),
@@ -215,10 +215,10 @@ impl Tracker {
     }
 
     /// Says whose the attempt is that was just opened, for this and all its later events.
-    pub fn claim(&mut self, attempt: AttemptId, owner: Owner, standing: Standing) {
+    pub fn claim(&mut self, attempt: AttemptId, owner: OwnerId, standing: PeerHistory) {
         let attempt = self.store.get_mut(attempt.0);
         attempt.owner = owner;
-        if standing == Standing::Regular {
+        if standing == PeerHistory::Known {
             attempt.mark_regular();
         }
         self.events.claim(owner);
@@ -229,7 +229,7 @@ impl Tracker {
     pub fn open_rejected(&mut self, at: Timestamp, error: &IcmpError) {
         let at = self.place(at);
         let (client, server) = (&error.quote.from, &error.quote.to);
-        let ends = self.store.sight().between(client, server);
+        let ends = self.store.flow_hasher().between(client, server);
         let slot = self.open(
             &ends,
             (client, server),
@@ -246,7 +246,7 @@ impl Tracker {
 
     /// Client and server, by its first name, of the attempt that the `Answered` or `Failed` at hand is about.
     pub fn decided(&self) -> Option<(Endpoint, Endpoint)> {
-        let Name { client, server } = self.store.name(self.decided?);
+        let FourTuple { client, server } = self.store.name(self.decided?);
         Some((client, server))
     }
 
@@ -264,7 +264,7 @@ impl Tracker {
     #[inline]
     pub(super) fn open(
         &mut self,
-        ends: &Ends,
+        ends: &FlowKey,
         name: (&Endpoint, &Endpoint),
         began: (Timestamp, u32),
         company: Company,
@@ -283,7 +283,7 @@ impl Tracker {
         &self,
         known: Option<Match>,
         segment: &Segment,
-        ends: &Ends,
+        ends: &FlowKey,
     ) -> impl Hash + use<> {
         let (whose, side) = match known {
             Some(known) => (known.tag, u32::from(known.side == Side::Server)),
@@ -298,12 +298,12 @@ impl Tracker {
     }
 
     /// The attempts still known between these two ends, newest first.
-    pub(super) fn between(&self, ends: &Ends, from: &Endpoint, to: &Endpoint) -> Matches {
+    pub(super) fn between(&self, ends: &FlowKey, from: &Endpoint, to: &Endpoint) -> Matches {
         self.store.between(ends, from, to, self.timeline.now())
     }
 
     /// The attempt failed: its one failure.
-    pub(super) fn fail(&mut self, known: Known, reason: Reason) {
+    pub(super) fn fail(&mut self, known: Known, reason: FailureReason) {
         let (slot, _) = known;
         let attempt = self.store.get_mut(slot);
         attempt.fail();
@@ -314,7 +314,7 @@ impl Tracker {
     }
 
     /// What kind of segment it is, by masks: other control bits may stand beside these.
-    fn on_segment(&mut self, at: Timestamp, segment: &Segment, ends: &Ends) {
+    fn on_segment(&mut self, at: Timestamp, segment: &Segment, ends: &FlowKey) {
         let flags = segment.flags;
         let (syn, ack, rst) = (
             flags.has(Flags::SYN),
@@ -336,7 +336,7 @@ impl Tracker {
     fn on_odd_syn(&mut self, at: Timestamp, segment: &Segment) {
         let ends = (segment.from, segment.to, segment.flags);
         let print = (
-            Kind::Syn,
+            PacketKind::Syn,
             ends,
             segment.sequence,
             segment.timestamp,
@@ -346,9 +346,9 @@ impl Tracker {
             .recent
             .has_met(print, at, segment.via, marks_of(segment));
         self.events.push(if copy {
-            Event::Copy(Kind::Syn)
+            Event::Duplicate(PacketKind::Syn)
         } else {
-            Event::OddSyn
+            Event::InvalidSyn
         });
     }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::attempt::{Attempt, State};
-use super::ends::Tag;
+use super::ends::FlowHash;
 use super::matches::Known;
 use crate::time::Timestamp;
 
@@ -32,7 +32,7 @@ struct Entry {
     since: Timestamp,
     slot: u32,
     /// Under which it is in the index, so that it need not be read to be taken from there.
-    tag: Tag,
+    tag: FlowHash,
 }
 
 impl Waiting {
@@ -271,7 +271,7 @@ const FEW: usize = 1024;
 
 #[cfg(test)]
 mod tests {
-    use super::super::ends::Sight;
+    use super::super::ends::FlowHasher;
     use super::*;
     use crate::packet::Endpoint;
 
@@ -287,7 +287,7 @@ mod tests {
                 address: std::net::Ipv4Addr::LOCALHOST.into(),
                 port,
             };
-            let ends = Sight::default().between(&end(slot), &end(80));
+            let ends = FlowHasher::default().between(&end(slot), &end(80));
             slab.push(Attempt::new(&ends, began, 7));
             waiting.push((u32::from(slot), ends.tag), began, &slab);
         }

@@ -19,8 +19,8 @@ use tracing::debug;
 use super::body::Sent;
 use super::forms::Wanted;
 use super::greeting::{Stream, greet};
-use super::guard::Guard;
-use super::page::Page;
+use super::guard::AccessControl;
+use super::page::Reply;
 use super::routes::{Route, Routes};
 use super::seats::Seat;
 use super::shared::SharedPage;
@@ -28,7 +28,7 @@ use super::shared::SharedPage;
 /// What there is to be had, and for whom.
 pub(super) struct Offer {
     pub(super) routes: Routes,
-    pub(super) guard: Guard,
+    pub(super) guard: AccessControl,
 }
 
 /// Answers one client's requests until it leaves, overstays, or, once `running` is closed, has its running request
@@ -94,29 +94,29 @@ async fn respond(
     Ok(response)
 }
 
-async fn find(request: &hyper::Request<Incoming>, routes: &Routes, seat: &Seat) -> Page {
+async fn find(request: &hyper::Request<Incoming>, routes: &Routes, seat: &Seat) -> Reply {
     match routes.find(request.method(), request.uri().path()) {
         Route::Fixed(page) => page,
         Route::Ready(page) => {
             seat.work();
             page.fresh().await
         }
-        Route::Page(page) | Route::Action(page) => fresh(seat, &page).await,
+        Route::Reply(page) | Route::Action(page) => fresh(seat, &page).await,
         Route::Forms(forms) => match forms.choose(request.headers()) {
             Some(Wanted {
                 page,
                 unpacked: true,
             }) => fresh(seat, page).await.unpacked(),
             Some(Wanted { page, .. }) => fresh(seat, page).await,
-            None => Page::broken(),
+            None => Reply::broken(),
         },
     }
 }
 
-async fn fresh(seat: &Seat, page: &Arc<SharedPage>) -> Page {
+async fn fresh(seat: &Seat, page: &Arc<SharedPage>) -> Reply {
     match seat.begin() {
         Ok(()) => page.fresh().await,
-        Err(max) => Page::too_many_requests(max),
+        Err(max) => Reply::too_many_requests(max),
     }
 }
 

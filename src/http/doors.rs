@@ -71,7 +71,7 @@ impl Doors {
                 match accepted {
                     Ok((stream, _)) => return Poll::Ready(Ok(stream)),
                     Err(error) if is_about_one_client(&error) => {
-                        debug!(%error, "an HTTP client left before it came")
+                        debug!(%error, "an HTTP client left before it came");
                     }
                     Err(reason) => return Poll::Ready(Err(AcceptError { reason })),
                 }

@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderName};
 
-use super::page::Page;
+use super::page::Reply;
 use super::ranges::{MediaType, Range, ranges};
 use super::shared::SharedPage;
 
@@ -99,7 +99,7 @@ fn listed(headers: &HeaderMap, name: HeaderName) -> String {
     lines.join(",")
 }
 
-fn rendered(content_type: &'static str, write: &WritePage) -> Page {
+fn rendered(content_type: &'static str, write: &WritePage) -> Reply {
     // Each write to the coder has its price, and series are written word by word.
     let mut chunks = BufWriter::with_capacity(
         CHUNK,
@@ -113,9 +113,9 @@ fn rendered(content_type: &'static str, write: &WritePage) -> Page {
         .and_then(|Counted { coder, length }| Ok((coder.finish()?, length)));
     match compressed {
         // What is sent may depend on both headers.
-        Ok((gzip, length)) => Page::compressed(content_type, gzip, length)
+        Ok((gzip, length)) => Reply::compressed(content_type, gzip, length)
             .with_header("vary", "accept, accept-encoding"),
-        Err(_) => Page::broken(),
+        Err(_) => Reply::broken(),
     }
 }
 

@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
-use super::guard::{Greeting, Guard};
+use super::guard::{AccessControl, Greeting};
 
 /// A connection over which HTTP is spoken.
 pub(super) enum Stream {
@@ -19,7 +19,7 @@ pub(super) enum Stream {
 }
 
 /// Says hello as the guard wants it; none where the client does not. It takes as long as the client takes.
-pub(super) async fn greet(stream: TcpStream, guard: &Guard) -> Option<Stream> {
+pub(super) async fn greet(stream: TcpStream, guard: &AccessControl) -> Option<Stream> {
     match guard.greet() {
         Greeting::Plain => Some(Stream::Plain(stream)),
         Greeting::Refused => None,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// The bounds on clients. The defaults suit an exporter that a handful of Prometheus servers scrape.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Limits {
+pub struct ServerLimits {
     /// Connections at once. For one more, the connection that has been waiting for a request the longest is closed.
     pub connections: usize,
     /// Requests for pages at once, from the complete head to the last byte of the answer; above it, 503. `None`: as
@@ -24,7 +24,7 @@ pub struct Limits {
     pub stop: Duration,
 }
 
-impl Default for Limits {
+impl Default for ServerLimits {
     fn default() -> Self {
         Self {
             connections: 256,

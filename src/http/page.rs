@@ -10,7 +10,7 @@ use super::body::Sent;
 
 /// A page, rendered. A clone shares the body.
 #[derive(Clone, Debug)]
-pub struct Page {
+pub struct Reply {
     status: StatusCode,
     headers: HeaderMap,
     body: Kept,
@@ -31,7 +31,7 @@ enum Kept {
     ToUnpack(Bytes, u64),
 }
 
-impl Page {
+impl Reply {
     /// A page with status 200. Browsers are told not to guess another type than this one.
     ///
     /// # Panics

@@ -9,7 +9,7 @@ use hyper::{Method, StatusCode};
 use thiserror::Error;
 
 use super::forms::{Forms, WritePage};
-use super::page::Page;
+use super::page::Reply;
 use super::shared::{Render, SharedPage};
 
 /// The pages by their paths. `/-/healthy` and `/-/ready` are always among them.
@@ -35,11 +35,11 @@ pub enum RouteError {
 #[derive(Clone)]
 pub(super) enum Route {
     /// Words that do not change, there however busy the pages are.
-    Fixed(Page),
+    Fixed(Reply),
     /// Whether the program is ready.
     Ready(Arc<SharedPage>),
     /// A page of the caller's, of which only so many may be asked for at once.
-    Page(Arc<SharedPage>),
+    Reply(Arc<SharedPage>),
     /// Done when somebody posts.
     Action(Arc<SharedPage>),
     /// The same in several forms.
@@ -50,11 +50,11 @@ impl Routes {
     /// No pages yet. `ready` is asked at each request of `/-/ready`; where it says why not, the answer is 503.
     pub fn new(ready: impl Fn() -> Result<(), String> + Send + Sync + 'static) -> Self {
         let ready = SharedPage::new(Arc::new(move || match ready() {
-            Ok(()) => Page::text("ready\n"),
-            Err(why) => Page::text(format!("not ready: {why}\n"))
+            Ok(()) => Reply::text("ready\n"),
+            Err(why) => Reply::text(format!("not ready: {why}\n"))
                 .with_status(StatusCode::SERVICE_UNAVAILABLE),
         }));
-        let healthy = Page::text("healthy\n");
+        let healthy = Reply::text("healthy\n");
         let routes = [
             (HEALTHY.to_owned(), Route::Fixed(healthy)),
             (READY.to_owned(), Route::Ready(ready)),
@@ -69,7 +69,7 @@ impl Routes {
     /// # Errors
     /// Where the path is not absolute, could not be asked for, or is taken.
     pub fn with_page(self, path: &str, render: Render) -> Result<Self, RouteError> {
-        self.with(path, Route::Page(SharedPage::new(render)))
+        self.with(path, Route::Reply(SharedPage::new(render)))
     }
 
     /// The same with one page more that can be had in several forms, by their content types, and compressed. Who does
@@ -113,13 +113,13 @@ impl Routes {
     /// What a request of that method gets at that path.
     pub(super) fn find(&self, method: &Method, path: &str) -> Route {
         match self.routes.get(path) {
-            None => Route::Fixed(Page::not_found(&self.paths())),
+            None => Route::Fixed(Reply::not_found(&self.paths())),
             Some(Route::Action(_)) if !matches!(*method, Method::POST | Method::PUT) => {
-                Route::Fixed(Page::method_not_allowed("POST, PUT"))
+                Route::Fixed(Reply::method_not_allowed("POST, PUT"))
             }
             Some(action @ Route::Action(_)) => action.clone(),
             Some(_) if !matches!(*method, Method::GET | Method::HEAD) => {
-                Route::Fixed(Page::method_not_allowed("GET, HEAD"))
+                Route::Fixed(Reply::method_not_allowed("GET, HEAD"))
             }
             Some(route) => route.clone(),
         }

@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::limits::Limits;
+use super::limits::ServerLimits;
 use super::origin::Origin;
 
 /// All seats of a server.
 pub(super) struct Seats {
-    limits: Limits,
+    limits: ServerLimits,
     taken: Mutex<Vec<Arc<watch::Sender<Standing>>>>,
 }
 
@@ -57,7 +57,7 @@ impl Standing {
 }
 
 impl Seats {
-    pub(super) fn new(limits: Limits) -> Arc<Self> {
+    pub(super) fn new(limits: ServerLimits) -> Arc<Self> {
         Arc::new(Self {
             limits,
             taken: Mutex::default(),

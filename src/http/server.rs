@@ -12,12 +12,12 @@ use tracing::{debug, error, warn};
 
 use super::connection::{Offer, attend};
 use super::doors::{AcceptError, Doors, ServeError};
-use super::guard::Guard;
-use super::limits::Limits;
+use super::guard::AccessControl;
+use super::limits::ServerLimits;
 use super::routes::Routes;
 use super::seats::Seats;
 
-/// Serves to whom the guard lets in until `stop` is there: then nobody is accepted any more, running requests get [`Limits::stop`] to finish,
+/// Serves to whom the guard lets in until `stop` is there: then nobody is accepted any more, running requests get [`ServerLimits::stop`] to finish,
 /// and what is left is closed.
 ///
 /// It must run in a tokio runtime with IO and time. A page that is still being rendered is left behind: end the
@@ -28,8 +28,8 @@ use super::seats::Seats;
 pub async fn serve(
     listeners: Vec<std::net::TcpListener>,
     routes: Routes,
-    limits: Limits,
-    guard: Guard,
+    limits: ServerLimits,
+    guard: AccessControl,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let mut doors = Doors::open(listeners)?;
@@ -63,7 +63,7 @@ struct House {
 }
 
 impl House {
-    fn new(offer: Offer, limits: Limits) -> Self {
+    fn new(offer: Offer, limits: ServerLimits) -> Self {
         Self {
             offer: Arc::new(offer),
             seats: Seats::new(limits),

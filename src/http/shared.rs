@@ -5,17 +5,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
-use super::page::Page;
+use super::page::Reply;
 
 /// Renders a page. It may block and take tens of milliseconds; a panic is answered with status 500.
-pub type Render = Arc<dyn Fn() -> Page + Send + Sync>;
+pub type Render = Arc<dyn Fn() -> Reply + Send + Sync>;
 
 /// A page with those who wait for it.
 pub(super) struct SharedPage {
     render: Render,
     /// The render that has not started yet, where there is one. Newcomers may join it, and only it: one that runs may
     /// have read its numbers before they came.
-    next: Mutex<Option<watch::Receiver<Option<Page>>>>,
+    next: Mutex<Option<watch::Receiver<Option<Reply>>>>,
     /// Held while the page is rendered.
     turn: Mutex<()>,
 }
@@ -30,15 +30,15 @@ impl SharedPage {
     }
 
     /// The page as it is now or a little later, never as it was before.
-    pub(super) async fn fresh(self: &Arc<Self>) -> Page {
+    pub(super) async fn fresh(self: &Arc<Self>) -> Reply {
         let mut rendered = self.join();
         match rendered.wait_for(Option::is_some).await.as_deref() {
             Ok(Some(page)) => page.clone(),
-            Ok(None) | Err(_) => Page::broken(),
+            Ok(None) | Err(_) => Reply::broken(),
         }
     }
 
-    fn join(self: &Arc<Self>) -> watch::Receiver<Option<Page>> {
+    fn join(self: &Arc<Self>) -> watch::Receiver<Option<Reply>> {
         let mut next = lock(&self.next);
         if let Some(rendered) = &*next {
             return rendered.clone();
@@ -51,7 +51,7 @@ impl SharedPage {
         receiver
     }
 
-    fn render(&self, waiting: &watch::Sender<Option<Page>>) {
+    fn render(&self, waiting: &watch::Sender<Option<Reply>>) {
         let _turn = lock(&self.turn);
         *lock(&self.next) = None;
         if !waiting.is_closed() {

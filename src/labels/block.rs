@@ -9,7 +9,7 @@ use crate::packet::Address;
 
 /// The addresses of one prefix; one address where it is as long as can be.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Block {
+pub struct IpPrefix {
     first: Address,
     /// As it is written for the family.
     length: u8,
@@ -17,12 +17,12 @@ pub struct Block {
 
 /// How long the prefixes of a family are.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cut {
+pub(super) struct PrefixLength {
     length: u8,
     mask: u128,
 }
 
-impl Cut {
+impl PrefixLength {
     /// Prefixes of this length, of addresses that have so many bits.
     pub(super) fn new(length: u8, of: u8) -> Self {
         let length = length.min(of);
@@ -33,15 +33,15 @@ impl Cut {
     }
 
     /// The block that an address of this family lies in.
-    pub(super) const fn of(self, address: Address) -> Block {
-        Block {
+    pub(super) const fn of(self, address: Address) -> IpPrefix {
+        IpPrefix {
             first: Address::from_bits(address.bits() & self.mask),
             length: self.length,
         }
     }
 }
 
-impl Block {
+impl IpPrefix {
     /// The same as other libraries know it.
     pub fn net(self) -> IpNet {
         let first = self.first.ip();
@@ -66,7 +66,7 @@ impl Block {
     }
 }
 
-impl From<IpNet> for Block {
+impl From<IpNet> for IpPrefix {
     fn from(network: IpNet) -> Self {
         Self {
             first: network.network().into(),
@@ -75,7 +75,7 @@ impl From<IpNet> for Block {
     }
 }
 
-impl fmt::Display for Block {
+impl fmt::Display for IpPrefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_host() {
             self.first.fmt(f)
@@ -101,9 +101,9 @@ mod tests {
             // An IPv6 address that stands for an IPv4 one is one.
             prop_assume!(address_here.ip() == address);
             let network = IpNet::new(address, length).unwrap().trunc();
-            let block = Cut::new(length, longest).of(address_here);
+            let block = PrefixLength::new(length, longest).of(address_here);
             prop_assert_eq!(block.net(), network);
-            prop_assert_eq!(block, Block::from(network));
+            prop_assert_eq!(block, IpPrefix::from(network));
             prop_assert!(block.has(address_here));
             let written = if length == longest { address.to_string() } else { network.to_string() };
             prop_assert_eq!(block.to_string(), written);

@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 /// Singler, *Cache-, hash- and space-efficient Bloom filters*, 2007): in a flood each line that is far away takes as long as all
 /// that is reckoned here.
 #[derive(Default)]
-pub(super) struct Frequency {
+pub(super) struct FrequencySketch {
     blocks: Vec<Block>,
     counted: u64,
     next_halving: Timestamp,
@@ -28,7 +28,7 @@ pub(super) struct Frequency {
 #[repr(align(64))]
 struct Block([[u8; CELLS_IN_ROW]; ROWS]);
 
-impl Frequency {
+impl FrequencySketch {
     /// Has the memory of the name's cells fetched.
     pub(super) fn fetch(&self, name: Hashed) {
         prefetch_index(&self.blocks, places(name).0);
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn who_comes_back_stands_out_of_a_flood() {
-        let (mut frequency, state) = (Frequency::default(), RandomState::default());
+        let (mut frequency, state) = (FrequencySketch::default(), RandomState::default());
         let mut regular = 0;
         let mut loudest_stranger = 0;
         for stranger in 0..2_000_000_u32 {
@@ -174,7 +174,7 @@ mod tests {
 
     /// How many of these seem to have come before.
     fn frequent(strangers: impl Iterator<Item = Hashed>) -> usize {
-        let mut frequency = Frequency::default();
+        let mut frequency = FrequencySketch::default();
         strangers
             .filter(|stranger| frequency.count(*stranger, at(0)) >= 3)
             .count()
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn without_a_flood_counts_are_exact_and_fade() {
-        let (mut frequency, state) = (Frequency::default(), RandomState::default());
+        let (mut frequency, state) = (FrequencySketch::default(), RandomState::default());
         for times in 1..=5 {
             assert_eq!(frequency.count(hashed(&state, "peer"), at(0)), times);
         }

@@ -3,10 +3,10 @@
 /// Names a set while it exists: a small number, used again, and which use of it this is. So what is said late about a
 /// set that left is not taken for its successor's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct SetId(u32);
+pub struct LabelSetId(u32);
 
-impl SetId {
-    /// From a number that [`SetId::number`] gave.
+impl LabelSetId {
+    /// From a number that [`LabelSetId::number`] gave.
     pub const fn from_number(number: u32) -> Self {
         Self(number)
     }

@@ -5,21 +5,21 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::name::Vantage;
-use super::networks::Networks;
+use super::networks::PrefixSet;
 use crate::packet::{Address, Direction};
 
 /// How it is told what is local.
 #[derive(Clone, Debug)]
-pub enum Locality {
+pub enum LocalAddressSource {
     /// A live host: the addresses of its interfaces, all of the loopback, and networks that were declared.
     Host {
         /// Of its interfaces.
         addresses: Addresses,
         /// Declared to be its own: container networks, virtual addresses.
-        networks: Networks,
+        networks: PrefixSet,
     },
     /// A capture from somewhere: networks that were declared, and nothing else.
-    Declared(Networks),
+    Declared(PrefixSet),
     /// A capture from somewhere of which nothing was said: a cooked link header's packet type is taken for a hint.
     /// On a router it misleads, for what it forwards comes in and leaves like its own.
     Guess,
@@ -52,13 +52,13 @@ const fn last_bits(address: Address) -> u64 {
     1 << (address.bits() & 63)
 }
 
-impl Locality {
+impl LocalAddressSource {
     /// A live host with these addresses.
     pub fn host(addresses: impl IntoIterator<Item = IpAddr>, networks: &[IpNet]) -> Self {
         let addresses = Addresses::of(addresses.into_iter().map(Address::from));
         Self::Host {
             addresses,
-            networks: Networks::of(networks),
+            networks: PrefixSet::of(networks),
         }
     }
 
@@ -67,7 +67,7 @@ impl Locality {
         if networks.is_empty() {
             Self::Guess
         } else {
-            Self::Declared(Networks::of(networks))
+            Self::Declared(PrefixSet::of(networks))
         }
     }
 

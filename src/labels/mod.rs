@@ -13,25 +13,25 @@ mod sets;
 #[cfg(test)]
 mod tests;
 
-pub use block::Block;
-pub use id::SetId;
-pub use locality::Locality;
-pub use name::{Peer, Port, SetName, Vantage};
-pub use networks::Networks;
+pub use block::IpPrefix;
+pub use id::LabelSetId;
+pub use locality::LocalAddressSource;
+pub use name::{LabelSet, Peer, Port, Vantage};
+pub use networks::PrefixSet;
 pub use peers::{GroupName, PeerGroup, Peers, network};
-pub use sets::{Admission, Sets};
+pub use sets::{Admission, LabelSetRegistry};
 
 use crate::handshake::Side;
-use crate::packet::{Address, Direction, Endpoint, Packet, Segment, Via};
+use crate::packet::{Address, CapturePoint, Direction, Endpoint, Packet, Segment};
 use crate::time::Timestamp;
 use ahead::Ahead;
 use name::Site;
 
 /// Names attempts and finds the set of series that each belongs to.
-pub struct Labels {
-    locality: Locality,
+pub struct LabelResolver {
+    locality: LocalAddressSource,
     peers: Peers,
-    sets: Sets,
+    sets: LabelSetRegistry,
     ahead: Ahead,
 }
 
@@ -57,9 +57,9 @@ impl Reporter {
     }
 }
 
-impl Labels {
+impl LabelResolver {
     /// No set exists yet.
-    pub fn new(locality: Locality, peers: Peers, sets: Sets) -> Self {
+    pub fn new(locality: LocalAddressSource, peers: Peers, sets: LabelSetRegistry) -> Self {
         Self {
             locality,
             peers,
@@ -69,13 +69,13 @@ impl Labels {
     }
 
     /// This host's addresses changed: attempts that begin from now on are named by the new ones.
-    pub fn relocate(&mut self, locality: Locality) {
+    pub fn set_local_addresses(&mut self, locality: LocalAddressSource) {
         self.locality = locality;
         self.ahead.clear();
     }
 
     /// Peers are named otherwise: attempts that begin from now on go by the new rule, the others stay where they are.
-    pub fn regroup(&mut self, peers: Peers) {
+    pub fn set_peer_rules(&mut self, peers: Peers) {
         self.peers = peers;
         self.ahead.clear();
     }
@@ -120,7 +120,7 @@ impl Labels {
     }
 
     /// From where an attempt is seen whose SYN was met going this way.
-    pub fn vantage(&self, client: &Endpoint, server: &Endpoint, via: Via) -> Vantage {
+    pub fn vantage(&self, client: &Endpoint, server: &Endpoint, via: CapturePoint) -> Vantage {
         self.locality
             .vantage(client.address, server.address, via.direction, via.loopback)
     }
@@ -130,7 +130,7 @@ impl Labels {
         &mut self,
         client: &Endpoint,
         server: &Endpoint,
-        via: Via,
+        via: CapturePoint,
         now: Timestamp,
     ) -> Admission {
         let (site, far) = self.site(client, server, via);
@@ -141,9 +141,13 @@ impl Labels {
 
     /// The existing set that a segment outside of every known attempt belongs to, and who sent it: exactly one of its
     /// ends must be a server that a set is about, else nobody can tell.
-    pub fn set_of_stray(&mut self, segment: &Segment, now: Timestamp) -> Option<(SetId, Side)> {
+    pub fn find_by_either_side(
+        &mut self,
+        segment: &Segment,
+        now: Timestamp,
+    ) -> Option<(LabelSetId, Side)> {
         let Segment { from, to, via, .. } = segment;
-        let back = Via {
+        let back = CapturePoint {
             direction: opposite(via.direction),
             ..*via
         };
@@ -159,14 +163,14 @@ impl Labels {
     }
 
     /// The existing set of a SYN that opens nothing.
-    pub fn set_of_syn(&mut self, syn: &Segment, now: Timestamp) -> Option<SetId> {
+    pub fn set_of_syn(&mut self, syn: &Segment, now: Timestamp) -> Option<LabelSetId> {
         let set = self.find(&syn.from, &syn.to, syn.via)?;
         self.sets.touch(set, now);
         Some(set)
     }
 
     /// Who said so, for the set that the error is counted in.
-    pub fn reporter(&self, set: SetId, reporter: Address) -> Reporter {
+    pub fn reporter(&self, set: LabelSetId, reporter: Address) -> Reporter {
         let name = self.sets.name(set);
         if self.locality.is_local(reporter) || name.is_some_and(|name| name.local == Some(reporter))
         {
@@ -186,19 +190,24 @@ impl Labels {
     }
 
     /// The sets, to keep them: what waits in them, and which have been idle for too long.
-    pub const fn sets(&mut self) -> &mut Sets {
+    pub const fn sets(&mut self) -> &mut LabelSetRegistry {
         &mut self.sets
     }
 
     /// The set of these ends, if there is one. Where the way of a packet is all that tells the vantage, what a router
     /// forwards comes in and goes out: either way leads to the set.
-    fn find(&mut self, client: &Endpoint, server: &Endpoint, via: Via) -> Option<SetId> {
+    fn find(
+        &mut self,
+        client: &Endpoint,
+        server: &Endpoint,
+        via: CapturePoint,
+    ) -> Option<LabelSetId> {
         let mut find = |via| {
             let (site, far) = self.site(client, server, via);
             self.sets.find(&site.with(self.peers.of(far)))
         };
         find(via).or_else(|| {
-            find(Via {
+            find(CapturePoint {
                 direction: opposite(via.direction),
                 ..via
             })
@@ -206,14 +215,19 @@ impl Labels {
     }
 
     #[inline(always)]
-    fn site(&self, client: &Endpoint, server: &Endpoint, via: Via) -> (Site, Address) {
+    fn site(&self, client: &Endpoint, server: &Endpoint, via: CapturePoint) -> (Site, Address) {
         site(&self.locality, client, server, via)
     }
 }
 
 /// Where an attempt is met, and who is at the far end.
 #[inline(always)]
-fn site(locality: &Locality, client: &Endpoint, server: &Endpoint, via: Via) -> (Site, Address) {
+fn site(
+    locality: &LocalAddressSource,
+    client: &Endpoint,
+    server: &Endpoint,
+    via: CapturePoint,
+) -> (Site, Address) {
     let vantage = locality.vantage(client.address, server.address, via.direction, via.loopback);
     let (local, far) = match vantage {
         Vantage::Client | Vantage::Local => (Some(client.address), server.address),

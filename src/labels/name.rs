@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use super::block::Block;
+use super::block::IpPrefix;
 use super::peers::GroupName;
 use crate::packet::Address;
 
@@ -34,7 +34,7 @@ impl Vantage {
 
 /// What names a set of series.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct SetName {
+pub struct LabelSet {
     /// From where it is seen.
     pub vantage: Vantage,
     /// This host's own address in it; none in transit.
@@ -45,7 +45,7 @@ pub struct SetName {
     pub peer: Peer,
 }
 
-impl SetName {
+impl LabelSet {
     pub(super) const fn site(&self) -> Site {
         Site::new(self.vantage, self.local, self.port)
     }
@@ -120,8 +120,8 @@ impl Site {
     }
 
     /// The name of the set of this peer.
-    pub(super) const fn with(self, peer: Peer) -> SetName {
-        SetName {
+    pub(super) const fn with(self, peer: Peer) -> LabelSet {
+        LabelSet {
             vantage: self.vantage(),
             local: self.local(),
             port: self.port(),
@@ -156,7 +156,7 @@ impl fmt::Display for Port {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Peer {
     /// A host, or a network where peers are cut to prefixes.
-    Network(Block),
+    Network(IpPrefix),
     /// A named group.
     Group(GroupName),
     /// The rest.

@@ -5,13 +5,13 @@ use std::hash::{BuildHasher, Hash};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use super::id::SetId;
-use super::name::{Peer, SetName, Site};
+use super::id::LabelSetId;
+use super::name::{LabelSet, Peer, Site};
 
 /// The sets that exist, by what their names hash to; who has the names says which of them is meant.
 #[derive(Default)]
 pub(super) struct Names {
-    table: HashTable<(Hashed, SetId)>,
+    table: HashTable<(Hashed, LabelSetId)>,
     hasher: RandomState,
     /// The site that was asked for last, what it hashes to, and its number: mostly it is asked for again.
     last: Option<(Site, u64)>,
@@ -50,21 +50,25 @@ impl Names {
 
     /// Of the sets whose names hash to this, the one that is it.
     #[inline]
-    pub(super) fn get(&self, hash: Hashed, is_it: impl Fn(SetId) -> bool) -> Option<SetId> {
+    pub(super) fn get(
+        &self,
+        hash: Hashed,
+        is_it: impl Fn(LabelSetId) -> bool,
+    ) -> Option<LabelSetId> {
         self.table
             .find(hash.0, |(known, set)| *known == hash && is_it(*set))
             .map(|(_, set)| *set)
     }
 
     /// A set of this name, which no other has.
-    pub(super) fn insert(&mut self, name: &SetName, set: SetId) {
+    pub(super) fn insert(&mut self, name: &LabelSet, set: LabelSetId) {
         let (hash, _) = self.hash(name.site(), &name.peer);
         self.table
             .insert_unique(hash.0, (hash, set), |(hash, _)| hash.0);
     }
 
     /// The set of this name is no more.
-    pub(super) fn remove(&mut self, name: &SetName, set: SetId) {
+    pub(super) fn remove(&mut self, name: &LabelSet, set: LabelSetId) {
         let (hash, _) = self.hash(name.site(), &name.peer);
         if let Ok(known) = self.table.find_entry(hash.0, |(_, known)| *known == set) {
             known.remove();

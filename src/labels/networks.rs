@@ -6,7 +6,7 @@ use crate::packet::Address;
 
 /// Some networks of either family.
 #[derive(Clone, Default, Debug)]
-pub struct Networks(Vec<Masked>);
+pub struct PrefixSet(Vec<Masked>);
 
 /// The bits that all its addresses share, and which these are.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +16,7 @@ struct Masked {
     is_v4: bool,
 }
 
-impl Networks {
+impl PrefixSet {
     pub(super) fn of(networks: &[IpNet]) -> Self {
         let masked = |network: &IpNet| {
             let mask = mask(network.prefix_len(), network.max_prefix_len());
@@ -71,7 +71,7 @@ mod tests {
         fn they_have_what_an_ip_network_contains(one in address(), other in address(), prefix in 0..=128_u8) {
             let longest = if one.is_ipv4() { 32 } else { 128 };
             let network = IpNet::new(one, prefix.min(longest)).unwrap();
-            prop_assert_eq!(Networks::of(&[network]).have(other.into()), network.contains(&Address::from(other).ip()));
+            prop_assert_eq!(PrefixSet::of(&[network]).have(other.into()), network.contains(&Address::from(other).ip()));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::block::Cut;
+use super::block::PrefixLength;
 use super::name::{OTHER, Peer};
 use crate::packet::Address;
 
@@ -16,8 +16,8 @@ use crate::packet::Address;
 pub struct Peers {
     /// The network of each group, longest prefix first.
     groups: Vec<(IpNet, GroupName)>,
-    of_v4: Cut,
-    of_v6: Cut,
+    of_v4: PrefixLength,
+    of_v6: PrefixLength,
 }
 
 /// The name of a group of peers; cannot be mistaken for an address or for the rest.
@@ -98,8 +98,8 @@ impl Peers {
         groups.sort_by_key(|(network, _)| std::cmp::Reverse(network.prefix_len()));
         Self {
             groups,
-            of_v4: Cut::new(prefix_v4, 32),
-            of_v6: Cut::new(prefix_v6, 128),
+            of_v4: PrefixLength::new(prefix_v4, 32),
+            of_v6: PrefixLength::new(prefix_v6, 128),
         }
     }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use super::ahead::Glimpse;
-use super::frequency::Frequency;
-use super::id::SetId;
-use super::name::{Peer, Port, SetName, Site};
+use super::frequency::FrequencySketch;
+use super::id::LabelSetId;
+use super::name::{LabelSet, Peer, Port, Site};
 use super::names::{Hashed, Names, SiteNumber};
 use crate::time::Timestamp;
 
@@ -15,30 +15,30 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Admission {
     /// The set that counts it.
-    pub set: SetId,
+    pub set: LabelSetId,
     /// Whether it was made for this attempt: all its series begin at zero.
     pub created: bool,
     /// Whether it is counted under `other` for want of room.
     pub folded: bool,
-    /// Whether a set left to make room, [which one](Sets::gone) is to be asked: its series end.
+    /// Whether a set left to make room, [which one](LabelSetRegistry::gone) is to be asked: its series end.
     pub made_room: bool,
 }
 
 /// The table of sets.
-pub struct Sets {
+pub struct LabelSetRegistry {
     limit: usize,
     names: Names,
     sets: Vec<Option<Set>>,
-    free: Vec<SetId>,
+    free: Vec<LabelSetId>,
     own: usize,
     /// How many own sets each port has.
     ports: HashMap<Site, u32, foldhash::fast::RandomState>,
     /// How often those came that have no set of their own.
-    newcomers: Frequency,
+    newcomers: FrequencySketch,
     /// Which set of the rest it was, the last time that one was asked for.
     last_rest: Option<Rest>,
     /// The one that left last to make room.
-    gone: Option<SetId>,
+    gone: Option<LabelSetId>,
     /// No set can have been idle for long enough to make room before this.
     none_idle_before: Timestamp,
     /// No set is worth less than a frequent newcomer before this, as far as was looked.
@@ -51,18 +51,18 @@ struct Rest {
     site: Site,
     /// When it was asked for last.
     number: SiteNumber,
-    set: SetId,
+    set: LabelSetId,
 }
 
 struct Set {
-    id: SetId,
-    name: SetName,
+    id: LabelSetId,
+    name: LabelSet,
     attempts: u32,
     waiting: u32,
     last_seen: Timestamp,
 }
 
-impl Sets {
+impl LabelSetRegistry {
     /// At most so many sets, and a few more for what does not fit.
     pub fn new(limit: usize) -> Self {
         Self {
@@ -72,7 +72,7 @@ impl Sets {
             free: Vec::new(),
             own: 0,
             ports: HashMap::default(),
-            newcomers: Frequency::default(),
+            newcomers: FrequencySketch::default(),
             last_rest: None,
             gone: None,
             none_idle_before: Timestamp::default(),
@@ -85,7 +85,7 @@ impl Sets {
     pub(super) fn admit(
         &mut self,
         glimpse: Glimpse,
-        name: impl Fn() -> SetName,
+        name: impl Fn() -> LabelSet,
         now: Timestamp,
     ) -> Admission {
         let known = self.names.get(glimpse.hash, |set| {
@@ -112,7 +112,7 @@ impl Sets {
     fn admit_unknown(
         &mut self,
         glimpse: Glimpse,
-        name: impl Fn() -> SetName,
+        name: impl Fn() -> LabelSet,
         now: Timestamp,
     ) -> Admission {
         let made_room = self.is_full() && self.make_room(glimpse.hash, now);
@@ -145,7 +145,7 @@ impl Sets {
 
     /// The set of the rest that fits best there, and whether it was made for this.
     #[inline(never)]
-    fn rest_at(&mut self, site: Site, number: SiteNumber, now: Timestamp) -> (SetId, bool) {
+    fn rest_at(&mut self, site: Site, number: SiteNumber, now: Timestamp) -> (LabelSetId, bool) {
         let last = self.last_rest.filter(|rest| rest.site == site);
         let (set, created) = last.map_or_else(|| self.rest_of(site, now), |rest| (rest.set, false));
         self.last_rest = Some(Rest { site, number, set });
@@ -164,7 +164,7 @@ impl Sets {
     }
 
     /// Who left last to make room.
-    pub const fn gone(&self) -> Option<SetId> {
+    pub const fn gone(&self) -> Option<LabelSetId> {
         self.gone
     }
 
@@ -179,25 +179,25 @@ impl Sets {
     }
 
     /// The existing set that counts what has this name: its own, else the one it would be folded into.
-    pub(super) fn find(&mut self, name: &SetName) -> Option<SetId> {
+    pub(super) fn find(&mut self, name: &LabelSet) -> Option<LabelSetId> {
         self.of_name(name)
             .or_else(|| self.of_name(&name.site().with(Peer::Other)))
     }
 
-    fn of_name(&mut self, name: &SetName) -> Option<SetId> {
+    fn of_name(&mut self, name: &LabelSet) -> Option<LabelSetId> {
         let (hash, _) = self.names.hash(name.site(), &name.peer);
         self.names.get(hash, |set| self.name(set) == Some(name))
     }
 
     /// Something of this set was seen.
-    pub fn touch(&mut self, set: SetId, now: Timestamp) {
+    pub fn touch(&mut self, set: LabelSetId, now: Timestamp) {
         if let Some(set) = self.get_mut(set) {
             set.last_seen = set.last_seen.max(now);
         }
     }
 
     /// An attempt of this set waits no more.
-    pub fn decided(&mut self, set: SetId, now: Timestamp) {
+    pub fn decided(&mut self, set: LabelSetId, now: Timestamp) {
         if let Some(set) = self.get_mut(set) {
             set.last_seen = set.last_seen.max(now);
             set.waiting = set.waiting.saturating_sub(1);
@@ -212,7 +212,7 @@ impl Sets {
 
     /// Removes a set that nothing was seen of for so long, or for ten minutes where there are too many. Call again
     /// until there is none.
-    pub fn expire(&mut self, idle: Duration, now: Timestamp) -> Option<SetId> {
+    pub fn expire(&mut self, idle: Duration, now: Timestamp) -> Option<LabelSetId> {
         let too_many = self.own > self.limit;
         let idle_for = |set: &Set| {
             if too_many && is_own(&set.name) {
@@ -240,7 +240,7 @@ impl Sets {
     }
 
     /// What a set is called, if it exists.
-    pub fn name(&self, set: SetId) -> Option<&SetName> {
+    pub fn name(&self, set: LabelSetId) -> Option<&LabelSet> {
         self.sets
             .get(set.place())?
             .as_ref()
@@ -250,10 +250,10 @@ impl Sets {
 
     /// The port's own rest where the port is known, else the rest of all ports: one of these for each vantage and local address
     /// while they are few, else one for each vantage. And whether it was made for this.
-    fn rest_of(&mut self, site: Site, now: Timestamp) -> (SetId, bool) {
+    fn rest_of(&mut self, site: Site, now: Timestamp) -> (LabelSetId, bool) {
         let rest_of_port = site.with(Peer::Other);
         let rest = Site::new(site.vantage(), site.local(), Port::Other).with(Peer::Other);
-        let last_resort = SetName {
+        let last_resort = LabelSet {
             local: None,
             ..rest.clone()
         };
@@ -273,10 +273,10 @@ impl Sets {
     }
 
     #[inline(never)]
-    fn create(&mut self, name: SetName, now: Timestamp) -> SetId {
+    fn create(&mut self, name: LabelSet, now: Timestamp) -> LabelSetId {
         let id = self.free.pop().unwrap_or_else(|| {
             self.sets.push(None);
-            SetId::new(self.sets.len() - 1)
+            LabelSetId::new(self.sets.len() - 1)
         });
         if is_own(&name) {
             self.own += 1;
@@ -308,7 +308,7 @@ impl Sets {
     }
 
     /// Makes room by the longest idle set, if nothing was seen of it for ten minutes.
-    fn remove_idle(&mut self, now: Timestamp) -> Option<SetId> {
+    fn remove_idle(&mut self, now: Timestamp) -> Option<LabelSetId> {
         if now < self.none_idle_before {
             return None;
         }
@@ -330,7 +330,7 @@ impl Sets {
 
     /// Makes room by the set with the fewest attempts, for a newcomer that came back often enough to be worth more:
     /// peers that come once, as in a flood or a scan, do not keep regular ones out.
-    fn remove_rarer(&mut self, newcomer: Hashed, now: Timestamp) -> Option<SetId> {
+    fn remove_rarer(&mut self, newcomer: Hashed, now: Timestamp) -> Option<LabelSetId> {
         let came = self.newcomers.count(newcomer, now);
         if came < FREQUENT || now < self.none_rarer_before {
             return None;
@@ -351,7 +351,7 @@ impl Sets {
         }
     }
 
-    fn remove(&mut self, id: SetId) {
+    fn remove(&mut self, id: LabelSetId) {
         if let Some(set) = self.sets.get_mut(id.place()).and_then(Option::take) {
             if is_own(&set.name) {
                 self.own -= 1;
@@ -379,7 +379,7 @@ impl Sets {
             .filter(|set| set.waiting == 0 && is_own(&set.name))
     }
 
-    fn get_mut(&mut self, set: SetId) -> Option<&mut Set> {
+    fn get_mut(&mut self, set: LabelSetId) -> Option<&mut Set> {
         self.sets
             .get_mut(set.place())?
             .as_mut()
@@ -388,7 +388,7 @@ impl Sets {
 }
 
 /// Whether it is a peer's own, and not one of the rest.
-fn is_own(name: &SetName) -> bool {
+fn is_own(name: &LabelSet) -> bool {
     name.peer != Peer::Other
 }
 

@@ -14,8 +14,8 @@ fn end(text: &str) -> Endpoint {
     }
 }
 
-fn via(direction: Direction) -> Via {
-    Via {
+fn via(direction: Direction) -> CapturePoint {
+    CapturePoint {
         interface: 1,
         direction,
         loopback: false,
@@ -26,16 +26,16 @@ fn at(millis: u64) -> Timestamp {
     Timestamp::default() + Duration::from_secs(1_000_000) + Duration::from_millis(millis)
 }
 
-fn host(limit: usize) -> Labels {
+fn host(limit: usize) -> LabelResolver {
     let addresses: [IpAddr; 2] = ["10.0.0.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
-    Labels::new(
-        Locality::host(addresses, &[]),
+    LabelResolver::new(
+        LocalAddressSource::host(addresses, &[]),
         Peers::new(Vec::new(), 32, 128),
-        Sets::new(limit),
+        LabelSetRegistry::new(limit),
     )
 }
 
-fn admit(labels: &mut Labels, client: &str, server: &str, now: Timestamp) -> Admission {
+fn admit(labels: &mut LabelResolver, client: &str, server: &str, now: Timestamp) -> Admission {
     admit_met(
         labels,
         end(client),
@@ -46,10 +46,10 @@ fn admit(labels: &mut Labels, client: &str, server: &str, now: Timestamp) -> Adm
 }
 
 fn admit_met(
-    labels: &mut Labels,
+    labels: &mut LabelResolver,
     client: Endpoint,
     server: Endpoint,
-    via: Via,
+    via: CapturePoint,
     now: Timestamp,
 ) -> Admission {
     labels.admit(&client, &server, via, now)
@@ -72,12 +72,12 @@ fn segment(from: &str, to: &str) -> Segment {
     }
 }
 
-fn gone(labels: &mut Labels, admission: Admission) -> Option<SetId> {
+fn gone(labels: &mut LabelResolver, admission: Admission) -> Option<LabelSetId> {
     labels.sets().gone().filter(|_| admission.made_room)
 }
 
 /// The labels of the set that was made.
-fn values(labels: &mut Labels, admission: Admission) -> [String; 4] {
+fn values(labels: &mut LabelResolver, admission: Admission) -> [String; 4] {
     assert!(admission.created);
     labels.sets().name(admission.set).unwrap().values()
 }
@@ -125,10 +125,10 @@ fn vantage_says_from_where_and_peer_is_the_far_end() {
 
 #[test]
 fn in_a_file_of_which_nothing_is_said_the_direction_is_a_hint() {
-    let mut labels = Labels::new(
-        Locality::of_file(&[]),
+    let mut labels = LabelResolver::new(
+        LocalAddressSource::of_file(&[]),
         Peers::new(Vec::new(), 32, 128),
-        Sets::new(10),
+        LabelSetRegistry::new(10),
     );
     for (direction, vantage) in [
         (Direction::Leaving, "client"),
@@ -194,7 +194,7 @@ fn of_overlapping_groups_the_longest_prefix_wins_whatever_the_order() {
 fn who_begins_after_peers_are_grouped_anew_goes_by_the_new_rule_and_sets_stay() {
     let mut labels = host(10);
     let old = admit(&mut labels, "10.0.0.1:1", "192.0.2.9:80", at(0)).set;
-    labels.regroup(Peers::new(
+    labels.set_peer_rules(Peers::new(
         vec!["office=192.0.2.0/24".parse().unwrap()],
         32,
         128,
@@ -219,7 +219,7 @@ fn a_name_made_ahead_is_forgotten_where_names_are_made_otherwise() {
         ..segment("192.0.2.8:1", "10.0.0.1:80")
     };
     let packet = Packet::Segment(syn);
-    let ahead = |labels: &mut Labels| {
+    let ahead = |labels: &mut LabelResolver| {
         labels
             .admit_ahead((7, &packet), at(1), |_| true)
             .map(|(vantage, _)| vantage)
@@ -237,14 +237,14 @@ fn a_name_made_ahead_is_forgotten_where_names_are_made_otherwise() {
         "the table is full"
     );
     labels.look_ahead(7, &packet);
-    labels.regroup(Peers::new(
+    labels.set_peer_rules(Peers::new(
         vec!["office=192.0.2.0/24".parse().unwrap()],
         32,
         128,
     ));
     assert!(ahead(&mut labels).is_none());
     labels.look_ahead(7, &packet);
-    labels.relocate(Locality::host([], &[]));
+    labels.set_local_addresses(LocalAddressSource::host([], &[]));
     assert!(ahead(&mut labels).is_none());
     labels.look_ahead(7, &packet);
     assert_eq!(ahead(&mut labels), Some(Vantage::Transit));
@@ -401,15 +401,15 @@ fn a_rst_belongs_to_a_set_that_has_exactly_one_of_its_ends_as_server() {
     let mut labels = host(10);
     let set = admit(&mut labels, "10.0.0.1:40000", "192.0.2.9:443", at(0)).set;
     assert_eq!(
-        labels.set_of_stray(&segment("192.0.2.9:443", "10.0.0.1:50000"), at(1)),
+        labels.find_by_either_side(&segment("192.0.2.9:443", "10.0.0.1:50000"), at(1)),
         Some((set, Side::Server))
     );
     assert_eq!(
-        labels.set_of_stray(&segment("10.0.0.1:50000", "192.0.2.9:443"), at(1)),
+        labels.find_by_either_side(&segment("10.0.0.1:50000", "192.0.2.9:443"), at(1)),
         Some((set, Side::Client))
     );
     assert_eq!(
-        labels.set_of_stray(&segment("192.0.2.8:443", "10.0.0.1:50000"), at(1)),
+        labels.find_by_either_side(&segment("192.0.2.8:443", "10.0.0.1:50000"), at(1)),
         None
     );
 }
@@ -425,7 +425,7 @@ proptest! {
         limit in 1_usize..8,
     ) {
         let mut labels = host(limit);
-        let mut counts = std::collections::HashMap::<SetId, (u32, u32)>::new();
+        let mut counts = std::collections::HashMap::<LabelSetId, (u32, u32)>::new();
         let (mut now, mut total) = (0, 0);
         for (peer, port, gap, decided) in attempts {
             now += gap;

@@ -1,6 +1,6 @@
 //! Exemplars: the last connection of a kind, so that a number leads to packets.
 
-use crate::handshake::Reason;
+use crate::handshake::FailureReason;
 use crate::packet::Endpoint;
 use crate::time::Timestamp;
 
@@ -25,7 +25,7 @@ pub(super) struct Exemplar {
 /// Which series of a set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Slot {
-    Failure(Reason),
+    Failure(FailureReason),
     /// The bucket of the latency at this place.
     Latency(usize),
 }

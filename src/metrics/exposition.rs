@@ -4,14 +4,14 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::encode::{Encoder, Series, Value, encoder};
-use super::ledger::Ledger;
+use super::ledger::MetricStore;
 use super::table::Metric;
 use super::{own, process, sets};
 use crate::time::Timestamp;
 
 /// Turns the ledger into what a scrape is given.
 pub struct Exposition {
-    ledger: Arc<dyn Fn() -> Ledger + Send + Sync>,
+    ledger: Arc<dyn Fn() -> MetricStore + Send + Sync>,
     own: bool,
 }
 
@@ -44,7 +44,7 @@ impl Format {
 
 impl Exposition {
     /// Over whatever `ledger` gives at each scrape. `own` adds the numbers about the exporter itself and its process.
-    pub fn new(ledger: impl Fn() -> Ledger + Send + Sync + 'static, own: bool) -> Self {
+    pub fn new(ledger: impl Fn() -> MetricStore + Send + Sync + 'static, own: bool) -> Self {
         Self {
             ledger: Arc::new(ledger),
             own,

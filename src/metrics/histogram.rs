@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::sparse::Sparse;
+use super::sparse::NativeHistogram;
 
 /// Upper bounds of the buckets of a latency histogram, ascending.
 #[derive(Clone, PartialEq, Debug)]
@@ -66,7 +66,7 @@ pub(super) struct Histogram {
     buckets: Vec<u64>,
     count: u64,
     nanos: u128,
-    native: Option<Box<Sparse>>,
+    native: Option<Box<NativeHistogram>>,
 }
 
 impl Histogram {
@@ -95,7 +95,7 @@ impl Histogram {
     }
 
     /// The native form, where something was observed in it.
-    pub(super) fn native(&self) -> Option<&Sparse> {
+    pub(super) fn native(&self) -> Option<&NativeHistogram> {
         self.native.as_deref()
     }
 

@@ -4,57 +4,57 @@ use std::sync::Arc;
 
 use super::exemplar::Connection;
 use super::histogram::{Bounds, Layout};
-use super::own::{About, Own};
+use super::own::{ConfigInfo, ExporterMetrics};
 use super::set::{SetCounts, SetEvent};
-use crate::labels::{SetId, SetName};
+use crate::labels::{LabelSet, LabelSetId};
 use crate::time::Timestamp;
 
 /// The numbers of every set, and those about the exporter itself.
 #[derive(Clone, Debug)]
-pub struct Ledger {
+pub struct MetricStore {
     pub(super) layout: Arc<Layout>,
-    pub(super) about: Arc<About>,
-    pub(super) sets: Vec<Option<Page>>,
+    pub(super) about: Arc<ConfigInfo>,
+    pub(super) sets: Vec<Option<LabelSetMetrics>>,
     /// The exporter's own numbers.
-    pub own: Own,
+    pub own: ExporterMetrics,
 }
 
 /// One set: its label values and its numbers.
 #[derive(Clone, Debug)]
-pub(super) struct Page {
-    set: SetId,
+pub(super) struct LabelSetMetrics {
+    set: LabelSetId,
     pub(super) labels: Arc<[String; 4]>,
     /// When it began, at zero.
     pub(super) since: Timestamp,
     pub(super) counts: SetCounts,
 }
 
-impl Ledger {
+impl MetricStore {
     /// Nothing was counted yet. Latencies are counted under these bounds, and in native histograms where wanted.
-    pub fn new(about: About, bounds: Bounds, native: bool) -> Self {
+    pub fn new(about: ConfigInfo, bounds: Bounds, native: bool) -> Self {
         let layout = Layout { bounds, native };
         Self {
             layout: Arc::new(layout),
             about: Arc::new(about),
             sets: Vec::new(),
-            own: Own::default(),
+            own: ExporterMetrics::default(),
         }
     }
 
     /// The program is told something else.
-    pub fn retell(&mut self, about: About) {
+    pub fn set_config(&mut self, about: ConfigInfo) {
         self.about = Arc::new(about);
     }
 
     /// A set begins: all its series at zero.
-    pub fn create(&mut self, set: SetId, name: &SetName, since: Timestamp) {
+    pub fn create(&mut self, set: LabelSetId, name: &LabelSet, since: Timestamp) {
         let place = set.place();
         if self.sets.len() <= place {
             self.sets.resize_with(place + 1, || None);
         }
         if let Some(page) = self.sets.get_mut(place) {
             let (labels, counts) = (Arc::new(name.values()), SetCounts::default());
-            *page = Some(Page {
+            *page = Some(LabelSetMetrics {
                 set,
                 labels,
                 since,
@@ -64,7 +64,7 @@ impl Ledger {
     }
 
     /// A set ends: its series are no longer exposed.
-    pub fn remove(&mut self, set: SetId) {
+    pub fn remove(&mut self, set: LabelSetId) {
         if let Some(page) = self.sets.get_mut(set.place())
             && page.as_ref().is_some_and(|page| page.set == set)
         {
@@ -73,12 +73,17 @@ impl Ledger {
     }
 
     /// Counts a fact of a set.
-    pub fn count(&mut self, set: SetId, event: &SetEvent) {
-        self.count_about(set, event, None);
+    pub fn count(&mut self, set: LabelSetId, event: &SetEvent) {
+        self.count_with_exemplar(set, event, None);
     }
 
     /// Counts a fact of a set that is about this connection, where it can be told.
-    pub fn count_about(&mut self, set: SetId, event: &SetEvent, connection: Option<Connection>) {
+    pub fn count_with_exemplar(
+        &mut self,
+        set: LabelSetId,
+        event: &SetEvent,
+        connection: Option<Connection>,
+    ) {
         let page = self.sets.get_mut(set.place()).and_then(Option::as_mut);
         if let Some(page) = page.filter(|page| page.set == set) {
             page.counts.count(&self.layout, event, connection);

@@ -6,12 +6,12 @@ use super::encode::Encoder;
 use super::exposition::{Family, single};
 use super::table::{self, Metric};
 use crate::decode::Undecodable;
-use crate::handshake::Kind;
+use crate::handshake::PacketKind;
 use crate::time::Timestamp;
 
 /// What the program was told, which seldom changes while it runs.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub struct About {
+pub struct ConfigInfo {
     /// The program's version.
     pub version: String,
     /// Server ports that are counted, as given; empty for all.
@@ -32,7 +32,7 @@ pub struct About {
 
 /// What changes.
 #[derive(Clone, Default, Debug)]
-pub struct Own {
+pub struct ExporterMetrics {
     /// One for each watched interface or capture file.
     pub interfaces: Vec<InterfaceCounts>,
     /// This host's addresses on watched interfaces: address, interface.
@@ -94,7 +94,7 @@ pub struct InterfaceCounts {
     pub last_packet: Timestamp,
 }
 
-impl Own {
+impl ExporterMetrics {
     /// A frame could not be read.
     pub fn undecodable(&mut self, reason: Undecodable) {
         for (count, _) in self
@@ -108,17 +108,17 @@ impl Own {
     }
 
     /// A copy was met.
-    pub fn duplicate(&mut self, kind: Kind) {
+    pub fn duplicate(&mut self, kind: PacketKind) {
         bump(&mut self.duplicates, kind);
     }
 
     /// A packet fits no attempt.
-    pub fn unmatched(&mut self, kind: Kind) {
+    pub fn unmatched(&mut self, kind: PacketKind) {
         bump(&mut self.unmatched, kind);
     }
 
     /// How many packets of that kind fitted no attempt.
-    pub fn unmatched_of(&self, kind: Kind) -> u64 {
+    pub fn unmatched_of(&self, kind: PacketKind) -> u64 {
         self.unmatched
             .iter()
             .zip(KINDS)
@@ -128,19 +128,19 @@ impl Own {
     }
 
     /// A SYN/ACK or RST does not fit its attempt.
-    pub fn unacceptable(&mut self, kind: Kind) {
+    pub fn unacceptable(&mut self, kind: PacketKind) {
         bump(&mut self.unacceptable, kind);
     }
 }
 
-fn bump(counts: &mut [u64; KINDS.len()], kind: Kind) {
+fn bump(counts: &mut [u64; KINDS.len()], kind: PacketKind) {
     for (count, _) in counts.iter_mut().zip(KINDS).filter(|(_, of)| of.0 == kind) {
         *count += 1;
     }
 }
 
 /// The addresses of the watched interfaces.
-pub(super) fn write_local_addresses(own: &Own, to: &mut dyn Encoder) -> io::Result<()> {
+pub(super) fn write_local_addresses(own: &ExporterMetrics, to: &mut dyn Encoder) -> io::Result<()> {
     let mut family = Family::of(&table::LOCAL_ADDRESS_INFO, to);
     for (address, interface) in &own.local_addresses {
         family.number([address, interface], None, 1.0)?;
@@ -150,7 +150,7 @@ pub(super) fn write_local_addresses(own: &Own, to: &mut dyn Encoder) -> io::Resu
 
 /// One series for each interface in each of these.
 pub(super) fn write_interfaces(
-    own: &Own,
+    own: &ExporterMetrics,
     since: Option<Timestamp>,
     to: &mut dyn Encoder,
 ) -> io::Result<()> {
@@ -188,8 +188,8 @@ pub(super) fn write_interfaces(
 
 /// The program, its tables, and what came to no set.
 pub(super) fn write_exporter(
-    own: &Own,
-    about: &About,
+    own: &ExporterMetrics,
+    about: &ConfigInfo,
     since: Option<Timestamp>,
     to: &mut dyn Encoder,
 ) -> io::Result<()> {
@@ -199,31 +199,37 @@ pub(super) fn write_exporter(
         undecodable.number([reason.as_str()], since, *count as f64)?;
     }
     undecodable.done()?;
-    let mut by_kind = |metric: &'static Metric<1>, counts: &[u64; KINDS.len()], shown: &[Kind]| {
-        let mut family = Family::of(metric, to);
-        for (count, (_, name)) in counts
-            .iter()
-            .zip(KINDS)
-            .filter(|(_, (kind, _))| shown.contains(kind))
-        {
-            family.number([name], since, *count as f64)?;
-        }
-        family.done()
-    };
+    let mut by_kind =
+        |metric: &'static Metric<1>, counts: &[u64; KINDS.len()], shown: &[PacketKind]| {
+            let mut family = Family::of(metric, to);
+            for (count, (_, name)) in counts
+                .iter()
+                .zip(KINDS)
+                .filter(|(_, (kind, _))| shown.contains(kind))
+            {
+                family.number([name], since, *count as f64)?;
+            }
+            family.done()
+        };
     by_kind(
         &table::DUPLICATES,
         &own.duplicates,
-        &[Kind::Syn, Kind::SynAck, Kind::Rst, Kind::Icmp],
+        &[
+            PacketKind::Syn,
+            PacketKind::SynAck,
+            PacketKind::Rst,
+            PacketKind::Icmp,
+        ],
     )?;
     by_kind(
         &table::UNMATCHED,
         &own.unmatched,
-        &[Kind::SynAck, Kind::Rst, Kind::Icmp],
+        &[PacketKind::SynAck, PacketKind::Rst, PacketKind::Icmp],
     )?;
     by_kind(
         &table::UNACCEPTABLE,
         &own.unacceptable,
-        &[Kind::SynAck, Kind::Rst],
+        &[PacketKind::SynAck, PacketKind::Rst],
     )?;
     single(&table::PENDING_ATTEMPTS, to, None, own.pending as f64)?;
     single(&table::TRACKED_ATTEMPTS, to, None, own.tracked as f64)?;
@@ -262,7 +268,7 @@ pub(super) fn write_exporter(
     Ok(())
 }
 
-fn write_about(about: &About, to: &mut dyn Encoder) -> io::Result<()> {
+fn write_about(about: &ConfigInfo, to: &mut dyn Encoder) -> io::Result<()> {
     let mut build = Family::of(&table::BUILD_INFO, to);
     build.number([&about.version], None, 1.0)?;
     build.done()?;
@@ -280,9 +286,9 @@ fn write_about(about: &About, to: &mut dyn Encoder) -> io::Result<()> {
 }
 
 /// The kinds of packet, in the order they are shown, with their label values.
-pub(super) const KINDS: [(Kind, &str); 4] = [
-    (Kind::Syn, "syn"),
-    (Kind::SynAck, "synack"),
-    (Kind::Rst, "rst"),
-    (Kind::Icmp, "icmp"),
+pub(super) const KINDS: [(PacketKind, &str); 4] = [
+    (PacketKind::Syn, "syn"),
+    (PacketKind::SynAck, "synack"),
+    (PacketKind::Rst, "rst"),
+    (PacketKind::Icmp, "icmp"),
 ];

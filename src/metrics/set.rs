@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::exemplar::{Connection, Exemplars, Slot};
 use super::histogram::{Histogram, Layout};
-use crate::handshake::{Answer, Reason, Side, SynKind};
+use crate::handshake::{Answer, FailureReason, Side, SynKind};
 use crate::labels::Reporter;
 use crate::packet::IcmpCode;
 
@@ -58,7 +58,7 @@ pub enum SetEvent {
     /// A SYN.
     Syn(SynKind),
     /// A SYN that opens nothing.
-    OddSyn,
+    InvalidSyn,
     /// A SYN/ACK that was sent again.
     SynAck,
     /// A RST that decided nothing.
@@ -68,7 +68,7 @@ pub enum SetEvent {
     /// An answer, that is an acceptable SYN/ACK.
     Answered(Answer),
     /// A failure; a refusal is a RST by the server.
-    Failed(Reason),
+    Failed(FailureReason),
     /// The third leg.
     Completed(Duration),
     /// So many attempts were forgotten while they waited.
@@ -92,7 +92,7 @@ impl SetCounts {
                 self.syns += 1;
                 self.syn_retransmissions += u64::from(kind == SynKind::Retransmission);
             }
-            SetEvent::OddSyn => self.syns += 1,
+            SetEvent::InvalidSyn => self.syns += 1,
             SetEvent::SynAck => {
                 self.synacks += 1;
                 self.synack_retransmissions += 1;
@@ -101,10 +101,10 @@ impl SetCounts {
             SetEvent::Rst(Side::Server) => self.rsts_by_server += 1,
             SetEvent::IcmpError(code, reporter) => self.count_icmp_error(code, reporter),
             SetEvent::Answered(Answer { latency, late }) => {
-                self.count_answer(layout, latency, late, connection)
+                self.count_answer(layout, latency, late, connection);
             }
             SetEvent::Failed(reason) => {
-                self.rsts_by_server += u64::from(reason == Reason::Refused);
+                self.rsts_by_server += u64::from(reason == FailureReason::Refused);
                 for (count, _) in self
                     .failures
                     .iter_mut()
@@ -146,7 +146,7 @@ impl SetCounts {
         }) += 1;
         let details = Arc::make_mut(&mut self.details);
         let bucket = details.latency.observe(layout, latency);
-        if latency > EXEMPLARY
+        if latency > EXEMPLAR_THRESHOLD
             && let Some(connection) = connection
         {
             details
@@ -174,11 +174,11 @@ impl SetCounts {
 }
 
 /// The reasons of failure, in the order they are shown, with their label values.
-pub(super) const REASONS: [(Reason, &str); 4] = [
-    (Reason::Unanswered, "unanswered"),
-    (Reason::Refused, "refused"),
-    (Reason::Unreachable, "unreachable"),
-    (Reason::Prohibited, "prohibited"),
+pub(super) const REASONS: [(FailureReason, &str); 4] = [
+    (FailureReason::Unanswered, "unanswered"),
+    (FailureReason::Refused, "refused"),
+    (FailureReason::Unreachable, "unreachable"),
+    (FailureReason::Prohibited, "prohibited"),
 ];
 
 /// The label value of an ICMP code.
@@ -190,7 +190,7 @@ pub(super) const fn name_of(code: Option<IcmpCode>) -> &'static str {
 }
 
 /// Above this a latency has an exemplar: most paths that are no detour take less.
-pub const EXEMPLARY: Duration = Duration::from_millis(100);
+pub const EXEMPLAR_THRESHOLD: Duration = Duration::from_millis(100);
 
 /// Different (code, reporter) that a set tells apart.
 const MAX_ICMP: usize = 4;

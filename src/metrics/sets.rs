@@ -2,23 +2,23 @@
 
 use std::io;
 
-use super::encode::{Encoder, Latencies, Value};
+use super::encode::{Encoder, HistogramSample, Value};
 use super::exemplar::{Exemplar, Slot};
 use super::exposition::Family;
 use super::histogram::Histogram;
-use super::ledger::{Ledger, Page};
+use super::ledger::{LabelSetMetrics, MetricStore};
 use super::set::{Details, REASONS, SetCounts, name_of};
 use super::table::{self, Metric};
 
 /// The pages of a ledger in order, and where they go.
 struct Sheet<'a> {
-    ledger: &'a Ledger,
-    pages: Vec<&'a Page>,
+    ledger: &'a MetricStore,
+    pages: Vec<&'a LabelSetMetrics>,
     to: &'a mut dyn Encoder,
 }
 
-pub(super) fn write(ledger: &Ledger, to: &mut dyn Encoder) -> io::Result<()> {
-    let mut pages: Vec<&Page> = ledger.sets.iter().flatten().collect();
+pub(super) fn write(ledger: &MetricStore, to: &mut dyn Encoder) -> io::Result<()> {
+    let mut pages: Vec<&LabelSetMetrics> = ledger.sets.iter().flatten().collect();
     pages.sort_unstable_by(|one, other| one.labels.cmp(&other.labels));
     let mut sheet = Sheet { ledger, pages, to };
     if ledger.about.acks {
@@ -75,7 +75,7 @@ impl Sheet<'_> {
             let places = 0..=layout.bounds.seconds().len();
             let exemplars: Vec<_> = places.map(|place| exemplar(details, place)).collect();
             let (histogram, bounds, native) = (of(details), &layout.bounds, layout.native);
-            let latencies = Latencies {
+            let latencies = HistogramSample {
                 histogram,
                 bounds,
                 exemplars: &exemplars,
@@ -141,6 +141,6 @@ impl Sheet<'_> {
     }
 }
 
-fn labels(page: &Page) -> [&str; 4] {
+fn labels(page: &LabelSetMetrics) -> [&str; 4] {
     page.labels.each_ref().map(String::as_str)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Exponential buckets as Prometheus defines them: with schema `s`, bucket `i` ends at 2^(i / 2^s). Memory is taken with
 /// the first observation, 16 bytes a bucket in use.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Sparse {
+pub(super) struct NativeHistogram {
     schema: i32,
     /// Index and count, ascending.
     buckets: Vec<(i32, u64)>,
@@ -20,7 +20,7 @@ pub(super) struct Span {
     pub(super) length: u32,
 }
 
-impl Default for Sparse {
+impl Default for NativeHistogram {
     fn default() -> Self {
         Self {
             schema: SCHEMA,
@@ -30,7 +30,7 @@ impl Default for Sparse {
     }
 }
 
-impl Sparse {
+impl NativeHistogram {
     pub(super) fn observe(&mut self, duration: Duration) {
         let seconds = duration.as_secs_f64();
         if seconds <= ZERO_THRESHOLD {
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     /// Each bucket's upper bound with its count.
-    fn told(sparse: &Sparse) -> Vec<(f64, i64)> {
+    fn told(sparse: &NativeHistogram) -> Vec<(f64, i64)> {
         let (spans, deltas) = sparse.spans();
         let mut deltas = deltas.into_iter();
         let (mut index, mut count, mut told) = (0, 0, Vec::new());
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_bucket_ends_at_its_bound_and_not_below() {
-        let mut sparse = Sparse::default();
+        let mut sparse = NativeHistogram::default();
         for nanos in [1_000_000_000, 500_000_000, 1_000_000_001, 250_000_000] {
             sparse.observe(Duration::from_nanos(nanos));
         }
@@ -173,7 +173,7 @@ mod tests {
             .step_by(99_991)
             .chain([2, 3, 5, 7, 1 << 20])
         {
-            let mut sparse = Sparse::default();
+            let mut sparse = NativeHistogram::default();
             sparse.observe(Duration::from_micros(micros));
             let (upper, seconds) = (told(&sparse)[0].0, micros as f64 / 1e6);
             assert!(
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn what_takes_no_time_counts_as_zero() {
-        let mut sparse = Sparse::default();
+        let mut sparse = NativeHistogram::default();
         sparse.observe(Duration::ZERO);
         sparse.observe(Duration::from_nanos(900));
         assert_eq!((sparse.zeros(), told(&sparse)), (2, vec![]));
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_no_count_is_lost() {
-        let mut sparse = Sparse::default();
+        let mut sparse = NativeHistogram::default();
         let times = || (0..2_000).map(|step| Duration::from_secs_f64(1e-6 * 1.0098_f64.powi(step)));
         times().for_each(|time| sparse.observe(time));
         assert!(

@@ -1,11 +1,11 @@
 //! Every metric there is, with its kind, labels and help: what is not here is not exposed.
 
-use super::encode::Head;
+use super::encode::Descriptor;
 
 /// A metric whose series have `N` labels.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Metric<const N: usize> {
-    pub(super) head: Head,
+    pub(super) head: Descriptor,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,7 +17,7 @@ pub(super) enum Kind {
 
 /// A line of the table, as people read it.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct DescriptorRow {
     /// The metric's full name.
     pub name: &'static str,
     /// `counter`, `gauge` or `histogram`.
@@ -31,11 +31,11 @@ pub struct Row {
 macro_rules! table {
     ($($constant:ident = $kind:ident $name:literal [$($label:literal),*] $help:literal;)*) => {
         $(pub(super) static $constant: Metric<{ <[&str]>::len(&[$($label),*]) }> =
-            Metric { head: Head { name: $name, kind: Kind::$kind, labels: &[$($label),*], help: $help } };)*
+            Metric { head: Descriptor { name: $name, kind: Kind::$kind, labels: &[$($label),*], help: $help } };)*
 
         /// All metrics of the exporter, in the order of the table.
-        pub fn rows() -> Vec<Row> {
-            vec![$(Row {
+        pub fn rows() -> Vec<DescriptorRow> {
+            vec![$(DescriptorRow {
                 name: $constant.head.name,
                 kind: $constant.head.kind.as_str(),
                 labels: $constant.head.labels.to_vec(),

@@ -14,13 +14,13 @@ pub fn confine(files: &[PathBuf]) {
     let readable: Vec<PathBuf> = OWN.iter().map(PathBuf::from).chain(folders).collect();
     match enforce(&readable) {
         Ok(RulesetStatus::FullyEnforced) => {
-            tracing::info!("confined by Landlock: files are read, none is written")
+            tracing::info!("confined by Landlock: files are read, none is written");
         }
         Ok(RulesetStatus::PartiallyEnforced) => {
-            tracing::info!("confined by Landlock, as far as this kernel has it")
+            tracing::info!("confined by Landlock, as far as this kernel has it");
         }
         Ok(RulesetStatus::NotEnforced) => {
-            tracing::info!("not confined: this kernel has no Landlock")
+            tracing::info!("not confined: this kernel has no Landlock");
         }
         Err(error) => tracing::warn!(%error, "not confined"),
     }

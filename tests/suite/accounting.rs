@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tcp_handshake_exporter::handshake::{Event, Limits};
+use tcp_handshake_exporter::handshake::{AttemptLimits, Event};
 use tcp_handshake_exporter::packet::Packet;
 use tcp_handshake_exporter::time::Timestamp;
 
@@ -49,8 +49,8 @@ proptest! {
         packets in traffic::spaced_packets(),
         quiet in prop::collection::vec(0..4_u32, 100),
     ) {
-        let mut file = Witness::new(Limits { timeout: TIMEOUT, max_attempts: 4096 });
-        let mut live = Witness::new(Limits { timeout: TIMEOUT, max_attempts: 4096 });
+        let mut file = Witness::new(AttemptLimits { timeout: TIMEOUT, max_attempts: 4096 });
+        let mut live = Witness::new(AttemptLimits { timeout: TIMEOUT, max_attempts: 4096 });
         let (mut told_by_file, mut told_live) = (Vec::new(), Vec::new());
         let mut before = Timestamp::default();
         for ((at, packet, caller), quiet) in packets.iter().zip(quiet) {
@@ -71,7 +71,7 @@ proptest! {
 
 /// Nothing is wrong after any packet, and after long enough nobody waits any more.
 fn balances(steps: &[Step], max_attempts: usize) -> Result<(), TestCaseError> {
-    let mut witness = Witness::new(Limits {
+    let mut witness = Witness::new(AttemptLimits {
         timeout: TIMEOUT,
         max_attempts,
     });
@@ -114,7 +114,7 @@ fn same(one: &[String], other: &[String]) -> Result<(), TestCaseError> {
 
 /// All that is told about attempts: no copies, and nothing about packets that fit no attempt.
 fn tale(packets: &[Met]) -> Result<Vec<String>, TestCaseError> {
-    let mut witness = Witness::new(Limits {
+    let mut witness = Witness::new(AttemptLimits {
         timeout: TIMEOUT,
         max_attempts: 4096,
     });
@@ -147,7 +147,7 @@ fn in_words(events: &[Event], met: Option<(Timestamp, &Packet)>) -> Vec<String> 
 fn about_an_attempt(event: &Event) -> bool {
     !matches!(
         event,
-        Event::Copy(_) | Event::OddSyn | Event::Unmatched(_) | Event::ClockStep
+        Event::Duplicate(_) | Event::InvalidSyn | Event::Unmatched(_) | Event::ClockStep
     )
 }
 

@@ -145,7 +145,7 @@ fn asking_for_text(target: SocketAddr) -> SocketAddr {
         listener
             .incoming()
             .flatten()
-            .for_each(|client| drop(pass(client)))
+            .for_each(|client| drop(pass(client)));
     });
     address
 }

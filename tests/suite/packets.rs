@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use tcp_handshake_exporter::handshake::Standing;
+use tcp_handshake_exporter::handshake::PeerHistory;
 use tcp_handshake_exporter::packet::{
-    Address, Direction, Endpoint, Flags, IcmpCode, IcmpError, Packet, Quote, Segment, Via,
+    Address, CapturePoint, Direction, Endpoint, Flags, IcmpCode, IcmpError, Packet, Quote, Segment,
 };
 
 use crate::witness::Caller;
@@ -51,7 +51,7 @@ prop_compose! {
 prop_compose! {
     /// Any caller.
     pub(crate) fn caller()(regular in any::<bool>(), own_word in any::<bool>()) -> Caller {
-        Caller { standing: if regular { Standing::Regular } else { Standing::NeverSeen }, own_word }
+        Caller { standing: if regular { PeerHistory::Known } else { PeerHistory::New }, own_word }
     }
 }
 
@@ -59,8 +59,8 @@ prop_compose! {
     fn via()(
         interface in 1..4_u32,
         direction in select(vec![Direction::Entering, Direction::Leaving, Direction::Unknown]),
-    ) -> Via {
-        Via { interface, direction, loopback: interface == 3 }
+    ) -> CapturePoint {
+        CapturePoint { interface, direction, loopback: interface == 3 }
     }
 }
 

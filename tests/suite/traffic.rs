@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use tcp_handshake_exporter::packet::{Direction, Flags, IcmpError, Packet, Quote, Segment, Via};
+use tcp_handshake_exporter::packet::{
+    CapturePoint, Direction, Flags, IcmpError, Packet, Quote, Segment,
+};
 use tcp_handshake_exporter::time::Timestamp;
 
 use crate::packets::{caller, packet};
@@ -177,7 +179,7 @@ pub(crate) fn with_held_syns(packets: &[Met], delays: &[Option<u64>], way: Direc
 fn through(mut packet: Packet, interface: u32, direction: Direction) -> Packet {
     match &mut packet {
         Packet::Segment(Segment { via, .. }) | Packet::IcmpError(IcmpError { via, .. }) => {
-            *via = Via {
+            *via = CapturePoint {
                 interface,
                 direction,
                 loopback: false,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rcgen::{CertificateParams, KeyPair};
-use tcp_handshake_exporter::http::Guard;
+use tcp_handshake_exporter::http::AccessControl;
 
 use crate::program::{file, has_tool, program, run, said};
 use crate::serving::get;
@@ -170,7 +170,9 @@ fn promtool_judges_web_configurations_alike() {
             .arg(&config)
             .output()
             .unwrap();
-        let ours = Guard::by(&config).err().map(|error| error.to_string());
+        let ours = AccessControl::from_file(&config)
+            .err()
+            .map(|error| error.to_string());
         let words = String::from_utf8_lossy(&theirs.stderr);
         assert_eq!(
             ours.is_none(),

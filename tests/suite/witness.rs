@@ -1,6 +1,8 @@
 //! Hears all that a tracker tells and keeps the books: what must hold for every story and for any traffic.
 
-use tcp_handshake_exporter::handshake::{Answer, Event, Kind, Limits, Owner, Standing, Tracker};
+use tcp_handshake_exporter::handshake::{
+    Answer, AttemptLimits, Event, OwnerId, PacketKind, PeerHistory, Tracker,
+};
 use tcp_handshake_exporter::packet::Packet;
 use tcp_handshake_exporter::time::Timestamp;
 
@@ -16,7 +18,7 @@ pub(crate) struct Witness {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller {
     /// Whether the peer was seen before, should this open an attempt.
-    pub(crate) standing: Standing,
+    pub(crate) standing: PeerHistory,
     /// Whether an ICMP error that fits no attempt is this host's word about its own SYN.
     pub(crate) own_word: bool,
 }
@@ -32,7 +34,7 @@ enum Fate {
 }
 
 impl Witness {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: AttemptLimits) -> Self {
         let max_attempts = limits.max_attempts;
         Self {
             tracker: Tracker::new(limits),
@@ -94,7 +96,7 @@ impl Witness {
         match *event {
             Event::Opened(attempt) => {
                 let owner =
-                    Owner(u32::try_from(self.fates.len()).map_err(|error| error.to_string())?);
+                    OwnerId(u32::try_from(self.fates.len()).map_err(|error| error.to_string())?);
                 self.fates.push(Fate::Waiting);
                 self.waiting += 1;
                 self.tracker.claim(attempt, owner, caller.standing);
@@ -113,21 +115,21 @@ impl Witness {
             | Event::Rst(owner, _)
             | Event::IcmpError(owner, ..)
             | Event::Completed(owner, _) => self.known(owner),
-            Event::Unmatched(Kind::Icmp) => {
+            Event::Unmatched(PacketKind::Icmp) => {
                 if let (true, Some(Packet::IcmpError(error))) = (caller.own_word, packet) {
                     self.tracker.open_rejected(at, error);
                 }
                 Ok(())
             }
-            Event::Copy(_)
+            Event::Duplicate(_)
             | Event::Unacceptable(_)
-            | Event::OddSyn
+            | Event::InvalidSyn
             | Event::Unmatched(_)
             | Event::ClockStep => Ok(()),
         }
     }
 
-    fn turn(&mut self, owner: Owner, from: Fate, to: Fate) -> Result<(), String> {
+    fn turn(&mut self, owner: OwnerId, from: Fate, to: Fate) -> Result<(), String> {
         let fate = self.fate(owner)?;
         if *fate != from {
             return Err(format!("the attempt was {fate:?}, it cannot become {to:?}"));
@@ -139,14 +141,14 @@ impl Witness {
         Ok(())
     }
 
-    fn known(&mut self, owner: Owner) -> Result<(), String> {
+    fn known(&mut self, owner: OwnerId) -> Result<(), String> {
         match self.fate(owner)? {
             Fate::Evicted => Err("the attempt was evicted, nothing more can be known of it".into()),
             Fate::Waiting | Fate::Answered | Fate::Failed | Fate::AnsweredLate => Ok(()),
         }
     }
 
-    fn fate(&mut self, owner: Owner) -> Result<&mut Fate, String> {
+    fn fate(&mut self, owner: OwnerId) -> Result<&mut Fate, String> {
         self.fates
             .get_mut(owner.0 as usize)
             .ok_or_else(|| format!("{owner:?} was never claimed"))
@@ -174,7 +176,7 @@ impl Witness {
 impl Caller {
     /// Knows nothing.
     pub(crate) const PLAIN: Self = Self {
-        standing: Standing::NeverSeen,
+        standing: PeerHistory::New,
         own_word: false,
     };
 }

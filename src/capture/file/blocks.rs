@@ -116,7 +116,7 @@ impl Blocks {
             match (code, value) {
                 (END, _) => break,
                 (RESOLUTION, &[power]) if power & 0x80 == 0 => {
-                    ticks.resolution = Resolution::Decimal(power)
+                    ticks.resolution = Resolution::Decimal(power);
                 }
                 (RESOLUTION, &[power]) => ticks.resolution = Resolution::Binary(power & 0x7f),
                 (OFFSET, value) if value.len() == 8 => {

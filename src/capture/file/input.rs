@@ -22,7 +22,7 @@ pub(super) struct Input {
 impl Input {
     /// Opens a file by its name; `-` is standard input. What it is, it says by its first bytes. The meter hears of all that
     /// is read.
-    pub(super) fn open(name: &str, meter: &Meter) -> Result<Self, CaptureError> {
+    pub(super) fn open(name: &str, meter: &ByteCounter) -> Result<Self, CaptureError> {
         let unreadable = |error: &io::Error| unreadable(name, &words(error));
         let (source, is_pipe): (Box<dyn Read + Send>, bool) = if name == STANDARD_INPUT {
             (Box::new(io::stdin()), true)
@@ -130,9 +130,9 @@ impl Input {
 
 /// How many bytes were read of all files, as they lie there: compressed ones are counted compressed.
 #[derive(Clone, Default, Debug)]
-pub struct Meter(Arc<AtomicU64>);
+pub struct ByteCounter(Arc<AtomicU64>);
 
-impl Meter {
+impl ByteCounter {
     /// So many up to now.
     pub fn bytes(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
@@ -141,7 +141,7 @@ impl Meter {
 
 struct Metered<R> {
     source: R,
-    meter: Meter,
+    meter: ByteCounter,
 }
 
 impl<R: Read> Read for Metered<R> {

@@ -17,10 +17,10 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::error::CaptureError;
 use super::filter::Filter;
-use super::{Condition, Progress, Source};
+use super::{InterfaceStatus, ReadOutcome, Source};
 use crate::frame::Frame;
 use crate::time::Timestamp;
-pub use input::Meter;
+pub use input::ByteCounter;
 use reader::Reader;
 
 /// One or more capture files (pcap and pcapng, as they are or compressed), merged by time.
@@ -28,12 +28,12 @@ pub struct Files {
     readers: Vec<Reader>,
     /// Those that have not ended: not before when their next packet was met.
     queue: BinaryHeap<Reverse<(Timestamp, usize)>>,
-    meter: Meter,
+    meter: ByteCounter,
 }
 
 impl Files {
     /// Opens all of them; `-` is standard input. Among several, one that holds no capture is left for
-    /// [`Condition::broken`] to tell.
+    /// [`InterfaceStatus::broken`] to tell.
     ///
     /// # Errors
     ///
@@ -46,7 +46,7 @@ impl Files {
             raise_descriptor_limit();
         }
         let mut readers = Vec::with_capacity(files.len());
-        let meter = Meter::default();
+        let meter = ByteCounter::default();
         let mut complaint = None;
         let mut good = false;
         for (id, file) in (0_u16..).zip(files) {
@@ -77,7 +77,7 @@ impl Files {
     }
 
     /// Tells how much of them was read, while they are.
-    pub fn meter(&self) -> Meter {
+    pub fn meter(&self) -> ByteCounter {
         self.meter.clone()
     }
 
@@ -112,7 +112,7 @@ impl Files {
 }
 
 impl Source for Files {
-    fn read(&mut self, sink: &mut dyn FnMut(Frame<'_>)) -> Result<Progress, CaptureError> {
+    fn read(&mut self, sink: &mut dyn FnMut(Frame<'_>)) -> Result<ReadOutcome, CaptureError> {
         let mut read = 0;
         while read < BATCH {
             match self.read_turn(BATCH - read, sink) {
@@ -120,14 +120,14 @@ impl Source for Files {
                 Some((_, true)) => break,
                 None => {
                     let last = self.readers.iter().map(|reader| reader.last).max();
-                    return Ok(Progress::Ended(last.unwrap_or_default()));
+                    return Ok(ReadOutcome::EndOfFile(last.unwrap_or_default()));
                 }
             }
         }
-        Ok(Progress::Busy)
+        Ok(ReadOutcome::MayHaveMore)
     }
 
-    fn conditions(&mut self) -> Vec<Condition> {
+    fn statuses(&mut self) -> Vec<InterfaceStatus> {
         self.readers.iter().map(Reader::condition).collect()
     }
 }

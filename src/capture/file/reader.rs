@@ -1,10 +1,10 @@
 //! One capture file among several: opened when its turn comes, and with it what is known of it before and after.
 
-use super::super::Condition;
+use super::super::InterfaceStatus;
 use super::super::error::CaptureError;
 use super::super::filter::Filter;
 use super::head::Broken;
-use super::input::{Meter, STANDARD_INPUT};
+use super::input::{ByteCounter, STANDARD_INPUT};
 use super::stream::Stream;
 use crate::frame::Frame;
 use crate::time::Timestamp;
@@ -14,7 +14,7 @@ pub(super) struct Reader {
     file: String,
     id: u16,
     filter: Filter,
-    meter: Meter,
+    meter: ByteCounter,
     state: State,
     /// The time of the last packet that was read.
     pub(super) last: Timestamp,
@@ -30,7 +30,7 @@ enum State {
 
 impl Reader {
     /// The file has not been opened yet.
-    pub(super) fn new(file: &str, id: u16, filter: &Filter, meter: &Meter) -> Self {
+    pub(super) fn new(file: &str, id: u16, filter: &Filter, meter: &ByteCounter) -> Self {
         let (file, filter, meter) = (file.to_owned(), filter.clone(), meter.clone());
         Self {
             file,
@@ -136,12 +136,12 @@ impl Reader {
         matches!(&self.state, State::Open(stream) if stream.may_wait())
     }
 
-    pub(super) fn condition(&self) -> Condition {
-        Condition {
+    pub(super) fn condition(&self) -> InterfaceStatus {
+        InterfaceStatus {
             name: self.name(),
             up: !matches!(self.state, State::Ended),
             broken: self.broken.clone(),
-            ..Condition::default()
+            ..InterfaceStatus::default()
         }
     }
 

@@ -6,7 +6,7 @@ use super::super::link::named;
 use super::blocks::Blocks;
 use super::classic::Classic;
 use super::head::{Broken, Described, Head};
-use super::input::{Input, Meter, unreadable, words};
+use super::input::{ByteCounter, Input, unreadable, words};
 use crate::frame::{Frame, Link};
 use crate::time::Timestamp;
 
@@ -32,7 +32,7 @@ impl Stream {
         file: &str,
         id: u16,
         filter: &Filter,
-        meter: &Meter,
+        meter: &ByteCounter,
     ) -> Result<Self, CaptureError> {
         let mut input = Input::open(file, meter)?;
         let no_capture = |reason: String| CaptureError::NoCapture {

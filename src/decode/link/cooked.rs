@@ -2,13 +2,13 @@
 
 use etherparse::EtherType;
 
-use super::super::skip::{Skip, TRUNCATED};
+use super::super::skip::{Discard, TRUNCATED};
 use super::{Announced, Opened, Version, begins_like_ip, ethernet, ppp, read_u16, take};
 use crate::frame::Interface;
-use crate::packet::{Direction, Via};
+use crate::packet::{CapturePoint, Direction};
 
 /// Packet type, hardware type, address length, address, protocol: 16 bytes.
-pub(super) fn open<'a>(interface: &Interface, bytes: &'a [u8]) -> Result<Opened<'a>, Skip> {
+pub(super) fn open<'a>(interface: &Interface, bytes: &'a [u8]) -> Result<Opened<'a>, Discard> {
     let (&[p0, p1, h0, h1, .., e0, e1], rest) = take::<16>(bytes)?;
     let via = via(
         interface.number,
@@ -25,7 +25,7 @@ pub(super) fn open<'a>(interface: &Interface, bytes: &'a [u8]) -> Result<Opened<
 
 /// Protocol, reserved, interface index, hardware type, packet type, address length, address: 20 bytes.
 #[inline(always)]
-pub(super) fn open_v2(bytes: &[u8]) -> Result<Opened<'_>, Skip> {
+pub(super) fn open_v2(bytes: &[u8]) -> Result<Opened<'_>, Discard> {
     let (&[e0, e1, _, _, i0, i1, i2, i3, h0, h1, packet_type, ..], rest) = take::<20>(bytes)?;
     let via = via(
         u32::from_be_bytes([i0, i1, i2, i3]),
@@ -47,7 +47,7 @@ pub(super) fn open_v2(bytes: &[u8]) -> Result<Opened<'_>, Skip> {
 /// The kernel takes the outer of two tags off and names the innermost protocol: what is left of the tags stands before the IP
 /// header, and no tag begins like one.
 #[inline(never)]
-fn beyond(ethertype: u16, bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+fn beyond(ethertype: u16, bytes: &[u8]) -> Result<Announced<'_>, Discard> {
     let left = match ethertype {
         IPV4 | IPV6 if !begins_like_ip(bytes) => {
             let left = [4, 8].into_iter().find_map(|by| behind_tags(bytes, by));
@@ -61,14 +61,14 @@ fn beyond(ethertype: u16, bytes: &[u8]) -> Result<Announced<'_>, Skip> {
     left.map_or_else(|| protocol(ethertype, bytes), Ok)
 }
 
-fn via(interface: u32, packet_type: u16, hardware_type: u16) -> Via {
+fn via(interface: u32, packet_type: u16, hardware_type: u16) -> CapturePoint {
     let loopback = hardware_type == ARPHRD_LOOPBACK;
     let direction = if packet_type == PACKET_OUTGOING && !loopback {
         Direction::Leaving
     } else {
         Direction::Entering
     };
-    Via {
+    CapturePoint {
         interface,
         direction,
         loopback,
@@ -76,11 +76,11 @@ fn via(interface: u32, packet_type: u16, hardware_type: u16) -> Via {
 }
 
 /// An Ethernet type, or one of Linux' own numbers for frames that have none.
-fn protocol(number: u16, bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+fn protocol(number: u16, bytes: &[u8]) -> Result<Announced<'_>, Discard> {
     match number {
         ETH_P_802_2 => ethernet::logical(bytes),
         ETH_P_PPP_MP | ETH_P_HDLC => ppp::open(bytes),
-        0..ETH_P_802_3_MIN => Err(Skip::NotIp),
+        0..ETH_P_802_3_MIN => Err(Discard::NotIp),
         ethertype => ethernet::typed(ethertype, bytes),
     }
 }

@@ -2,15 +2,15 @@
 
 use etherparse::EtherType;
 
-use super::super::skip::{Skip, TRUNCATED, Undecodable};
+use super::super::skip::{Discard, TRUNCATED, Undecodable};
 use super::tags::{BRIDGED, behind_tag};
 use super::{Announced, Opened, Version, behind, ppp, read_u16, take};
 use crate::frame::Interface;
-use crate::packet::{Direction, Via};
+use crate::packet::{CapturePoint, Direction};
 
 /// Destination, source, type. The interface's own address tells which way.
 #[inline(always)]
-pub(super) fn open<'a>(interface: &Interface, bytes: &'a [u8]) -> Result<Opened<'a>, Skip> {
+pub(super) fn open<'a>(interface: &Interface, bytes: &'a [u8]) -> Result<Opened<'a>, Discard> {
     let (destination, rest) = take::<6>(bytes)?;
     let (source, rest) = take::<6>(rest)?;
     let (ethertype, rest) = read_u16(rest)?;
@@ -28,7 +28,7 @@ pub(super) fn open<'a>(interface: &Interface, bytes: &'a [u8]) -> Result<Opened<
         _ => typed(ethertype, rest)?,
     };
     Ok(Opened {
-        via: Via {
+        via: CapturePoint {
             interface: interface.number,
             direction,
             loopback,
@@ -39,12 +39,12 @@ pub(super) fn open<'a>(interface: &Interface, bytes: &'a [u8]) -> Result<Opened<
 }
 
 /// Behind the length of an 802.3 frame: 802.2 LLC.
-pub(super) fn logical(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+pub(super) fn logical(bytes: &[u8]) -> Result<Announced<'_>, Discard> {
     typed(0, bytes)
 }
 
 /// What a type field announces, below any tags.
-pub(super) fn typed(mut ethertype: u16, mut bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+pub(super) fn typed(mut ethertype: u16, mut bytes: &[u8]) -> Result<Announced<'_>, Discard> {
     for _ in 0..=MAX_TAGS {
         (ethertype, bytes) = match EtherType(ethertype) {
             EtherType::IPV4 => return Ok((Version::V4, bytes)),
@@ -55,35 +55,35 @@ pub(super) fn typed(mut ethertype: u16, mut bytes: &[u8]) -> Result<Announced<'_
             EtherType(tag) => behind_tag(tag, bytes)?,
         };
     }
-    Err(Skip::NotIp)
+    Err(Discard::NotIp)
 }
 
 /// What 802.2 LLC announces: IP itself (RFC 1042), an OSI network protocol's number (RFC 2684), or SNAP.
-fn behind_llc(bytes: &[u8]) -> Result<(u16, &[u8]), Skip> {
+fn behind_llc(bytes: &[u8]) -> Result<(u16, &[u8]), Discard> {
     match take::<3>(bytes)? {
         (SNAP, rest) => snap(rest, PADDING),
         (IP, rest) => Ok((EtherType::IPV4.0, rest)),
         (OSI, []) => Err(TRUNCATED),
         (OSI, [NLPID_V4, rest @ ..]) => Ok((EtherType::IPV4.0, rest)),
         (OSI, [NLPID_V6, rest @ ..]) => Ok((EtherType::IPV6.0, rest)),
-        _ => Err(Skip::NotIp),
+        _ => Err(Discard::NotIp),
     }
 }
 
 /// A type, where the organization is none (RFC 1042) or 802.1H's; a whole frame, where it is 802.1's.
-pub(super) fn snap(bytes: &[u8], padding: usize) -> Result<(u16, &[u8]), Skip> {
+pub(super) fn snap(bytes: &[u8], padding: usize) -> Result<(u16, &[u8]), Discard> {
     let (organization, rest) = take::<3>(bytes)?;
     let (ethertype, rest) = read_u16(rest)?;
     match (organization, ethertype) {
         ([0, 0, 0 | 0xf8], LONGEST..) => Ok((ethertype, rest)),
         ([0, 0x80, 0xc2], WITH_CHECK | WITHOUT_CHECK) => Ok((BRIDGED, behind(rest, padding)?)),
-        _ => Err(Skip::NotIp),
+        _ => Err(Discard::NotIp),
     }
 }
 
 /// Labels up to the bottom of the stack (RFC 3032). What stands there does not say what it is: IP begins like IP, and
 /// all else is a pseudowire (RFC 4928).
-pub(super) fn labelled(mut bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+pub(super) fn labelled(mut bytes: &[u8]) -> Result<Announced<'_>, Discard> {
     loop {
         let (&[_, _, low, _], rest) = take::<4>(bytes)?;
         bytes = rest;

@@ -1,19 +1,19 @@
 //! BSD loopback: four bytes of address family.
 
-use super::super::skip::Skip;
+use super::super::skip::Discard;
 use super::{Opened, Version, take, unknown};
 use crate::frame::Interface;
-use crate::packet::Via;
+use crate::packet::CapturePoint;
 
 pub(super) fn open<'a>(
     interface: &Interface,
     bytes: &'a [u8],
     number: impl Fn([u8; 4]) -> u32,
-) -> Result<Opened<'a>, Skip> {
+) -> Result<Opened<'a>, Discard> {
     let (four, bytes) = take::<4>(bytes)?;
-    let version = version_of(number(*four)).ok_or(Skip::NotIp)?;
+    let version = version_of(number(*four)).ok_or(Discard::NotIp)?;
     Ok(Opened {
-        via: Via {
+        via: CapturePoint {
             loopback: true,
             ..unknown(interface)
         },

@@ -11,14 +11,14 @@ mod tags;
 mod wifi;
 mod wrapped;
 
-use super::skip::{MALFORMED, Skip, TRUNCATED, Undecodable};
+use super::skip::{Discard, MALFORMED, TRUNCATED, Undecodable};
 use crate::frame::{Frame, Interface, Link};
-use crate::packet::{Direction, Via};
+use crate::packet::{CapturePoint, Direction};
 
 /// What stands behind the link header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Opened<'a> {
-    pub(super) via: Via,
+    pub(super) via: CapturePoint,
     pub(super) version: Version,
     /// From the IP header on.
     pub(super) bytes: &'a [u8],
@@ -38,7 +38,7 @@ type Announced<'a> = (Version, &'a [u8]);
 
 /// Takes the link header off.
 #[inline(always)]
-pub(super) fn open<'a>(frame: &Frame<'a>) -> Result<Opened<'a>, Skip> {
+pub(super) fn open<'a>(frame: &Frame<'a>) -> Result<Opened<'a>, Discard> {
     match frame.interface.link {
         Link::Ethernet => ethernet::open(frame.interface, frame.bytes),
         Link::LinuxSll2 => cooked::open_v2(frame.bytes),
@@ -46,7 +46,7 @@ pub(super) fn open<'a>(frame: &Frame<'a>) -> Result<Opened<'a>, Skip> {
     }
 }
 
-fn layer<'a>(link: Link, interface: &Interface, bytes: &'a [u8]) -> Result<Opened<'a>, Skip> {
+fn layer<'a>(link: Link, interface: &Interface, bytes: &'a [u8]) -> Result<Opened<'a>, Discard> {
     let silent = |(version, bytes)| Opened {
         via: unknown(interface),
         version,
@@ -76,18 +76,18 @@ fn layer<'a>(link: Link, interface: &Interface, bytes: &'a [u8]) -> Result<Opene
             let (inner, direction, bytes) = wrapped::pktap(bytes)?;
             let opened = unwrapped(inner, interface, bytes)?;
             Ok(Opened {
-                via: Via {
+                via: CapturePoint {
                     direction,
                     ..opened.via
                 },
                 ..opened
             })
         }
-        Link::Seldom(seldom) => {
+        Link::Legacy(seldom) => {
             let (direction, announced) = seldom::open(seldom, bytes)?;
             let opened = silent(announced);
             Ok(Opened {
-                via: Via {
+                via: CapturePoint {
                     direction,
                     ..opened.via
                 },
@@ -99,15 +99,19 @@ fn layer<'a>(link: Link, interface: &Interface, bytes: &'a [u8]) -> Result<Opene
 }
 
 /// What stands behind a header that wraps frames of any link layer, but none that wraps again.
-fn unwrapped<'a>(inner: Link, interface: &Interface, bytes: &'a [u8]) -> Result<Opened<'a>, Skip> {
+fn unwrapped<'a>(
+    inner: Link,
+    interface: &Interface,
+    bytes: &'a [u8],
+) -> Result<Opened<'a>, Discard> {
     match inner {
         Link::Ppi | Link::Pktap => Err(MALFORMED),
         inner => layer(inner, interface, bytes),
     }
 }
 
-const fn unknown(interface: &Interface) -> Via {
-    Via {
+const fn unknown(interface: &Interface) -> CapturePoint {
+    CapturePoint {
         interface: interface.number,
         direction: Direction::Unknown,
         loopback: false,
@@ -119,16 +123,16 @@ fn begins_like_ip(bytes: &[u8]) -> bool {
     matches!(bytes.first(), Some(0x45..=0x4f | 0x60..=0x6f))
 }
 
-fn read_u16(bytes: &[u8]) -> Result<(u16, &[u8]), Skip> {
+fn read_u16(bytes: &[u8]) -> Result<(u16, &[u8]), Discard> {
     let (two, rest) = take::<2>(bytes)?;
     Ok((u16::from_be_bytes(*two), rest))
 }
 
-fn take<const N: usize>(bytes: &[u8]) -> Result<(&[u8; N], &[u8]), Skip> {
+fn take<const N: usize>(bytes: &[u8]) -> Result<(&[u8; N], &[u8]), Discard> {
     bytes.split_first_chunk::<N>().ok_or(TRUNCATED)
 }
 
 /// What is left behind a header that tells its own length.
-fn behind(bytes: &[u8], length: usize) -> Result<&[u8], Skip> {
+fn behind(bytes: &[u8], length: usize) -> Result<&[u8], Discard> {
     bytes.get(length..).ok_or(TRUNCATED)
 }

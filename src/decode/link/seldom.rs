@@ -2,51 +2,51 @@
 //!
 //! The formats are those of <https://www.tcpdump.org/linktypes.html>.
 
-use super::super::skip::{Skip, TRUNCATED, Undecodable};
+use super::super::skip::{Discard, TRUNCATED, Undecodable};
 use super::ethernet::{self, NLPID_V4, NLPID_V6};
 use super::loopback::{either_order, version_of};
 use super::tags::BRIDGED;
 use super::{Announced, Version, behind, ppp, read_u16, take};
-use crate::frame::Seldom;
+use crate::frame::LegacyLink;
 use crate::packet::Direction;
 
 /// Which way the frame went, and what it carries.
-pub(super) fn open(link: Seldom, bytes: &[u8]) -> Result<(Direction, Announced<'_>), Skip> {
+pub(super) fn open(link: LegacyLink, bytes: &[u8]) -> Result<(Direction, Announced<'_>), Discard> {
     let silent = |announced| (Direction::Unknown, announced);
     match link {
-        Seldom::TokenRing => token_ring(bytes).map(silent),
-        Seldom::Arcnet => arcnet(behind(bytes, 2)?).map(silent),
-        Seldom::ArcnetLinux => arcnet(behind(bytes, 4)?).map(silent),
-        Seldom::Fddi => fddi(bytes).map(silent),
-        Seldom::Symantec => symantec(bytes).map(silent),
-        Seldom::FrameRelay => frame_relay(bytes).map(silent),
-        Seldom::Enc => enc(bytes).map(silent),
-        Seldom::FibreChannel => ethernet::logical(behind(bytes, 16)?).map(silent),
-        Seldom::SunAtm => sun_atm(bytes).map(silent),
-        Seldom::Firewire => at_type(bytes, 16).map(silent),
-        Seldom::Juniper => juniper(bytes, bridged).map(silent),
-        Seldom::JuniperPpp => juniper(bytes, ppp::open).map(silent),
-        Seldom::JuniperFrameRelay => juniper(bytes, frame_relay).map(silent),
-        Seldom::JuniperCisco => juniper(bytes, ppp::cisco).map(silent),
-        Seldom::Erf => erf(bytes).map(silent),
-        Seldom::PppDirection => directed(bytes, ppp_behind_direction),
-        Seldom::CiscoDirection => directed(bytes, ppp::cisco),
-        Seldom::FrameRelayDirection => directed(bytes, frame_relay),
-        Seldom::Mpls => ethernet::labelled(bytes).map(silent),
-        Seldom::Infiniband => infiniband(bytes).map(silent),
-        Seldom::SwitchTag => at_type(bytes, 16).map(silent),
-        Seldom::SwitchTagLong => at_type(bytes, 20).map(silent),
-        Seldom::BehindTag => bridged(behind(bytes, 4)?).map(silent),
-        Seldom::Slip => directed(bytes, |bytes| Ok((Version::Own, behind(bytes, 15)?))),
-        Seldom::IpNet => Ok(silent((Version::Own, behind(bytes, 24)?))),
+        LegacyLink::TokenRing => token_ring(bytes).map(silent),
+        LegacyLink::Arcnet => arcnet(behind(bytes, 2)?).map(silent),
+        LegacyLink::ArcnetLinux => arcnet(behind(bytes, 4)?).map(silent),
+        LegacyLink::Fddi => fddi(bytes).map(silent),
+        LegacyLink::Symantec => symantec(bytes).map(silent),
+        LegacyLink::FrameRelay => frame_relay(bytes).map(silent),
+        LegacyLink::Enc => enc(bytes).map(silent),
+        LegacyLink::FibreChannel => ethernet::logical(behind(bytes, 16)?).map(silent),
+        LegacyLink::SunAtm => sun_atm(bytes).map(silent),
+        LegacyLink::Firewire => at_type(bytes, 16).map(silent),
+        LegacyLink::Juniper => juniper(bytes, bridged).map(silent),
+        LegacyLink::JuniperPpp => juniper(bytes, ppp::open).map(silent),
+        LegacyLink::JuniperFrameRelay => juniper(bytes, frame_relay).map(silent),
+        LegacyLink::JuniperCisco => juniper(bytes, ppp::cisco).map(silent),
+        LegacyLink::Erf => erf(bytes).map(silent),
+        LegacyLink::PppDirection => directed(bytes, ppp_behind_direction),
+        LegacyLink::CiscoDirection => directed(bytes, ppp::cisco),
+        LegacyLink::FrameRelayDirection => directed(bytes, frame_relay),
+        LegacyLink::Mpls => ethernet::labelled(bytes).map(silent),
+        LegacyLink::Infiniband => infiniband(bytes).map(silent),
+        LegacyLink::SwitchTag => at_type(bytes, 16).map(silent),
+        LegacyLink::SwitchTagLong => at_type(bytes, 20).map(silent),
+        LegacyLink::BehindTag => bridged(behind(bytes, 4)?).map(silent),
+        LegacyLink::Slip => directed(bytes, |bytes| Ok((Version::Own, behind(bytes, 15)?))),
+        LegacyLink::IpNet => Ok(silent((Version::Own, behind(bytes, 24)?))),
     }
 }
 
 /// Access control, frame control, destination, source; with a route where the source's highest bit says so.
-fn token_ring(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+fn token_ring(bytes: &[u8]) -> Result<Announced<'_>, Discard> {
     let (&[_, control, _, _, _, _, _, _, source, ..], rest) = take::<14>(bytes)?;
     if control & 0xc0 != 0x40 {
-        return Err(Skip::NotIp);
+        return Err(Discard::NotIp);
     }
     let route = match rest {
         [length, ..] if source & 0x80 != 0 => usize::from(length & 0x1f),
@@ -56,29 +56,29 @@ fn token_ring(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
 }
 
 /// Frame control, destination, source.
-fn fddi(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+fn fddi(bytes: &[u8]) -> Result<Announced<'_>, Discard> {
     match take::<13>(bytes)? {
         (&[0x50..=0x5f, ..], rest) => ethernet::logical(rest),
-        _ => Err(Skip::NotIp),
+        _ => Err(Discard::NotIp),
     }
 }
 
 /// From the protocol on (RFC 1201, RFC 1051). What is split says how far, and a sequence number.
-fn arcnet(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+fn arcnet(bytes: &[u8]) -> Result<Announced<'_>, Discard> {
     match bytes {
         [0xf0, rest @ ..] => Ok((Version::V4, rest)),
         [0xd4, 0, _, _, rest @ ..] => Ok((Version::V4, rest)),
         [0xd4, split, _, _, rest @ ..] if split & 1 != 0 && *split != 0xff => {
             Ok((Version::V4, rest))
         }
-        [0xd4, _, _, _, ..] => Err(Skip::LaterFragment),
+        [0xd4, _, _, _, ..] => Err(Discard::LaterFragment),
         [] | [0xd4, ..] => Err(TRUNCATED),
-        _ => Err(Skip::NotIp),
+        _ => Err(Discard::NotIp),
     }
 }
 
 /// Two versions, told apart by where the type stands.
-fn symantec(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+fn symantec(bytes: &[u8]) -> Result<Announced<'_>, Discard> {
     match read_u16(behind(bytes, 6)?)? {
         (0, _) => ethernet::typed(read_u16(behind(bytes, 20)?)?.0, behind(bytes, 56)?),
         (ethertype, _) => ethernet::typed(ethertype, behind(bytes, 44)?),
@@ -86,7 +86,7 @@ fn symantec(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
 }
 
 /// An address of two to four bytes, then what RFC 2427 says, or an Ethernet type, as Cisco does.
-fn frame_relay(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+fn frame_relay(bytes: &[u8]) -> Result<Announced<'_>, Discard> {
     let address = bytes
         .iter()
         .take(4)
@@ -106,30 +106,30 @@ fn frame_relay(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
         }
         [0xcf, rest @ ..] => ppp::protocol(rest),
         [] => Err(TRUNCATED),
-        _ => Err(Skip::NotIp),
+        _ => Err(Discard::NotIp),
     }
 }
 
 /// Address family in the byte order of whoever captured, index, flags.
-fn enc(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+fn enc(bytes: &[u8]) -> Result<Announced<'_>, Discard> {
     let (&[f0, f1, f2, f3, ..], rest) = take::<12>(bytes)?;
-    let version = version_of(either_order([f0, f1, f2, f3])).ok_or(Skip::NotIp)?;
+    let version = version_of(either_order([f0, f1, f2, f3])).ok_or(Discard::NotIp)?;
     Ok((version, rest))
 }
 
 /// Direction and kind of traffic, path, channel; LLC is kind 2.
-fn sun_atm(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+fn sun_atm(bytes: &[u8]) -> Result<Announced<'_>, Discard> {
     match take::<4>(bytes)? {
         (&[kind, _, _, _], rest) if kind & 0x0f == 2 => ethernet::logical(rest),
-        _ => Err(Skip::NotIp),
+        _ => Err(Discard::NotIp),
     }
 }
 
 /// Magic, flags, and extensions where the flags say so. Without a link header nothing tells what follows.
 fn juniper(
     bytes: &[u8],
-    open: impl Fn(&[u8]) -> Result<Announced<'_>, Skip>,
-) -> Result<Announced<'_>, Skip> {
+    open: impl Fn(&[u8]) -> Result<Announced<'_>, Discard>,
+) -> Result<Announced<'_>, Discard> {
     let (&[_, _, _, flags], rest) = take::<4>(bytes)?;
     let rest = if flags & 0x80 == 0 {
         rest
@@ -144,12 +144,12 @@ fn juniper(
     }
 }
 
-fn bridged(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+fn bridged(bytes: &[u8]) -> Result<Announced<'_>, Discard> {
     ethernet::typed(BRIDGED, bytes)
 }
 
 /// Time, type, flags, lengths, lost packets; further headers as long as each says so.
-fn erf(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+fn erf(bytes: &[u8]) -> Result<Announced<'_>, Discard> {
     let (&[.., kind, _, _, _, _, _, _, _], mut rest) = take::<16>(bytes)?;
     let mut more = kind & 0x80 != 0;
     while more {
@@ -161,25 +161,25 @@ fn erf(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
         1 | 10 | 15 | 17 => ppp::open(rest),
         22 => Ok((Version::V4, rest)),
         23 => Ok((Version::V6, rest)),
-        _ => Err(Skip::NotIp),
+        _ => Err(Discard::NotIp),
     }
 }
 
 /// A route header, and a type with two bytes reserved behind it.
-fn infiniband(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+fn infiniband(bytes: &[u8]) -> Result<Announced<'_>, Discard> {
     let (ethertype, rest) = read_u16(behind(bytes, 40)?)?;
     ethernet::typed(ethertype, behind(rest, 2)?)
 }
 
 /// pppd writes the direction over PPP's address, others before it.
-fn ppp_behind_direction(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+fn ppp_behind_direction(bytes: &[u8]) -> Result<Announced<'_>, Discard> {
     match bytes {
         [0x03, rest @ ..] => ppp::protocol(rest),
         _ => ppp::open(bytes),
     }
 }
 
-fn at_type(bytes: &[u8], offset: usize) -> Result<Announced<'_>, Skip> {
+fn at_type(bytes: &[u8], offset: usize) -> Result<Announced<'_>, Discard> {
     let (ethertype, rest) = read_u16(behind(bytes, offset)?)?;
     ethernet::typed(ethertype, rest)
 }
@@ -187,8 +187,8 @@ fn at_type(bytes: &[u8], offset: usize) -> Result<Announced<'_>, Skip> {
 /// A first byte of zero says that the host received the frame.
 fn directed(
     bytes: &[u8],
-    open: impl Fn(&[u8]) -> Result<Announced<'_>, Skip>,
-) -> Result<(Direction, Announced<'_>), Skip> {
+    open: impl Fn(&[u8]) -> Result<Announced<'_>, Discard>,
+) -> Result<(Direction, Announced<'_>), Discard> {
     let (&[sent], rest) = take::<1>(bytes)?;
     let direction = if sent == 0 {
         Direction::Entering

@@ -1,11 +1,11 @@
 //! Tags: what stands between an Ethernet header and the type of what it carries, and headers that an Ethernet frame
 //! travels behind.
 
-use super::super::skip::{Skip, Undecodable};
+use super::super::skip::{Discard, Undecodable};
 use super::{behind, read_u16, take};
 
 /// Type and contents behind the tag that this type announces.
-pub(super) fn behind_tag(ethertype: u16, bytes: &[u8]) -> Result<(u16, &[u8]), Skip> {
+pub(super) fn behind_tag(ethertype: u16, bytes: &[u8]) -> Result<(u16, &[u8]), Discard> {
     let length = match ethertype {
         VLAN | PROVIDER | DOUBLE => 2,
         REDUNDANT | VIRTUAL_NIC => 4,
@@ -16,20 +16,20 @@ pub(super) fn behind_tag(ethertype: u16, bytes: &[u8]) -> Result<(u16, &[u8]), S
         TRILL => 6 + 4 * options_of_trill(bytes)? + ADDRESSES,
         MACSEC => security_tag(bytes)?,
         SERVICE_HEADER => return service(bytes),
-        _ => return Err(Skip::NotIp),
+        _ => return Err(Discard::NotIp),
     };
     read_u16(behind(bytes, length)?)
 }
 
 /// RFC 6325 section 3: version, reserved, multicast, length of options in words of four bytes, hops.
-fn options_of_trill(bytes: &[u8]) -> Result<usize, Skip> {
+fn options_of_trill(bytes: &[u8]) -> Result<usize, Discard> {
     let (first, _) = read_u16(bytes)?;
     Ok(usize::from(first >> 6 & 0x1f))
 }
 
 /// IEEE 802.1AE: control, short length, packet number, and a channel's identifier where there is one. What is only
 /// signed can be read.
-fn security_tag(bytes: &[u8]) -> Result<usize, Skip> {
+fn security_tag(bytes: &[u8]) -> Result<usize, Discard> {
     let (&[control], _) = take::<1>(bytes)?;
     match (control & (ENCRYPTED | CHANGED), control & HAS_CHANNEL) {
         (0, 0) => Ok(6),
@@ -39,13 +39,13 @@ fn security_tag(bytes: &[u8]) -> Result<usize, Skip> {
 }
 
 /// The network service header (RFC 8300 section 2) tells its length in words, and what it carries by numbers of its own.
-fn service(bytes: &[u8]) -> Result<(u16, &[u8]), Skip> {
+fn service(bytes: &[u8]) -> Result<(u16, &[u8]), Discard> {
     let (&[_, words, _, carries], _) = take::<4>(bytes)?;
     let ethertype = match carries {
         1 => 0x0800,
         2 => 0x86dd,
         3 => BRIDGED,
-        _ => return Err(Skip::NotIp),
+        _ => return Err(Discard::NotIp),
     };
     Ok((ethertype, behind(bytes, usize::from(words & 0x3f) * 4)?))
 }

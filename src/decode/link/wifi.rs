@@ -1,20 +1,20 @@
 //! IEEE 802.11 data frames, and what radios put before them.
 
-use super::super::skip::{MALFORMED, Skip, Undecodable};
+use super::super::skip::{Discard, MALFORMED, Undecodable};
 use super::{Announced, behind, ethernet, take};
 
 /// The MAC header (IEEE 802.11-2020 section 9.2); `padded` to a multiple of four where the radio did so.
-pub(super) fn open(bytes: &[u8], padded: bool) -> Result<Announced<'_>, Skip> {
+pub(super) fn open(bytes: &[u8], padded: bool) -> Result<Announced<'_>, Discard> {
     let (&[kind, flags], _) = take::<2>(bytes)?;
     if kind & TYPE != DATA || kind & NO_DATA != 0 {
-        return Err(Skip::NotIp);
+        return Err(Discard::NotIp);
     }
     if flags & PROTECTED != 0 {
         return Err(Undecodable::Encrypted.into());
     }
     let (&[sequence, _], _) = take::<2>(behind(bytes, SEQUENCE_AT)?)?;
     if sequence & FRAGMENT != 0 {
-        return Err(Skip::LaterFragment);
+        return Err(Discard::LaterFragment);
     }
     let fourth_address = flags & BETWEEN_STATIONS == BETWEEN_STATIONS;
     let mut length = if fourth_address { 30 } else { 24 };
@@ -39,7 +39,7 @@ pub(super) fn open(bytes: &[u8], padded: bool) -> Result<Announced<'_>, Skip> {
 }
 
 /// Version, padding, length, a bitmap or several of what is present; see <https://www.radiotap.org>.
-pub(super) fn radiotap(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+pub(super) fn radiotap(bytes: &[u8]) -> Result<Announced<'_>, Discard> {
     let (&[_, _, l0, l1, present, ..], _) = take::<8>(bytes)?;
     let length = usize::from(u16::from_le_bytes([l0, l1]));
     if length < 8 {
@@ -66,7 +66,7 @@ fn flags_of_radiotap(bytes: &[u8], present: u8) -> u8 {
 }
 
 /// Prism's header tells its length in the byte order of whoever captured; AVS, under the same number, in network order.
-pub(super) fn prism(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+pub(super) fn prism(bytes: &[u8]) -> Result<Announced<'_>, Discard> {
     let (&[m0, m1, m2, m3, l0, l1, l2, l3], _) = take::<8>(bytes)?;
     let big = u32::from_be_bytes([l0, l1, l2, l3]);
     let is_avs = u32::from_be_bytes([m0, m1, m2, m3]) & AVS_MASK == AVS;

@@ -1,15 +1,15 @@
 //! Packets and frames that a firewall or a system has put a header of its own before.
 
-use super::super::skip::{MALFORMED, Skip};
+use super::super::skip::{Discard, MALFORMED};
 use super::loopback::version_of;
 use super::{Announced, Version, behind, take};
 use crate::frame::Link;
 use crate::packet::Direction;
 
 /// PFLOG, of the BSDs' firewall: its length, which leaves the padding to a multiple of four out, and the address family.
-pub(super) fn packet_filter_log(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+pub(super) fn packet_filter_log(bytes: &[u8]) -> Result<Announced<'_>, Discard> {
     let (&[length, family], _) = take::<2>(bytes)?;
-    let version = version_of(family.into()).ok_or(Skip::NotIp)?;
+    let version = version_of(family.into()).ok_or(Discard::NotIp)?;
     Ok((
         version,
         behind(bytes, usize::from(length).next_multiple_of(4))?,
@@ -18,7 +18,7 @@ pub(super) fn packet_filter_log(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
 
 /// NFLOG, of Linux' firewall: family, version, resource, then attributes of length and type, in the byte order of the
 /// host; one of them is the packet.
-pub(super) fn netfilter_log(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
+pub(super) fn netfilter_log(bytes: &[u8]) -> Result<Announced<'_>, Discard> {
     let (&[family, _, _, _], mut attributes) = take::<4>(bytes)?;
     let version = version_of(family.into()).unwrap_or(Version::Own);
     loop {
@@ -42,7 +42,7 @@ pub(super) fn netfilter_log(bytes: &[u8]) -> Result<Announced<'_>, Skip> {
 }
 
 /// Per-Packet Information: version, flags, length, link type.
-pub(super) fn ppi(bytes: &[u8]) -> Result<(Link, &[u8]), Skip> {
+pub(super) fn ppi(bytes: &[u8]) -> Result<(Link, &[u8]), Discard> {
     let (&[_, _, l0, l1, link @ ..], _) = take::<8>(bytes)?;
     let length = usize::from(u16::from_le_bytes([l0, l1]));
     if length < 8 {
@@ -55,7 +55,7 @@ pub(super) fn ppi(bytes: &[u8]) -> Result<(Link, &[u8]), Skip> {
 }
 
 /// PKTAP, of macOS: length, kind, link type, the interface's name, flags.
-pub(super) fn pktap(bytes: &[u8]) -> Result<(Link, Direction, &[u8]), Skip> {
+pub(super) fn pktap(bytes: &[u8]) -> Result<(Link, Direction, &[u8]), Discard> {
     let (header, _) = take::<40>(bytes)?;
     let &[
         l0,

@@ -7,30 +7,30 @@ use ipnet::IpNet;
 
 use super::*;
 use crate::capture::Filter;
-use crate::cli::Watch;
+use crate::cli::CaptureSource;
 use crate::diagnosis::Span;
-use crate::exporter::books::Books;
-use crate::exporter::desk::Desk;
+use crate::exporter::books::Aggregator;
+use crate::exporter::desk::BatchWriter;
 use crate::exporter::pages::exposition;
-use crate::handshake::{Event, Limits, Reason};
+use crate::handshake::{AttemptLimits, Event, FailureReason};
 use crate::labels::Peers;
 use crate::metrics::{Bounds, Format};
-use crate::packet::{Direction, Endpoint, IcmpCode, IcmpError, Quote, Segment, Via};
+use crate::packet::{CapturePoint, Direction, Endpoint, IcmpCode, IcmpError, Quote, Segment};
 
 const SYNS: u32 = 10_000;
 
 /// So the memory that they take is that of a sheet, and whoever waits for the books waits no longer than for one.
 #[test]
 fn what_a_flood_left_waiting_is_written_a_sheet_at_a_time() {
-    let mut river = River::new(&counting(), Locality::of_file(&[]), None);
-    let (sight, mut sheet) = (river.sight(), Sheet::default());
-    let readings: Vec<Reading> = (0..SYNS).map(|source| syn(source, &sight)).collect();
+    let mut river = Pipeline::new(&counting(), LocalAddressSource::of_file(&[]), None);
+    let (flow_hasher, mut sheet) = (river.flow_hasher(), RecordBatch::default());
+    let readings: Vec<DecodedFrame> = (0..SYNS).map(|source| syn(source, &flow_hasher)).collect();
     river.flow(&readings, &mut sheet);
 
     let (later, mut unanswered, mut is_all) =
         (Timestamp::default() + Duration::from_secs(60), 0, false);
     while !is_all {
-        sheet = Sheet::default();
+        sheet = RecordBatch::default();
         is_all = river.pass_time(&mut sheet, later);
         assert_eq!(sheet.entries.len(), sheet.events.len());
         assert!(
@@ -41,7 +41,7 @@ fn what_a_flood_left_waiting_is_written_a_sheet_at_a_time() {
         unanswered += sheet
             .events
             .iter()
-            .filter(|event| matches!(event, Event::Failed(_, Reason::Unanswered)))
+            .filter(|event| matches!(event, Event::Failed(_, FailureReason::Unanswered)))
             .count();
     }
     assert_eq!(unanswered, SYNS as usize);
@@ -50,8 +50,8 @@ fn what_a_flood_left_waiting_is_written_a_sheet_at_a_time() {
 /// Whether deadlines come before the packet that needs room, or it is this host's own word that does.
 #[test]
 fn whoever_makes_room_is_counted_with_what_took_it() {
-    let room = Counting {
-        limits: Limits {
+    let room = CountingConfig {
+        limits: AttemptLimits {
             timeout: Duration::from_secs(5),
             max_attempts: 16,
         },
@@ -59,34 +59,34 @@ fn whoever_makes_room_is_counted_with_what_took_it() {
     };
     // Each client is a peer that was never seen.
     let served: IpNet = "192.0.2.0/24".parse().expect("it is a network");
-    let mut river = River::new(&room, Locality::of_file(&[served]), None);
-    let sight = river.sight();
-    let at = |millis, reading: Reading| Reading {
+    let mut river = Pipeline::new(&room, LocalAddressSource::of_file(&[served]), None);
+    let flow_hasher = river.flow_hasher();
+    let at = |millis, reading: DecodedFrame| DecodedFrame {
         at: Timestamp::default() + Duration::from_millis(millis),
         ..reading
     };
-    let first = at(0, syn(0, &sight));
-    let others = (1..16).map(|source| at(1_000, syn(source, &sight)));
+    let first = at(0, syn(0, &flow_hasher));
+    let others = (1..16).map(|source| at(1_000, syn(source, &flow_hasher)));
     // The first is unanswered by then; who goes is the second.
-    let last = at(5_500, syn(16, &sight));
-    let readings: Vec<Reading> = [first].into_iter().chain(others).chain([last]).collect();
-    let mut sheet = Sheet::default();
+    let last = at(5_500, syn(16, &flow_hasher));
+    let readings: Vec<DecodedFrame> = [first].into_iter().chain(others).chain([last]).collect();
+    let mut sheet = RecordBatch::default();
     river.flow(&readings, &mut sheet);
     assert_eq!(evicted(&sheet), 1);
 
-    let own_word = at(5_600, own_word(&sight));
-    sheet = Sheet::default();
+    let own_word = at(5_600, own_word(&flow_hasher));
+    sheet = RecordBatch::default();
     river.flow(&[own_word], &mut sheet);
     assert!(
         sheet
             .events
             .iter()
-            .any(|event| matches!(event, Event::Failed(_, Reason::Unreachable)))
+            .any(|event| matches!(event, Event::Failed(_, FailureReason::Unreachable)))
     );
     assert_eq!(evicted(&sheet), 1);
 }
 
-fn evicted(sheet: &Sheet) -> u32 {
+fn evicted(sheet: &RecordBatch) -> u32 {
     let lines = sheet.lines.iter().map(|(_, line)| {
         if let Line::Crowd(crowd) = line {
             crowd.evicted
@@ -101,19 +101,19 @@ fn evicted(sheet: &Sheet) -> u32 {
 #[test]
 fn a_crowd_counts_as_its_attempts_do_one_by_one() {
     let page = |apart: Duration| {
-        let counting = Counting {
+        let counting = CountingConfig {
             max_sets: 1,
             ..counting()
         };
         let served: IpNet = "192.0.2.0/24".parse().expect("it is a network");
-        let mut river = River::new(&counting, Locality::of_file(&[served]), None);
-        let books = Books::open(&Watch::Files(Vec::new()), &counting, Span::Whole);
-        let (sight, mut desk) = (river.sight(), Desk::new(Arc::clone(&books)));
+        let mut river = Pipeline::new(&counting, LocalAddressSource::of_file(&[served]), None);
+        let books = Aggregator::open(&CaptureSource::Files(Vec::new()), &counting, Span::Whole);
+        let (flow_hasher, mut desk) = (river.flow_hasher(), BatchWriter::new(Arc::clone(&books)));
         let at = |source: u32| Timestamp::default() + apart * source;
-        let mut readings: Vec<Reading> = (0..1_000)
-            .map(|source| Reading {
+        let mut readings: Vec<DecodedFrame> = (0..1_000)
+            .map(|source| DecodedFrame {
                 at: at(source),
-                ..syn(source, &sight)
+                ..syn(source, &flow_hasher)
             })
             .collect();
         river.flow(&readings, &mut desk.sheet);
@@ -148,10 +148,10 @@ fn a_crowd_counts_as_its_attempts_do_one_by_one() {
 }
 
 /// Nobody on the link has the address that this host asked for.
-fn own_word(sight: &Sight) -> Reading {
+fn own_word(flow_hasher: &FlowHasher) -> DecodedFrame {
     let address = |last| Ipv4Addr::new(192, 0, 2, last).into();
     let packet = Packet::IcmpError(IcmpError {
-        via: Via {
+        via: CapturePoint {
             interface: 0,
             direction: Direction::Unknown,
             loopback: true,
@@ -172,20 +172,20 @@ fn own_word(sight: &Sight) -> Reading {
             flags: Some(Flags::SYN),
         },
     });
-    Reading {
+    DecodedFrame {
         at: Timestamp::default(),
         interface: 0,
-        packet: Ok((packet, sight.ends(&packet))),
+        packet: Ok((packet, flow_hasher.ends(&packet))),
     }
 }
 
-fn syn(source: u32, sight: &Sight) -> Reading {
+fn syn(source: u32, flow_hasher: &FlowHasher) -> DecodedFrame {
     let end = |address: u32, port| Endpoint {
         address: Ipv4Addr::from_bits(address).into(),
         port,
     };
     let packet = Packet::Segment(Segment {
-        via: Via {
+        via: CapturePoint {
             interface: 0,
             direction: Direction::Unknown,
             loopback: false,
@@ -201,22 +201,22 @@ fn syn(source: u32, sight: &Sight) -> Reading {
         payload_length: 0,
         ecn_setup: false,
     });
-    Reading {
+    DecodedFrame {
         at: Timestamp::default(),
         interface: 0,
-        packet: Ok((packet, sight.ends(&packet))),
+        packet: Ok((packet, flow_hasher.ends(&packet))),
     }
 }
 
-pub(in crate::exporter) fn counting() -> Counting {
-    Counting {
+pub(in crate::exporter) fn counting() -> CountingConfig {
+    CountingConfig {
         filter: Filter {
             expression: None,
             acks: false,
         },
         ports: Vec::new(),
         local: Vec::new(),
-        limits: Limits {
+        limits: AttemptLimits {
             timeout: Duration::from_secs(5),
             max_attempts: SYNS as usize,
         },

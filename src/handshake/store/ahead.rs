@@ -3,7 +3,7 @@
 
 use prefetch_index::prefetch_index;
 
-use super::super::ends::Ends;
+use super::super::ends::FlowKey;
 use super::super::matches::Known;
 use super::{JUST_NOW, Store};
 use crate::packet::Packet;
@@ -12,13 +12,13 @@ use crate::time::Timestamp;
 impl Store {
     /// Has that part of the index fetched that a packet with these ends will need.
     #[inline]
-    pub(in crate::handshake) fn fetch_index(&self, ends: &Ends) {
+    pub(in crate::handshake) fn fetch_index(&self, ends: &FlowKey) {
         self.index.fetch(ends.tag);
     }
 
     /// Has the attempts fetched that this packet will need.
     #[inline]
-    pub(in crate::handshake) fn fetch_attempts(&self, packet: &Packet, ends: &Ends) {
+    pub(in crate::handshake) fn fetch_attempts(&self, packet: &Packet, ends: &FlowKey) {
         for slot in self.index.slots(ends.tag) {
             self.fetch_attempt(slot);
             if packet.is_syn() || !packet.is_v4() {

@@ -8,7 +8,7 @@ use thiserror::Error;
 /// What is wrong with which web configuration.
 #[derive(Debug, Error)]
 #[error("--web.config.file {}: {fault}", file.display())]
-pub struct ConfigError {
+pub struct WebConfigError {
     pub(super) file: PathBuf,
     pub(super) fault: Fault,
 }

@@ -19,15 +19,15 @@ use rustls::ServerConfig;
 use tokio::time::Instant;
 
 use super::origin::Origin;
-use super::page::Page;
-pub use fault::ConfigError;
+use super::page::Reply;
+pub use fault::WebConfigError;
 use rate::Bucket;
 use rules::Rules;
 use source::Source;
 use users::Passwords;
 
 /// Decides who comes in, and how.
-pub struct Guard {
+pub struct AccessControl {
     source: Option<Source>,
     passwords: Passwords,
     bucket: Mutex<Bucket>,
@@ -44,9 +44,9 @@ pub(super) enum Greeting {
 /// What comes with every answer to a request that was looked at.
 pub(super) type Extra = Vec<(HeaderName, HeaderValue)>;
 
-impl Guard {
+impl AccessControl {
     /// Everybody may come in, in plain text.
-    pub fn open_door() -> Self {
+    pub fn disabled() -> Self {
         Self {
             source: None,
             passwords: Passwords::new(),
@@ -58,10 +58,10 @@ impl Guard {
     ///
     /// # Errors
     /// What is wrong with the file.
-    pub fn by(file: &Path) -> Result<Self, ConfigError> {
+    pub fn from_file(file: &Path) -> Result<Self, WebConfigError> {
         Ok(Self {
             source: Some(Source::open(file)?),
-            ..Self::open_door()
+            ..Self::disabled()
         })
     }
 
@@ -86,14 +86,14 @@ impl Guard {
 
     /// Lets a request in, or says with which page to answer it instead; and what to add to its answer. Waits while
     /// passwords of others are checked.
-    pub(super) async fn admit(&self, headers: &HeaderMap, from: Origin) -> (Extra, Option<Page>) {
+    pub(super) async fn admit(&self, headers: &HeaderMap, from: Origin) -> (Extra, Option<Reply>) {
         let rules = match self.rules() {
             None => return (Extra::new(), None),
-            Some(Err(())) => return (Extra::new(), Some(Page::misconfigured())),
+            Some(Err(())) => return (Extra::new(), Some(Reply::misconfigured())),
             Some(Ok(rules)) => rules,
         };
         if !self.is_in_rate(&rules) {
-            return (Extra::new(), Some(Page::too_often()));
+            return (Extra::new(), Some(Reply::too_often()));
         }
         let extra = rules.headers.clone();
         let authorization = headers.get(AUTHORIZATION);
@@ -105,7 +105,7 @@ impl Guard {
         {
             (extra, None)
         } else {
-            (extra, Some(Page::unauthorized()))
+            (extra, Some(Reply::unauthorized()))
         }
     }
 

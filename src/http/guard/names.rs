@@ -73,7 +73,7 @@ fn suites(
             Some(suite) => chosen.push(*suite),
             None if TLS13_SUITES.contains(&wish.as_str()) => {}
             None if OLD_SUITES.contains(&wish.as_str()) => {
-                notes.push(format!("the cipher suite {wish} is not served"))
+                notes.push(format!("the cipher suite {wish} is not served"));
             }
             None => return Err(Fault::Cipher(wish.clone())),
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use tracing::{error, info, warn};
 
 use super::document::Document;
-use super::fault::{ConfigError, Fault};
+use super::fault::{Fault, WebConfigError};
 use super::rules::{Rules, files};
 
 /// A file, and what it said last.
@@ -43,9 +43,9 @@ struct Print {
 impl Source {
     /// # Errors
     /// What is wrong with it.
-    pub(super) fn open(file: &Path) -> Result<Self, ConfigError> {
+    pub(super) fn open(file: &Path) -> Result<Self, WebConfigError> {
         let mut prints = Vec::new();
-        let rules = read(file, &mut prints).map_err(|fault| ConfigError {
+        let rules = read(file, &mut prints).map_err(|fault| WebConfigError {
             file: file.to_owned(),
             fault,
         })?;
@@ -103,7 +103,7 @@ impl Source {
                 known.rules = Ok(Arc::new(rules));
             }
             Err(fault) => {
-                let why = ConfigError {
+                let why = WebConfigError {
                     file: self.file.clone(),
                     fault,
                 }

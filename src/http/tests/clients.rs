@@ -5,8 +5,8 @@ use std::num::NonZeroUsize;
 
 use super::*;
 
-fn short(change: impl Fn(&mut Limits)) -> Limits {
-    let mut limits = Limits::default();
+fn short(change: impl Fn(&mut ServerLimits)) -> ServerLimits {
+    let mut limits = ServerLimits::default();
     change(&mut limits);
     limits
 }
@@ -15,7 +15,7 @@ const SHORT: Duration = Duration::from_millis(150);
 
 #[test]
 fn a_connection_serves_many_requests() {
-    let served = Served::start(page(|| Page::text("here")), Limits::default());
+    let served = Served::start(page(|| Reply::text("here")), ServerLimits::default());
     let mut client = served.client();
     for _ in 0..10 {
         assert_eq!(client.get("/metrics").text(), "here");
@@ -24,7 +24,7 @@ fn a_connection_serves_many_requests() {
 
 #[test]
 fn pipelined_requests_are_answered_in_order() {
-    let served = Served::start(page(|| Page::text("here")), Limits::default());
+    let served = Served::start(page(|| Reply::text("here")), ServerLimits::default());
     let mut client = served.client();
     let request = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n");
     client.send(
@@ -54,7 +54,7 @@ fn pipelined_pages_that_fill_the_socket_all_arrive() {
 
 #[test]
 fn http_1_0_is_answered_and_closed() {
-    let served = Served::start(page(|| Page::text("here")), Limits::default());
+    let served = Served::start(page(|| Reply::text("here")), ServerLimits::default());
     let mut client = served.client();
     client.send("GET /metrics HTTP/1.0\r\n\r\n");
     assert_eq!(client.reply().text(), "here");
@@ -63,10 +63,10 @@ fn http_1_0_is_answered_and_closed() {
 
 #[test]
 fn who_is_done_asking_still_hears_the_answer() {
-    let (gate, render) = Gate::new(|| Page::text("here"));
+    let (gate, render) = Gate::new(|| Reply::text("here"));
     let served = Served::start(
         routes().with_page("/metrics", render).unwrap(),
-        Limits::default(),
+        ServerLimits::default(),
     );
     let mut client = served.client();
     client.ask("GET", "/metrics");
@@ -147,7 +147,7 @@ fn an_answer_that_is_read_too_slowly_is_cut() {
 
 #[test]
 fn what_is_no_http_is_answered_with_400_or_closed() {
-    let served = Served::start(page(|| Page::text("here")), Limits::default());
+    let served = Served::start(page(|| Reply::text("here")), ServerLimits::default());
     for bytes in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
         b"SSH-2.0-OpenSSH_9.2\r\n",
@@ -174,7 +174,7 @@ fn what_is_no_http_is_answered_with_400_or_closed() {
 
 #[test]
 fn a_head_that_is_too_long_is_refused() {
-    let served = Served::start(routes(), Limits::default());
+    let served = Served::start(routes(), ServerLimits::default());
     let line = format!("X-Long: {}\r\n", "x".repeat(1000));
     let lines = |count| format!("GET /-/healthy HTTP/1.1\r\n{}", line.repeat(count));
     let mut client = served.client();
@@ -191,7 +191,7 @@ fn a_head_that_is_too_long_is_refused() {
 
 #[test]
 fn a_body_that_nobody_wants_is_not_read_for_ever() {
-    let served = Served::start(page(|| Page::text("here")), Limits::default());
+    let served = Served::start(page(|| Reply::text("here")), ServerLimits::default());
     let mut client = served.client();
     client.send("POST /metrics HTTP/1.1\r\nContent-Length: 1000000000000\r\n\r\n");
     assert_eq!(client.reply().status, 405);

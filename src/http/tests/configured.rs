@@ -94,16 +94,16 @@ impl Configured {
         self.folder.path().join(name)
     }
 
-    pub(super) fn guard(&self) -> Result<Guard, ConfigError> {
-        Guard::by(&self.path("web.yml"))
+    pub(super) fn guard(&self) -> Result<AccessControl, WebConfigError> {
+        AccessControl::from_file(&self.path("web.yml"))
     }
 
     /// A server with one page, `/metrics`, which says `here`.
     pub(super) fn serve(&self) -> Served {
-        self.serve_with(page(|| Page::text("here")), Limits::default())
+        self.serve_with(page(|| Reply::text("here")), ServerLimits::default())
     }
 
-    pub(super) fn serve_with(&self, routes: Routes, limits: Limits) -> Served {
+    pub(super) fn serve_with(&self, routes: Routes, limits: ServerLimits) -> Served {
         Served::start_guarded(&["127.0.0.1:0"], routes, limits, self.guard().unwrap()).0
     }
 

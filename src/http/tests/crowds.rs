@@ -11,9 +11,9 @@ use super::*;
 fn for_a_newcomer_the_longest_waiting_connection_is_closed() {
     let served = Served::start(
         routes(),
-        Limits {
+        ServerLimits {
             connections: 2,
-            ..Limits::default()
+            ..ServerLimits::default()
         },
     );
     let [mut first, mut second] = [served.client(), served.client()];
@@ -29,10 +29,10 @@ fn for_a_newcomer_the_longest_waiting_connection_is_closed() {
 #[test]
 fn silent_connections_do_not_lock_out_a_scrape() {
     let served = Served::start(
-        page(|| Page::text("here")),
-        Limits {
+        page(|| Reply::text("here")),
+        ServerLimits {
             connections: 10,
-            ..Limits::default()
+            ..ServerLimits::default()
         },
     );
     let silent: Vec<_> = (0..100).map(|_| served.client()).collect();
@@ -42,13 +42,13 @@ fn silent_connections_do_not_lock_out_a_scrape() {
 
 #[test]
 fn who_is_being_served_is_not_closed_for_a_newcomer() {
-    let (gate, render) = Gate::new(|| Page::text("here"));
+    let (gate, render) = Gate::new(|| Reply::text("here"));
     let routes = routes().with_page("/metrics", render).unwrap();
     let served = Served::start(
         routes,
-        Limits {
+        ServerLimits {
             connections: 1,
-            ..Limits::default()
+            ..ServerLimits::default()
         },
     );
     let mut client = served.client();
@@ -61,11 +61,11 @@ fn who_is_being_served_is_not_closed_for_a_newcomer() {
 
 #[test]
 fn slow_readers_do_not_lock_out_a_scrape() {
-    let one = Limits {
+    let one = ServerLimits {
         requests: NonZeroUsize::new(1),
-        ..Limits::default()
+        ..ServerLimits::default()
     };
-    let limits = Limits {
+    let limits = ServerLimits {
         courtesy: Duration::ZERO,
         ..one
     };
@@ -79,10 +79,10 @@ fn slow_readers_do_not_lock_out_a_scrape() {
 
 #[test]
 fn a_slow_reader_is_closed_for_a_newcomer_where_nobody_waits() {
-    let limits = Limits {
+    let limits = ServerLimits {
         connections: 1,
         courtesy: Duration::ZERO,
-        ..Limits::default()
+        ..ServerLimits::default()
     };
     let served = Served::start(page(endless), limits);
     let mut slow = served.client();
@@ -94,11 +94,11 @@ fn a_slow_reader_is_closed_for_a_newcomer_where_nobody_waits() {
 
 #[test]
 fn readers_that_are_not_yet_slow_are_left_to_read() {
-    let one = Limits {
+    let one = ServerLimits {
         requests: NonZeroUsize::new(1),
-        ..Limits::default()
+        ..ServerLimits::default()
     };
-    let limits = Limits {
+    let limits = ServerLimits {
         courtesy: Duration::from_secs(60),
         ..one
     };
@@ -114,11 +114,11 @@ fn readers_that_are_not_yet_slow_are_left_to_read() {
 
 #[test]
 fn those_from_one_address_do_not_have_all_requests_to_themselves() {
-    let one = Limits {
+    let one = ServerLimits {
         requests: NonZeroUsize::new(4),
-        ..Limits::default()
+        ..ServerLimits::default()
     };
-    let limits = Limits {
+    let limits = ServerLimits {
         courtesy: Duration::from_secs(60),
         ..one
     };
@@ -151,9 +151,9 @@ fn those_from_one_address_do_not_have_all_requests_to_themselves() {
 fn a_crowd_from_one_address_closes_no_connection_of_another() {
     let served = Served::start(
         routes(),
-        Limits {
+        ServerLimits {
             connections: 10,
-            ..Limits::default()
+            ..ServerLimits::default()
         },
     );
     let mut idle = served.client_from(2);
@@ -166,13 +166,13 @@ fn a_crowd_from_one_address_closes_no_connection_of_another() {
 
 #[test]
 fn without_a_limit_of_requests_none_is_refused() {
-    let (gate, render) = Gate::new(|| Page::text("here"));
+    let (gate, render) = Gate::new(|| Reply::text("here"));
     let routes = routes().with_page("/metrics", render).unwrap();
     let served = Served::start(
         routes,
-        Limits {
+        ServerLimits {
             requests: None,
-            ..Limits::default()
+            ..ServerLimits::default()
         },
     );
     let mut clients: Vec<_> = (0..60).map(|_| served.client()).collect();
@@ -199,7 +199,7 @@ fn without_file_descriptors_the_longest_waiting_connection_gives_up_its_own() {
 #[test]
 #[ignore = "run by another test, with few file descriptors"]
 fn it_waits_for_a_file_descriptor() {
-    let served = Served::start(page(|| Page::text("here")), Limits::default());
+    let served = Served::start(page(|| Reply::text("here")), ServerLimits::default());
     let mut clock = File::open("/proc/self/stat").unwrap();
     let mut hoard = hoard();
     hoard.pop();
@@ -219,11 +219,11 @@ fn it_waits_for_a_file_descriptor() {
 #[test]
 #[ignore = "run by another test, with few file descriptors"]
 fn it_takes_a_file_descriptor_from_who_waits() {
-    let limits = Limits {
+    let limits = ServerLimits {
         courtesy: Duration::from_millis(100),
-        ..Limits::default()
+        ..ServerLimits::default()
     };
-    let served = Served::start(page(|| Page::text("here")), limits);
+    let served = Served::start(page(|| Reply::text("here")), limits);
     let mut idle = served.client();
     assert_eq!(idle.get("/metrics").text(), "here");
     let mut hoard = hoard();

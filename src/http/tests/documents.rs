@@ -227,7 +227,7 @@ fn what_is_not_known_is_refused_with_its_place() {
 
 #[test]
 fn a_configuration_that_is_not_there_is_named() {
-    let error = Guard::by(std::path::Path::new("/nowhere/web.yml"))
+    let error = AccessControl::from_file(std::path::Path::new("/nowhere/web.yml"))
         .err()
         .unwrap()
         .to_string();

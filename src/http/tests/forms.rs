@@ -16,10 +16,10 @@ fn served() -> Served {
     let routes = routes()
         .with_forms("/metrics", [TEXT, OPEN, PROTOBUF].map(form).into())
         .unwrap();
-    Served::start(routes, Limits::default())
+    Served::start(routes, ServerLimits::default())
 }
 
-fn ask(client: &mut Client, headers: &str) -> Reply {
+fn ask(client: &mut Client, headers: &str) -> ReceivedResponse {
     client.send(format!(
         "GET /metrics HTTP/1.1\r\nHost: test\r\n{headers}\r\n"
     ));
@@ -172,7 +172,7 @@ fn a_large_page_comes_whole_however_it_is_taken() {
         routes()
             .with_forms("/metrics", vec![(TEXT, write)])
             .unwrap(),
-        Limits::default(),
+        ServerLimits::default(),
     );
     let mut client = served.client();
     let reply = ask(&mut client, "");
@@ -201,7 +201,7 @@ fn what_cannot_be_written_is_no_half_page() {
         routes()
             .with_forms("/metrics", vec![(TEXT, write)])
             .unwrap(),
-        Limits::default(),
+        ServerLimits::default(),
     );
     let reply = served.client().get("/metrics");
     assert_eq!(reply.status, 500);

@@ -32,19 +32,19 @@ struct Served {
 }
 
 impl Served {
-    fn start(routes: Routes, limits: Limits) -> Self {
+    fn start(routes: Routes, limits: ServerLimits) -> Self {
         Self::start_on(&["127.0.0.1:0"], routes, limits).0
     }
 
-    fn start_on(on: &[&str], routes: Routes, limits: Limits) -> (Self, Vec<SocketAddr>) {
-        Self::start_guarded(on, routes, limits, Guard::open_door())
+    fn start_on(on: &[&str], routes: Routes, limits: ServerLimits) -> (Self, Vec<SocketAddr>) {
+        Self::start_guarded(on, routes, limits, AccessControl::disabled())
     }
 
     fn start_guarded(
         on: &[&str],
         routes: Routes,
-        limits: Limits,
-        guard: Guard,
+        limits: ServerLimits,
+        guard: AccessControl,
     ) -> (Self, Vec<SocketAddr>) {
         let listeners: Vec<_> = on
             .iter()
@@ -62,7 +62,7 @@ impl Served {
         let thread = thread::spawn(move || {
             runtime
                 .block_on(serve(listeners, routes, limits, guard, async {
-                    drop(stopped.await)
+                    drop(stopped.await);
                 }))
                 .unwrap();
             runtime.shutdown_background();
@@ -115,7 +115,7 @@ struct Client(TcpStream);
 
 /// What it gets.
 #[derive(Debug)]
-struct Reply {
+struct ReceivedResponse {
     status: u16,
     head: String,
     body: Vec<u8>,
@@ -138,16 +138,16 @@ impl Client {
         self.send(format!("{method} {path} HTTP/1.1\r\nHost: test\r\n\r\n"));
     }
 
-    fn get(&mut self, path: &str) -> Reply {
+    fn get(&mut self, path: &str) -> ReceivedResponse {
         self.ask("GET", path);
         self.reply()
     }
 
-    fn reply(&mut self) -> Reply {
+    fn reply(&mut self) -> ReceivedResponse {
         let (status, head) = self.head();
         let mut body = vec![0; header(&head, "content-length").unwrap().parse().unwrap()];
         self.0.read_exact(&mut body).unwrap();
-        Reply { status, head, body }
+        ReceivedResponse { status, head, body }
     }
 
     fn head(&mut self) -> (u16, String) {
@@ -184,7 +184,7 @@ impl Client {
     }
 }
 
-impl Reply {
+impl ReceivedResponse {
     fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
@@ -206,13 +206,13 @@ fn routes() -> Routes {
 }
 
 /// Routes with one page, `/metrics`.
-fn page(render: impl Fn() -> Page + Send + Sync + 'static) -> Routes {
+fn page(render: impl Fn() -> Reply + Send + Sync + 'static) -> Routes {
     routes().with_page("/metrics", Arc::new(render)).unwrap()
 }
 
 /// A page that no socket buffer holds.
-fn endless() -> Page {
-    Page::text(vec![b'x'; ENDLESS])
+fn endless() -> Reply {
+    Reply::text(vec![b'x'; ENDLESS])
 }
 
 const ENDLESS: usize = 32 * 1024 * 1024;
@@ -224,7 +224,7 @@ struct Gate {
 }
 
 impl Gate {
-    fn new(render: impl Fn() -> Page + Send + Sync + 'static) -> (Self, Render) {
+    fn new(render: impl Fn() -> Reply + Send + Sync + 'static) -> (Self, Render) {
         let (start, started) = mpsc::channel();
         let (open, opened) = mpsc::channel();
         let opened = Mutex::new(opened);

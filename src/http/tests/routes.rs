@@ -3,11 +3,11 @@
 use super::*;
 
 fn served() -> Served {
-    let landing = || Page::html("<!doctype html><title>here</title>");
-    let routes = page(|| Page::new("text/plain; version=0.0.4; charset=utf-8", "up 1\n"));
+    let landing = || Reply::html("<!doctype html><title>here</title>");
+    let routes = page(|| Reply::new("text/plain; version=0.0.4; charset=utf-8", "up 1\n"));
     Served::start(
         routes.with_page("/", Arc::new(landing)).unwrap(),
-        Limits::default(),
+        ServerLimits::default(),
     )
 }
 
@@ -44,8 +44,8 @@ fn a_page_for_browsers_may_load_nothing() {
 #[test]
 fn a_page_has_the_last_word_on_its_headers() {
     let routes =
-        page(|| Page::html("").with_header("content-security-policy", "default-src 'self'"));
-    let reply = Served::start(routes, Limits::default())
+        page(|| Reply::html("").with_header("content-security-policy", "default-src 'self'"));
+    let reply = Served::start(routes, ServerLimits::default())
         .client()
         .get("/metrics");
     assert_eq!(
@@ -59,15 +59,15 @@ fn something_is_done_at_each_post_and_at_nothing_else() {
     let done = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let times = Arc::clone(&done);
     let act = move || {
-        Page::text(format!(
+        Reply::text(format!(
             "{}\n",
             1 + times.fetch_add(1, std::sync::atomic::Ordering::SeqCst)
         ))
     };
-    let routes = page(|| Page::text("up 1\n"))
+    let routes = page(|| Reply::text("up 1\n"))
         .with_action("/-/reload", Arc::new(act))
         .unwrap();
-    let served = Served::start(routes, Limits::default());
+    let served = Served::start(routes, ServerLimits::default());
     let mut client = served.client();
     for method in ["GET", "HEAD", "DELETE"] {
         client.ask(method, "/-/reload");
@@ -155,7 +155,7 @@ fn health_and_readiness_are_told() {
 fn who_is_not_ready_says_why() {
     let served = Served::start(
         Routes::new(|| Err("eth0 is down".to_owned())),
-        Limits::default(),
+        ServerLimits::default(),
     );
     let reply = served.client().get("/-/ready");
     assert_eq!(
@@ -169,7 +169,7 @@ fn who_is_not_ready_says_why() {
 fn a_page_that_panics_breaks_nothing_else() {
     let served = Served::start(
         page(|| panic!("a page is broken, as this test wants it")),
-        Limits::default(),
+        ServerLimits::default(),
     );
     let mut client = served.client();
     for _ in 0..2 {
@@ -185,9 +185,9 @@ fn a_page_that_panics_breaks_nothing_else() {
 
 #[test]
 fn a_page_may_have_another_status() {
-    let routes = page(|| Page::text("gone\n").with_status(StatusCode::GONE));
+    let routes = page(|| Reply::text("gone\n").with_status(StatusCode::GONE));
     assert_eq!(
-        Served::start(routes, Limits::default())
+        Served::start(routes, ServerLimits::default())
             .client()
             .get("/metrics")
             .status,
@@ -198,9 +198,9 @@ fn a_page_may_have_another_status() {
 #[test]
 fn paths_that_cannot_be_served_are_refused() {
     let refuse = |path: &str| {
-        let pages = page(|| Page::text(""));
+        let pages = page(|| Reply::text(""));
         pages
-            .with_page(path, Arc::new(|| Page::text("")))
+            .with_page(path, Arc::new(|| Reply::text("")))
             .map(|_| ())
             .unwrap_err()
             .to_string()
@@ -232,7 +232,7 @@ fn several_listeners_serve_the_same() {
     }
     let on = ["127.0.0.1:0", "[::1]:0", ":0"];
     let (_served, addresses) =
-        Served::start_on(&on, page(|| Page::text("here")), Limits::default());
+        Served::start_on(&on, page(|| Reply::text("here")), ServerLimits::default());
     for address in addresses {
         let address = SocketAddr::new(
             if address.is_ipv4() {

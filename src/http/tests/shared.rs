@@ -10,7 +10,7 @@ use super::*;
 /// A gated page that shows how often it was rendered.
 fn counted() -> (Gate, Render) {
     let renders = AtomicUsize::new(0);
-    Gate::new(move || Page::text(format!("{}", renders.fetch_add(1, Ordering::Relaxed) + 1)))
+    Gate::new(move || Reply::text(format!("{}", renders.fetch_add(1, Ordering::Relaxed) + 1)))
 }
 
 async fn body(page: Arc<SharedPage>) -> String {
@@ -68,10 +68,10 @@ async fn what_nobody_waits_for_any_more_is_not_rendered() {
 #[test]
 fn pages_do_not_wait_for_each_other() {
     let (gate, slow) = counted();
-    let routes = page(|| Page::text("quick"))
+    let routes = page(|| Reply::text("quick"))
         .with_page("/slow", slow)
         .unwrap();
-    let served = Served::start(routes, Limits::default());
+    let served = Served::start(routes, ServerLimits::default());
     let mut waiting = served.client();
     waiting.ask("GET", "/slow");
     gate.wait_for_start();
@@ -86,7 +86,7 @@ fn above_the_limit_requests_are_refused_and_the_others_share() {
     let (gate, render) = counted();
     let served = Served::start(
         routes().with_page("/metrics", render).unwrap(),
-        Limits::default(),
+        ServerLimits::default(),
     );
     let (sender, replies) = mpsc::channel();
     for _ in 0..41 {

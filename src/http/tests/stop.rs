@@ -5,10 +5,10 @@ use super::*;
 const A_SECOND: Duration = Duration::from_secs(1);
 
 /// Limits under which nothing but the end of all connections ends it within a second.
-fn patient() -> Limits {
-    Limits {
+fn patient() -> ServerLimits {
+    ServerLimits {
         stop: Duration::from_secs(60),
-        ..Limits::default()
+        ..ServerLimits::default()
     }
 }
 
@@ -36,7 +36,7 @@ fn nobody_is_let_in_any_more() {
 
 #[test]
 fn a_request_that_runs_is_answered() {
-    let (gate, render) = Gate::new(|| Page::text("here"));
+    let (gate, render) = Gate::new(|| Reply::text("here"));
     let mut served = Served::start(routes().with_page("/metrics", render).unwrap(), patient());
     let mut client = served.client();
     client.ask("GET", "/metrics");
@@ -50,7 +50,7 @@ fn a_request_that_runs_is_answered() {
 
 #[test]
 fn a_client_that_does_not_read_is_left_behind() {
-    let served = Served::start(page(endless), Limits::default());
+    let served = Served::start(page(endless), ServerLimits::default());
     let mut client = served.client();
     client.ask("GET", "/metrics");
     client.head();
@@ -60,7 +60,7 @@ fn a_client_that_does_not_read_is_left_behind() {
 
 #[test]
 fn half_a_head_is_left_behind() {
-    let served = Served::start(routes(), Limits::default());
+    let served = Served::start(routes(), ServerLimits::default());
     let mut client = served.client();
     client.send("GET /-/healthy HTTP/1.1\r\n\r\nGET /");
     assert_eq!(client.reply().status, 200);
@@ -70,10 +70,10 @@ fn half_a_head_is_left_behind() {
 
 #[test]
 fn a_page_that_is_never_done_is_left_behind() {
-    let (gate, render) = Gate::new(|| Page::text("late"));
+    let (gate, render) = Gate::new(|| Reply::text("late"));
     let served = Served::start(
         routes().with_page("/metrics", render).unwrap(),
-        Limits::default(),
+        ServerLimits::default(),
     );
     let mut client = served.client();
     client.ask("GET", "/metrics");

@@ -48,8 +48,8 @@ fn certificate_and_key_may_stand_in_the_configuration() {
 fn many_requests_and_large_pages_go_over_one_connection() {
     let configured = Configured::new(TLS);
     let served = configured.serve_with(
-        page(|| Page::text(vec![b'x'; 3_000_000])),
-        Limits::default(),
+        page(|| Reply::text(vec![b'x'; 3_000_000])),
+        ServerLimits::default(),
     );
     let mut stream = connect_tls(&served, &configured.client(None)).unwrap();
     for _ in 0..3 {
@@ -261,12 +261,12 @@ fn while_the_configuration_is_broken_nobody_comes_in() {
 
 #[test]
 fn a_handshake_that_never_ends_is_cut() {
-    let limits = Limits {
+    let limits = ServerLimits {
         head: Duration::from_millis(200),
-        ..Limits::default()
+        ..ServerLimits::default()
     };
     let configured = Configured::new(TLS);
-    let served = configured.serve_with(page(|| Page::text("here")), limits);
+    let served = configured.serve_with(page(|| Reply::text("here")), limits);
     let start = Instant::now();
     let mut silent = served.client();
     let mut half = served.client();
@@ -320,11 +320,11 @@ fn what_is_no_tls_harms_nobody() {
 #[test]
 fn endless_handshakes_do_not_lock_out_a_scrape() {
     let configured = Configured::new(TLS);
-    let limits = Limits {
+    let limits = ServerLimits {
         connections: 10,
-        ..Limits::default()
+        ..ServerLimits::default()
     };
-    let served = configured.serve_with(page(|| Page::text("here")), limits);
+    let served = configured.serve_with(page(|| Reply::text("here")), limits);
     let endless: Vec<_> = (0..100)
         .map(|_| {
             let mut client = served.client();

@@ -18,7 +18,7 @@ fn basic(credentials: &str) -> String {
     format!("Authorization: Basic {}\r\n", STANDARD.encode(credentials))
 }
 
-fn ask(client: &mut Client, headers: &str) -> Reply {
+fn ask(client: &mut Client, headers: &str) -> ReceivedResponse {
     client.send(format!(
         "GET /metrics HTTP/1.1\r\nHost: test\r\n{headers}\r\n"
     ));

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::super::exemplar::Exemplar;
 use super::number::Number;
-use super::{Head, Latencies, Series, Value};
+use super::{Descriptor, HistogramSample, Series, Value};
 
 /// Writes the lines of one family after the other.
 pub(super) struct Lines<'w> {
@@ -36,7 +36,7 @@ impl<'w> Lines<'w> {
     }
 
     /// A series; of a histogram, all that belong together. Each exemplar that it has is written.
-    pub(super) fn series(&mut self, head: &Head, series: &Series<'_>) -> io::Result<()> {
+    pub(super) fn series(&mut self, head: &Descriptor, series: &Series<'_>) -> io::Result<()> {
         self.labels.clear();
         label(head.labels, series.labels, &mut self.labels);
         match &series.value {
@@ -45,8 +45,8 @@ impl<'w> Lines<'w> {
         }
     }
 
-    fn histogram(&mut self, name: &str, latencies: &Latencies<'_>) -> io::Result<()> {
-        let Latencies {
+    fn histogram(&mut self, name: &str, latencies: &HistogramSample<'_>) -> io::Result<()> {
+        let HistogramSample {
             histogram, bounds, ..
         } = latencies;
         if self.bounds.is_empty() {

@@ -15,13 +15,13 @@ use super::table::Kind;
 use crate::time::Timestamp;
 
 pub(super) use open_metrics::OpenMetrics;
-pub(super) use plain::Plain;
+pub(super) use plain::TextEncoder;
 pub(super) use protobuf::Protobuf;
 
 /// Writes families one after the other, each series as it comes.
 pub(super) trait Encoder {
     /// A family begins; it has at least one series.
-    fn begin(&mut self, head: &'static Head) -> io::Result<()>;
+    fn begin(&mut self, head: &'static Descriptor) -> io::Result<()>;
     /// A series of the family that began last.
     fn series(&mut self, series: &Series<'_>) -> io::Result<()>;
     /// The family is complete.
@@ -32,7 +32,7 @@ pub(super) trait Encoder {
 
 /// What all series of a family share.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Head {
+pub(super) struct Descriptor {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
     pub(super) labels: &'static [&'static str],
@@ -51,12 +51,12 @@ pub(super) struct Series<'a> {
 #[derive(Clone, Copy)]
 pub(super) enum Value<'a> {
     Number(f64, Option<&'a Exemplar>),
-    Histogram(Latencies<'a>),
+    Histogram(HistogramSample<'a>),
 }
 
 /// A histogram, and the concrete cases in it.
 #[derive(Clone, Copy)]
-pub(super) struct Latencies<'a> {
+pub(super) struct HistogramSample<'a> {
     pub(super) histogram: &'a Histogram,
     pub(super) bounds: &'a Bounds,
     /// One place for each bucket.
@@ -65,14 +65,14 @@ pub(super) struct Latencies<'a> {
     pub(super) native: bool,
 }
 
-impl<'a> Latencies<'a> {
+impl<'a> HistogramSample<'a> {
     /// That of the bucket at this place.
     fn exemplar(&self, place: usize) -> Option<&'a Exemplar> {
         self.exemplars.get(place).copied().flatten()
     }
 }
 
-impl Head {
+impl Descriptor {
     /// The unit in the name, if there is one.
     fn unit(&self) -> Option<&'static str> {
         let name = self.base();
@@ -93,7 +93,7 @@ impl Head {
 /// The encoder of this format.
 pub(super) fn encoder<'w>(format: super::Format, to: &'w mut dyn Write) -> Box<dyn Encoder + 'w> {
     match format {
-        super::Format::Text => Box::new(Plain::new(to)),
+        super::Format::Text => Box::new(TextEncoder::new(to)),
         super::Format::OpenMetrics => Box::new(OpenMetrics::new(to)),
         super::Format::Protobuf => Box::new(Protobuf::new(to)),
     }

@@ -5,12 +5,12 @@ use std::io::{self, Write};
 use super::super::table::Kind;
 use super::lines::{Lines, escape};
 use super::number::Bound;
-use super::{Encoder, Head, Series, Value};
+use super::{Descriptor, Encoder, Series, Value};
 
 /// Lines of text.
 pub(crate) struct OpenMetrics<'w> {
     lines: Lines<'w>,
-    head: Option<&'static Head>,
+    head: Option<&'static Descriptor>,
 }
 
 impl<'w> OpenMetrics<'w> {
@@ -23,7 +23,7 @@ impl<'w> OpenMetrics<'w> {
 }
 
 impl Encoder for OpenMetrics<'_> {
-    fn begin(&mut self, head: &'static Head) -> io::Result<()> {
+    fn begin(&mut self, head: &'static Descriptor) -> io::Result<()> {
         self.head = Some(head);
         self.lines.begin();
         let (name, kind, mut help) = (head.base(), head.kind.as_str(), String::new());

@@ -2,25 +2,25 @@
 
 use std::io::{self, Write};
 
+use prometheus::Encoder as _;
 use prometheus::proto::{
     Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
 };
-use prometheus::{Encoder as _, TextEncoder};
 
 use super::super::table::Kind;
 use super::lines::Lines;
 use super::number::Number;
-use super::{Encoder, Head, Latencies, Series, Value};
+use super::{Descriptor, Encoder, HistogramSample, Series, Value};
 
 /// The crate writes the head of each family and its first series. Those that follow, which may be thousands, are written as
 /// lines like it: the crate wants each as a message of its own, which takes several times as long.
-pub(crate) struct Plain<'w> {
+pub(crate) struct TextEncoder<'w> {
     lines: Lines<'w>,
-    head: Option<&'static Head>,
+    head: Option<&'static Descriptor>,
     begun: bool,
 }
 
-impl<'w> Plain<'w> {
+impl<'w> TextEncoder<'w> {
     pub(in super::super) fn new(to: &'w mut dyn Write) -> Self {
         Self {
             lines: Lines::new(to, |bound| Number(bound).to_string()),
@@ -30,8 +30,8 @@ impl<'w> Plain<'w> {
     }
 }
 
-impl Encoder for Plain<'_> {
-    fn begin(&mut self, head: &'static Head) -> io::Result<()> {
+impl Encoder for TextEncoder<'_> {
+    fn begin(&mut self, head: &'static Descriptor) -> io::Result<()> {
         self.lines.begin();
         (self.head, self.begun) = (Some(head), false);
         Ok(())
@@ -45,7 +45,7 @@ impl Encoder for Plain<'_> {
         // This form has no exemplars.
         let value = match series.value {
             Value::Number(value, _) => Value::Number(value, None),
-            Value::Histogram(latencies) => Value::Histogram(Latencies {
+            Value::Histogram(latencies) => Value::Histogram(HistogramSample {
                 exemplars: &[],
                 ..latencies
             }),
@@ -63,7 +63,7 @@ impl Encoder for Plain<'_> {
 }
 
 fn by_crate(families: &[MetricFamily], to: &mut dyn Write) -> io::Result<()> {
-    TextEncoder::new()
+    prometheus::TextEncoder::new()
         .encode(families, &mut &mut *to)
         .map_err(|error| match error {
             prometheus::Error::Io(error) => error,
@@ -72,7 +72,7 @@ fn by_crate(families: &[MetricFamily], to: &mut dyn Write) -> io::Result<()> {
 }
 
 /// A family with one series.
-fn family(head: &Head, series: &Series<'_>) -> MetricFamily {
+fn family(head: &Descriptor, series: &Series<'_>) -> MetricFamily {
     let mut family = MetricFamily::default();
     family.set_name(head.name.to_owned());
     family.set_help(head.help.to_owned());
@@ -85,7 +85,7 @@ fn family(head: &Head, series: &Series<'_>) -> MetricFamily {
     family
 }
 
-fn metric(head: &Head, series: &Series<'_>) -> Metric {
+fn metric(head: &Descriptor, series: &Series<'_>) -> Metric {
     let pairs = head.labels.iter().zip(series.labels).map(|(name, value)| {
         let mut pair = LabelPair::default();
         pair.set_name((*name).to_owned());
@@ -109,7 +109,7 @@ fn metric(head: &Head, series: &Series<'_>) -> Metric {
     metric
 }
 
-fn histogram(latencies: &Latencies<'_>) -> Histogram {
+fn histogram(latencies: &HistogramSample<'_>) -> Histogram {
     let mut histogram = Histogram::default();
     histogram.set_sample_count(latencies.histogram.count());
     histogram.set_sample_sum(latencies.histogram.sum_seconds());
@@ -135,27 +135,27 @@ mod tests {
     use super::super::super::histogram::{Bounds, Histogram as Observed, Layout};
     use super::*;
 
-    const COUNTER: Head = Head {
+    const COUNTER: Descriptor = Descriptor {
         name: "a_total",
         kind: Kind::Counter,
         labels: &["one", "two"],
         help: "Help with \"\\\n.",
     };
-    const GAUGE: Head = Head {
+    const GAUGE: Descriptor = Descriptor {
         kind: Kind::Gauge,
         labels: &[],
         ..COUNTER
     };
-    const HISTOGRAM: Head = Head {
+    const HISTOGRAM: Descriptor = Descriptor {
         name: "b_seconds",
         kind: Kind::Histogram,
         ..COUNTER
     };
 
     /// What this encoder writes, and what the crate does where it is given all.
-    fn both(head: &'static Head, all: &[Series<'_>]) -> [String; 2] {
+    fn both(head: &'static Descriptor, all: &[Series<'_>]) -> [String; 2] {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        let mut plain = Plain::new(&mut ours);
+        let mut plain = TextEncoder::new(&mut ours);
         plain.begin(head).unwrap();
         all.iter().for_each(|series| plain.series(series).unwrap());
         plain.end().unwrap();
@@ -180,7 +180,7 @@ mod tests {
             for &micros in &micros {
                 observed.observe(&layout, Duration::from_micros(micros));
             }
-            let latencies = Latencies { histogram: &observed, bounds: &layout.bounds, exemplars: &[], native: false };
+            let latencies = HistogramSample { histogram: &observed, bounds: &layout.bounds, exemplars: &[], native: false };
             for head in [&COUNTER, &GAUGE, &HISTOGRAM] {
                 let series = labels.iter().zip(&numbers).map(|(labels, number)| Series {
                     labels: &labels[..head.labels.len()],

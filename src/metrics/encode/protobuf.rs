@@ -5,17 +5,17 @@ use std::io::{self, Write};
 use prost::Message;
 use prost::encoding::{encode_varint, message};
 
-use super::super::sparse::{Sparse, ZERO_THRESHOLD};
+use super::super::sparse::{NativeHistogram, ZERO_THRESHOLD};
 use super::super::table::Kind;
 use super::messages::{
     Bucket, BucketSpan, Counter, Exemplar, Family, Gauge, Histogram, LabelPair, Metric, Timestamp,
 };
-use super::{Encoder, Head, Latencies, Series, Value};
+use super::{Descriptor, Encoder, HistogramSample, Series, Value};
 
 /// One family at a time: its length has to be known before it is written.
 pub(crate) struct Protobuf<'w> {
     to: &'w mut dyn Write,
-    head: Option<&'static Head>,
+    head: Option<&'static Descriptor>,
     family: Vec<u8>,
 }
 
@@ -30,7 +30,7 @@ impl<'w> Protobuf<'w> {
 }
 
 impl Encoder for Protobuf<'_> {
-    fn begin(&mut self, head: &'static Head) -> io::Result<()> {
+    fn begin(&mut self, head: &'static Descriptor) -> io::Result<()> {
         self.head = Some(head);
         let family = Family {
             name: Some(head.name.to_owned()),
@@ -62,7 +62,7 @@ impl Encoder for Protobuf<'_> {
             Value::Number(value, _) if head.kind == Kind::Gauge => {
                 metric.gauge = Some(Gauge {
                     value: Some(*value),
-                })
+                });
             }
             Value::Number(value, exemplar) => {
                 let exemplar = exemplar.map(Exemplar::from);
@@ -92,10 +92,10 @@ impl Encoder for Protobuf<'_> {
 
 impl Histogram {
     /// Both forms in one message. Without a bucket in use, an empty span says that there is a native one.
-    fn of(latencies: &Latencies<'_>, since: Option<Timestamp>) -> Self {
+    fn of(latencies: &HistogramSample<'_>, since: Option<Timestamp>) -> Self {
         let mut histogram = Self::classic(latencies, since);
         if latencies.native {
-            let empty = Sparse::default();
+            let empty = NativeHistogram::default();
             let native = latencies.histogram.native().unwrap_or(&empty);
             let (spans, deltas) = native.spans();
             let span = |(offset, length)| BucketSpan {
@@ -121,8 +121,8 @@ impl Histogram {
     }
 
     /// The bucket of all is left to the reader, unless it has an exemplar.
-    fn classic(latencies: &Latencies<'_>, since: Option<Timestamp>) -> Self {
-        let Latencies {
+    fn classic(latencies: &HistogramSample<'_>, since: Option<Timestamp>) -> Self {
+        let HistogramSample {
             histogram, bounds, ..
         } = latencies;
         let last = bounds.seconds().len();

@@ -6,8 +6,8 @@ use super::*;
 /// Two failures, an answer in 20 ms, and two that took long.
 fn events() -> Vec<Fact> {
     vec![
-        failed(Reason::Refused, connection(50_001, 2_000)),
-        failed(Reason::Refused, connection(50_002, 3_000)),
+        failed(FailureReason::Refused, connection(50_001, 2_000)),
+        failed(FailureReason::Refused, connection(50_002, 3_000)),
         answered(Duration::from_millis(20), connection(50_003, 4_000)),
         answered(Duration::from_millis(1_500), connection(50_004, 5_500)),
         answered(Duration::from_millis(3_000), connection(50_005, 9_250)),
@@ -89,10 +89,10 @@ fn the_text_format_has_the_same_samples_and_nothing_else() {
 #[test]
 fn what_would_end_a_label_or_a_line_is_escaped() {
     let filter = "host \"a\"\\\nport 80".to_owned();
-    let ledger = Ledger::new(
-        About {
+    let ledger = MetricStore::new(
+        ConfigInfo {
             filter,
-            ..About::default()
+            ..ConfigInfo::default()
         },
         Bounds::default(),
         false,

@@ -6,10 +6,10 @@ use std::time::Instant;
 use super::*;
 
 /// Sets with failures, answers and slow answers, native histograms included.
-fn many(sets: u32) -> Ledger {
-    let mut ledger = Ledger::new(About::default(), Bounds::default(), true);
+fn many(sets: u32) -> MetricStore {
+    let mut ledger = MetricStore::new(ConfigInfo::default(), Bounds::default(), true);
     for number in 0..sets {
-        let set = SetId::from_number(number);
+        let set = LabelSetId::from_number(number);
         ledger.create(set, &name(Ipv4Addr::from(0x0a00_0000 + number)), at(1));
         ledger.count(
             set,
@@ -21,7 +21,7 @@ fn many(sets: u32) -> Ledger {
         tell(
             &mut ledger,
             set,
-            failed(Reason::Unanswered, connection(1, 2)),
+            failed(FailureReason::Unanswered, connection(1, 2)),
         );
         for millis in [1, 5, 30, 200, 1_100] {
             tell(
@@ -36,12 +36,12 @@ fn many(sets: u32) -> Ledger {
 
 /// Counts, and says how much came at once.
 #[derive(Default)]
-struct Counting {
+struct CountingConfig {
     bytes: usize,
     largest: usize,
 }
 
-impl Write for Counting {
+impl Write for CountingConfig {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.bytes += bytes.len();
         self.largest = self.largest.max(bytes.len());
@@ -66,7 +66,7 @@ fn a_copy_of_twenty_thousand_sets_takes_less_than_writing_two_thousand_down() {
     let few = many(2_000);
     for format in Format::ALL {
         let copy = few.clone();
-        let (start, mut page) = (Instant::now(), Counting::default());
+        let (start, mut page) = (Instant::now(), CountingConfig::default());
         Exposition::new(move || copy.clone(), false)
             .write(format, &mut page)
             .unwrap();
@@ -91,7 +91,7 @@ fn text_leaves_series_by_series_and_protobuf_family_by_family() {
         (Format::OpenMetrics, 300),
         (Format::Protobuf, usize::MAX),
     ] {
-        let (copy, mut page) = (ledger.clone(), Counting::default());
+        let (copy, mut page) = (ledger.clone(), CountingConfig::default());
         Exposition::new(move || copy.clone(), false)
             .write(format, &mut page)
             .unwrap();
@@ -110,13 +110,17 @@ fn what_is_counted_after_the_copy_is_not_in_it() {
     let mut ledger = many(3);
     let copy = ledger.clone();
     let before = written(&copy, Format::OpenMetrics);
-    let set = SetId::from_number(1);
+    let set = LabelSetId::from_number(1);
     tell(
         &mut ledger,
         set,
         answered(Duration::from_secs(2), connection(3, 4)),
     );
-    tell(&mut ledger, set, failed(Reason::Refused, connection(4, 5)));
+    tell(
+        &mut ledger,
+        set,
+        failed(FailureReason::Refused, connection(4, 5)),
+    );
     assert_eq!(written(&copy, Format::OpenMetrics), before);
     assert_ne!(written(&ledger, Format::OpenMetrics), before);
 }

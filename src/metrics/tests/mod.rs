@@ -10,33 +10,33 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::*;
-use crate::handshake::{Answer, Reason};
-use crate::labels::{Peer, Port, SetId, SetName, Vantage};
+use crate::handshake::{Answer, FailureReason};
+use crate::labels::{LabelSet, LabelSetId, Peer, Port, Vantage};
 use crate::packet::Endpoint;
 use crate::time::Timestamp;
 
 /// What happened to a connection.
 type Fact = (SetEvent, Connection);
 
-fn tell(ledger: &mut Ledger, set: SetId, (event, connection): Fact) {
-    ledger.count_about(set, &event, Some(connection));
+fn tell(ledger: &mut MetricStore, set: LabelSetId, (event, connection): Fact) {
+    ledger.count_with_exemplar(set, &event, Some(connection));
 }
 
 /// A ledger with one server's set in it, and what happened there.
-fn ledger(bounds: &[f64], native: bool, events: &[Fact]) -> Ledger {
-    let mut ledger = Ledger::new(
-        About::default(),
+fn ledger(bounds: &[f64], native: bool, events: &[Fact]) -> MetricStore {
+    let mut ledger = MetricStore::new(
+        ConfigInfo::default(),
         Bounds::new(bounds.to_vec()).unwrap(),
         native,
     );
-    let set = SetId::from_number(0);
+    let set = LabelSetId::from_number(0);
     ledger.create(set, &name(Ipv4Addr::new(10, 0, 0, 2)), at(1_000));
     events.iter().for_each(|fact| tell(&mut ledger, set, *fact));
     ledger
 }
 
-fn name(peer: Ipv4Addr) -> SetName {
-    SetName {
+fn name(peer: Ipv4Addr) -> LabelSet {
+    LabelSet {
         vantage: Vantage::Client,
         local: Some(Ipv4Addr::new(10, 0, 0, 1).into()),
         port: Port::Number(80),
@@ -75,12 +75,12 @@ fn answered(latency: Duration, connection: Connection) -> Fact {
     )
 }
 
-fn failed(reason: Reason, connection: Connection) -> Fact {
+fn failed(reason: FailureReason, connection: Connection) -> Fact {
     (SetEvent::Failed(reason), connection)
 }
 
 /// What a scrape without the exporter's own numbers is given.
-fn written(ledger: &Ledger, format: Format) -> Vec<u8> {
+fn written(ledger: &MetricStore, format: Format) -> Vec<u8> {
     let ledger = ledger.clone();
     let mut page = Vec::new();
     Exposition::new(move || ledger.clone(), false)

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use tcp_handshake_exporter::packet::{Address, Direction, Endpoint, Via};
+use tcp_handshake_exporter::packet::{Address, CapturePoint, Direction, Endpoint};
 
 /// The names of a file, and after them the ones of one story.
 #[derive(Debug, Default)]
@@ -126,7 +126,7 @@ impl Cast {
     }
 
     /// `eth0/in`, `eth0/out`, or `eth0` where the capture does not say which way.
-    pub(super) fn via(&mut self, word: &str) -> Result<Via, String> {
+    pub(super) fn via(&mut self, word: &str) -> Result<CapturePoint, String> {
         let (name, direction) = match word.split_once('/') {
             Some((name, "in")) => (name, Direction::Entering),
             Some((name, "out")) => (name, Direction::Leaving),
@@ -142,7 +142,7 @@ impl Cast {
                 self.interfaces.len() - 1
             });
         let interface = u32::try_from(place + 1).map_err(|error| error.to_string())?;
-        Ok(Via {
+        Ok(CapturePoint {
             interface,
             direction,
             loopback: name == "lo",

@@ -47,10 +47,10 @@ pub(super) fn read(
     for count in counts.iter().flat_map(|counts| counts.split(',')) {
         match count.split_whitespace().collect::<Vec<_>>().as_slice() {
             [number, "pending"] => {
-                expected.pending = Some(number.parse().map_err(|_| format!("`{count}`?"))?)
+                expected.pending = Some(number.parse().map_err(|_| format!("`{count}`?"))?);
             }
             [number, "tracked"] => {
-                expected.tracked = Some(number.parse().map_err(|_| format!("`{count}`?"))?)
+                expected.tracked = Some(number.parse().map_err(|_| format!("`{count}`?"))?);
             }
             _ => {
                 return Err(format!(

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use tcp_handshake_exporter::handshake::{Answer, Event, Kind, Owner, Reason, Side, SynKind};
+use tcp_handshake_exporter::handshake::{
+    Answer, Event, FailureReason, OwnerId, PacketKind, Side, SynKind,
+};
 use tcp_handshake_exporter::packet::{Address, IcmpCode};
 
 use super::icmp;
@@ -25,23 +27,23 @@ pub(super) enum What {
     Rst(Side),
     Icmp(IcmpCode, Address),
     Answered(Answer),
-    Failed(Reason),
+    Failed(FailureReason),
     Completed(Duration),
     Evicted,
-    Copy(Kind),
-    Unacceptable(Kind),
+    Copy(PacketKind),
+    Unacceptable(PacketKind),
     OddSyn,
-    Unmatched(Kind),
+    Unmatched(PacketKind),
     ClockStep,
 }
 
 impl What {
     /// Puts an event into words, with the attempt it is about: first what was met, then what that means.
-    pub(super) fn of(event: &Event, by_segment: bool) -> (Option<Owner>, Vec<Self>) {
+    pub(super) fn of(event: &Event, by_segment: bool) -> (Option<OwnerId>, Vec<Self>) {
         let (owner, what) = Self::meant(event);
         let met = match *event {
             Event::Answered(..) => Some(Self::SynAck),
-            Event::Failed(_, Reason::Refused) => Some(Self::Rst(Side::Server)),
+            Event::Failed(_, FailureReason::Refused) => Some(Self::Rst(Side::Server)),
             _ => None,
         };
         // The SYN that opens an attempt is told by that.
@@ -49,7 +51,7 @@ impl What {
         (owner, met.into_iter().chain([what]).chain(first).collect())
     }
 
-    fn meant(event: &Event) -> (Option<Owner>, Self) {
+    fn meant(event: &Event) -> (Option<OwnerId>, Self) {
         match *event {
             Event::Opened(_) => (None, Self::Open),
             Event::Syn(owner, kind) => (Some(owner), Self::Syn(kind)),
@@ -60,10 +62,10 @@ impl What {
             Event::Failed(owner, reason) => (Some(owner), Self::Failed(reason)),
             Event::Completed(owner, after) => (Some(owner), Self::Completed(after)),
             Event::Evicted(owner) => (Some(owner), Self::Evicted),
-            Event::Copy(kind) => (None, Self::Copy(kind)),
+            Event::Duplicate(kind) => (None, Self::Copy(kind)),
             Event::Unacceptable(kind) => (None, Self::Unacceptable(kind)),
             Event::ClockStep => (None, Self::ClockStep),
-            Event::OddSyn => (None, Self::OddSyn),
+            Event::InvalidSyn => (None, Self::OddSyn),
             Event::Unmatched(kind) => (None, Self::Unmatched(kind)),
         }
     }
@@ -133,20 +135,26 @@ pub(super) const PHRASES: [(&str, What); 24] = [
     ("synack again", What::SynAckAgain),
     ("rst by client", What::Rst(Side::Client)),
     ("rst by server", What::Rst(Side::Server)),
-    ("failed unanswered", What::Failed(Reason::Unanswered)),
-    ("failed refused", What::Failed(Reason::Refused)),
-    ("failed unreachable", What::Failed(Reason::Unreachable)),
-    ("failed prohibited", What::Failed(Reason::Prohibited)),
+    ("failed unanswered", What::Failed(FailureReason::Unanswered)),
+    ("failed refused", What::Failed(FailureReason::Refused)),
+    (
+        "failed unreachable",
+        What::Failed(FailureReason::Unreachable),
+    ),
+    ("failed prohibited", What::Failed(FailureReason::Prohibited)),
     ("evicted", What::Evicted),
-    ("copy syn", What::Copy(Kind::Syn)),
-    ("copy synack", What::Copy(Kind::SynAck)),
-    ("copy rst", What::Copy(Kind::Rst)),
-    ("copy icmp", What::Copy(Kind::Icmp)),
-    ("unacceptable synack", What::Unacceptable(Kind::SynAck)),
-    ("unacceptable rst", What::Unacceptable(Kind::Rst)),
+    ("copy syn", What::Copy(PacketKind::Syn)),
+    ("copy synack", What::Copy(PacketKind::SynAck)),
+    ("copy rst", What::Copy(PacketKind::Rst)),
+    ("copy icmp", What::Copy(PacketKind::Icmp)),
+    (
+        "unacceptable synack",
+        What::Unacceptable(PacketKind::SynAck),
+    ),
+    ("unacceptable rst", What::Unacceptable(PacketKind::Rst)),
     ("odd syn", What::OddSyn),
-    ("unmatched synack", What::Unmatched(Kind::SynAck)),
-    ("unmatched rst", What::Unmatched(Kind::Rst)),
-    ("unmatched icmp", What::Unmatched(Kind::Icmp)),
+    ("unmatched synack", What::Unmatched(PacketKind::SynAck)),
+    ("unmatched rst", What::Unmatched(PacketKind::Rst)),
+    ("unmatched icmp", What::Unmatched(PacketKind::Icmp)),
     ("clock step", What::ClockStep),
 ];

@@ -3,7 +3,7 @@
 use std::str::SplitWhitespace;
 use std::time::Duration;
 
-use tcp_handshake_exporter::handshake::Standing;
+use tcp_handshake_exporter::handshake::PeerHistory;
 use tcp_handshake_exporter::packet::{Endpoint, Flags, IcmpError, Packet, Quote, Segment};
 use tcp_handshake_exporter::time::Timestamp;
 
@@ -68,9 +68,9 @@ fn segment(
         ecn_setup: options.flag("ecn"),
     };
     let standing = if options.flag("regular") {
-        Standing::Regular
+        PeerHistory::Known
     } else {
-        Standing::NeverSeen
+        PeerHistory::New
     };
     options.end()?;
     Ok((
@@ -111,9 +111,9 @@ fn icmp_error(
     let via = cast.via(options.take("via").unwrap_or("eth0"))?;
     let own_word = options.flag("own");
     let standing = if options.flag("regular") {
-        Standing::Regular
+        PeerHistory::Known
     } else {
-        Standing::NeverSeen
+        PeerHistory::New
     };
     options.end()?;
     Ok((

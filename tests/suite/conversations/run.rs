@@ -1,6 +1,6 @@
 //! Tells a story to a tracker and compares, line by line.
 
-use tcp_handshake_exporter::handshake::{Event, Owner};
+use tcp_handshake_exporter::handshake::{Event, OwnerId};
 
 use tcp_handshake_exporter::packet::Packet;
 
@@ -78,7 +78,7 @@ impl Names {
         facts
     }
 
-    fn name(&self, owner: Owner) -> Option<String> {
+    fn name(&self, owner: OwnerId) -> Option<String> {
         self.opened.get(owner.0 as usize).cloned().flatten()
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use tcp_handshake_exporter::handshake::Limits;
+use tcp_handshake_exporter::handshake::AttemptLimits;
 use tcp_handshake_exporter::packet::Packet;
 use tcp_handshake_exporter::time::Timestamp;
 
@@ -16,7 +16,7 @@ pub(super) struct Story {
     pub(super) title: String,
     /// Where the title stands in its file.
     pub(super) number: usize,
-    pub(super) limits: Limits,
+    pub(super) limits: AttemptLimits,
     pub(super) lines: Vec<Line>,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Expected {
 }
 
 /// Where a story has no `limits` line: the timeout of five seconds, and room enough.
-pub(super) const LIMITS: Limits = Limits {
+pub(super) const LIMITS: AttemptLimits = AttemptLimits {
     timeout: Duration::from_secs(5),
     max_attempts: 1 << 16,
 };

@@ -1,6 +1,6 @@
 //! Every kind of packet behind every link header.
 
-use tcp_handshake_exporter::decode::{Skip, Undecodable};
+use tcp_handshake_exporter::decode::{Discard, Undecodable};
 use tcp_handshake_exporter::frame::Link;
 use tcp_handshake_exporter::packet::{Direction, Packet, Segment};
 
@@ -97,7 +97,7 @@ fn data_is_what_the_headers_say_however_much_was_captured() {
 
 #[test]
 fn an_ip_packet_that_its_link_header_does_not_announce_is_malformed() {
-    let malformed = Err(Skip::Undecodable(Undecodable::Malformed));
+    let malformed = Err(Discard::Undecodable(Undecodable::Malformed));
     for wrap in wraps()
         .iter()
         .filter(|wrap| wrap.length(true) > 0 && !wrap.name.contains("mpls"))
@@ -127,22 +127,22 @@ fn frames_of_no_ip_are_none_of_our_business() {
     ] {
         assert_eq!(
             read(Link::Ethernet, &frame(ethertype)),
-            Err(Skip::NotIp),
+            Err(Discard::NotIp),
             "{ethertype:x?}"
         );
     }
     for beacon in [[0x80, 0x00], [0xd4, 0x00], [0x48, 0x01]] {
         assert_eq!(
             read(Link::Wifi, &[&beacon[..], &[0; 60]].concat()),
-            Err(Skip::NotIp),
+            Err(Discard::NotIp),
             "{beacon:x?}"
         );
     }
     assert_eq!(
         read(Link::Ppp, &[0xff, 0x03, 0xc0, 0x21, 1, 1]),
-        Err(Skip::NotIp)
+        Err(Discard::NotIp)
     );
-    assert_eq!(read(Link::Null, &[7, 0, 0, 0, 0]), Err(Skip::NotIp));
+    assert_eq!(read(Link::Null, &[7, 0, 0, 0, 0]), Err(Discard::NotIp));
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn what_cannot_be_looked_into_is_counted_by_name() {
         ]
         .concat()
     };
-    let named = |reason| Err(Skip::Undecodable(reason));
+    let named = |reason| Err(Discard::Undecodable(reason));
     assert_eq!(
         read(Link::Wifi, &frame(0x88, 0x41, 0)),
         named(Undecodable::Encrypted)

@@ -1,6 +1,6 @@
 //! Frames that were cut.
 
-use tcp_handshake_exporter::decode::{Skip, Undecodable};
+use tcp_handshake_exporter::decode::{Discard, Undecodable};
 use tcp_handshake_exporter::packet::{IcmpError, Packet, Quote, Segment};
 
 use crate::wire::{all_wraps, read_of, samples};
@@ -51,4 +51,4 @@ fn without_what_may_be_cut(packet: Packet) -> Packet {
     }
 }
 
-const TRUNCATED: Result<Packet, Skip> = Err(Skip::Undecodable(Undecodable::Truncated));
+const TRUNCATED: Result<Packet, Discard> = Err(Discard::Undecodable(Undecodable::Truncated));

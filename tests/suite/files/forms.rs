@@ -5,7 +5,7 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use tcp_handshake_exporter::decode::{Skip, Undecodable};
+use tcp_handshake_exporter::decode::{Discard, Undecodable};
 use tcp_handshake_exporter::frame::Link;
 
 use super::{diagnose_bytes, diagnose_input};
@@ -251,7 +251,7 @@ fn every_packet_is_decoded_or_skipped_by_name_or_none_of_our_business() {
             said.words
         );
         for reason in Undecodable::ALL {
-            let expected = Expected::Passed(Skip::Undecodable(reason));
+            let expected = Expected::Passed(Discard::Undecodable(reason));
             let wanted = samples
                 .iter()
                 .filter(|sample| sample.expected == expected)

@@ -65,7 +65,7 @@ pub(super) fn run(program: &BpfProgram, packet: &[u8]) -> (bool, usize) {
                         jump_true
                     } else {
                         jump_false
-                    }) as usize
+                    }) as usize;
                 }
                 0x06 => return (k != 0, steps),
                 0x16 => return (a != 0, steps),

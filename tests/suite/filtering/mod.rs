@@ -187,7 +187,7 @@ fn number_of(link: Link) -> Option<i32> {
         | Link::PacketFilterLog
         | Link::Pktap
         | Link::NetfilterLog
-        | Link::Seldom(_)
+        | Link::Legacy(_)
         | Link::Other => {
             return None;
         }

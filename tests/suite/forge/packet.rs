@@ -8,7 +8,7 @@ pub(crate) struct Packet {
     /// Nanoseconds since the story began.
     pub at: u64,
     /// Where it was met; only cooked link headers can say it.
-    pub via: Via,
+    pub via: CapturePoint,
     /// Its IP header.
     pub header: Header,
     /// What follows that.
@@ -17,7 +17,7 @@ pub(crate) struct Packet {
 
 /// An interface of the host that captures, and which way the packet went through it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Via {
+pub(crate) struct CapturePoint {
     /// The interface's index.
     pub interface: u32,
     /// Whether the packet left the host there, rather than entered it.
@@ -171,7 +171,7 @@ impl Packet {
         };
         Self {
             at,
-            via: Via {
+            via: CapturePoint {
                 interface: 2,
                 leaving: false,
             },
@@ -212,7 +212,7 @@ impl Packet {
 
     /// Met there instead.
     pub(crate) fn through(mut self, interface: u32, leaving: bool) -> Self {
-        self.via = Via { interface, leaving };
+        self.via = CapturePoint { interface, leaving };
         self
     }
 }

@@ -38,7 +38,8 @@ pub(crate) fn story(text: &str) -> Vec<Packet> {
                 );
             }
             [at, rest @ ..] => {
-                packets.push(packet(nanoseconds(at), rest, &names).unwrap_or_else(|| unclear(line)))
+                packets
+                    .push(packet(nanoseconds(at), rest, &names).unwrap_or_else(|| unclear(line)));
             }
             [] => {}
         }

@@ -35,11 +35,11 @@ struct Attempt {
     first_syn: Option<u64>,
     first_synack: Option<u64>,
     first_ack: Option<u64>,
-    sightings: HashMap<(Kind, Place), usize>,
+    sightings: HashMap<(PacketKind, Place), usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Kind {
+enum PacketKind {
     Syn,
     SynAck,
     ClientRst,
@@ -94,11 +94,11 @@ impl Oracle {
         };
         for attempt in self.attempts.values().filter(belongs) {
             tally.attempts += 1;
-            tally.syns += attempt.most(Kind::Syn);
-            tally.synacks += attempt.most(Kind::SynAck);
-            tally.client_rsts += attempt.most(Kind::ClientRst);
-            tally.server_rsts += attempt.most(Kind::ServerRst);
-            tally.icmp_errors += attempt.most(Kind::IcmpError);
+            tally.syns += attempt.most(PacketKind::Syn);
+            tally.synacks += attempt.most(PacketKind::SynAck);
+            tally.client_rsts += attempt.most(PacketKind::ClientRst);
+            tally.server_rsts += attempt.most(PacketKind::ServerRst);
+            tally.icmp_errors += attempt.most(PacketKind::IcmpError);
             tally
                 .latencies
                 .extend(seconds(attempt.first_syn, attempt.first_synack));
@@ -113,36 +113,36 @@ impl Oracle {
     fn take(&mut self, frame: &Frame, names: &mut HashMap<(SocketAddr, SocketAddr), u32>) {
         let Frame { at, from, to, .. } = *frame;
         let (isn, kind) = match (frame.quoted, frame.syn, frame.ack, frame.rst) {
-            (true, ..) => (frame.sequence, Kind::IcmpError),
-            (_, true, false, _) => (frame.sequence, Kind::Syn),
-            (_, true, true, _) => (frame.acknowledgment.wrapping_sub(1), Kind::SynAck),
+            (true, ..) => (frame.sequence, PacketKind::IcmpError),
+            (_, true, false, _) => (frame.sequence, PacketKind::Syn),
+            (_, true, true, _) => (frame.acknowledgment.wrapping_sub(1), PacketKind::SynAck),
             (.., true) => match (names.get(&(from, to)), names.get(&(to, from))) {
-                (Some(isn), _) => (*isn, Kind::ClientRst),
-                (_, Some(isn)) => (*isn, Kind::ServerRst),
+                (Some(isn), _) => (*isn, PacketKind::ClientRst),
+                (_, Some(isn)) => (*isn, PacketKind::ServerRst),
                 _ => return,
             },
             _ => match names.get(&(from, to)) {
-                Some(isn) => (*isn, Kind::Ack),
+                Some(isn) => (*isn, PacketKind::Ack),
                 None => return,
             },
         };
         let attempt = self.attempts.entry(isn).or_default();
         match kind {
-            Kind::Syn => {
+            PacketKind::Syn => {
                 names.insert((from, to), isn);
                 attempt.first_syn.get_or_insert(at);
                 attempt.ends.get_or_insert((from, to));
             }
-            Kind::SynAck => {
+            PacketKind::SynAck => {
                 attempt.first_synack.get_or_insert(at);
             }
-            Kind::IcmpError => {
+            PacketKind::IcmpError => {
                 attempt.ends.get_or_insert((from, to));
             }
-            Kind::Ack if attempt.first_synack.is_some() => {
+            PacketKind::Ack if attempt.first_synack.is_some() => {
                 attempt.first_ack.get_or_insert(at);
             }
-            Kind::Ack | Kind::ClientRst | Kind::ServerRst => {}
+            PacketKind::Ack | PacketKind::ClientRst | PacketKind::ServerRst => {}
         }
         *attempt
             .sightings
@@ -152,7 +152,7 @@ impl Oracle {
 }
 
 impl Attempt {
-    fn most(&self, wanted: Kind) -> usize {
+    fn most(&self, wanted: PacketKind) -> usize {
         let counts = self
             .sightings
             .iter()

@@ -23,7 +23,7 @@ impl Pair {
         for family in Family::BOTH {
             let at = family.cable().far;
             far.inside(|| {
-                _listeners.extend([OPEN, MARKER].map(|port| listen((at, port).into(), 128)))
+                _listeners.extend([OPEN, MARKER].map(|port| listen((at, port).into(), 128)));
             });
         }
         Self {

@@ -1,12 +1,12 @@
 //! Rule 2: whether a packet is one that was met before on its way through the host, or another one that looks like it.
 
-use super::facts::{Fact, IcmpError, Segment, Via};
+use super::facts::{CapturePoint, Fact, IcmpError, Segment};
 
 /// A segment as it was met.
 #[derive(Clone, Debug)]
 pub(crate) struct Met {
     at: u64,
-    via: Via,
+    via: CapturePoint,
     segment: Segment,
 }
 
@@ -97,7 +97,7 @@ pub(crate) fn is_answer_copy(answer: &Met, earlier: &[Met]) -> bool {
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
     at: u64,
-    via: Via,
+    via: CapturePoint,
     error: IcmpError,
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::tshark::Row;
+use super::tshark::DescriptorRow;
 
 /// One frame.
 #[derive(Clone, Debug)]
@@ -12,14 +12,14 @@ pub(crate) struct Fact {
     /// Whether tshark shows the stamp as it stands in the file.
     pub stamp_is_clear: bool,
     /// Where it was met.
-    pub via: Via,
+    pub via: CapturePoint,
     /// What it is.
     pub packet: Packet,
 }
 
 /// Where a packet was met, as far as the link header tells.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Via {
+pub(crate) struct CapturePoint {
     /// The interface's index, of the cooked header version 2; else its number in a pcapng file.
     pub interface: Option<u32>,
     /// Which way it went.
@@ -167,21 +167,21 @@ const OUTGOING: u32 = 4;
 
 impl Fact {
     /// A frame without a time (of a simple packet block) has that of the one before it.
-    pub(crate) fn from_row(row: &Row, before: u64) -> Self {
+    pub(crate) fn from_row(row: &DescriptorRow, before: u64) -> Self {
         let (at, stamp_is_clear) = row.first("frame.time_epoch").map_or((before, true), stamp);
         let hidden = || super::passed_over::reason(row).map(Packet::PassedOver);
         let packet = packet(row).or_else(hidden).unwrap_or(Packet::Other);
         Self {
             at,
             stamp_is_clear,
-            via: Via::from_row(row),
+            via: CapturePoint::from_row(row),
             packet,
         }
     }
 }
 
-impl Via {
-    fn from_row(row: &Row) -> Self {
+impl CapturePoint {
+    fn from_row(row: &DescriptorRow) -> Self {
         let way = match row.number("sll.pkttype") {
             Some(OUTGOING) => Way::Leaving,
             Some(_) => Way::Entering,
@@ -205,7 +205,7 @@ impl Via {
 }
 
 /// The layers from IP on, without the headers that extend it.
-pub(super) fn layers(row: &Row) -> Option<impl Iterator<Item = &str>> {
+pub(super) fn layers(row: &DescriptorRow) -> Option<impl Iterator<Item = &str>> {
     let layers = row
         .first("frame.protocols")?
         .split(':')
@@ -213,7 +213,7 @@ pub(super) fn layers(row: &Row) -> Option<impl Iterator<Item = &str>> {
     Some(layers.filter(|layer| !EXTENSIONS.contains(layer)))
 }
 
-fn packet(row: &Row) -> Option<Packet> {
+fn packet(row: &DescriptorRow) -> Option<Packet> {
     let mut layers = layers(row)?;
     let version = layers.next()?;
     match (version, layers.next()?) {
@@ -230,7 +230,7 @@ fn packet(row: &Row) -> Option<Packet> {
 
 /// A segment whose header is there as far as tshark needs it to tell the flags. What the packet itself leaves no room
 /// for (and not the capture) is none: then tshark misses what it was told of, and says of no data how long it is.
-fn segment(row: &Row, version: &str) -> Option<Segment> {
+fn segment(row: &DescriptorRow, version: &str) -> Option<Segment> {
     if row.first("tcp.urgent_pointer").is_none() && row.first("tcp.len").is_none() {
         return None;
     }
@@ -251,7 +251,7 @@ fn segment(row: &Row, version: &str) -> Option<Segment> {
     })
 }
 
-fn icmp_error(row: &Row, version: u8) -> Option<Packet> {
+fn icmp_error(row: &DescriptorRow, version: u8) -> Option<Packet> {
     let (ip, icmp) = if version == 4 {
         ("ip", "icmp")
     } else {
@@ -274,7 +274,7 @@ fn icmp_error(row: &Row, version: u8) -> Option<Packet> {
 }
 
 /// An address of the IP header with this number, v4-mapped as v4.
-fn address(row: &Row, version: &str, end: &str, number: usize) -> Option<IpAddr> {
+fn address(row: &DescriptorRow, version: &str, end: &str, number: usize) -> Option<IpAddr> {
     let address: IpAddr = row.nth(&format!("{version}.{end}"), number)?.parse().ok()?;
     Some(address.to_canonical())
 }

@@ -1,10 +1,10 @@
 //! Why a frame that may hide a handshake is passed over: what tshark finds behind the outermost IP header.
 
 use super::facts::layers;
-use super::tshark::Row;
+use super::tshark::DescriptorRow;
 
 /// A value of the label `reason`; none where the frame is none of our business, or broken.
-pub(super) fn reason(row: &Row) -> Option<&'static str> {
+pub(super) fn reason(row: &DescriptorRow) -> Option<&'static str> {
     let mut from_ip = layers(row)?;
     match (from_ip.next(), from_ip.next()) {
         // What says that it is IPv6 and is not, tshark shows as data.
@@ -22,7 +22,7 @@ pub(super) fn reason(row: &Row) -> Option<&'static str> {
 }
 
 /// Tunnels over UDP are known by the port they are sent to, as they were assigned.
-fn tunnel(row: &Row, carried: &str) -> Option<&'static str> {
+fn tunnel(row: &DescriptorRow, carried: &str) -> Option<&'static str> {
     match carried {
         "gre" => Some("gre"),
         "ip" => Some("ipip"),

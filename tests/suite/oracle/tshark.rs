@@ -55,9 +55,9 @@ const PREFERENCES: [&str; 10] = [
 ];
 
 /// One frame: of each field every occurrence, outermost first.
-pub(crate) struct Row(HashMap<&'static str, Vec<String>>);
+pub(crate) struct DescriptorRow(HashMap<&'static str, Vec<String>>);
 
-impl Row {
+impl DescriptorRow {
     fn from_line(line: &str) -> Self {
         let values = line
             .split('\t')
@@ -109,7 +109,7 @@ pub(crate) fn is_here() -> bool {
 /// Hands every frame of `file` to `each`, in the file's order.
 ///
 /// A file that breaks off is read as far as it goes. If nothing of it can be read, tshark says why.
-pub(crate) fn read(file: &Path, mut each: impl FnMut(&Row)) -> Result<(), String> {
+pub(crate) fn read(file: &Path, mut each: impl FnMut(&DescriptorRow)) -> Result<(), String> {
     let mut command = Command::new("tshark");
     command
         .args([
@@ -134,7 +134,7 @@ pub(crate) fn read(file: &Path, mut each: impl FnMut(&Row)) -> Result<(), String
         .expect("cannot start tshark");
     let mut frames = 0_u64;
     for line in BufReader::new(tshark.stdout.take().unwrap()).lines() {
-        each(&Row::from_line(&line.unwrap()));
+        each(&DescriptorRow::from_line(&line.unwrap()));
         frames += 1;
     }
     let mut complaint = String::new();

@@ -124,7 +124,7 @@ impl Conversation {
         match self.end {
             End::Silence | End::Resets(_) => {}
             End::Answer(repeats) => {
-                said.extend((0..=repeats).map(|n| answer(at + ((1 << n) - 1) * SECOND)))
+                said.extend((0..=repeats).map(|n| answer(at + ((1 << n) - 1) * SECOND)));
             }
             End::Error(number, off) => {
                 let (reporter, code) = if self.client.is_ipv4() {

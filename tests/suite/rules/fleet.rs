@@ -63,7 +63,7 @@ fn real_faults_raise_the_right_alerts_and_name_the_right_leg() {
         let faults = [HEALTHY, 8002, 8003, 8004, 8005, 8006, 8007].map(|port| {
             let client = &road.client;
             scope.spawn(move || {
-                client.inside(|| (0..3).for_each(|_| drop(connects(to(port), 10, BURST))))
+                client.inside(|| (0..3).for_each(|_| drop(connects(to(port), 10, BURST))));
             })
         });
         while faults.iter().any(|fault| !fault.is_finished()) {

@@ -1,6 +1,6 @@
 //! One packet of every kind, and what is to become of it.
 
-use tcp_handshake_exporter::decode::{Skip, Undecodable};
+use tcp_handshake_exporter::decode::{Discard, Undecodable};
 
 use super::ip::{tcp, tcp4, tcp6, udp, v4, v6};
 
@@ -17,7 +17,7 @@ pub(crate) struct Sample {
 pub(crate) enum Expected {
     Segment,
     IcmpError,
-    Passed(Skip),
+    Passed(Discard),
 }
 
 pub(crate) fn samples() -> Vec<Sample> {
@@ -31,9 +31,9 @@ pub(crate) fn samples() -> Vec<Sample> {
         .collect()
 }
 
-type Row = (&'static str, Vec<u8>, Expected);
+type DescriptorRow = (&'static str, Vec<u8>, Expected);
 
-fn segments() -> Vec<Row> {
+fn segments() -> Vec<DescriptorRow> {
     let syn = tcp(
         SYN,
         &[
@@ -119,7 +119,7 @@ fn segments() -> Vec<Row> {
     .to_vec()
 }
 
-fn icmp_errors() -> Vec<Row> {
+fn icmp_errors() -> Vec<DescriptorRow> {
     let about =
         |kind, code, quoted: Vec<u8>| [&[kind, code, 0, 0, 0, 0, 0, 0][..], &quoted].concat();
     let short4 = tcp4(SYN)[..28].to_vec();
@@ -170,7 +170,7 @@ fn icmp_errors() -> Vec<Row> {
     .to_vec()
 }
 
-fn passed_over() -> Vec<Row> {
+fn passed_over() -> Vec<DescriptorRow> {
     let data = [&tcp(ACK | PSH, &[])[..], &[b'x'; 1200]].concat();
     let unreachable = |quoted: Vec<u8>| [&[3, 1, 0, 0, 0, 0, 0, 0][..], &quoted].concat();
     let unreachable6 = |quoted: Vec<u8>| [&[1, 3, 0, 0, 0, 0, 0, 0][..], &quoted].concat();
@@ -185,85 +185,85 @@ fn passed_over() -> Vec<Row> {
     let mut later6 = v6(&[(44, 1)], 6, &tcp(SYN, &[]));
     later6[42..44].copy_from_slice(&[0x05, 0xb0]);
     [
-        ("data", v4(&[], 0, 6, &data), Skip::NotHandshake),
+        ("data", v4(&[], 0, 6, &data), Discard::NotHandshake),
         (
             "data behind options",
             v4(&[1; 12], 0, 6, &data),
-            Skip::NotHandshake,
+            Discard::NotHandshake,
         ),
-        ("data v6", v6(&[], 6, &data), Skip::NotHandshake),
-        ("fin", tcp4(FIN | ACK), Skip::NotHandshake),
-        ("fin v6", tcp6(FIN | ACK), Skip::NotHandshake),
+        ("data v6", v6(&[], 6, &data), Discard::NotHandshake),
+        ("fin", tcp4(FIN | ACK), Discard::NotHandshake),
+        ("fin v6", tcp6(FIN | ACK), Discard::NotHandshake),
         (
             "data in a first fragment v6",
             v6(&[(44, 1)], 6, &data),
-            Skip::NotHandshake,
+            Discard::NotHandshake,
         ),
         (
             "later fragment",
             v4(&[], 0x00b9, 6, &data),
-            Skip::LaterFragment,
+            Discard::LaterFragment,
         ),
-        ("later fragment v6", later6, Skip::LaterFragment),
-        ("udp", v4(&[], 0, 17, &udp(53, b"?")), Skip::NotTcp),
-        ("udp v6", v6(&[], 17, &udp(53, b"?")), Skip::NotTcp),
-        ("no next header", v6(&[], 59, &[]), Skip::NotTcp),
+        ("later fragment v6", later6, Discard::LaterFragment),
+        ("udp", v4(&[], 0, 17, &udp(53, b"?")), Discard::NotTcp),
+        ("udp v6", v6(&[], 17, &udp(53, b"?")), Discard::NotTcp),
+        ("no next header", v6(&[], 59, &[]), Discard::NotTcp),
         (
             "echo request",
             v4(&[], 0, 1, &[8, 0, 0, 0, 0, 1, 0, 1]),
-            Skip::NotTcpError,
+            Discard::NotTcpError,
         ),
         (
             "neighbour solicitation",
             v6(&[], 58, &[135, 0, 0, 0, 0, 0, 0, 0]),
-            Skip::NotTcpError,
+            Discard::NotTcpError,
         ),
         (
             "error about udp",
             v4(&[], 0, 1, &unreachable(v4(&[], 0, 17, &udp(53, b"?")))),
-            Skip::NotTcpError,
+            Discard::NotTcpError,
         ),
         (
             "error about udp v6",
             v6(&[], 58, &unreachable6(v6(&[], 17, &udp(53, b"?")))),
-            Skip::NotTcpError,
+            Discard::NotTcpError,
         ),
         (
             "error about a later fragment",
             v4(&[], 0, 1, &unreachable(v4(&[], 0x00b9, 6, &data[..40]))),
-            Skip::NotTcpError,
+            Discard::NotTcpError,
         ),
         (
             "error about the other ip",
             v4(&[], 0, 1, &unreachable(tcp6(SYN))),
-            Skip::NotTcpError,
+            Discard::NotTcpError,
         ),
         (
             "packet that ends in the tcp header",
             short,
-            Skip::Undecodable(Undecodable::Malformed),
+            Discard::Undecodable(Undecodable::Malformed),
         ),
         (
             "packet that ends in the ip header",
             inside,
-            Skip::Undecodable(Undecodable::Malformed),
+            Discard::Undecodable(Undecodable::Malformed),
         ),
         (
             "header of four words",
             no_header,
-            Skip::Undecodable(Undecodable::Malformed),
+            Discard::Undecodable(Undecodable::Malformed),
         ),
         (
             "tcp header of four words v6",
             offset,
-            Skip::Undecodable(Undecodable::Malformed),
+            Discard::Undecodable(Undecodable::Malformed),
         ),
     ]
     .map(|(name, bytes, skip)| (name, bytes, Expected::Passed(skip)))
     .to_vec()
 }
 
-fn tunnels() -> Vec<Row> {
+fn tunnels() -> Vec<DescriptorRow> {
     let over_udp = |port| v4(&[], 0, 17, &udp(port, &tcp4(SYN)));
     [
         (
@@ -305,7 +305,7 @@ fn tunnels() -> Vec<Row> {
             Undecodable::Geneve,
         ),
     ]
-    .map(|(name, bytes, reason)| (name, bytes, Expected::Passed(Skip::Undecodable(reason))))
+    .map(|(name, bytes, reason)| (name, bytes, Expected::Passed(Discard::Undecodable(reason))))
     .to_vec()
 }
 

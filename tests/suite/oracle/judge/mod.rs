@@ -125,7 +125,7 @@ impl Judge {
             (_, _, true, _) => self.reset(&met),
             (true, true, false, _) => self.syn_ack(&met),
             (false, true, false, false) if segment.data == 0 && self.acks == Acks::Counted => {
-                self.third_leg(&met)
+                self.third_leg(&met);
             }
             (false, _, false, _) => {}
         }
