@@ -26,7 +26,11 @@ pub mod compare;
 pub mod http;
 /// What the program may do, once it has what it needs.
 pub mod privilege;
-/// Flags to a typed configuration.
+/// The typed configuration.
+pub mod config;
+/// Flags, environment and configuration file to a typed configuration.
 pub mod cli;
-/// Everything wired together.
-pub mod exporter;
+/// Frames to records, and records to the numbers and the diagnosis.
+pub mod pipeline;
+/// The commands: the only module that sees all others.
+pub mod app;

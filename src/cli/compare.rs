@@ -1,33 +1,10 @@
 //! The flags of `compare`.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
+use super::LogFlags;
 use super::values::port_range;
-use super::{LogConfig, LogFlags, PortRange};
-
-/// Two captures of the same time: where was each attempt lost?
-#[derive(Debug)]
-pub struct CompareConfig {
-    /// The capture made at the client.
-    pub client: String,
-    /// The capture made at the server.
-    pub server: String,
-    /// Server ports that count, as the client names them; all if empty.
-    pub ports: Vec<PortRange>,
-    /// What to print.
-    pub output: ReportFormat,
-    /// How to log.
-    pub log: LogConfig,
-}
-
-/// How it is printed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum ReportFormat {
-    /// For people, worst first
-    Text,
-    /// The same for programs (docs/diagnosis.md)
-    Json,
-}
+use crate::config::{CompareConfig, PortRange, ReportFormat};
 
 #[derive(Args)]
 pub(super) struct CompareFlags {

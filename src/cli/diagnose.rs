@@ -2,36 +2,11 @@
 
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::values::{buffer_size, duration};
-use super::{CaptureSource, CountingConfig, CountingFlags, LogConfig, LogFlags};
-
-/// The same once: what is wrong?
-#[derive(Debug)]
-pub struct DiagnoseConfig {
-    /// What to read, or to watch.
-    pub source: CaptureSource,
-    /// For how long to watch.
-    pub duration: Duration,
-    /// What to print.
-    pub output: Output,
-    /// How to judge and name attempts.
-    pub counting: CountingConfig,
-    /// How to log.
-    pub log: LogConfig,
-}
-
-/// What is printed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum Output {
-    /// A report for people, worst first
-    Text,
-    /// The same for programs (docs/diagnosis.md)
-    Json,
-    /// What /metrics would show
-    Metrics,
-}
+use super::{CountingFlags, LogFlags};
+use crate::config::{CaptureSource, DiagnoseConfig, Output};
 
 #[derive(Args)]
 pub(super) struct DiagnoseFlags {

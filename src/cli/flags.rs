@@ -11,11 +11,11 @@ use super::diagnose::DiagnoseFlags;
 use super::values::{
     bounds, buffer_size, idle_timeout, max_attempts, max_sets, port_range, telemetry_path, timeout,
 };
-use super::{
+use crate::capture::Filter;
+use crate::config::{
     CaptureSource, CountingConfig, ListenConfig, LogConfig, LogFormat, PortRange, ServeConfig,
     Settings, Task,
 };
-use crate::capture::Filter;
 use crate::handshake::AttemptLimits;
 use crate::http::ListenAddress;
 use crate::labels::{PeerGroup, Peers, network};

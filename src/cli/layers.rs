@@ -1,6 +1,5 @@
 //! Command line over environment over configuration file over defaults.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use clap::builder::BoolishValueParser;
@@ -8,36 +7,9 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches};
 
+use super::Flags;
 use super::document::{self, ConfigError, Setting};
-use super::{Flags, Task};
-
-/// What every flag was set to, as text by the flag's name: so two configurations can be compared.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub struct Settings(BTreeMap<String, Vec<String>>);
-
-impl Settings {
-    /// The flags that are set otherwise in the other one, with the values here.
-    pub fn differences<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (&'a str, String)> {
-        let changed = self
-            .0
-            .iter()
-            .filter(|(flag, values)| other.0.get(*flag) != Some(values));
-        changed.map(|(flag, values)| (flag.as_str(), values.join(",")))
-    }
-
-    /// Takes over what the other one says of these flags.
-    pub fn adopt(&mut self, other: &Self, flags: &[&str]) {
-        for (flag, values) in self
-            .0
-            .iter_mut()
-            .filter(|(flag, _)| flags.contains(&flag.as_str()))
-        {
-            if let Some(new) = other.0.get(flag) {
-                values.clone_from(new);
-            }
-        }
-    }
-}
+use crate::config::{Settings, Task};
 
 /// Reads all of it.
 pub(super) fn read(arguments: &[OsString]) -> Result<Task, Fault> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::PortRange;
+use crate::config::PortRange;
 use crate::metrics::Bounds;
 
 pub(super) fn port_range(text: &str) -> Result<PortRange, String> {

@@ -7,6 +7,7 @@
 mod capture;
 mod case;
 mod exam;
+mod one_sided;
 mod report;
 mod rules;
 mod step;
@@ -25,6 +26,7 @@ use hashbrown::HashMap;
 
 pub use capture::CaptureQuality;
 pub use case::{ObservedBurst, ObservedEvent};
+pub use one_sided::{OneSided, OneSidedDetector};
 pub use report::{Report, VERSION};
 pub use rules::rules;
 pub use text::{ColorMode, text};

@@ -1005,7 +1005,7 @@ fn the_report_for_people() {
 DEAD  client  10.0.0.1 -> 10.0.0.9 port 3306               0 of 4 answered    silent drop
       None of 4 attempts to port 3306 of 10.0.0.9 was answered: 28 SYNs left, and not one packet came back. (confidence: high)
       It may also be: a firewall or security group on the way drops the SYNs; the server's own firewall drops them, or its accept queue is full; the server answers, and its SYN/ACKs are lost on the way back; the host is down, or the address leads elsewhere.
-      NextStep: on the server, see whether the SYNs arrive (then its host drops them) or not (then the path does), or capture at both ends and `compare`:
+      Next: on the server, see whether the SYNs arrive (then its host drops them) or not (then the path does), or capture at both ends and `compare`:
           tcpdump -nni any '(tcp and port 3306 and host 10.0.0.1 and host 10.0.0.9) or icmp or icmp6'
 ok    transit -> 10.0.0.9 port 3306                        12 of 12 answered  fine
 something is wrong with 1 of 2 sets; 52 packets in 10 s

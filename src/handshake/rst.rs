@@ -55,7 +55,7 @@ impl Tracker {
         self.events.push(Event::Rst(owner, known.side));
         match (state, known.side) {
             (State::Waiting, Side::Server) => {
-                self.events.push(Event::Unacceptable(PacketKind::Rst))
+                self.events.push(Event::Unacceptable(PacketKind::Rst));
             }
             // The client drops what it did not ask for (a SYN/ACK with a wrong number) and goes on waiting.
             (State::Waiting, Side::Client) => {}

@@ -18,6 +18,6 @@ pub use exemplar::Connection;
 pub use exposition::{Exposition, Format};
 pub use histogram::Bounds;
 pub use ledger::MetricStore;
-pub use own::{ConfigInfo, ExporterMetrics, InterfaceCounts, OneSided, Reload};
+pub use own::{ConfigInfo, ExporterMetrics, InterfaceCounts, Reload};
 pub use set::{EXEMPLAR_THRESHOLD, SetCounts, SetEvent};
 pub use table::{DescriptorRow, rows};

@@ -49,23 +49,16 @@ pub struct ExporterMetrics {
     pub folded: u64,
     /// Steps of the clock.
     pub clock_steps: u64,
-    /// Whether one direction only is seen.
-    pub one_sided: OneSided,
+    /// `true` if the capture misses the answers of servers.
+    pub answers_missing: bool,
+    /// `true` if the capture misses the SYNs of clients.
+    pub syns_missing: bool,
     /// How it went to read the configuration file, if there is one.
     pub reload: Option<Reload>,
     pub(super) undecodable: [u64; Undecodable::ALL.len()],
     pub(super) duplicates: [u64; KINDS.len()],
     pub(super) unmatched: [u64; KINDS.len()],
     pub(super) unacceptable: [u64; KINDS.len()],
-}
-
-/// Whether the capture seems to see one direction only, and which one it misses.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub struct OneSided {
-    /// It sees SYNs, and nothing back.
-    pub answers_missing: bool,
-    /// It sees SYN/ACKs, and not what they answer.
-    pub syns_missing: bool,
 }
 
 /// How it went to read the configuration file again.
@@ -244,10 +237,7 @@ pub(super) fn write_exporter(
     single(&table::SETS_FOLDED, to, since, own.folded as f64)?;
     single(&table::CLOCK_STEPS, to, since, own.clock_steps as f64)?;
     let mut one_sided = Family::of(&table::ONE_SIDED, to);
-    for (missing, is) in [
-        ("answers", own.one_sided.answers_missing),
-        ("syns", own.one_sided.syns_missing),
-    ] {
+    for (missing, is) in [("answers", own.answers_missing), ("syns", own.syns_missing)] {
         one_sided.number([missing], None, f64::from(u8::from(is)))?;
     }
     one_sided.done()?;

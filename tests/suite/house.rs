@@ -16,7 +16,7 @@ const LODGERS: &[(&str, &[&str])] = &[
         "hashbrown",
         &["handshake", "labels", "diagnosis", "compare"],
     ),
-    ("prefetch_index", &["handshake", "labels", "exporter"]),
+    ("prefetch_index", &["handshake", "labels", "pipeline"]),
     ("foldhash", &["handshake", "labels", "diagnosis", "compare"]),
     ("prometheus", &["metrics"]),
     ("prost", &["metrics"]),
@@ -35,10 +35,10 @@ const LODGERS: &[(&str, &[&str])] = &[
     ("procfs", &["metrics"]),
     ("hyper", &["http"]),
     ("socket2", &["http"]),
-    ("tokio", &["http", "exporter"]),
-    ("clap", &["cli"]),
-    ("indicatif", &["exporter"]),
-    ("sd_notify", &["exporter"]),
+    ("tokio", &["http", "app"]),
+    ("clap", &["cli", "config"]),
+    ("indicatif", &["app"]),
+    ("sd_notify", &["app"]),
 ];
 
 #[test]

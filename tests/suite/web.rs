@@ -40,7 +40,7 @@ impl Running {
             .map(Result::unwrap);
         let place = |line: String| {
             Some(
-                line.split_once("metrics are at ")?
+                line.split_once("serving metrics at ")?
                     .1
                     .split_once('"')?
                     .0

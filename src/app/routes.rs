@@ -3,23 +3,27 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::books::SharedAggregator;
 use super::reload::Reloader;
-use crate::cli::ServeConfig;
+use crate::config::ServeConfig;
 use crate::diagnosis::Report;
 use crate::http::{Render, Reply, RouteError, Routes, StatusCode, WritePage};
 use crate::metrics::{Exposition, Format};
+use crate::pipeline::{SharedAggregator, exposition};
+
+/// Allows the page's own script, styles and data, and nothing from anywhere else.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The metrics, the diagnosis as a page and as JSON, and whether all files were read.
 pub(super) fn routes(
     serve: &ServeConfig,
-    books: &SharedAggregator,
-    exposition: Exposition,
+    aggregator: &SharedAggregator,
     ready: Arc<AtomicBool>,
     reloader: &Arc<Reloader>,
 ) -> Result<Routes, RouteError> {
     let page = page(&serve.telemetry_path);
-    let books = Arc::clone(books);
+    let exposition = exposition(aggregator, !serve.disable_exporter_metrics);
+    let aggregator = Arc::clone(aggregator);
     let is_ready = move || match ready.load(Ordering::Acquire) {
         true => Ok(()),
         false => Err("capture files are still being read".to_owned()),
@@ -35,7 +39,8 @@ pub(super) fn routes(
         .with_page(
             "/",
             Arc::new(move || {
-                Reply::html(page.as_str()).with_header("content-security-policy", POLICY)
+                Reply::html(page.as_str())
+                    .with_header("content-security-policy", CONTENT_SECURITY_POLICY)
             }),
         )?
         .with_page(
@@ -49,7 +54,10 @@ pub(super) fn routes(
                 include_str!("page/page.js"),
             ),
         )?
-        .with_page("/api/v1/diagnosis", Arc::new(move || diagnosis(&books)))?
+        .with_page(
+            "/api/v1/diagnosis",
+            Arc::new(move || diagnosis(&aggregator)),
+        )?
         .with_forms(&serve.telemetry_path, forms(exposition))
 }
 
@@ -60,12 +68,6 @@ fn reloaded(reloader: &Reloader) -> Reply {
             Reply::text(format!("{reason}\n")).with_status(StatusCode::INTERNAL_SERVER_ERROR)
         }
     }
-}
-
-/// A consistent copy of all numbers at each scrape: it is taken in a moment, and written down without the lock.
-pub(super) fn exposition(books: &SharedAggregator, own: bool) -> Exposition {
-    let books = Arc::clone(books);
-    Exposition::new(move || books.lock().ledger.clone(), own)
 }
 
 /// All forms of the metrics, by their content types.
@@ -80,8 +82,8 @@ fn forms(exposition: Exposition) -> Vec<(&'static str, WritePage)> {
 }
 
 /// What is found is copied in a moment, and judged without the lock.
-fn diagnosis(books: &SharedAggregator) -> Reply {
-    let findings = books.lock().diagnosis.examine();
+fn diagnosis(aggregator: &SharedAggregator) -> Reply {
+    let findings = aggregator.lock().diagnosis.examine();
     match Report::of(findings).json() {
         Ok(json) => Reply::new("application/json", json).with_header("cache-control", "no-store"),
         Err(error) => {
@@ -108,7 +110,3 @@ fn escaped(text: &str) -> String {
         .replace('>', "&gt;")
         .replace('"', "&quot;")
 }
-
-/// The page's own script, styles and data, and nothing from anywhere else.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
-                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

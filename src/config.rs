@@ -1,16 +1,12 @@
-//! The command line: flags, each also an environment variable, made into a typed configuration at once.
+//! The typed configuration: what the command line, the environment and the configuration file ask for.
+//!
+//! `cli` makes it, and every module below takes its settings from here; raw arguments never travel further.
 
-mod compare;
-mod diagnose;
-mod document;
-mod flags;
-mod layers;
-mod values;
-
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{CommandFactory, ValueEnum};
+use clap::ValueEnum;
 use ipnet::IpNet;
 
 use crate::capture::Filter;
@@ -18,11 +14,6 @@ use crate::handshake::AttemptLimits;
 use crate::http::ListenAddress;
 use crate::labels::Peers;
 use crate::metrics::Bounds;
-pub use compare::{CompareConfig, ReportFormat};
-pub use diagnose::{DiagnoseConfig, Output};
-pub use document::ConfigError;
-use flags::{CountingFlags, Flags, LogFlags};
-pub use layers::Settings;
 
 /// What the program is to do.
 #[derive(Debug)]
@@ -134,8 +125,8 @@ pub enum LogFormat {
 /// A port, or a range of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PortRange {
-    first: u16,
-    last: u16,
+    pub(crate) first: u16,
+    pub(crate) last: u16,
 }
 
 impl PortRange {
@@ -155,36 +146,80 @@ impl std::fmt::Display for PortRange {
     }
 }
 
-/// Reads the command line, the environment and the configuration file. On a wrong command line it says what is wrong
-/// and ends the program with status 2; asked for help or the version, with 0.
-///
-/// # Errors
-///
-/// The configuration file cannot be used.
-pub fn task() -> Result<Task, ConfigError> {
-    let arguments: Vec<_> = std::env::args_os().collect();
-    match layers::read(&arguments) {
-        Err(layers::Fault::Usage(error)) => error.exit(),
-        read => read.map_err(ConfigError::from),
-    }
+/// The same once: what is wrong?
+#[derive(Debug)]
+pub struct DiagnoseConfig {
+    /// What to read, or to watch.
+    pub source: CaptureSource,
+    /// For how long to watch.
+    pub duration: Duration,
+    /// What to print.
+    pub output: Output,
+    /// How to judge and name attempts.
+    pub counting: CountingConfig,
+    /// How to log.
+    pub log: LogConfig,
 }
 
-/// Reads all of it again, for the main job: the file may have changed.
-///
-/// # Errors
-///
-/// The configuration file cannot be used.
-pub fn serve_again() -> Result<ServeConfig, ConfigError> {
-    let arguments: Vec<_> = std::env::args_os().collect();
-    match layers::read(&arguments)? {
-        Task::Serve(serve) | Task::Check(serve) => Ok(*serve),
-        _ => Err(ConfigError::Together(
-            "only the main job has a configuration file".to_owned(),
-        )),
-    }
+/// What is printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Output {
+    /// A report for people, worst first
+    Text,
+    /// The same for programs (docs/diagnosis.md)
+    Json,
+    /// What /metrics would show
+    Metrics,
 }
 
-/// The command line as such: what manual and completions are made from.
-pub fn command() -> clap::Command {
-    Flags::command()
+/// Two captures of the same time: where was each attempt lost?
+#[derive(Debug)]
+pub struct CompareConfig {
+    /// The capture made at the client.
+    pub client: String,
+    /// The capture made at the server.
+    pub server: String,
+    /// Server ports that count, as the client names them; all if empty.
+    pub ports: Vec<PortRange>,
+    /// What to print.
+    pub output: ReportFormat,
+    /// How to log.
+    pub log: LogConfig,
+}
+
+/// How it is printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum ReportFormat {
+    /// For people, worst first
+    Text,
+    /// The same for programs (docs/diagnosis.md)
+    Json,
+}
+
+/// What every flag was set to, as text by the flag's name: so two configurations can be compared.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Settings(pub(crate) BTreeMap<String, Vec<String>>);
+
+impl Settings {
+    /// The flags that are set otherwise in the other one, with the values here.
+    pub fn differences<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (&'a str, String)> {
+        let changed = self
+            .0
+            .iter()
+            .filter(|(flag, values)| other.0.get(*flag) != Some(values));
+        changed.map(|(flag, values)| (flag.as_str(), values.join(",")))
+    }
+
+    /// Takes over what the other one says of these flags.
+    pub fn adopt(&mut self, other: &Self, flags: &[&str]) {
+        for (flag, values) in self
+            .0
+            .iter_mut()
+            .filter(|(flag, _)| flags.contains(&flag.as_str()))
+        {
+            if let Some(new) = other.0.get(flag) {
+                values.clone_from(new);
+            }
+        }
+    }
 }

@@ -281,9 +281,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::exporter::river::Pipeline;
-    use crate::exporter::river::tests::counting;
     use crate::labels::LocalAddressSource;
+    use crate::pipeline::Pipeline;
+    use crate::pipeline::tests::counting;
 
     /// Has no frames, and dies or ends at its third read.
     struct Short {

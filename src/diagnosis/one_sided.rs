@@ -11,13 +11,21 @@ use std::time::Duration;
 
 use crate::handshake::{Event, FailureReason, PacketKind, Side, SynKind};
 use crate::labels::{LabelSetId, Vantage};
-use crate::metrics::OneSided;
 use crate::packet::{Flags, Packet};
 use crate::time::Timestamp;
 
+/// Which direction a capture misses, if one.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct OneSided {
+    /// `true` if the answers of servers are missing.
+    pub answers_missing: bool,
+    /// `true` if the SYNs of clients are missing.
+    pub syns_missing: bool,
+}
+
 /// The evidence of the last five to ten minutes.
 #[derive(Default)]
-pub(super) struct OneSidedDetector {
+pub struct OneSidedDetector {
     now: Epoch,
     before: Epoch,
     /// When `now` is over.
@@ -41,7 +49,7 @@ struct Epoch {
 
 impl OneSidedDetector {
     /// An attempt was opened in this set.
-    pub(super) fn opened(&mut self, at: Timestamp, set: LabelSetId, vantage: Vantage) {
+    pub fn opened(&mut self, at: Timestamp, set: LabelSetId, vantage: Vantage) {
         self.pass_time(at);
         let known = &mut self.now.unanswered;
         if vantage == Vantage::Transit && known.len() < MOST_SETS {
@@ -52,7 +60,7 @@ impl OneSidedDetector {
     /// What the tracker tells beside a packet, about an attempt of this set where it has one. As soon as one packet came
     /// back, all else is no evidence.
     #[inline]
-    pub(super) fn hear(
+    pub fn hear(
         &mut self,
         at: Timestamp,
         set: Option<LabelSetId>,
@@ -105,12 +113,12 @@ impl OneSidedDetector {
     }
 
     /// A RST of the server's side belongs to a set, if to no attempt.
-    pub(super) fn hear_server(&mut self) {
+    pub fn hear_server(&mut self) {
         more(&mut self.now.back);
     }
 
     /// What it comes to.
-    pub(super) fn verdict(&self) -> OneSided {
+    pub fn verdict(&self) -> OneSided {
         let sum = |count: fn(&Epoch) -> u32| count(&self.now).saturating_add(count(&self.before));
         let seldom = |few: u32, of: u32| few.saturating_mul(10) <= of;
         let mut sets = self.before.unanswered.clone();

@@ -5,18 +5,17 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use super::diagnose::SOMETHING_IS_WRONG;
-use super::progress::ProgressBar;
-use super::river::wants;
-use super::{log, tell_of_broken};
+use super::progress_bar::ProgressBar;
+use super::{EXIT_FINDING, logging};
 use crate::capture::{Files, Filter, ReadOutcome, Source};
-use crate::cli::{CompareConfig, PortRange, ReportFormat};
 use crate::compare::{Comparison, End, text};
+use crate::config::{CompareConfig, PortRange, ReportFormat};
 use crate::decode::decode;
+use crate::pipeline::matches_ports;
 
 /// Status 3 where an attempt was lost, as for `diagnose`.
 pub(super) fn compare(task: &CompareConfig) -> anyhow::Result<ExitCode> {
-    let _level_stays = log(task.log);
+    let _level_stays = logging::init(task.log);
     let mut comparison = Comparison::default();
     let mut broken = Vec::new();
     // A forwarded port has another number at the server: there all are read.
@@ -26,7 +25,7 @@ pub(super) fn compare(task: &CompareConfig) -> anyhow::Result<ExitCode> {
     ] {
         broken.extend(read(&mut comparison, end, file, ports)?);
     }
-    tell_of_broken(&broken);
+    logging::warn_truncated_files(&broken);
     let report = comparison.report();
     let printed = match task.output {
         ReportFormat::Json => report.json()?,
@@ -42,7 +41,7 @@ pub(super) fn compare(task: &CompareConfig) -> anyhow::Result<ExitCode> {
     Ok(if report.all_fine() {
         ExitCode::SUCCESS
     } else {
-        ExitCode::from(SOMETHING_IS_WRONG)
+        ExitCode::from(EXIT_FINDING)
     })
 }
 
@@ -61,18 +60,19 @@ fn read(
             acks: false,
         },
     )?;
-    let mut bar = ProgressBar::over(&names, files.meter());
+    let bytes_read = files.meter();
+    let mut bar = ProgressBar::new(&names);
     loop {
         let mut read = 0;
         let progress = files.read(&mut |frame| {
             read += 1;
             if let Ok(packet) = decode(&frame)
-                && wants(ports, &packet)
+                && matches_ports(ports, &packet)
             {
                 comparison.observe(end, frame.at, &packet);
             }
         })?;
-        bar.advance(read);
+        bar.advance(read, bytes_read.bytes());
         if let ReadOutcome::EndOfFile(at) = progress {
             comparison.end(end, at);
             let broken = files.statuses().into_iter();

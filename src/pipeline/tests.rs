@@ -7,15 +7,15 @@ use ipnet::IpNet;
 
 use super::*;
 use crate::capture::Filter;
-use crate::cli::CaptureSource;
+use crate::config::CaptureSource;
 use crate::diagnosis::Span;
-use crate::exporter::books::Aggregator;
-use crate::exporter::desk::BatchWriter;
-use crate::exporter::pages::exposition;
 use crate::handshake::{AttemptLimits, Event, FailureReason};
 use crate::labels::Peers;
 use crate::metrics::{Bounds, Format};
 use crate::packet::{CapturePoint, Direction, Endpoint, IcmpCode, IcmpError, Quote, Segment};
+use crate::pipeline::aggregate::Aggregator;
+use crate::pipeline::batch_writer::BatchWriter;
+use crate::pipeline::exposition;
 
 const SYNS: u32 = 10_000;
 
@@ -107,7 +107,7 @@ fn a_crowd_counts_as_its_attempts_do_one_by_one() {
         };
         let served: IpNet = "192.0.2.0/24".parse().expect("it is a network");
         let mut river = Pipeline::new(&counting, LocalAddressSource::of_file(&[served]), None);
-        let books = Aggregator::open(&CaptureSource::Files(Vec::new()), &counting, Span::Whole);
+        let books = Aggregator::shared(&CaptureSource::Files(Vec::new()), &counting, Span::Whole);
         let (flow_hasher, mut desk) = (river.flow_hasher(), BatchWriter::new(Arc::clone(&books)));
         let at = |source: u32| Timestamp::default() + apart * source;
         let mut readings: Vec<DecodedFrame> = (0..1_000)
@@ -208,7 +208,7 @@ fn syn(source: u32, flow_hasher: &FlowHasher) -> DecodedFrame {
     }
 }
 
-pub(in crate::exporter) fn counting() -> CountingConfig {
+pub(super) fn counting() -> CountingConfig {
     CountingConfig {
         filter: Filter {
             expression: None,

@@ -1,24 +1,23 @@
 //! The pump: reads a source to its end, or until it is told to stop.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Receiver;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Duration;
 
-use super::books::{SharedAggregator, about};
-use super::desk::BatchWriter;
-use super::entry::Line;
-use super::intake::PacketSource;
+use super::Pipeline;
+use super::aggregate::{SharedAggregator, about};
+use super::batch_writer::BatchWriter;
+use super::ingest::PacketSource;
 use super::netstat::Netstat;
-use super::progress::ProgressBar;
-use super::reload::ConfigUpdate;
-use super::river::Pipeline;
-use super::supervisor::Heartbeat;
-use crate::capture::{CaptureError, ReadOutcome};
+use super::record::Line;
+use crate::capture::{ByteCounter, CaptureError, ReadOutcome};
+use crate::config::CountingConfig;
 use crate::metrics::InterfaceCounts;
 use crate::time::Timestamp;
 
 /// A source, the river, and what has to be looked at now and then.
-pub(super) struct CaptureLoop {
+pub(crate) struct CaptureLoop {
     intake: PacketSource,
     river: Pipeline,
     desk: BatchWriter,
@@ -26,8 +25,8 @@ pub(super) struct CaptureLoop {
     last_round: Timestamp,
     /// None for capture files, which may be from another host.
     netstat: Option<Netstat>,
-    /// Where somebody watches.
-    bar: Option<ProgressBar>,
+    bytes_read: Option<ByteCounter>,
+    on_progress: Option<OnProgress>,
     /// Where somebody may want it otherwise.
     orders: Option<Receiver<ConfigUpdate>>,
     pulse: Heartbeat,
@@ -50,7 +49,8 @@ impl CaptureLoop {
             now: start,
             last_round: start,
             netstat: None,
-            bar: None,
+            bytes_read: None,
+            on_progress: None,
             orders: None,
             pulse,
         };
@@ -66,29 +66,34 @@ impl CaptureLoop {
         }
     }
 
-    /// Somebody waits for the end.
-    pub(super) fn with_bar(self, bar: ProgressBar) -> Self {
+    /// Reports how many bytes of its capture files were read.
+    pub(super) fn with_byte_counter(self, bytes_read: ByteCounter) -> Self {
         Self {
-            bar: Some(bar),
+            bytes_read: Some(bytes_read),
             ..self
         }
     }
 
+    /// Calls `report` after each read of capture files, with the packets of that read and all bytes read so far.
+    pub(crate) fn on_progress(&mut self, report: impl FnMut(u64, u64) + Send + 'static) {
+        self.on_progress = Some(Box::new(report));
+    }
+
     /// It may be told to count otherwise.
-    pub(super) fn with_orders(self, orders: Receiver<ConfigUpdate>) -> Self {
+    pub(crate) fn with_config_updates(self, updates: Receiver<ConfigUpdate>) -> Self {
         Self {
-            orders: Some(orders),
+            orders: Some(updates),
             ..self
         }
     }
 
     /// What tells that it goes round. Files have none: a read from a pipe may take as long as it likes.
-    pub(super) fn pulse(&self) -> Option<Heartbeat> {
+    pub(crate) fn heartbeat(&self) -> Option<Heartbeat> {
         self.netstat.is_some().then(|| self.pulse.clone())
     }
 
     /// Reads until the source ends or `stop` is set. Says where files broke.
-    pub(super) fn run(&mut self, stop: &AtomicBool) -> Result<Vec<(String, String)>, CaptureError> {
+    pub(crate) fn run(&mut self, stop: &AtomicBool) -> Result<Vec<(String, String)>, CaptureError> {
         if self.intake.is_ahead() {
             self.desk.hire();
         }
@@ -99,7 +104,7 @@ impl CaptureLoop {
             self.now = end;
             self.look_around();
         }
-        self.bar = None;
+        self.on_progress = None;
         let broken = self.intake.statuses().into_iter();
         Ok(broken
             .filter_map(|condition| Some((condition.name, condition.broken?)))
@@ -109,7 +114,7 @@ impl CaptureLoop {
     /// Says when the source ended, if it did.
     fn go_round(&mut self, stop: &AtomicBool) -> Result<Option<Timestamp>, CaptureError> {
         while !stop.load(Ordering::Relaxed) {
-            self.pulse.beat();
+            self.pulse.tick();
             if let Some(end) = self.read()? {
                 return Ok(Some(end));
             }
@@ -135,8 +140,8 @@ impl CaptureLoop {
             river.sum_up(&mut desk.sheet);
             desk.pass_on();
         }
-        if let Some(bar) = &mut self.bar {
-            bar.advance(read);
+        if let (Some(report), Some(bytes)) = (&mut self.on_progress, &self.bytes_read) {
+            report(read, bytes.bytes());
         }
         match progress? {
             ReadOutcome::MayHaveMore => Ok(None),
@@ -186,6 +191,31 @@ impl CaptureLoop {
             .sheet
             .push(Line::Round(Box::new((conditions, overflows))));
         self.desk.pass_on();
+    }
+}
+
+/// A callback of [`CaptureLoop::on_progress`].
+type OnProgress = Box<dyn FnMut(u64, u64) + Send>;
+
+/// A change of the configuration for the capture thread, which confirms that it took effect.
+pub(crate) struct ConfigUpdate {
+    pub(crate) counting: CountingConfig,
+    pub(crate) done: SyncSender<()>,
+}
+
+/// Counts the rounds of the capture loop: a count that stands still means that the thread is stuck or gone.
+#[derive(Clone, Default)]
+pub(crate) struct Heartbeat(Arc<AtomicU64>);
+
+impl Heartbeat {
+    /// Counts one more round.
+    fn tick(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns the number of rounds so far.
+    pub(crate) fn ticks(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
     }
 }
 

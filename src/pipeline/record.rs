@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::SyncSender;
 
-use super::crowd::Crowd;
+use super::burst::Crowd;
 use crate::capture::InterfaceStatus;
 use crate::decode::Undecodable;
 use crate::handshake::{Answer, Event, Side};

@@ -4,32 +4,33 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::crowd::Crowd;
-use super::entry::{Captured, Entry, Line, RecordBatch, Whose};
-use super::intake::DecodedFrame;
-use super::sides::OneSidedDetector;
+use super::burst::Crowd;
+use super::ingest::DecodedFrame;
+use super::record::{Captured, Entry, Line, RecordBatch, Whose};
 use crate::capture::{ANY, InterfaceStatus};
-use crate::cli::{CaptureSource, CountingConfig};
-use crate::diagnosis::{CaptureQuality, Diagnosis, ObservedBurst, ObservedEvent, Span};
+use crate::config::{CaptureSource, CountingConfig};
+use crate::diagnosis::{
+    CaptureQuality, Diagnosis, ObservedBurst, ObservedEvent, OneSidedDetector, Span,
+};
 use crate::handshake::{Event, PacketKind, Side};
 use crate::labels::Reporter;
-use crate::metrics::{ConfigInfo, Connection, InterfaceCounts, MetricStore, SetEvent};
+use crate::metrics::{ConfigInfo, Connection, Exposition, InterfaceCounts, MetricStore, SetEvent};
 use crate::packet::Packet;
 
 /// The books as the pump and the pages share them.
-pub(super) type SharedAggregator = Arc<Mutex<Aggregator>>;
+pub(crate) type SharedAggregator = Arc<Mutex<Aggregator>>;
 
 /// What is written as the river flows.
-pub(super) struct Aggregator {
-    pub(super) ledger: MetricStore,
-    pub(super) diagnosis: Diagnosis,
+pub(crate) struct Aggregator {
+    pub(crate) ledger: MetricStore,
+    pub(crate) diagnosis: Diagnosis,
     sides: OneSidedDetector,
     one_interface: bool,
 }
 
 impl Aggregator {
     /// Nothing is written yet. The diagnosis is about this span.
-    pub(super) fn open(
+    pub(crate) fn shared(
         source: &CaptureSource,
         counting: &CountingConfig,
         span: Span,
@@ -122,7 +123,9 @@ impl Aggregator {
             Line::Sums(sums) => {
                 (own.pending, own.tracked) = (sums.pending, sums.tracked);
                 (own.sets, own.sets_limit) = (sums.sets, sums.sets_limit);
-                own.one_sided = self.sides.verdict();
+                let missing = self.sides.verdict();
+                own.answers_missing = missing.answers_missing;
+                own.syns_missing = missing.syns_missing;
             }
             Line::LocalAddressPoller(shown) => own.local_addresses.clone_from(shown),
             Line::Round(round) => {
@@ -255,8 +258,8 @@ impl Aggregator {
                 .sum(),
             unmatched_synacks: own.unmatched_of(PacketKind::SynAck),
             clock_steps: own.clock_steps,
-            answers_missing: own.one_sided.answers_missing,
-            syns_missing: own.one_sided.syns_missing,
+            answers_missing: own.answers_missing,
+            syns_missing: own.syns_missing,
             listen_overflows,
             one_interface: self.one_interface,
         });
@@ -302,6 +305,12 @@ fn update(counts: &mut InterfaceCounts, condition: &InterfaceStatus) {
     counts.up = condition.up;
     counts.dropped_by_kernel = condition.dropped_by_kernel;
     counts.dropped_by_interface = condition.dropped_by_interface;
+}
+
+/// A consistent copy of all numbers at each scrape: it is taken in a moment, and written down without the lock.
+pub(crate) fn exposition(aggregator: &SharedAggregator, own: bool) -> Exposition {
+    let aggregator = Arc::clone(aggregator);
+    Exposition::new(move || aggregator.lock().ledger.clone(), own)
 }
 
 /// What the program was told to count.

@@ -9,9 +9,9 @@ use std::thread::JoinHandle;
 
 use parking_lot::MutexGuard;
 
-use super::books::SharedAggregator;
-use super::entry::{Line, RecordBatch};
-use super::intake::DecodedFrame;
+use super::aggregate::SharedAggregator;
+use super::ingest::DecodedFrame;
+use super::record::{Line, RecordBatch};
 
 /// What is to be written, and who writes it.
 pub(super) struct BatchWriter {
@@ -131,16 +131,16 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use super::*;
-    use crate::cli::CaptureSource;
+    use crate::config::CaptureSource;
     use crate::diagnosis::Span;
-    use crate::exporter::books::Aggregator;
-    use crate::exporter::entry::{Entry, NO_PACKET, Whose};
-    use crate::exporter::pages::exposition;
-    use crate::exporter::river::tests::counting;
     use crate::handshake::{Event, FailureReason, OwnerId};
     use crate::labels::{LabelSet, LabelSetId, Peer, Port, Vantage};
     use crate::metrics::Format;
     use crate::packet::Endpoint;
+    use crate::pipeline::aggregate::Aggregator;
+    use crate::pipeline::exposition;
+    use crate::pipeline::record::{Entry, NO_PACKET, Whose};
+    use crate::pipeline::tests::counting;
     use crate::time::Timestamp;
 
     const SET: LabelSetId = LabelSetId::from_number(0);
@@ -148,7 +148,7 @@ mod tests {
     /// Whoever follows a number to a packet must not be led to that of a sheet before, or of another event.
     #[test]
     fn the_last_failure_is_shown_with_its_own_connection() {
-        let books = Aggregator::open(&CaptureSource::Files(Vec::new()), &counting(), Span::Whole);
+        let books = Aggregator::shared(&CaptureSource::Files(Vec::new()), &counting(), Span::Whole);
         let mut desk = BatchWriter::new(Arc::clone(&books));
         let name = LabelSet {
             vantage: Vantage::Client,
@@ -195,7 +195,7 @@ mod tests {
                 panic!("the writer died");
             });
             let books =
-                Aggregator::open(&CaptureSource::Files(Vec::new()), &counting(), Span::Whole);
+                Aggregator::shared(&CaptureSource::Files(Vec::new()), &counting(), Span::Whole);
             let mut desk = BatchWriter {
                 writer: Some(Writer {
                     thread,

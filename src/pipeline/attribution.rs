@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::addresses::{LocalAddressPoller, Occasion};
-use super::entry::{Entry, Line, NO_PACKET, RecordBatch, Sums, Whose, is_exemplary};
+use super::local_addresses::{LocalAddressPoller, Occasion};
+use super::record::{Entry, Line, NO_PACKET, RecordBatch, Sums, Whose, is_exemplary};
 use crate::handshake::{Event, OwnerId, PacketKind, PeerHistory, Side, Tracker};
 use crate::labels::{Admission, LabelResolver, LabelSetId, LocalAddressSource, Peers, Vantage};
 use crate::packet::{CapturePoint, Direction, Flags, IcmpError, Packet};

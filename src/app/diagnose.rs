@@ -9,49 +9,51 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::books::{Aggregator, SharedAggregator};
-use super::{Watched, log, pages, pump, tell_of_broken};
-use crate::cli::{CaptureSource, DiagnoseConfig, Output};
+use super::progress_bar::ProgressBar;
+use super::{EXIT_FINDING, logging};
+use crate::config::{CaptureSource, DiagnoseConfig, Output};
 use crate::diagnosis::{ColorMode, Report, Span, text};
 use crate::metrics::Format;
+use crate::pipeline::{self, Aggregator, SharedAggregator, exposition};
 use crate::privilege;
 
 /// Status 3 where something is wrong, so that scripts can tell.
 pub(super) fn diagnose(task: &DiagnoseConfig) -> anyhow::Result<ExitCode> {
-    let _level_stays = log(task.log);
-    let books = Aggregator::open(&task.source, &task.counting, Span::Whole);
-    let mut pump = pump(
-        &task.source,
-        &task.counting,
-        Arc::clone(&books),
-        Watched::Yes,
-    )?;
+    let _level_stays = logging::init(task.log);
+    let aggregator = Aggregator::shared(&task.source, &task.counting, Span::Whole);
+    let mut capture_loop = pipeline::open(&task.source, &task.counting, Arc::clone(&aggregator))?;
     let stop = Arc::new(AtomicBool::new(false));
-    if let CaptureSource::Interfaces(..) = task.source {
-        privilege::give_up(None, privilege::Keeps::Captures)?;
-        stop_after(task.duration, Arc::clone(&stop))?;
+    match &task.source {
+        CaptureSource::Interfaces(..) => {
+            privilege::give_up(None, privilege::Keeps::Captures)?;
+            stop_after(task.duration, Arc::clone(&stop))?;
+        }
+        CaptureSource::Files(files) => {
+            let mut progress = ProgressBar::new(files);
+            capture_loop.on_progress(move |packets, bytes| progress.advance(packets, bytes));
+        }
     }
-    let broken = pump.run(&stop)?;
-    tell_of_broken(&broken);
-    let fine = print(task.output, &books)?;
+    let truncated = capture_loop.run(&stop)?;
+    logging::warn_truncated_files(&truncated);
+    let fine = print(task.output, &aggregator)?;
     anyhow::ensure!(
-        broken.is_empty(),
+        truncated.is_empty(),
         "what was whole is counted above; the rest of the broken files is lost"
     );
     Ok(if fine {
         ExitCode::SUCCESS
     } else {
-        ExitCode::from(SOMETHING_IS_WRONG)
+        ExitCode::from(EXIT_FINDING)
     })
 }
 
 /// Prints what was asked for. Says whether all is fine; numbers do not judge.
-fn print(output: Output, books: &SharedAggregator) -> anyhow::Result<bool> {
-    let report = || Report::of(books.lock().diagnosis.examine());
+fn print(output: Output, aggregator: &SharedAggregator) -> anyhow::Result<bool> {
+    let report = || Report::of(aggregator.lock().diagnosis.examine());
     let (printed, fine) = match output {
         Output::Metrics => {
             let mut text = Vec::new();
-            pages::exposition(books, true).write(Format::Text, &mut text)?;
+            exposition(aggregator, true).write(Format::Text, &mut text)?;
             (text, true)
         }
         Output::Json => {
@@ -60,7 +62,7 @@ fn print(output: Output, books: &SharedAggregator) -> anyhow::Result<bool> {
         }
         Output::Text => {
             let report = report();
-            (text(&report, colours()).into_bytes(), report.all_fine())
+            (text(&report, color_mode()).into_bytes(), report.all_fine())
         }
     };
     std::io::stdout()
@@ -70,7 +72,7 @@ fn print(output: Output, books: &SharedAggregator) -> anyhow::Result<bool> {
 }
 
 /// On a terminal, unless <https://no-color.org> is heeded.
-pub(super) fn colours() -> ColorMode {
+fn color_mode() -> ColorMode {
     let wanted = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     if wanted {
         ColorMode::On
@@ -107,5 +109,3 @@ fn stop_after(duration: Duration, stop: Arc<AtomicBool>) -> anyhow::Result<()> {
         .context("cannot start a thread")?;
     Ok(())
 }
-
-pub(super) const SOMETHING_IS_WRONG: u8 = 3;

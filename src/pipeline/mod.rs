@@ -1,25 +1,38 @@
 //! The river: readings to packets that count, packets to events, and events to lines for the books.
 
+mod aggregate;
+mod attribution;
+mod batch_writer;
+mod burst;
+mod capture_loop;
+mod ingest;
+mod local_addresses;
+mod netstat;
+mod record;
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;
 
 use std::time::Duration;
 
+pub(crate) use aggregate::{Aggregator, SharedAggregator, exposition};
+pub(crate) use capture_loop::{CaptureLoop, ConfigUpdate, Heartbeat};
+
 use prefetch_index::prefetch_index;
 
-use super::addresses::{LocalAddressPoller, Occasion};
-use super::clerk::{Attributor, Beginning, Claim, Told};
-use super::entry::{Captured, Line, NO_PACKET, RecordBatch};
-use super::intake::DecodedFrame;
-use crate::cli::{CountingConfig, PortRange};
+use crate::capture::{CaptureError, Files, Live, LiveOptions};
+use crate::config::{CaptureSource, CountingConfig, PortRange};
 use crate::decode::Discard;
 use crate::handshake::{AttemptId, Event, FlowHasher, FlowKey, LOOK_AHEAD, Tracker};
 use crate::labels::{LabelResolver, LabelSetRegistry, LocalAddressSource};
 use crate::packet::{Flags, Packet};
 use crate::time::Timestamp;
+use attribution::{Attributor, Beginning, Claim, Told};
+use ingest::{DecodedFrame, PacketSource};
+use local_addresses::{LocalAddressPoller, Occasion};
+use record::{Captured, Line, NO_PACKET, RecordBatch};
 
 /// Judges packets, and says what is to be written in the books.
-pub(super) struct Pipeline {
+struct Pipeline {
     tracker: Tracker,
     clerk: Attributor,
     ports: Vec<PortRange>,
@@ -37,7 +50,7 @@ pub(super) struct Pipeline {
 
 impl Pipeline {
     /// A river for what `counting` asks for, with a live host's addresses if it is one.
-    pub(super) fn new(
+    fn new(
         counting: &CountingConfig,
         locality: LocalAddressSource,
         addresses: Option<LocalAddressPoller>,
@@ -64,12 +77,12 @@ impl Pipeline {
     }
 
     /// What must see the ends of packets that are to flow here.
-    pub(super) fn flow_hasher(&self) -> FlowHasher {
+    fn flow_hasher(&self) -> FlowHasher {
         self.tracker.flow_hasher()
     }
 
     /// Brings packets to their end.
-    pub(super) fn flow(&mut self, readings: &[DecodedFrame], sheet: &mut RecordBatch) {
+    fn flow(&mut self, readings: &[DecodedFrame], sheet: &mut RecordBatch) {
         self.look_far_ahead(readings, 0);
         for first in (0..readings.len()).step_by(LOOK_AHEAD) {
             self.look_far_ahead(readings, first + LOOK_AHEAD);
@@ -175,7 +188,7 @@ impl Pipeline {
 
     /// Nothing else was met up to then. Says whether that is all: after a flood very many deadlines may pass at once, and
     /// then the sheet is to be written before the next one.
-    pub(super) fn pass_time(&mut self, sheet: &mut RecordBatch, now: Timestamp) -> bool {
+    fn pass_time(&mut self, sheet: &mut RecordBatch, now: Timestamp) -> bool {
         self.tracker.advance(now);
         let is_all = self.settle_some(sheet, A_SHEETFUL);
         sheet.push(Line::Passed(self.tracker.now()));
@@ -190,7 +203,7 @@ impl Pipeline {
     }
 
     /// Tells the numbers about the tables, and removes sets that are idle for too long.
-    pub(super) fn sum_up(&mut self, sheet: &mut RecordBatch) {
+    fn sum_up(&mut self, sheet: &mut RecordBatch) {
         let now = self.tracker.now();
         if now >= self.next_expiry {
             self.next_expiry = now + EXPIRY_EVERY;
@@ -200,7 +213,7 @@ impl Pipeline {
     }
 
     /// Names and bounds what begins from now on otherwise. What has begun stays where it is.
-    pub(super) fn change(&mut self, counting: CountingConfig) {
+    fn change(&mut self, counting: CountingConfig) {
         if counting.ports != self.ports {
             let former = std::mem::replace(&mut self.ports, counting.ports);
             self.former_ports = Some((former, self.tracker.now() + LONGEST_ATTEMPT));
@@ -211,14 +224,15 @@ impl Pipeline {
     }
 
     /// Looks at this host's addresses now and then.
-    pub(super) fn follow_addresses(&mut self, sheet: &mut RecordBatch, now: Timestamp) {
+    fn follow_addresses(&mut self, sheet: &mut RecordBatch, now: Timestamp) {
         self.clerk.look_at_addresses(sheet, now, Occasion::Round);
     }
 
     /// Whether the packet counts: pure ACKs only where they are asked for, for a file's filter may let them pass.
     fn hears(&self, packet: &Packet) -> bool {
         let is_ack = matches!(packet, Packet::Segment(segment) if segment.flags == Flags::ACK);
-        (self.acks || !is_ack) && (wants(&self.ports, packet) || self.is_end_of_former(packet))
+        (self.acks || !is_ack)
+            && (matches_ports(&self.ports, packet) || self.is_end_of_former(packet))
     }
 
     /// Whether it may end an attempt to a port that was counted until lately.
@@ -226,7 +240,7 @@ impl Pipeline {
         let Some((former, until)) = &self.former_ports else {
             return false;
         };
-        !packet.is_syn() && self.met <= *until && wants(former, packet)
+        !packet.is_syn() && self.met <= *until && matches_ports(former, packet)
     }
 
     /// Has each event written down, beside the packet that may have told it.
@@ -306,6 +320,37 @@ impl Pipeline {
     }
 }
 
+/// Opens the source.
+pub(crate) fn open(
+    source: &CaptureSource,
+    counting: &CountingConfig,
+    aggregator: SharedAggregator,
+) -> Result<CaptureLoop, CaptureError> {
+    let filter = counting.filter.clone();
+    match source {
+        CaptureSource::Files(files) => {
+            let source = Files::open(files, &filter)?;
+            let bytes_read = source.meter();
+            let locality = LocalAddressSource::of_file(&counting.local);
+            let pipeline = Pipeline::new(counting, locality, None);
+            let source = PacketSource::ahead(Box::new(source), pipeline.flow_hasher());
+            Ok(CaptureLoop::new(source, pipeline, aggregator).with_byte_counter(bytes_read))
+        }
+        CaptureSource::Interfaces(names, buffer_size) => {
+            let options = LiveOptions {
+                buffer_size: *buffer_size,
+                filter,
+            };
+            let source = Live::open(names, options)?;
+            let locality = LocalAddressSource::host([], &counting.local);
+            let addresses = LocalAddressPoller::new(counting.local.clone(), names.clone());
+            let pipeline = Pipeline::new(counting, locality, Some(addresses));
+            let source = PacketSource::here(Box::new(source), pipeline.flow_hasher());
+            Ok(CaptureLoop::new(source, pipeline, aggregator).with_netstat())
+        }
+    }
+}
+
 /// As many as it is worth looking ahead for, from this place on.
 fn lot_of(readings: &[DecodedFrame], first: usize) -> &[DecodedFrame] {
     let rest = readings.get(first..).unwrap_or_default();
@@ -326,7 +371,7 @@ fn place_of(place: usize) -> u32 {
 }
 
 /// Whether the packet belongs to attempts to a port that counts; of a RST either end may be the server.
-pub(super) fn wants(ports: &[PortRange], packet: &Packet) -> bool {
+pub(crate) fn matches_ports(ports: &[PortRange], packet: &Packet) -> bool {
     let wanted = |port| ports.iter().any(|range| range.contains(port));
     ports.is_empty()
         || match packet {

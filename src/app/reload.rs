@@ -6,41 +6,34 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::books::SharedAggregator;
+use super::logging::SetLevel;
 use crate::capture::clock;
-use crate::cli::{self, CountingConfig, ServeConfig, Settings};
+use crate::cli;
+use crate::config::{ServeConfig, Settings};
 use crate::metrics::Reload;
-
-/// What the capture thread is to do otherwise from now on; it answers when it does.
-pub(super) struct ConfigUpdate {
-    pub(super) counting: CountingConfig,
-    pub(super) done: mpsc::SyncSender<()>,
-}
+use crate::pipeline::{ConfigUpdate, SharedAggregator};
 
 /// Changes how attempts are logged, named and bounded.
 pub(super) struct Reloader {
     /// What is in force. Two reloads at once would mix.
     settings: Mutex<Settings>,
     has_file: bool,
-    books: SharedAggregator,
-    orders: mpsc::Sender<ConfigUpdate>,
+    aggregator: SharedAggregator,
+    updates: mpsc::Sender<ConfigUpdate>,
     set_level: SetLevel,
 }
 
-/// Sets the least level that is logged.
-pub(super) type SetLevel = Box<dyn Fn(tracing::level_filters::LevelFilter) + Send + Sync>;
-
 impl Reloader {
-    /// For what was begun with `task`. The orders go to the capture thread.
+    /// For what was begun with `task`. The updates go to the capture thread.
     pub(super) fn new(
         task: &ServeConfig,
-        books: SharedAggregator,
+        aggregator: SharedAggregator,
         set_level: SetLevel,
     ) -> (Self, mpsc::Receiver<ConfigUpdate>) {
-        let (orders, received) = mpsc::channel();
+        let (updates, received) = mpsc::channel();
         let has_file = task.config.is_some();
         if has_file {
-            books.lock().ledger.own.reload = Some(Reload {
+            aggregator.lock().ledger.own.reload = Some(Reload {
                 successful: true,
                 succeeded_at: clock(),
             });
@@ -49,8 +42,8 @@ impl Reloader {
             Self {
                 settings: Mutex::new(task.settings.clone()),
                 has_file,
-                books,
-                orders,
+                aggregator,
+                updates,
                 set_level,
             },
             received,
@@ -66,8 +59,8 @@ impl Reloader {
         }
         let read = cli::serve_again().map_err(|error| error.to_string());
         let outcome = read.and_then(|new| self.change(&mut settings, new));
-        let mut books = self.books.lock();
-        let state = books.ledger.own.reload.get_or_insert_default();
+        let mut aggregator = self.aggregator.lock();
+        let state = aggregator.ledger.own.reload.get_or_insert_default();
         state.successful = outcome.is_ok();
         match &outcome {
             Ok(()) => {
@@ -93,11 +86,13 @@ impl Reloader {
             );
         }
         let (done, changed) = mpsc::sync_channel(1);
-        match self.orders.send(ConfigUpdate {
+        match self.updates.send(ConfigUpdate {
             counting: new.counting,
             done,
         }) {
-            Ok(()) if changed.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) => {
+            Ok(())
+                if changed.recv_timeout(RELOAD_TIMEOUT) == Err(mpsc::RecvTimeoutError::Timeout) =>
+            {
                 tracing::warn!("the change takes effect when the capture goes on");
             }
             Ok(()) => {}
@@ -122,5 +117,5 @@ const CHANGEABLE: [&str; 8] = [
     "labels.peer-prefix-v6",
     "log.level",
 ];
-/// A live capture looks for orders ten times a second.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// A live capture looks for updates ten times a second.
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(5);
