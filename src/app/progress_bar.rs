@@ -19,7 +19,7 @@ impl ProgressBar {
     pub(super) fn new(files: &[String]) -> Self {
         let size = |file: &String| {
             let metadata = std::fs::metadata(file).ok()?;
-            metadata.is_file().then(|| metadata.len())
+            metadata.is_file().then_some(metadata.len())
         };
         let total: Option<u64> = files.iter().map(size).sum();
         let template = if total.is_some() {
