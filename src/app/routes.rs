@@ -58,7 +58,7 @@ pub(super) fn routes(
             "/api/v1/diagnosis",
             Arc::new(move || diagnosis(&aggregator)),
         )?
-        .with_forms(&serve.telemetry_path, forms(exposition))
+        .with_representations(&serve.telemetry_path, forms(exposition))
 }
 
 fn reloaded(reloader: &Reloader) -> Reply {

@@ -63,12 +63,16 @@ pub(super) fn serve(config: &ServeConfig) -> anyhow::Result<()> {
     let routes = routes::routes(config, &aggregator, Arc::clone(&ready), &reloader)?;
     for listener in &listeners {
         let address = listener.local_addr()?;
-        let scheme = if access.speaks_tls() { "https" } else { "http" };
+        let scheme = if access.is_tls_enabled() {
+            "https"
+        } else {
+            "http"
+        };
         let url = format!("{scheme}://{}{}", reachable(address), config.telemetry_path);
         tracing::info!(%address, "serving metrics at {url}");
     }
     let limits = http::ServerLimits {
-        requests: NonZeroUsize::new(config.max_requests),
+        max_requests: NonZeroUsize::new(config.max_requests),
         ..http::ServerLimits::default()
     };
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -1,4 +1,10 @@
-//! One client, from its first byte to its last: no bytes of it can keep the server longer than the limits say.
+//! Task of one connection: TLS handshake, requests and responses until it ends or expires.
+//!
+//! Data flow: reads requests from an [`HttpStream`], authorizes them, takes replies from
+//! [`Routes`], and writes them.
+//!
+//! Invariant: no bytes of a client can keep the server longer than
+//! [`ServerLimits`](super::ServerLimits) allows.
 
 use std::convert::Infallible;
 use std::io::{self, IoSlice};
@@ -16,51 +22,54 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tracing::debug;
 
-use super::body::Sent;
-use super::forms::Wanted;
-use super::greeting::{Stream, greet};
-use super::guard::AccessControl;
-use super::page::Reply;
+use super::connection_limit::ConnectionPermit;
+use super::negotiation::Selected;
+use super::reply::{Reply, ReplyBody};
 use super::routes::{Route, Routes};
-use super::seats::Seat;
-use super::shared::SharedPage;
+use super::single_flight::SingleFlight;
+use super::transport::{HttpStream, accept_tls};
+use super::web_config::AccessControl;
 
-/// What there is to be had, and for whom.
-pub(super) struct Offer {
+/// Maximum size of a request's head. A longer one is answered with status 431.
+const MAX_HEAD_BYTES: usize = 16 * 1024;
+
+/// What all connections of a server share.
+pub(super) struct ConnectionContext {
     pub(super) routes: Routes,
-    pub(super) guard: AccessControl,
+    pub(super) access_control: AccessControl,
 }
 
-/// Answers one client's requests until it leaves, overstays, or, once `running` is closed, has its running request
-/// answered.
-pub(super) async fn attend(
+/// Answers the requests of one client until it disconnects or its permit expires.
+///
+/// After `shutdown` is closed, only a request that is already running is answered.
+pub(super) async fn serve_connection(
     stream: TcpStream,
-    seat: Seat,
-    offer: Arc<Offer>,
-    mut running: watch::Receiver<()>,
+    permit: ConnectionPermit,
+    context: Arc<ConnectionContext>,
+    mut shutdown: watch::Receiver<()>,
 ) {
-    let seat = Arc::new(seat);
-    let mut overstayed = pin!(seat.overstayed());
+    let permit = Arc::new(permit);
+    let mut expired = pin!(permit.expired());
     let stream = tokio::select! {
         biased;
-        () = &mut overstayed => return debug!("closed an HTTP connection: its client did not finish a handshake"),
-        stream = greet(stream, &offer.guard) => stream,
-        _ = running.changed() => None,
+        () = &mut expired => return debug!("closed an HTTP connection: it timed out or was evicted during the TLS handshake"),
+        stream = accept_tls(stream, &context.access_control) => stream,
+        _ = shutdown.changed() => None,
     };
     let Some(stream) = stream else { return };
-    let service = service_fn(|request| respond(request, &offer, &seat));
-    let io = TokioIo::new(Watched {
+    let service = service_fn(|request| respond(request, &context, &permit));
+    let io = TokioIo::new(MonitoredStream {
         stream,
-        seat: Arc::clone(&seat),
+        permit: Arc::clone(&permit),
     });
     let mut connection = pin!(protocol().serve_connection(io, service));
     let mut stopping = false;
     loop {
         tokio::select! {
             biased;
-            () = &mut overstayed => return debug!("closed an HTTP connection: its client kept others waiting"),
-            ended = &mut connection => return ended.unwrap_or_else(|error| debug!(%error, "an HTTP connection broke")),
-            _ = running.changed(), if !stopping => {
+            () = &mut expired => return debug!("closed an HTTP connection: it timed out or was evicted"),
+            ended = &mut connection => return ended.unwrap_or_else(|error| debug!(%error, "an HTTP connection failed")),
+            _ = shutdown.changed(), if !stopping => {
                 stopping = true;
                 connection.as_mut().graceful_shutdown();
             }
@@ -70,63 +79,73 @@ pub(super) async fn attend(
 
 fn protocol() -> http1::Builder {
     let mut protocol = http1::Builder::new();
-    // hyper's own counts idle time too, and would close under Prometheus between two scrapes: the seat keeps the time.
+    // hyper's timeout counts idle time, too, and would close connections of Prometheus between two
+    // scrapes. The permit has separate timeouts.
     protocol.header_read_timeout(None);
-    // socat and `nc -N` say that they are done asking before they are answered.
+    // socat and `nc -N` close their sending side before the response arrives.
     protocol.half_close(true);
-    protocol.max_buf_size(HEAD_BYTES);
+    protocol.max_buf_size(MAX_HEAD_BYTES);
     protocol
 }
 
 async fn respond(
     request: hyper::Request<Incoming>,
-    offer: &Offer,
-    seat: &Seat,
-) -> Result<Response<Sent>, Infallible> {
-    let (extra, refusal) = offer.guard.admit(request.headers(), seat.from()).await;
-    let page = match refusal {
-        Some(refusal) => refusal,
-        None => find(&request, &offer.routes, seat).await,
+    context: &ConnectionContext,
+    permit: &ConnectionPermit,
+) -> Result<Response<ReplyBody>, Infallible> {
+    let (extra_headers, rejection) = context
+        .access_control
+        .authorize(request.headers(), permit.client())
+        .await;
+    let reply = match rejection {
+        Some(rejection) => rejection,
+        None => route(&request, &context.routes, permit).await,
     };
-    seat.answer();
-    let mut response = page.answer(request.method());
-    response.headers_mut().extend(extra);
+    permit.begin_response();
+    let mut response = reply.into_response(request.method());
+    response.headers_mut().extend(extra_headers);
     Ok(response)
 }
 
-async fn find(request: &hyper::Request<Incoming>, routes: &Routes, seat: &Seat) -> Reply {
+async fn route(
+    request: &hyper::Request<Incoming>,
+    routes: &Routes,
+    permit: &ConnectionPermit,
+) -> Reply {
     match routes.find(request.method(), request.uri().path()) {
-        Route::Fixed(page) => page,
-        Route::Ready(page) => {
-            seat.work();
-            page.fresh().await
+        Route::Fixed(reply) => reply,
+        Route::Ready(reply) => {
+            permit.begin_unlimited_request();
+            reply.render().await
         }
-        Route::Reply(page) | Route::Action(page) => fresh(seat, &page).await,
-        Route::Forms(forms) => match forms.choose(request.headers()) {
-            Some(Wanted {
-                page,
-                unpacked: true,
-            }) => fresh(seat, page).await.unpacked(),
-            Some(Wanted { page, .. }) => fresh(seat, page).await,
-            None => Reply::broken(),
-        },
+        Route::Page(reply) | Route::Action(reply) => render_limited(permit, &reply).await,
+        Route::Representations(representations) => {
+            match representations.select(request.headers()) {
+                Some(Selected {
+                    reply,
+                    identity: true,
+                }) => render_limited(permit, reply).await.into_identity(),
+                Some(Selected { reply, .. }) => render_limited(permit, reply).await,
+                None => Reply::internal_error(),
+            }
+        }
     }
 }
 
-async fn fresh(seat: &Seat, page: &Arc<SharedPage>) -> Reply {
-    match seat.begin() {
-        Ok(()) => page.fresh().await,
+async fn render_limited(permit: &ConnectionPermit, reply: &Arc<SingleFlight>) -> Reply {
+    match permit.begin_request() {
+        Ok(()) => reply.render().await,
         Err(max) => Reply::too_many_requests(max),
     }
 }
 
-/// A stream that tells its seat what goes on.
-struct Watched {
-    stream: Stream,
-    seat: Arc<Seat>,
+/// A stream that reports its progress to the permit of its connection.
+struct MonitoredStream {
+    stream: HttpStream,
+    permit: Arc<ConnectionPermit>,
 }
 
-impl AsyncRead for Watched {
+impl AsyncRead for MonitoredStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -135,13 +154,13 @@ impl AsyncRead for Watched {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         if buffer.filled().len() > before {
-            self.seat.heard();
+            self.permit.bytes_received();
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for Watched {
+impl AsyncWrite for MonitoredStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -162,11 +181,12 @@ impl AsyncWrite for Watched {
         self.stream.is_write_vectored()
     }
 
-    /// hyper flushes when it has written all it has. An answer is handed to it whole, and the next request's only after
-    /// that, so then the answer is written.
+    /// hyper flushes after it has written everything it has. It gets a response as a whole, and the
+    /// next request's response only after that. A completed flush therefore means that the response
+    /// is written.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        self.seat.flushed();
+        self.permit.flushed();
         Poll::Ready(Ok(()))
     }
 
@@ -175,16 +195,14 @@ impl AsyncWrite for Watched {
     }
 }
 
-impl Drop for Watched {
+impl Drop for MonitoredStream {
     fn drop(&mut self) {
-        if self.seat.is_answering() {
-            // A reset instead of an ordinary close: else the kernel would keep the rest for a client that does not read.
+        if self.permit.is_writing_response() {
+            // After an orderly close the kernel would keep the unsent bytes for a client that does
+            // not read. A reset discards them.
             if let Err(error) = self.stream.socket().set_zero_linger() {
                 debug!(%error, "could not reset an HTTP connection");
             }
         }
     }
 }
-
-/// What a request's head may take: more is answered with 431.
-const HEAD_BYTES: usize = 16 * 1024;

@@ -1,33 +1,36 @@
-//! Pages over HTTP/1.1: where to listen, what is served to whom, and who has to wait or leave; the pages are given.
+//! HTTP/1.1 server: listeners, access control, connection limits, routes and content negotiation.
+//!
+//! Data flow: the caller passes listeners and [`Routes`] with render functions to [`serve`]. This
+//! module imports no other module of the crate.
+//!
+//! Invariants:
+//! - No client can keep the server waiting longer than [`ServerLimits`] allows.
+//! - Idle connections and slow readers cannot lock out a scrape.
+//! - While the web configuration is invalid, every connection or request is rejected.
 
-mod activation;
-mod address;
-mod body;
+mod client_prefix;
 mod connection;
-mod doors;
-mod forms;
-mod greeting;
-mod guard;
-mod limits;
-mod origin;
-mod page;
-mod ranges;
+mod connection_limit;
+mod listen_address;
+mod listeners;
+mod negotiation;
+mod reply;
 mod routes;
-mod seats;
 mod server;
-mod shared;
+mod single_flight;
+mod transport;
+mod web_config;
 
-pub use activation::{ActivationError, activated};
-pub use address::{AddressError, BindError, ListenAddress};
-pub use doors::ServeError;
-pub use forms::WritePage;
-pub use guard::{AccessControl, WebConfigError};
+pub use connection_limit::ServerLimits;
 pub use hyper::StatusCode;
-pub use limits::ServerLimits;
-pub use page::Reply;
+pub use listen_address::{ActivationError, AddressError, BindError, ListenAddress, activated};
+pub use listeners::ServeError;
+pub use negotiation::WritePage;
+pub use reply::Reply;
 pub use routes::{RouteError, Routes};
 pub use server::serve;
-pub use shared::Render;
+pub use single_flight::Render;
+pub use web_config::{AccessControl, WebConfigError};
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,10 @@
-//! Which page is at which path; everything else is 404, every method but GET and HEAD is 405, or but POST where
-//! something is done.
+//! Routes: which reply belongs to a path and method.
+//!
+//! Data flow: the caller adds render functions by path; connection tasks find them by method and
+//! path.
+//!
+//! Invariants: an unknown path gets status 404. A method other than GET and HEAD, or POST and PUT
+//! for an action, gets status 405.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,92 +13,101 @@ use hyper::http::uri::PathAndQuery;
 use hyper::{Method, StatusCode};
 use thiserror::Error;
 
-use super::forms::{Forms, WritePage};
-use super::page::Reply;
-use super::shared::{Render, SharedPage};
+use super::negotiation::{Representations, WritePage};
+use super::reply::Reply;
+use super::single_flight::{Render, SingleFlight};
 
-/// The pages by their paths. `/-/healthy` and `/-/ready` are always among them.
+/// Path of the health check, as in Prometheus and its exporters.
+const HEALTHY_PATH: &str = "/-/healthy";
+/// Path of the readiness check, as in Prometheus and its exporters.
+const READY_PATH: &str = "/-/ready";
+
+/// Routes by path. `/-/healthy` and `/-/ready` always exist.
 pub struct Routes {
     routes: BTreeMap<String, Route>,
 }
 
-/// Why a page cannot be served at a path.
+/// Why a route cannot be added.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum RouteError {
-    /// It is not absolute.
+    /// The path is not absolute.
     #[error("no slash at the start of the path {0:?}: write /{0}")]
     Relative(String),
-    /// No client could ask for it.
-    #[error("no client can ask for the path {0:?}: use letters, digits, hyphens, dots and slashes")]
+    /// No client can request the path.
+    #[error("invalid path {0:?}: use letters, digits, hyphens, dots and slashes")]
     Illegal(String),
-    /// Another page is there.
-    #[error("the path {0:?} is taken by another page: choose another")]
+    /// The path has a route already.
+    #[error("the path {0:?} is already in use: choose another")]
     Taken(String),
 }
 
-/// What is at a path.
+/// What a path serves.
 #[derive(Clone)]
 pub(super) enum Route {
-    /// Words that do not change, there however busy the pages are.
+    /// A constant reply, available however many requests run.
     Fixed(Reply),
-    /// Whether the program is ready.
-    Ready(Arc<SharedPage>),
-    /// A page of the caller's, of which only so many may be asked for at once.
-    Reply(Arc<SharedPage>),
-    /// Done when somebody posts.
-    Action(Arc<SharedPage>),
-    /// The same in several forms.
-    Forms(Arc<Forms>),
+    /// The readiness check, available however many requests run.
+    Ready(Arc<SingleFlight>),
+    /// A reply of the caller, subject to the limit on concurrent requests.
+    Page(Arc<SingleFlight>),
+    /// An action of the caller, executed by POST and PUT.
+    Action(Arc<SingleFlight>),
+    /// One resource in several representations.
+    Representations(Arc<Representations>),
 }
 
 impl Routes {
-    /// No pages yet. `ready` is asked at each request of `/-/ready`; where it says why not, the answer is 503.
+    /// Creates routes with the health and readiness checks only.
+    ///
+    /// `ready` is called for each request of `/-/ready`. If it returns an error, the status is 503
+    /// and the error is the text.
     pub fn new(ready: impl Fn() -> Result<(), String> + Send + Sync + 'static) -> Self {
-        let ready = SharedPage::new(Arc::new(move || match ready() {
+        let ready = SingleFlight::new(Arc::new(move || match ready() {
             Ok(()) => Reply::text("ready\n"),
-            Err(why) => Reply::text(format!("not ready: {why}\n"))
+            Err(reason) => Reply::text(format!("not ready: {reason}\n"))
                 .with_status(StatusCode::SERVICE_UNAVAILABLE),
         }));
         let healthy = Reply::text("healthy\n");
         let routes = [
-            (HEALTHY.to_owned(), Route::Fixed(healthy)),
-            (READY.to_owned(), Route::Ready(ready)),
+            (HEALTHY_PATH.to_owned(), Route::Fixed(healthy)),
+            (READY_PATH.to_owned(), Route::Ready(ready)),
         ];
         Self {
             routes: BTreeMap::from(routes),
         }
     }
 
-    /// The same with one page more.
+    /// Adds a page.
     ///
     /// # Errors
-    /// Where the path is not absolute, could not be asked for, or is taken.
+    /// Returns an error if the path is not absolute, cannot be requested, or is already in use.
     pub fn with_page(self, path: &str, render: Render) -> Result<Self, RouteError> {
-        self.with(path, Route::Reply(SharedPage::new(render)))
+        self.with_route(path, Route::Page(SingleFlight::new(render)))
     }
 
-    /// The same with one page more that can be had in several forms, by their content types, and compressed. Who does
-    /// not say what he wants gets the first.
+    /// Adds a resource with several representations, given by their content types. Each is also
+    /// available with gzip. Requests without a preference get the first one.
     ///
     /// # Errors
-    /// As [`with_page`](Self::with_page).
-    pub fn with_forms(
+    /// Returns an error under the conditions of [`with_page`](Self::with_page).
+    pub fn with_representations(
         self,
         path: &str,
-        forms: Vec<(&'static str, WritePage)>,
+        representations: Vec<(&'static str, WritePage)>,
     ) -> Result<Self, RouteError> {
-        self.with(path, Route::Forms(Arc::new(Forms::new(forms))))
+        let representations = Representations::new(representations);
+        self.with_route(path, Route::Representations(Arc::new(representations)))
     }
 
-    /// The same with something to be done at each POST (or PUT), of which the page tells how it went.
+    /// Adds an action that each POST (or PUT) executes. The reply contains its result.
     ///
     /// # Errors
-    /// As [`with_page`](Self::with_page).
-    pub fn with_action(self, path: &str, act: Render) -> Result<Self, RouteError> {
-        self.with(path, Route::Action(SharedPage::new(act)))
+    /// Returns an error under the conditions of [`with_page`](Self::with_page).
+    pub fn with_action(self, path: &str, action: Render) -> Result<Self, RouteError> {
+        self.with_route(path, Route::Action(SingleFlight::new(action)))
     }
 
-    fn with(mut self, path: &str, route: Route) -> Result<Self, RouteError> {
+    fn with_route(mut self, path: &str, route: Route) -> Result<Self, RouteError> {
         if !path.starts_with('/') {
             return Err(RouteError::Relative(path.to_owned()));
         }
@@ -110,7 +124,7 @@ impl Routes {
         Ok(self)
     }
 
-    /// What a request of that method gets at that path.
+    /// Returns the route of a request, which may be an error reply.
     pub(super) fn find(&self, method: &Method, path: &str) -> Route {
         match self.routes.get(path) {
             None => Route::Fixed(Reply::not_found(&self.paths())),
@@ -133,7 +147,3 @@ impl Routes {
             .join(", ")
     }
 }
-
-/// Where Prometheus and its exporters have these two.
-const HEALTHY: &str = "/-/healthy";
-const READY: &str = "/-/ready";

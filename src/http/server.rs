@@ -1,4 +1,10 @@
-//! Serves pages to whoever connects until told to stop, and then is done within the time it was given.
+//! Accept loop: accepts connections, runs one task for each, and shuts them down.
+//!
+//! Data flow: [`Listeners`] accept, [`ConnectionLimiter`] admits, [`serve_connection`] answers.
+//!
+//! Invariants:
+//! - Neither client behavior nor a lack of file descriptors ends the loop.
+//! - After a stop, it returns within [`ServerLimits::shutdown_timeout`].
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,117 +16,134 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, error, warn};
 
-use super::connection::{Offer, attend};
-use super::doors::{AcceptError, Doors, ServeError};
-use super::guard::AccessControl;
-use super::limits::ServerLimits;
+use super::connection::{ConnectionContext, serve_connection};
+use super::connection_limit::{ConnectionLimiter, ServerLimits};
+use super::listeners::{AcceptError, Listeners, ServeError};
 use super::routes::Routes;
-use super::seats::Seats;
+use super::web_config::AccessControl;
 
-/// Serves to whom the guard lets in until `stop` is there: then nobody is accepted any more, running requests get [`ServerLimits::stop`] to finish,
-/// and what is left is closed.
+/// Time until the next accept after one that failed for lack of resources.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(250);
+/// Minimum time between two warnings about failed accepts.
+const WARN_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Serves the clients that `access_control` authorizes until `stop` completes.
 ///
-/// It must run in a tokio runtime with IO and time. A page that is still being rendered is left behind: end the
-/// runtime with `shutdown_background`, which does not wait for it.
+/// After `stop`, no connection is accepted, running requests get
+/// [`ServerLimits::shutdown_timeout`] to finish, and the remaining connections are closed.
+///
+/// It must run in a tokio runtime with IO and time. A reply that is still being rendered is
+/// abandoned: end the runtime with `shutdown_background`, which does not wait for it.
 ///
 /// # Errors
-/// Where a listener cannot be watched. Nothing that clients do and no want of file descriptors ends it.
+/// Returns an error if a listener cannot be registered with the runtime. Neither client behavior
+/// nor a lack of file descriptors is an error.
 pub async fn serve(
     listeners: Vec<std::net::TcpListener>,
     routes: Routes,
     limits: ServerLimits,
-    guard: AccessControl,
+    access_control: AccessControl,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let mut doors = Doors::open(listeners)?;
-    let mut house = House::new(Offer { routes, guard }, limits);
+    let mut listeners = Listeners::register(listeners)?;
+    let context = ConnectionContext {
+        routes,
+        access_control,
+    };
+    let mut server = Server::new(context, limits);
     let mut stop = pin!(stop);
     loop {
         tokio::select! {
             biased;
             () = &mut stop => break,
-            Some(ended) = house.connections.join_next() => house.part(ended),
-            accepted = accept_after(house.closed_until, &mut doors) => match accepted {
-                Ok(stream) => house.welcome(stream),
-                Err(error) => house.pause(&error),
+            Some(result) = server.connections.join_next() => server.reap(result),
+            accepted = accept_after(server.accept_paused_until, &mut listeners) => match accepted {
+                Ok(stream) => server.accept_connection(stream),
+                Err(error) => server.back_off(&error),
             }
         }
     }
-    drop(doors);
-    house.close(limits.stop).await;
+    drop(listeners);
+    server.shut_down(limits.shutdown_timeout).await;
     Ok(())
 }
 
-/// Who is in, and whether more may come.
-struct House {
-    offer: Arc<Offer>,
-    seats: Arc<Seats>,
+/// Running connections, and whether another one may be accepted.
+struct Server {
+    context: Arc<ConnectionContext>,
+    limiter: Arc<ConnectionLimiter>,
     connections: JoinSet<()>,
-    /// Connections hear of the stop when this is dropped.
-    running: watch::Sender<()>,
-    closed_until: Option<Instant>,
-    quiet_until: Option<Instant>,
+    /// Dropping it notifies all connections of the shutdown.
+    shutdown: watch::Sender<()>,
+    accept_paused_until: Option<Instant>,
+    warn_muted_until: Option<Instant>,
 }
 
-impl House {
-    fn new(offer: Offer, limits: ServerLimits) -> Self {
+impl Server {
+    fn new(context: ConnectionContext, limits: ServerLimits) -> Self {
         Self {
-            offer: Arc::new(offer),
-            seats: Seats::new(limits),
+            context: Arc::new(context),
+            limiter: ConnectionLimiter::new(limits),
             connections: JoinSet::new(),
-            running: watch::Sender::new(()),
-            closed_until: None,
-            quiet_until: None,
+            shutdown: watch::Sender::new(()),
+            accept_paused_until: None,
+            warn_muted_until: None,
         }
     }
 
-    fn welcome(&mut self, stream: TcpStream) {
-        self.closed_until = None;
-        // Answers are written whole; there is nothing to wait for to fill a segment with.
+    /// Starts a task for a new connection, or closes the connection if it gets no permit.
+    fn accept_connection(&mut self, stream: TcpStream) {
+        self.accept_paused_until = None;
+        // Responses are written whole, so that waiting to fill a segment would only delay them.
         if let Err(error) = stream.set_nodelay(true) {
-            debug!(%error, "an HTTP client left before it came");
+            debug!(%error, "an HTTP client disconnected before its connection was accepted");
         }
-        let Ok(from) = stream.peer_addr() else {
-            return debug!("an HTTP client left before it came");
+        let Ok(client) = stream.peer_addr() else {
+            return debug!("an HTTP client disconnected before its connection was accepted");
         };
-        match self.seats.take(from.ip().into()) {
-            Some(seat) => {
-                self.connections.spawn(attend(
+        match self.limiter.acquire(client.ip().into()) {
+            Some(permit) => {
+                self.connections.spawn(serve_connection(
                     stream,
-                    seat,
-                    Arc::clone(&self.offer),
-                    self.running.subscribe(),
+                    permit,
+                    Arc::clone(&self.context),
+                    self.shutdown.subscribe(),
                 ));
             }
-            None => debug!("closed a new HTTP connection: all others are being served"),
+            None => debug!(
+                "closed a new HTTP connection: at the connection limit, and all others are being served"
+            ),
         }
     }
 
-    fn part(&mut self, ended: Result<(), JoinError>) {
-        // Its file descriptor may be the one that was wanting.
-        self.closed_until = None;
-        if let Err(error) = ended {
+    /// Handles the end of a connection task.
+    fn reap(&mut self, result: Result<(), JoinError>) {
+        // The file descriptor of this connection may be the one that was lacking.
+        self.accept_paused_until = None;
+        if let Err(error) = result {
             error!(%error, "an HTTP connection ended in a panic");
         }
     }
 
-    /// Without a pause, the connection that cannot be accepted would be offered again at once, for ever.
-    fn pause(&mut self, error: &AcceptError) {
-        self.seats.free_one();
+    /// Pauses accepting. Without the pause, accept(2) would fail for the same connection in an
+    /// endless loop.
+    fn back_off(&mut self, error: &AcceptError) {
+        self.limiter.evict_slow();
         let now = Instant::now();
-        self.closed_until = Some(now + PAUSE);
-        if self.quiet_until.is_none_or(|then| then <= now) {
-            self.quiet_until = Some(now + QUIET);
+        self.accept_paused_until = Some(now + ACCEPT_BACKOFF);
+        if self.warn_muted_until.is_none_or(|until| until <= now) {
+            self.warn_muted_until = Some(now + WARN_INTERVAL);
             warn!("{error}");
         }
     }
 
-    async fn close(mut self, patience: Duration) {
-        drop(self.running);
-        let all_left = async { while self.connections.join_next().await.is_some() {} };
-        if timeout(patience, all_left).await.is_err() {
+    /// Waits up to `max_wait` until all connections have ended, then closes the remaining ones.
+    async fn shut_down(mut self, max_wait: Duration) {
+        drop(self.shutdown);
+        let all_ended = async { while self.connections.join_next().await.is_some() {} };
+        if timeout(max_wait, all_ended).await.is_err() {
             debug!(
-                left = self.connections.len(),
+                remaining = self.connections.len(),
                 "closing HTTP connections in the middle of a request"
             );
             self.connections.shutdown().await;
@@ -128,15 +151,12 @@ impl House {
     }
 }
 
-async fn accept_after(then: Option<Instant>, doors: &mut Doors) -> Result<TcpStream, AcceptError> {
-    if let Some(then) = then {
-        sleep_until(then).await;
+async fn accept_after(
+    paused_until: Option<Instant>,
+    listeners: &mut Listeners,
+) -> Result<TcpStream, AcceptError> {
+    if let Some(until) = paused_until {
+        sleep_until(until).await;
     }
-    doors.accept().await
+    listeners.accept().await
 }
-
-/// Between two attempts to accept where the first met a want of resources.
-const PAUSE: Duration = Duration::from_millis(250);
-
-/// Between two complaints about it.
-const QUIET: Duration = Duration::from_secs(30);

@@ -201,12 +201,12 @@ fn what_of_a_web_configuration_is_not_served_is_said() {
     assert_eq!(
         told,
         [
-            "warn message=\"web configuration: the cipher suite TLS_RSA_WITH_AES_128_CBC_SHA is not served\"",
-            "warn message=\"web configuration: the curve CurveP521 is not served\"",
+            "warn message=\"web configuration: the cipher suite TLS_RSA_WITH_AES_128_CBC_SHA is not supported\"",
+            "warn message=\"web configuration: the curve CurveP521 is not supported\"",
             "warn message=\"web configuration: no client_ca_file: no client certificate is trusted\"",
-            "warn message=\"web configuration: HTTP/2 is not served, only HTTP/1.1\"",
-            "warn message=\"web configuration: rate_limit with a burst of 0 refuses every request\"",
-            "info message=\"guarding HTTP\" tls=true users=false rate_limit=true",
+            "warn message=\"web configuration: HTTP/2 is not supported, only HTTP/1.1 is served\"",
+            "warn message=\"web configuration: rate_limit with a burst of 0 rejects every request\"",
+            "info message=\"web configuration loaded\" tls=true users=false rate_limit=true",
         ],
         "{words}"
     );
@@ -272,7 +272,7 @@ fn without_a_socket_from_systemd_it_says_so() {
     assert_eq!(
         said(&output).lines().last().unwrap(),
         "tcp_handshake_exporter: no socket activation file descriptors found: \
-         start the program by its socket unit, or leave --web.systemd-socket out"
+         start the program by its socket unit, or omit --web.systemd-socket"
     );
     assert_eq!(output.status.code(), Some(1));
     let output = activated(fs::File::open(Path::new("/dev/null")).unwrap())
@@ -282,7 +282,7 @@ fn without_a_socket_from_systemd_it_says_so() {
     let last = words.lines().last().unwrap();
     assert!(
         last.starts_with(
-            "tcp_handshake_exporter: file descriptor 3 from systemd is no TCP listener ("
+            "tcp_handshake_exporter: file descriptor 3 from systemd is not a TCP listener ("
         ),
         "{last}"
     );

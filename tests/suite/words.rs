@@ -65,7 +65,7 @@ fn an_address_in_use() {
         ],
         1,
         &format!(
-            "tcp_handshake_exporter: cannot listen on {address}: address already in use: stop what listens there \
+            "tcp_handshake_exporter: cannot listen on {address}: address already in use: stop the program that listens there \
              (ss -ltnp 'sport = :{port}') or choose another --web.listen-address\n"
         ),
     );

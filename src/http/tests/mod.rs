@@ -1,16 +1,16 @@
-//! The room as its clients meet it: a server on a socket, clients that behave and clients that do not.
+//! Tests of the HTTP server over sockets, with well-behaved and abusive clients.
 
-mod address;
-mod clients;
-mod crowds;
-mod documents;
-mod forms;
+mod access_control;
+mod connection;
+mod connection_limit;
+mod listen_address;
+mod negotiation;
 mod routes;
-mod configured;
-mod shared;
-mod stop;
+mod shutdown;
+mod single_flight;
 mod tls;
-mod users;
+mod web_config_file;
+mod web_config_fixture;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -24,31 +24,38 @@ use tokio::sync::oneshot;
 
 use super::*;
 
+/// Size of a body that fits into no socket buffer.
+const LARGE_BODY_BYTES: usize = 32 * 1024 * 1024;
+
 /// A server on a thread of its own.
-struct Served {
+struct TestServer {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Served {
+impl TestServer {
     fn start(routes: Routes, limits: ServerLimits) -> Self {
         Self::start_on(&["127.0.0.1:0"], routes, limits).0
     }
 
-    fn start_on(on: &[&str], routes: Routes, limits: ServerLimits) -> (Self, Vec<SocketAddr>) {
-        Self::start_guarded(on, routes, limits, AccessControl::disabled())
-    }
-
-    fn start_guarded(
-        on: &[&str],
+    fn start_on(
+        addresses: &[&str],
         routes: Routes,
         limits: ServerLimits,
-        guard: AccessControl,
     ) -> (Self, Vec<SocketAddr>) {
-        let listeners: Vec<_> = on
+        Self::start_with_access_control(addresses, routes, limits, AccessControl::disabled())
+    }
+
+    fn start_with_access_control(
+        addresses: &[&str],
+        routes: Routes,
+        limits: ServerLimits,
+        access_control: AccessControl,
+    ) -> (Self, Vec<SocketAddr>) {
+        let listeners: Vec<_> = addresses
             .iter()
-            .map(|on| on.parse::<ListenAddress>().unwrap().bind().unwrap())
+            .map(|address| address.parse::<ListenAddress>().unwrap().bind().unwrap())
             .collect();
         let addresses: Vec<_> = listeners
             .iter()
@@ -61,7 +68,7 @@ impl Served {
             .unwrap();
         let thread = thread::spawn(move || {
             runtime
-                .block_on(serve(listeners, routes, limits, guard, async {
+                .block_on(serve(listeners, routes, limits, access_control, async {
                     drop(stopped.await);
                 }))
                 .unwrap();
@@ -95,13 +102,13 @@ impl Served {
         Client(stream)
     }
 
-    /// Tells it to stop, and waits until it takes no connection any more.
-    fn tell_to_stop(&mut self) {
+    /// Requests the shutdown, and waits until no connection is accepted any more.
+    fn begin_shutdown(&mut self) {
         drop(self.stop.take());
         while TcpStream::connect(self.address).is_ok() {}
     }
 
-    /// Stops it; how long that took.
+    /// Stops the server, and returns how long that took.
     fn stop(mut self) -> Duration {
         let start = Instant::now();
         drop(self.stop.take());
@@ -110,10 +117,10 @@ impl Served {
     }
 }
 
-/// A client, who waits five seconds at most.
+/// A client that waits at most five seconds.
 struct Client(TcpStream);
 
-/// What it gets.
+/// A response as a client receives it.
 #[derive(Debug)]
 struct ReceivedResponse {
     status: u16,
@@ -134,12 +141,12 @@ impl Client {
         self.0.write_all(bytes.as_ref()).unwrap();
     }
 
-    fn ask(&mut self, method: &str, path: &str) {
+    fn request(&mut self, method: &str, path: &str) {
         self.send(format!("{method} {path} HTTP/1.1\r\nHost: test\r\n\r\n"));
     }
 
     fn get(&mut self, path: &str) -> ReceivedResponse {
-        self.ask("GET", path);
+        self.request("GET", path);
         self.reply()
     }
 
@@ -161,8 +168,8 @@ impl Client {
         (head.split(' ').nth(1).unwrap().parse().unwrap(), head)
     }
 
-    /// Waits until the server closes; what came before that.
-    fn rest(&mut self) -> Vec<u8> {
+    /// Waits until the server closes, and returns the bytes that arrived before.
+    fn read_to_close(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         match self.0.read_to_end(&mut rest) {
             Ok(_) => rest,
@@ -171,8 +178,8 @@ impl Client {
         }
     }
 
-    /// Nothing comes for so long, and the connection stays open.
-    fn hears_nothing_for(&mut self, time: Duration) {
+    /// Asserts that no byte arrives for that time, and that the connection stays open.
+    fn assert_silent_for(&mut self, time: Duration) {
         self.0.set_read_timeout(Some(time)).unwrap();
         assert_eq!(
             self.0.peek(&mut [0]).unwrap_err().kind(),
@@ -205,48 +212,46 @@ fn routes() -> Routes {
     Routes::new(|| Ok(()))
 }
 
-/// Routes with one page, `/metrics`.
+/// Returns routes with one page, `/metrics`.
 fn page(render: impl Fn() -> Reply + Send + Sync + 'static) -> Routes {
     routes().with_page("/metrics", Arc::new(render)).unwrap()
 }
 
-/// A page that no socket buffer holds.
-fn endless() -> Reply {
-    Reply::text(vec![b'x'; ENDLESS])
+/// Returns a reply that fits into no socket buffer.
+fn large_reply() -> Reply {
+    Reply::text(vec![b'x'; LARGE_BODY_BYTES])
 }
 
-const ENDLESS: usize = 32 * 1024 * 1024;
-
-/// A page whose renders say that they start, and then wait to be let through.
+/// Controls a render function: each render reports its start, and then waits for a release.
 struct Gate {
     started: mpsc::Receiver<()>,
-    open: mpsc::Sender<()>,
+    release: mpsc::Sender<()>,
 }
 
 impl Gate {
     fn new(render: impl Fn() -> Reply + Send + Sync + 'static) -> (Self, Render) {
         let (start, started) = mpsc::channel();
-        let (open, opened) = mpsc::channel();
-        let opened = Mutex::new(opened);
+        let (release, released) = mpsc::channel();
+        let released = Mutex::new(released);
         let gated = move || {
             let _ = start.send(());
-            // An error means that the gate is gone, and stays open.
-            let _ = opened.lock().unwrap().recv();
+            // An error means that the gate was dropped, which releases all renders.
+            let _ = released.lock().unwrap().recv();
             render()
         };
-        (Self { started, open }, Arc::new(gated))
+        (Self { started, release }, Arc::new(gated))
     }
 
     fn wait_for_start(&self) {
         self.started.recv_timeout(Duration::from_secs(5)).unwrap();
     }
 
-    fn let_one_through(&self) {
-        self.open.send(()).unwrap();
+    fn release_one(&self) {
+        self.release.send(()).unwrap();
     }
 }
 
-/// Whether this host has IPv6; loudly where not, and never so where CI=true.
+/// Returns `true` if this host has IPv6. Prints a notice if it has not, and panics if CI=true.
 fn has_ipv6() -> bool {
     let has = std::net::TcpListener::bind("[::1]:0").is_ok();
     assert!(

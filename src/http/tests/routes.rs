@@ -1,19 +1,19 @@
-//! What is at which path.
+//! Routes: paths, methods and statuses.
 
 use super::*;
 
-fn served() -> Served {
+fn start() -> TestServer {
     let landing = || Reply::html("<!doctype html><title>here</title>");
     let routes = page(|| Reply::new("text/plain; version=0.0.4; charset=utf-8", "up 1\n"));
-    Served::start(
+    TestServer::start(
         routes.with_page("/", Arc::new(landing)).unwrap(),
         ServerLimits::default(),
     )
 }
 
 #[test]
-fn a_page_comes_with_its_type_and_length() {
-    let reply = served().client().get("/metrics?name=ignored");
+fn page_has_content_type_and_length() {
+    let reply = start().client().get("/metrics?name=ignored");
     assert_eq!((reply.status, reply.text()), (200, "up 1\n"));
     assert_eq!(
         reply.header("content-type"),
@@ -24,8 +24,8 @@ fn a_page_comes_with_its_type_and_length() {
 }
 
 #[test]
-fn a_page_for_browsers_may_load_nothing() {
-    let reply = served().client().get("/");
+fn html_page_may_load_nothing() {
+    let reply = start().client().get("/");
     assert_eq!(
         reply.header("content-type"),
         Some("text/html; charset=utf-8")
@@ -42,10 +42,10 @@ fn a_page_for_browsers_may_load_nothing() {
 }
 
 #[test]
-fn a_page_has_the_last_word_on_its_headers() {
+fn page_headers_override_defaults() {
     let routes =
         page(|| Reply::html("").with_header("content-security-policy", "default-src 'self'"));
-    let reply = Served::start(routes, ServerLimits::default())
+    let reply = TestServer::start(routes, ServerLimits::default())
         .client()
         .get("/metrics");
     assert_eq!(
@@ -55,41 +55,41 @@ fn a_page_has_the_last_word_on_its_headers() {
 }
 
 #[test]
-fn something_is_done_at_each_post_and_at_nothing_else() {
-    let done = Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let times = Arc::clone(&done);
-    let act = move || {
+fn action_runs_for_post_and_put_only() {
+    let runs = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counter = Arc::clone(&runs);
+    let action = move || {
         Reply::text(format!(
             "{}\n",
-            1 + times.fetch_add(1, std::sync::atomic::Ordering::SeqCst)
+            1 + counter.fetch_add(1, std::sync::atomic::Ordering::SeqCst)
         ))
     };
     let routes = page(|| Reply::text("up 1\n"))
-        .with_action("/-/reload", Arc::new(act))
+        .with_action("/-/reload", Arc::new(action))
         .unwrap();
-    let served = Served::start(routes, ServerLimits::default());
-    let mut client = served.client();
+    let server = TestServer::start(routes, ServerLimits::default());
+    let mut client = server.client();
     for method in ["GET", "HEAD", "DELETE"] {
-        client.ask(method, "/-/reload");
+        client.request(method, "/-/reload");
         let (status, head) = client.head();
         assert_eq!((status, header(&head, "allow")), (405, Some("POST, PUT")));
-        client = served.client();
+        client = server.client();
     }
     for (method, body) in [("POST", "1\n"), ("PUT", "2\n")] {
-        let mut client = served.client();
-        client.ask(method, "/-/reload");
+        let mut client = server.client();
+        client.request(method, "/-/reload");
         let reply = client.reply();
         assert_eq!((reply.status, reply.text()), (200, body));
     }
 }
 
 #[test]
-fn head_is_get_without_the_body() {
-    let served = served();
-    let mut client = served.client();
+fn head_response_is_get_without_body() {
+    let server = start();
+    let mut client = server.client();
     for path in ["/metrics", "/", "/-/healthy", "/-/ready", "/nowhere"] {
         let get = client.get(path);
-        client.ask("HEAD", path);
+        client.request("HEAD", path);
         let (status, head) = client.head();
         assert_eq!(status, get.status);
         assert_eq!(
@@ -100,9 +100,9 @@ fn head_is_get_without_the_body() {
 }
 
 #[test]
-fn what_is_not_served_says_what_is() {
-    let served = served();
-    let mut client = served.client();
+fn not_found_lists_served_paths() {
+    let server = start();
+    let mut client = server.client();
     for path in ["/nowhere", "/metrics/", "//", "/-/reload", "/%6detrics"] {
         let reply = client.get(path);
         assert_eq!(
@@ -116,11 +116,11 @@ fn what_is_not_served_says_what_is() {
 }
 
 #[test]
-fn pages_are_only_to_be_read() {
-    let served = served();
+fn page_allows_get_and_head_only() {
+    let server = start();
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "BREW"] {
-        let mut client = served.client();
-        client.ask(method, "/metrics");
+        let mut client = server.client();
+        client.request(method, "/metrics");
         let reply = client.reply();
         assert_eq!(
             (reply.status, reply.text()),
@@ -131,9 +131,9 @@ fn pages_are_only_to_be_read() {
 }
 
 #[test]
-fn a_request_may_name_the_whole_address() {
+fn absolute_request_target_is_accepted() {
     assert_eq!(
-        served()
+        start()
             .client()
             .get("http://exporter.example/metrics")
             .status,
@@ -142,9 +142,9 @@ fn a_request_may_name_the_whole_address() {
 }
 
 #[test]
-fn health_and_readiness_are_told() {
-    let served = served();
-    let mut client = served.client();
+fn health_and_readiness_are_reported() {
+    let server = start();
+    let mut client = server.client();
     for (path, text) in [("/-/healthy", "healthy\n"), ("/-/ready", "ready\n")] {
         let reply = client.get(path);
         assert_eq!((reply.status, reply.text()), (200, text));
@@ -152,42 +152,42 @@ fn health_and_readiness_are_told() {
 }
 
 #[test]
-fn who_is_not_ready_says_why() {
-    let served = Served::start(
+fn not_ready_has_status_503_and_reason() {
+    let server = TestServer::start(
         Routes::new(|| Err("eth0 is down".to_owned())),
         ServerLimits::default(),
     );
-    let reply = served.client().get("/-/ready");
+    let reply = server.client().get("/-/ready");
     assert_eq!(
         (reply.status, reply.text()),
         (503, "not ready: eth0 is down\n")
     );
-    assert_eq!(served.client().get("/-/healthy").status, 200);
+    assert_eq!(server.client().get("/-/healthy").status, 200);
 }
 
 #[test]
-fn a_page_that_panics_breaks_nothing_else() {
-    let served = Served::start(
-        page(|| panic!("a page is broken, as this test wants it")),
+fn panicking_page_gets_500_and_breaks_nothing() {
+    let server = TestServer::start(
+        page(|| panic!("a page panics on purpose")),
         ServerLimits::default(),
     );
-    let mut client = served.client();
+    let mut client = server.client();
     for _ in 0..2 {
         let reply = client.get("/metrics");
         assert_eq!(reply.status, 500);
         assert_eq!(
             reply.text(),
-            "this page could not be rendered: the exporter's standard error says why\n"
+            "this page could not be rendered: see the exporter's standard error\n"
         );
     }
     assert_eq!(client.get("/-/healthy").status, 200);
 }
 
 #[test]
-fn a_page_may_have_another_status() {
+fn page_may_set_its_status() {
     let routes = page(|| Reply::text("gone\n").with_status(StatusCode::GONE));
     assert_eq!(
-        Served::start(routes, ServerLimits::default())
+        TestServer::start(routes, ServerLimits::default())
             .client()
             .get("/metrics")
             .status,
@@ -196,8 +196,8 @@ fn a_page_may_have_another_status() {
 }
 
 #[test]
-fn paths_that_cannot_be_served_are_refused() {
-    let refuse = |path: &str| {
+fn invalid_path_is_rejected() {
+    let error = |path: &str| {
         let pages = page(|| Reply::text(""));
         pages
             .with_page(path, Arc::new(|| Reply::text("")))
@@ -206,33 +206,31 @@ fn paths_that_cannot_be_served_are_refused() {
             .to_string()
     };
     assert_eq!(
-        refuse("probe"),
+        error("probe"),
         "no slash at the start of the path \"probe\": write /probe"
     );
     for path in ["/a b", "/a?b", "/a#b", "/a\nb"] {
         assert_eq!(
-            refuse(path),
-            format!(
-                "no client can ask for the path {path:?}: use letters, digits, hyphens, dots and slashes"
-            )
+            error(path),
+            format!("invalid path {path:?}: use letters, digits, hyphens, dots and slashes")
         );
     }
     for path in ["/metrics", "/-/healthy", "/-/ready"] {
         assert_eq!(
-            refuse(path),
-            format!("the path {path:?} is taken by another page: choose another")
+            error(path),
+            format!("the path {path:?} is already in use: choose another")
         );
     }
 }
 
 #[test]
-fn several_listeners_serve_the_same() {
+fn all_listeners_serve_the_same_routes() {
     if !has_ipv6() {
         return;
     }
     let on = ["127.0.0.1:0", "[::1]:0", ":0"];
-    let (_served, addresses) =
-        Served::start_on(&on, page(|| Reply::text("here")), ServerLimits::default());
+    let (_server, addresses) =
+        TestServer::start_on(&on, page(|| Reply::text("here")), ServerLimits::default());
     for address in addresses {
         let address = SocketAddr::new(
             if address.is_ipv4() {

@@ -1,4 +1,9 @@
-//! The listeners of a server, each of which gets its turn.
+//! Listening sockets of a server, polled in rotation.
+//!
+//! Data flow: takes bound listeners and returns accepted TCP streams to the accept loop.
+//!
+//! Invariant: the listener after the one that accepted last is polled first, so that a flood of
+//! connections to one listener does not starve the others.
 
 use std::future::poll_fn;
 use std::io;
@@ -14,64 +19,71 @@ use tracing::{debug, info};
     "cannot watch the HTTP listener: {reason}: raise the limit of open files (LimitNOFILE= of the unit, ulimit -n)"
 )]
 pub struct ServeError {
-    /// What the system says.
+    /// Error of the operating system.
     reason: io::Error,
 }
 
-/// Why nobody can be let in for now.
+/// Why no connection can be accepted for now.
 #[derive(Debug, Error)]
 #[error(
     "cannot accept HTTP connections for now: {reason}: \
      if this goes on, raise the limit of open files (LimitNOFILE= of the unit, ulimit -n)"
 )]
 pub(super) struct AcceptError {
-    /// What the system says.
+    /// Error of the operating system.
     reason: io::Error,
 }
 
-/// All the listeners.
-pub(super) struct Doors {
-    listeners: Vec<TcpListener>,
-    /// Which one is asked first, so that a flood at one does not close the others.
+/// All listeners of a server.
+pub(super) struct Listeners {
+    sockets: Vec<TcpListener>,
+    /// Index of the listener to poll first.
     first: usize,
 }
 
-impl Doors {
-    pub(super) fn open(listeners: Vec<std::net::TcpListener>) -> Result<Self, ServeError> {
-        let watch = |listener: std::net::TcpListener| {
+impl Listeners {
+    /// Registers the listeners with the tokio runtime.
+    ///
+    /// # Errors
+    /// Returns an error if the operating system refuses, for example for lack of file descriptors.
+    pub(super) fn register(listeners: Vec<std::net::TcpListener>) -> Result<Self, ServeError> {
+        let register = |listener: std::net::TcpListener| {
             listener.set_nonblocking(true)?;
             info!(address = %listener.local_addr()?, "serving HTTP");
             TcpListener::from_std(listener)
         };
-        let listeners = listeners.into_iter().map(watch).collect::<io::Result<_>>();
-        let listeners = listeners.map_err(|reason| ServeError { reason })?;
-        Ok(Self {
-            listeners,
-            first: 0,
-        })
+        let sockets = listeners
+            .into_iter()
+            .map(register)
+            .collect::<io::Result<_>>()
+            .map_err(|reason| ServeError { reason })?;
+        Ok(Self { sockets, first: 0 })
     }
 
-    /// The next connection; an error only where the next call would most likely meet it again at once.
+    /// Returns the next connection.
+    ///
+    /// # Errors
+    /// Returns an error only if the next call is likely to fail in the same way immediately.
     pub(super) async fn accept(&mut self) -> Result<TcpStream, AcceptError> {
         poll_fn(|cx| self.poll_accept(cx)).await
     }
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Result<TcpStream, AcceptError>> {
-        let doors = self.listeners.len();
-        for (door, listener) in self
-            .listeners
+        let count = self.sockets.len();
+        for (index, socket) in self
+            .sockets
             .iter()
             .enumerate()
             .cycle()
             .skip(self.first)
-            .take(doors)
+            .take(count)
         {
-            while let Poll::Ready(accepted) = listener.poll_accept(cx) {
-                self.first = (door + 1) % doors;
+            while let Poll::Ready(accepted) = socket.poll_accept(cx) {
+                self.first = (index + 1) % count;
                 match accepted {
                     Ok((stream, _)) => return Poll::Ready(Ok(stream)),
-                    Err(error) if is_about_one_client(&error) => {
-                        debug!(%error, "an HTTP client left before it came");
+                    Err(error) if is_connection_error(&error) => {
+                        debug!(%error, "an HTTP client disconnected before its connection was accepted");
                     }
                     Err(reason) => return Poll::Ready(Err(AcceptError { reason })),
                 }
@@ -81,8 +93,9 @@ impl Doors {
     }
 }
 
-/// accept(2) also hands over errors of the connection that it took from the queue.
-fn is_about_one_client(error: &io::Error) -> bool {
+/// Returns `true` if the error concerns only the connection that accept(2) took from the queue:
+/// accept(2) also returns pending errors of that connection.
+fn is_connection_error(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     matches!(
         error.kind(),
@@ -95,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn its_errors_say_what_to_do() {
+    fn errors_name_the_remedy() {
         let reason = || io::Error::from_raw_os_error(24);
         assert_eq!(
             ServeError { reason: reason() }.to_string(),

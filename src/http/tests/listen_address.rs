@@ -1,21 +1,21 @@
-//! Every way to write an address, and every sentence for one that cannot be had.
+//! Listen addresses: every notation, and every error message.
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
 
-use super::super::address::listen_on_first;
+use super::super::listen_address::listen_on_first;
 use super::*;
 
 fn parse(text: &str) -> ListenAddress {
     text.parse().unwrap()
 }
 
-fn complaint(text: &str) -> String {
+fn parse_error(text: &str) -> String {
     text.parse::<ListenAddress>().unwrap_err().to_string()
 }
 
 #[test]
-fn addresses_are_shown_as_they_are_written() {
+fn address_is_displayed_as_written() {
     for text in [
         ":10077",
         ":0",
@@ -30,7 +30,7 @@ fn addresses_are_shown_as_they_are_written() {
 }
 
 #[test]
-fn what_is_no_address_is_refused_with_the_way_to_write_it() {
+fn invalid_address_error_shows_the_notation() {
     for text in [
         "",
         "10077",
@@ -41,7 +41,7 @@ fn what_is_no_address_is_refused_with_the_way_to_write_it() {
         "[::1]:",
     ] {
         assert_eq!(
-            complaint(text),
+            parse_error(text),
             format!(
                 "no port in the listen address {text:?}: write it like :10077, 127.0.0.1:10077 or [::1]:10077"
             )
@@ -54,16 +54,16 @@ fn what_is_no_address_is_refused_with_the_way_to_write_it() {
         ("localhost:-1", "-1"),
     ] {
         assert_eq!(
-            complaint(text),
+            parse_error(text),
             format!(
-                "no such port as {port:?} in the listen address {text:?}: \
+                "invalid port {port:?} in the listen address {text:?}: \
                  write a number from 0 (any free port) to 65535"
             )
         );
     }
     for text in ["::1:10077", "::", "fe80::1:80"] {
         assert_eq!(
-            complaint(text),
+            parse_error(text),
             format!(
                 "an IPv6 address without brackets in the listen address {text:?}: write it like [::1]:10077"
             )
@@ -79,9 +79,9 @@ fn what_is_no_address_is_refused_with_the_way_to_write_it() {
         ("*:80", "*"),
     ] {
         assert_eq!(
-            complaint(text),
+            parse_error(text),
             format!(
-                "no such host as {host:?} in the listen address {text:?}: \
+                "invalid host {host:?} in the listen address {text:?}: \
                  write an IP address of this host, or nothing"
             )
         );
@@ -89,7 +89,7 @@ fn what_is_no_address_is_refused_with_the_way_to_write_it() {
 }
 
 #[test]
-fn without_a_host_both_families_are_heard_on_one_port() {
+fn address_without_host_listens_on_both_families() {
     for text in [":0", "[::]:0"] {
         if !has_ipv6() {
             continue;
@@ -103,14 +103,14 @@ fn without_a_host_both_families_are_heard_on_one_port() {
 }
 
 #[test]
-fn without_ipv6_the_next_address_is_taken() {
+fn missing_ipv6_falls_back_to_next_address() {
     let foreign = "[2001:db8::1]:0".parse().unwrap();
     let listener = listen_on_first(&[foreign, "0.0.0.0:0".parse().unwrap()]).unwrap();
     assert!(listener.local_addr().unwrap().is_ipv4());
 }
 
 #[test]
-fn a_taken_port_is_not_half_listened_to() {
+fn port_in_use_does_not_fall_back() {
     let taken = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -122,64 +122,62 @@ fn a_taken_port_is_not_half_listened_to() {
 }
 
 #[test]
-fn localhost_is_ipv4_as_in_other_exporters() {
+fn localhost_listens_on_ipv4() {
     let listener = parse("localhost:0").bind().unwrap();
     assert!(listener.local_addr().unwrap().ip().is_loopback());
     assert!(listener.local_addr().unwrap().is_ipv4());
 }
 
 #[test]
-fn a_port_can_be_taken_again_right_after_it_was_left() {
+fn port_in_time_wait_can_be_bound_again() {
     let listener = parse("127.0.0.1:0").bind().unwrap();
     let address = listener.local_addr().unwrap();
     let client = TcpStream::connect(address).unwrap();
     listener.set_nonblocking(false).unwrap();
-    // The server's side closes first, and so is in TIME_WAIT.
+    // The server's side closes first, and is therefore in TIME_WAIT.
     drop(listener.accept().unwrap());
     drop((client, listener));
     parse(&address.to_string()).bind().unwrap();
 }
 
 #[test]
-fn a_taken_address_says_how_to_find_who_has_it() {
+fn address_in_use_error_names_the_remedy() {
     let holder = parse("127.0.0.1:0").bind().unwrap();
     let address = parse(&holder.local_addr().unwrap().to_string());
     let port = holder.local_addr().unwrap().port();
     assert_eq!(
         address.bind().unwrap_err().to_string(),
         format!(
-            "cannot listen on 127.0.0.1:{port}: address already in use: stop what listens there \
+            "cannot listen on 127.0.0.1:{port}: address already in use: stop the program that listens there \
              (ss -ltnp 'sport = :{port}') or choose another --web.listen-address"
         )
     );
 }
 
 #[test]
-fn a_foreign_address_says_where_to_look_for_own_ones() {
+fn address_of_another_host_error_names_the_remedy() {
     assert_eq!(
         parse("192.0.2.1:10077").bind().unwrap_err().to_string(),
         "cannot listen on 192.0.2.1:10077: this host has no such address: \
-         choose one of its own (ip address show) in --web.listen-address, or :10077 for all of them"
+         choose an address of this host (ip address show) in --web.listen-address, or :10077 for all of them"
     );
 }
 
 #[test]
-fn a_name_that_stands_for_nothing_is_named() {
-    let error = parse("nobody.invalid:10077").bind().unwrap_err();
+fn unresolvable_name_error_names_it() {
+    let address = parse("unknown.invalid:10077");
+    let error = address.bind().unwrap_err();
     assert!(matches!(&error, BindError::Name { .. }), "{error}");
-    let (address, reason) = (
-        parse("nobody.invalid:10077"),
-        io::Error::other("Name or service not known"),
-    );
+    let reason = io::Error::other("Name or service not known");
     assert_eq!(
         BindError::Name { address, reason }.to_string(),
-        "cannot listen on nobody.invalid:10077: Name or service not known: \
+        "cannot listen on unknown.invalid:10077: Name or service not known: \
          write an IP address of this host in --web.listen-address"
     );
 }
 
 #[test]
-fn what_only_root_may_is_said_so() {
+fn privileged_port_error_names_the_remedy() {
     assert_eq!(
         BindError::Denied {
             address: parse(":80")
@@ -191,8 +189,9 @@ fn what_only_root_may_is_said_so() {
 }
 
 #[test]
-fn what_else_the_system_says_is_passed_on() {
-    let (address, reason) = (parse("[::1]:80"), io::Error::from_raw_os_error(97));
+fn other_bind_error_contains_system_error() {
+    let address = parse("[::1]:80");
+    let reason = io::Error::from_raw_os_error(97);
     assert_eq!(
         BindError::Other { address, reason }.to_string(),
         "cannot listen on [::1]:80: Address family not supported by protocol (os error 97): \

@@ -1,4 +1,9 @@
-//! Which client certificates are let in: Go's `ClientAuth` policies, and the names that are allowed.
+//! Verification of client certificates: Go's `ClientAuth` policies, and lists of allowed names.
+//!
+//! Data flow: rustls calls the verifier during the TLS handshake.
+//!
+//! Invariant: a certificate is trusted only if it is listed in the client CA file, or signed by a
+//! certificate that is. Without that file no certificate is trusted.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -7,7 +12,7 @@ use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::danger::{self, ClientCertVerified};
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
     SignatureScheme,
@@ -16,21 +21,27 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::time::ASN1Time;
 
-use super::fault::Fault;
+use super::error::WebConfigErrorKind;
 
-/// What is asked of clients. Without [`Self::NoClientCert`], which asks for nothing.
+/// What is required of client certificates. `NoClientCert`, which does not request one, has no
+/// policy.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Policy {
-    /// A client without a certificate is turned away.
+pub(super) struct ClientAuthPolicy {
+    /// `true` if a client without a certificate is rejected.
     pub(super) mandatory: bool,
-    /// A certificate must be one of those, or signed by one of those, that are trusted.
+    /// `true` if a certificate must be trusted, or signed by a trusted one.
     pub(super) verified: bool,
 }
 
-/// The policy of that name; none for one that asks for nothing.
-pub(super) fn policy(name: &str) -> Result<Option<Policy>, Fault> {
+/// Returns the policy with the given name. `None` if it does not request a certificate.
+///
+/// # Errors
+/// Returns an error if there is no such policy.
+pub(super) fn client_auth_policy(
+    name: &str,
+) -> Result<Option<ClientAuthPolicy>, WebConfigErrorKind> {
     let policy = |mandatory, verified| {
-        Ok(Some(Policy {
+        Ok(Some(ClientAuthPolicy {
             mandatory,
             verified,
         }))
@@ -41,48 +52,52 @@ pub(super) fn policy(name: &str) -> Result<Option<Policy>, Fault> {
         "RequireAnyClientCert" | "RequireClientCert" => policy(true, false),
         "VerifyClientCertIfGiven" => policy(false, true),
         "RequireAndVerifyClientCert" => policy(true, true),
-        other => Err(Fault::ClientAuth(other.to_owned())),
+        other => Err(WebConfigErrorKind::ClientAuth(other.to_owned())),
     }
 }
 
-/// Checks certificates by a policy.
+/// Verifies client certificates by a policy.
 #[derive(Debug)]
-pub(super) struct Clients {
-    policy: Policy,
-    /// Trusted as they are, whoever signed them.
+pub(super) struct ClientCertVerifier {
+    policy: ClientAuthPolicy,
+    /// Certificates that are trusted themselves, whatever their issuer.
     trusted: Vec<CertificateDer<'static>>,
-    /// Trusted to sign others; none where nobody is.
-    chains: Option<Arc<dyn ClientCertVerifier>>,
-    /// One of these names must be in the certificate.
-    allowed: Option<Vec<String>>,
+    /// Verifier of certificates that a trusted one has signed. `None` if none is trusted.
+    chain_verifier: Option<Arc<dyn danger::ClientCertVerifier>>,
+    /// Names of which the certificate must have at least one. `None` if any name is allowed.
+    allowed_names: Option<Vec<String>>,
     provider: Arc<CryptoProvider>,
 }
 
-impl Clients {
+impl ClientCertVerifier {
+    /// Creates a verifier.
+    ///
+    /// # Errors
+    /// Returns an error if a trusted certificate cannot be used.
     pub(super) fn new(
-        policy: Policy,
+        policy: ClientAuthPolicy,
         trusted: Vec<CertificateDer<'static>>,
-        allowed: Option<Vec<String>>,
+        allowed_names: Option<Vec<String>>,
         provider: Arc<CryptoProvider>,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, WebConfigErrorKind> {
         let mut roots = RootCertStore::empty();
         for certificate in &trusted {
             roots
                 .add(certificate.clone())
-                .map_err(|error| Fault::ClientCa(error.to_string()))?;
+                .map_err(|error| WebConfigErrorKind::ClientCa(error.to_string()))?;
         }
-        let chains = (!roots.is_empty()).then(|| {
+        let chain_verifier = (!roots.is_empty()).then(|| {
             let builder =
                 WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
             builder
                 .build()
-                .map_err(|error| Fault::ClientCa(error.to_string()))
+                .map_err(|error| WebConfigErrorKind::ClientCa(error.to_string()))
         });
         Ok(Self {
             policy,
             trusted,
-            chains: chains.transpose()?,
-            allowed,
+            chain_verifier: chain_verifier.transpose()?,
+            allowed_names,
             provider,
         })
     }
@@ -90,22 +105,26 @@ impl Clients {
     fn verify(
         &self,
         leaf: &CertificateDer<'_>,
-        rest: &[CertificateDer<'_>],
+        intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<(), Error> {
         if self.policy.verified {
-            let known =
+            let is_trusted =
                 self.trusted.iter().any(|trusted| trusted == leaf) && is_valid_at(leaf, now);
-            match &self.chains {
-                _ if known => {}
-                Some(chains) => {
-                    chains.verify_client_cert(leaf, rest, now)?;
+            match &self.chain_verifier {
+                _ if is_trusted => {}
+                Some(verifier) => {
+                    verifier.verify_client_cert(leaf, intermediates, now)?;
                 }
                 None => return Err(CertificateError::UnknownIssuer.into()),
             }
         }
-        match &self.allowed {
-            Some(allowed) if !names(leaf).iter().any(|name| allowed.contains(name)) => {
+        match &self.allowed_names {
+            Some(allowed)
+                if !alternative_names(leaf)
+                    .iter()
+                    .any(|name| allowed.contains(name)) =>
+            {
                 Err(CertificateError::ApplicationVerificationFailure.into())
             }
             _ => Ok(()),
@@ -113,24 +132,24 @@ impl Clients {
     }
 }
 
-impl ClientCertVerifier for Clients {
+impl danger::ClientCertVerifier for ClientCertVerifier {
     fn client_auth_mandatory(&self) -> bool {
         self.policy.mandatory
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.chains
+        self.chain_verifier
             .as_ref()
-            .map_or(&[], |chains| chains.root_hint_subjects())
+            .map_or(&[], |verifier| verifier.root_hint_subjects())
     }
 
     fn verify_client_cert(
         &self,
         leaf: &CertificateDer<'_>,
-        rest: &[CertificateDer<'_>],
+        intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.verify(leaf, rest, now)
+        self.verify(leaf, intermediates, now)
             .map(|()| ClientCertVerified::assertion())
     }
 
@@ -179,8 +198,9 @@ fn is_valid_at(certificate: &CertificateDer<'_>, now: UnixTime) -> bool {
         .is_some_and(|((_, parsed), now)| parsed.validity().is_valid_at(now))
 }
 
-/// The subject alternative names that Go looks at: DNS names, e-mail addresses, IP addresses, URIs.
-fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
+/// Returns the subject alternative names of the kinds that Go checks: DNS names, e-mail addresses,
+/// IP addresses, URIs.
+fn alternative_names(certificate: &CertificateDer<'_>) -> Vec<String> {
     let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
         return Vec::new();
     };
@@ -191,7 +211,7 @@ fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
         GeneralName::DNSName(name) | GeneralName::RFC822Name(name) | GeneralName::URI(name) => {
             Some((*name).to_owned())
         }
-        GeneralName::IPAddress(bytes) => address(bytes).map(|address| address.to_string()),
+        GeneralName::IPAddress(bytes) => ip_address(bytes).map(|address| address.to_string()),
         _ => None,
     };
     extension
@@ -202,7 +222,7 @@ fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
         .collect()
 }
 
-fn address(bytes: &[u8]) -> Option<IpAddr> {
+fn ip_address(bytes: &[u8]) -> Option<IpAddr> {
     let v4 = <[u8; 4]>::try_from(bytes).map(|bytes| Ipv4Addr::from(bytes).into());
     v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(|bytes| Ipv6Addr::from(bytes).into()))
         .ok()

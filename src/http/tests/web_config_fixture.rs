@@ -1,4 +1,4 @@
-//! A server with a web configuration, certificates for it, and clients that speak TLS.
+//! Fixture: a server with a web configuration, certificates for it, and TLS clients.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -11,13 +11,16 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A folder with `web.yml` and what belongs to it: `ca.pem`, `server.pem`, `server.key`.
-pub(super) struct Configured {
+pub(super) const TLS: &str =
+    "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n";
+
+/// A folder with `web.yml` and its files: `ca.pem`, `server.pem`, `server.key`.
+pub(super) struct WebConfigFixture {
     pub(super) folder: TempDir,
     authority: Authority,
 }
 
-/// Who signs certificates.
+/// A certificate authority.
 pub(super) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pub(super) pem: String,
@@ -41,7 +44,7 @@ impl Authority {
         }
     }
 
-    /// A certificate with these names.
+    /// Signs a certificate with these names.
     pub(super) fn sign(&self, names: Vec<SanType>) -> Identity {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new([]).unwrap();
@@ -58,20 +61,20 @@ pub(super) fn dns(name: &str) -> SanType {
     SanType::DnsName(name.try_into().unwrap())
 }
 
-impl Configured {
-    /// With this configuration.
+impl WebConfigFixture {
+    /// Creates a folder with this configuration.
     pub(super) fn new(yaml: &str) -> Self {
-        let configured = Self {
+        let fixture = Self {
             folder: tempfile::tempdir().unwrap(),
             authority: Authority::new(),
         };
-        configured.write("ca.pem", &configured.authority.pem);
-        configured.renew();
-        configured.write("web.yml", yaml);
-        configured
+        fixture.write("ca.pem", &fixture.authority.pem);
+        fixture.renew();
+        fixture.write("web.yml", yaml);
+        fixture
     }
 
-    /// Makes a new certificate for the server.
+    /// Creates a new certificate for the server.
     pub(super) fn renew(&self) -> Identity {
         let server = self.authority.sign(vec![
             dns("localhost"),
@@ -94,20 +97,26 @@ impl Configured {
         self.folder.path().join(name)
     }
 
-    pub(super) fn guard(&self) -> Result<AccessControl, WebConfigError> {
+    pub(super) fn access_control(&self) -> Result<AccessControl, WebConfigError> {
         AccessControl::from_file(&self.path("web.yml"))
     }
 
-    /// A server with one page, `/metrics`, which says `here`.
-    pub(super) fn serve(&self) -> Served {
+    /// Starts a server with one page, `/metrics`, of which the body is `here`.
+    pub(super) fn serve(&self) -> TestServer {
         self.serve_with(page(|| Reply::text("here")), ServerLimits::default())
     }
 
-    pub(super) fn serve_with(&self, routes: Routes, limits: ServerLimits) -> Served {
-        Served::start_guarded(&["127.0.0.1:0"], routes, limits, self.guard().unwrap()).0
+    pub(super) fn serve_with(&self, routes: Routes, limits: ServerLimits) -> TestServer {
+        TestServer::start_with_access_control(
+            &["127.0.0.1:0"],
+            routes,
+            limits,
+            self.access_control().unwrap(),
+        )
+        .0
     }
 
-    /// A client's configuration: it trusts the authority, and shows this identity.
+    /// Returns a client's configuration: it trusts the authority, and presents this identity.
     pub(super) fn client(&self, identity: Option<&Identity>) -> ClientConfig {
         let builder =
             ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
@@ -143,34 +152,33 @@ pub(super) fn configure(
     }
 }
 
-/// A client that speaks TLS with the server. What it is answered, to the end; an error where there is no TLS.
+/// Sends a request over TLS and returns the whole response.
+///
+/// Returns an error if the TLS handshake or the connection fails.
 pub(super) fn get_tls(
-    served: &Served,
+    server: &TestServer,
     config: &ClientConfig,
     headers: &str,
 ) -> std::io::Result<String> {
-    let mut stream = connect_tls(served, config)?;
+    let mut stream = connect_tls(server, config)?;
     write!(
         stream,
         "GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}\r\n"
     )?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).map(|_| answer)
+    let mut response = String::new();
+    stream.read_to_string(&mut response).map(|_| response)
 }
 
 pub(super) fn connect_tls(
-    served: &Served,
+    server: &TestServer,
     config: &ClientConfig,
 ) -> std::io::Result<StreamOwned<ClientConnection, TcpStream>> {
     let name = ServerName::try_from("localhost").unwrap();
     let connection =
         ClientConnection::new(Arc::new(config.clone()), name).map_err(std::io::Error::other)?;
-    let mut stream = StreamOwned::new(connection, served.client().0);
+    let mut stream = StreamOwned::new(connection, server.client().0);
     while stream.conn.is_handshaking() {
         stream.conn.complete_io(&mut stream.sock)?;
     }
     Ok(stream)
 }
-
-pub(super) const TLS: &str =
-    "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n";

@@ -1,25 +1,28 @@
-//! Which form and coding of a page a request gets.
+//! Content negotiation: which representation and content coding a request gets.
 
 use super::*;
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
-const OPEN: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const PROTOBUF: &str =
     "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
 
-/// Each form says which one it is.
-fn served() -> Served {
-    let form = |content_type: &'static str| {
+/// Starts a server with three representations, each of which contains its content type.
+fn start() -> TestServer {
+    let representation = |content_type: &'static str| {
         let write: WritePage = Arc::new(move |to| to.write_all(content_type.as_bytes()));
         (content_type, write)
     };
     let routes = routes()
-        .with_forms("/metrics", [TEXT, OPEN, PROTOBUF].map(form).into())
+        .with_representations(
+            "/metrics",
+            [TEXT, OPEN_METRICS, PROTOBUF].map(representation).into(),
+        )
         .unwrap();
-    Served::start(routes, ServerLimits::default())
+    TestServer::start(routes, ServerLimits::default())
 }
 
-fn ask(client: &mut Client, headers: &str) -> ReceivedResponse {
+fn request(client: &mut Client, headers: &str) -> ReceivedResponse {
     client.send(format!(
         "GET /metrics HTTP/1.1\r\nHost: test\r\n{headers}\r\n"
     ));
@@ -27,11 +30,11 @@ fn ask(client: &mut Client, headers: &str) -> ReceivedResponse {
 }
 
 #[test]
-fn everybody_gets_the_form_he_prefers() {
-    let served = served();
-    let mut client = served.client();
+fn preferred_representation_is_selected() {
+    let server = start();
+    let mut client = server.client();
     let mut gets = |accept: &str| {
-        let reply = ask(&mut client, &format!("Accept: {accept}\r\n"));
+        let reply = request(&mut client, &format!("Accept: {accept}\r\n"));
         assert_eq!(
             (reply.status, reply.header("content-type")),
             (200, Some(reply.text())),
@@ -48,9 +51,9 @@ fn everybody_gets_the_form_he_prefers() {
                   text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
     assert_eq!(
         (gets(plain).as_str(), gets(native).as_str()),
-        (OPEN, PROTOBUF)
+        (OPEN_METRICS, PROTOBUF)
     );
-    // Prometheus 3, the same.
+    // Prometheus 3, without and with native histograms.
     let plain = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
                  application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
                  text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
@@ -58,16 +61,16 @@ fn everybody_gets_the_form_he_prefers() {
                   application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,*/*;q=0.2";
     assert_eq!(
         (gets(plain).as_str(), gets(native).as_str()),
-        (OPEN, PROTOBUF)
+        (OPEN_METRICS, PROTOBUF)
     );
-    // Prometheus 3 told to prefer text.
+    // Prometheus 3 configured to prefer text.
     assert_eq!(
         gets(
             "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.4"
         ),
         TEXT
     );
-    // curl; a browser; who wants what there is not.
+    // curl, a browser, and clients that accept none of the representations.
     for accept in [
         "*/*",
         "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
@@ -76,12 +79,12 @@ fn everybody_gets_the_form_he_prefers() {
     ] {
         assert_eq!(gets(accept), TEXT, "{accept}");
     }
-    assert_eq!(gets("application/openmetrics-text"), OPEN);
+    assert_eq!(gets("application/openmetrics-text"), OPEN_METRICS);
     assert_eq!(
         gets("application/openmetrics-text; version=\"1.0.0\"; charset=utf-8"),
-        OPEN
+        OPEN_METRICS
     );
-    assert_eq!(gets("Application/*;q=0.9, text/plain;q=0.5"), OPEN);
+    assert_eq!(gets("Application/*;q=0.9, text/plain;q=0.5"), OPEN_METRICS);
     assert_eq!(gets("application/openmetrics-text; version=0.0.1"), TEXT);
     assert_eq!(
         gets("application/openmetrics-text;q=0,*/*;q=0.1,text/*;q=0.05"),
@@ -96,20 +99,20 @@ fn everybody_gets_the_form_he_prefers() {
 }
 
 #[test]
-fn a_list_may_be_spread_over_lines_and_be_as_long_as_a_head() {
-    let served = served();
-    let mut client = served.client();
-    let reply = ask(
+fn accept_list_may_span_lines_and_be_long() {
+    let server = start();
+    let mut client = server.client();
+    let reply = request(
         &mut client,
         "Accept: text/plain;q=0.1\r\nAccept: application/openmetrics-text\r\n",
     );
-    assert_eq!(reply.text(), OPEN);
-    let reply = ask(
+    assert_eq!(reply.text(), OPEN_METRICS);
+    let reply = request(
         &mut client,
         &format!("Accept: {}\r\n", "a/b;".repeat(3_000)),
     );
     assert_eq!(reply.text(), TEXT);
-    let reply = ask(
+    let reply = request(
         &mut client,
         &format!("Accept: {}\r\n", ",;=\",".repeat(2_000)),
     );
@@ -117,8 +120,8 @@ fn a_list_may_be_spread_over_lines_and_be_as_long_as_a_head() {
 }
 
 #[test]
-fn without_a_wish_it_is_text_as_it_is() {
-    let reply = served().client().get("/metrics");
+fn default_is_text_without_content_coding() {
+    let reply = start().client().get("/metrics");
     assert_eq!(
         (reply.text(), reply.header("content-encoding")),
         (TEXT, None)
@@ -126,10 +129,10 @@ fn without_a_wish_it_is_text_as_it_is() {
 }
 
 #[test]
-fn who_takes_gzip_gets_it() {
-    let served = served();
-    let mut client = served.client();
-    for wish in [
+fn gzip_is_sent_if_acceptable() {
+    let server = start();
+    let mut client = server.client();
+    for accept_encoding in [
         "gzip",
         "gzip, deflate, br, zstd",
         "deflate, gzip;q=1.0, *;q=0.5",
@@ -137,27 +140,37 @@ fn who_takes_gzip_gets_it() {
         "*",
         "x-gzip",
     ] {
-        let reply = ask(&mut client, &format!("Accept-Encoding: {wish}\r\n"));
-        assert_eq!(reply.header("content-encoding"), Some("gzip"), "{wish}");
+        let reply = request(
+            &mut client,
+            &format!("Accept-Encoding: {accept_encoding}\r\n"),
+        );
+        assert_eq!(
+            reply.header("content-encoding"),
+            Some("gzip"),
+            "{accept_encoding}"
+        );
         let mut text = String::new();
         flate2::read::GzDecoder::new(reply.body.as_slice())
             .read_to_string(&mut text)
             .unwrap();
         assert_eq!(text, TEXT);
     }
-    for wish in ["identity", "gzip;q=0", "*;q=0", "br", "gzip;q=0, *"] {
-        let reply = ask(&mut client, &format!("Accept-Encoding: {wish}\r\n"));
+    for accept_encoding in ["identity", "gzip;q=0", "*;q=0", "br", "gzip;q=0, *"] {
+        let reply = request(
+            &mut client,
+            &format!("Accept-Encoding: {accept_encoding}\r\n"),
+        );
         assert_eq!(
             (reply.header("content-encoding"), reply.text()),
             (None, TEXT),
-            "{wish}"
+            "{accept_encoding}"
         );
     }
 }
 
-/// It is kept compressed, and sent in many pieces.
+/// The body is stored with gzip, and decoded in many pieces.
 #[test]
-fn a_large_page_comes_whole_however_it_is_taken() {
+fn large_reply_is_complete_in_both_codings() {
     let line = |number: u32| {
         format!(
             "a_total{{number=\"{number}\"}} {}\n",
@@ -168,42 +181,42 @@ fn a_large_page_comes_whole_however_it_is_taken() {
     let write: WritePage = Arc::new(move |to| {
         (0..60_000).try_for_each(|number| to.write_all(line(number).as_bytes()))
     });
-    let served = Served::start(
+    let server = TestServer::start(
         routes()
-            .with_forms("/metrics", vec![(TEXT, write)])
+            .with_representations("/metrics", vec![(TEXT, write)])
             .unwrap(),
         ServerLimits::default(),
     );
-    let mut client = served.client();
-    let reply = ask(&mut client, "");
+    let mut client = server.client();
+    let reply = request(&mut client, "");
     assert_eq!(
         reply.header("content-length"),
         Some(whole.len().to_string().as_str())
     );
     assert_eq!(reply.header("content-encoding"), None);
-    assert!(reply.text() == whole, "as it is");
-    let reply = ask(&mut client, "Accept-Encoding: gzip\r\n");
+    assert!(reply.text() == whole, "without content coding");
+    let reply = request(&mut client, "Accept-Encoding: gzip\r\n");
     assert!(reply.body.len() < whole.len() / 2);
     let mut text = String::new();
     flate2::read::GzDecoder::new(reply.body.as_slice())
         .read_to_string(&mut text)
         .unwrap();
-    assert!(text == whole, "and compressed");
+    assert!(text == whole, "with gzip");
 }
 
 #[test]
-fn what_cannot_be_written_is_no_half_page() {
+fn failed_write_gets_500_without_partial_body() {
     let write: WritePage = Arc::new(|to| {
         to.write_all(b"half")?;
-        Err(std::io::Error::other("as this test wants it"))
+        Err(std::io::Error::other("fails on purpose"))
     });
-    let served = Served::start(
+    let server = TestServer::start(
         routes()
-            .with_forms("/metrics", vec![(TEXT, write)])
+            .with_representations("/metrics", vec![(TEXT, write)])
             .unwrap(),
         ServerLimits::default(),
     );
-    let reply = served.client().get("/metrics");
+    let reply = server.client().get("/metrics");
     assert_eq!(reply.status, 500);
     assert!(!reply.text().contains("half"));
 }

@@ -1,4 +1,9 @@
-//! The web configuration as it is written down: the same YAML as Prometheus' exporter-toolkit has, read as strictly.
+//! Web configuration as it is written in its file: the YAML of Prometheus' exporter-toolkit.
+//!
+//! Data flow: parsed from the text of the file, and turned into
+//! [`WebSettings`](super::settings::WebSettings).
+//!
+//! Invariant: parsing is as strict as the toolkit's: an unknown or duplicate key is an error.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,20 +12,20 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::fault::Fault;
+use super::error::WebConfigErrorKind;
 
-/// The whole file. A key that is not known, or there twice, is an error.
+/// The whole file.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Document {
+pub(super) struct WebConfigFile {
     pub(super) tls_server_config: Option<TlsSection>,
     pub(super) http_server_config: Option<HttpSection>,
-    /// Hashes by user.
+    /// Password hashes by user.
     pub(super) basic_auth_users: Option<BTreeMap<String, String>>,
-    pub(super) rate_limit: Option<RateSection>,
+    pub(super) rate_limit: Option<RateLimitSection>,
 }
 
-/// Empty texts are as good as none.
+/// The section on TLS. An empty text means that the key is not set.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct TlsSection {
@@ -48,22 +53,26 @@ pub(super) struct HttpSection {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct RateSection {
-    /// Between two requests; none at all if zero.
+pub(super) struct RateLimitSection {
+    /// Minimum time between two requests. Zero disables the rate limit.
     #[serde(deserialize_with = "interval")]
     pub(super) interval: Duration,
     pub(super) burst: u32,
 }
 
-impl Document {
-    /// Reads the text. Files are looked for beside the configuration.
-    pub(super) fn parse(text: &str, folder: &Path) -> Result<Self, Fault> {
-        // Snippets of the file would take keys and hashes to the log.
+impl WebConfigFile {
+    /// Parses the text of the file. Relative paths are resolved against `folder`, the folder of the
+    /// file.
+    ///
+    /// # Errors
+    /// Returns an error with line and column if the text is not valid.
+    pub(super) fn parse(text: &str, folder: &Path) -> Result<Self, WebConfigErrorKind> {
+        // Without snippets of the file: they would write keys and hashes to the log.
         let options = serde_saphyr::options! { with_snippet: false };
-        let document: Option<Self> = serde_saphyr::from_str_with_options(text, options)
-            .map_err(|error| Fault::Yaml(error.to_string()))?;
-        let mut document = document.unwrap_or_default();
-        if let Some(tls) = &mut document.tls_server_config {
+        let parsed: Option<Self> = serde_saphyr::from_str_with_options(text, options)
+            .map_err(|error| WebConfigErrorKind::Yaml(error.to_string()))?;
+        let mut parsed = parsed.unwrap_or_default();
+        if let Some(tls) = &mut parsed.tls_server_config {
             for file in [
                 &mut tls.cert_file,
                 &mut tls.key_file,
@@ -74,12 +83,31 @@ impl Document {
                 }
             }
         }
-        Ok(document)
+        Ok(parsed)
+    }
+
+    /// Returns the files that the configuration references.
+    pub(super) fn referenced_files(&self) -> Vec<&Path> {
+        let Some(TlsSection {
+            cert_file,
+            key_file,
+            client_ca_file,
+            ..
+        }) = &self.tls_server_config
+        else {
+            return Vec::new();
+        };
+        let files = [cert_file, key_file, client_ca_file]
+            .into_iter()
+            .map(AsRef::as_ref);
+        files
+            .filter(|file: &&Path| !file.as_os_str().is_empty())
+            .collect()
     }
 }
 
 impl TlsSection {
-    /// Whether it asks for TLS at all.
+    /// Returns `true` if the section enables TLS.
     pub(super) fn is_enabled(&self) -> bool {
         let texts = [
             &self.cert,
@@ -93,10 +121,10 @@ impl TlsSection {
     }
 }
 
-/// As Go writes durations: `1s`, `500ms`, `1m30s`; zero may go without a unit.
-fn interval<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    struct Visitor;
-    impl de::Visitor<'_> for Visitor {
+/// Parses a duration as Go writes it: `1s`, `500ms`, `1m30s`. Zero needs no unit.
+fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    struct IntervalVisitor;
+    impl de::Visitor<'_> for IntervalVisitor {
         type Value = Duration;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -105,9 +133,9 @@ fn interval<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
 
         fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
             let zero = (text == "0").then_some(Duration::ZERO);
-            let read = zero.or_else(|| humantime::parse_duration(text).ok());
-            read.ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+            let parsed = zero.or_else(|| humantime::parse_duration(text).ok());
+            parsed.ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
         }
     }
-    from.deserialize_str(Visitor)
+    deserializer.deserialize_str(IntervalVisitor)
 }

@@ -1,33 +1,34 @@
-//! Which web configurations are taken, and what is said of the others.
+//! Web configuration files: which are accepted, and the errors of the others.
 
-use super::configured::{Configured, TLS};
+use super::web_config_fixture::{TLS, WebConfigFixture};
 use super::*;
 
-/// What is wrong with it; nothing where it is taken. Files are those of a folder with `ca.pem`, `server.pem`, `server.key`.
-fn fault(yaml: &str) -> Option<String> {
-    let configured = Configured::new(yaml);
-    let error = configured.guard().err()?.to_string();
-    let (file, fault) = error.split_once(": ").unwrap();
+/// Returns the error of a configuration. `None` if it is accepted. Its folder has `ca.pem`,
+/// `server.pem` and `server.key`.
+fn error_of(yaml: &str) -> Option<String> {
+    let fixture = WebConfigFixture::new(yaml);
+    let error = fixture.access_control().err()?.to_string();
+    let (file, message) = error.split_once(": ").unwrap();
     assert_eq!(
         file,
-        format!("--web.config.file {}", configured.path("web.yml").display())
+        format!("--web.config.file {}", fixture.path("web.yml").display())
     );
-    Some(fault.replace(&format!("{}/", configured.folder.path().display()), ""))
+    Some(message.replace(&format!("{}/", fixture.folder.path().display()), ""))
 }
 
 #[track_caller]
-fn is_taken(yaml: &str) {
-    assert_eq!(fault(yaml), None, "{yaml}");
+fn assert_accepted(yaml: &str) {
+    assert_eq!(error_of(yaml), None, "{yaml}");
 }
 
 #[track_caller]
-fn is_refused(yaml: &str, words: &str) {
-    assert_eq!(fault(yaml).as_deref(), Some(words), "{yaml}");
+fn assert_rejected(yaml: &str, message: &str) {
+    assert_eq!(error_of(yaml).as_deref(), Some(message), "{yaml}");
 }
 
-/// The shapes of the toolkit's own examples that it takes.
+/// Examples of the exporter-toolkit that it accepts.
 #[test]
-fn what_the_toolkit_takes_is_taken() {
+fn config_accepted_by_toolkit_is_accepted() {
     let hash = "$2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG";
     for more in [
         "",
@@ -43,11 +44,11 @@ fn what_the_toolkit_takes_is_taken() {
         "  cipher_suites:\n  - TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256\n  - TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256\n  \
            - TLS_AES_128_GCM_SHA256\n  - TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA\n  - TLS_RSA_WITH_AES_256_GCM_SHA384\n",
     ] {
-        is_taken(&format!("{TLS}{more}"));
+        assert_accepted(&format!("{TLS}{more}"));
     }
     for yaml in [
         "",
-        "# nothing but a remark\n",
+        "# only a comment\n",
         "tls_server_config:\nhttp_server_config:\nbasic_auth_users:\nrate_limit:\n",
         "tls_server_config:\n  cert_file: ''\n  key_file: ''\n",
         "http_server_config:\n  http2: true\n",
@@ -55,141 +56,142 @@ fn what_the_toolkit_takes_is_taken() {
         "rate_limit:\n  interval: 0\n",
         "rate_limit: {interval: 1m30s, burst: 5}\n",
     ] {
-        is_taken(yaml);
+        assert_accepted(yaml);
     }
-    is_taken(&format!(
+    assert_accepted(&format!(
         "{TLS}basic_auth_users:\n  alice: {hash}\n  bob: {}\n",
         hash.replace("2y", "2a")
     ));
 }
 
-/// The shapes of its examples that it does not take, in its own words where these say enough.
+/// Examples of the exporter-toolkit that it rejects, with its own messages where these suffice.
 #[test]
-fn what_the_toolkit_refuses_is_refused() {
+fn config_rejected_by_toolkit_is_rejected() {
     let tls = |lines: &str| format!("tls_server_config:\n{lines}");
-    is_refused(
+    assert_rejected(
         &tls("  cert_file: ''\n  key_file: server.key\n"),
         "missing one of cert or cert_file",
     );
-    is_refused(
+    assert_rejected(
         &tls("  client_auth_type: RequireAnyClientCert\n"),
         "missing one of cert or cert_file",
     );
-    is_refused(
+    assert_rejected(
         &tls("  cert_file: server.pem\n"),
         "missing one of key or key_file",
     );
-    is_refused(
+    assert_rejected(
         &tls("  cert_file: nowhere.pem\n  key_file: server.key\n"),
         "failed to read cert_file (nowhere.pem): No such file or directory (os error 2)",
     );
-    is_refused(
+    assert_rejected(
         &tls("  cert_file: server.pem\n  key_file: nowhere.key\n"),
         "failed to read key_file (nowhere.key): No such file or directory (os error 2)",
     );
-    is_refused(
+    assert_rejected(
         &format!("{TLS}  client_auth_type: RequireAnyClientCert\n  client_ca_file: nowhere.pem\n"),
         "failed to read client_ca_file (nowhere.pem): No such file or directory (os error 2)",
     );
-    is_refused(
+    assert_rejected(
         &format!("{TLS}  client_ca_file: ca.pem\n"),
         "client CA's have been configured without a Client Auth Policy: \
-         set client_auth_type, as a rule to RequireAndVerifyClientCert",
+         set client_auth_type, usually to RequireAndVerifyClientCert",
     );
     for policy in [
         "NoClientCert",
         "RequestClientCert",
         "VerifyClientCertIfGiven",
     ] {
-        is_refused(
+        assert_rejected(
             &format!("{TLS}  client_auth_type: {policy}\n  client_allowed_sans: [x]\n"),
             "client_allowed_sans requires client_auth_type to be one of RequireAnyClientCert or \
              RequireAndVerifyClientCert",
         );
     }
-    is_refused(
-        &format!("{TLS}  client_auth_type: Nobody\n"),
-        "invalid ClientAuth: Nobody: client_auth_type is NoClientCert, RequestClientCert, RequireAnyClientCert, \
+    assert_rejected(
+        &format!("{TLS}  client_auth_type: Unknown\n"),
+        "invalid ClientAuth: Unknown: client_auth_type is NoClientCert, RequestClientCert, RequireAnyClientCert, \
          VerifyClientCertIfGiven or RequireAndVerifyClientCert",
     );
-    is_refused(
+    assert_rejected(
         &format!("{TLS}  cipher_suites: [TLS_INVENTED]\n"),
         "unknown cipher: TLS_INVENTED",
     );
-    is_refused(
+    assert_rejected(
         &format!("{TLS}  curve_preferences: [CurveP000]\n"),
         "unknown curve: CurveP000",
     );
-    is_refused(
+    assert_rejected(
         &format!("{TLS}  min_version: TLS111\n"),
         "unknown TLS version: TLS111: write TLS12 or TLS13",
     );
-    is_refused(
+    assert_rejected(
         "http_server_config:\n  headers:\n    X-Frame-Options: maybe\n",
         "invalid value for X-Frame-Options. Expected one of: [\"deny\", \"sameorigin\"], but got: \"maybe\"",
     );
-    is_refused(
+    assert_rejected(
         "http_server_config:\n  headers:\n    X-Content-Type-Options: ''\n",
         "invalid value for X-Content-Type-Options. Expected one of: [\"nosniff\"], but got: \"\"",
     );
-    is_refused(
+    assert_rejected(
         "http_server_config:\n  headers:\n    Server: mine\n",
         "HTTP header \"Server\" can not be configured",
     );
-    is_refused(
+    assert_rejected(
         "basic_auth_users:\n  alice: wonderland\n",
-        "basic_auth_users: what stands for \"alice\" is no bcrypt hash: make one with `htpasswd -nBC 10 \"\" | tr -d ':\\n'`",
+        "basic_auth_users: the value of \"alice\" is not a bcrypt hash: create one with `htpasswd -nBC 10 \"\" | tr -d ':\\n'`",
     );
 }
 
 #[test]
-fn what_cannot_be_served_is_said() {
-    is_refused(
+fn unsupported_tls_config_is_rejected() {
+    assert_rejected(
         &format!("{TLS}  max_version: TLS11\n"),
-        "no TLS version from min_version to max_version can be served: there are TLS12 and TLS13",
+        "no supported TLS version from min_version to max_version: TLS12 and TLS13 are supported",
     );
-    is_refused(
+    assert_rejected(
         &format!("{TLS}  min_version: TLS13\n  max_version: TLS12\n"),
-        "no TLS version from min_version to max_version can be served: there are TLS12 and TLS13",
+        "no supported TLS version from min_version to max_version: TLS12 and TLS13 are supported",
     );
-    is_refused(
+    assert_rejected(
         &format!("{TLS}  curve_preferences: [CurveP521]\n"),
-        "none of curve_preferences can be served: there are X25519, CurveP256, CurveP384",
+        "none of curve_preferences is supported: choose from X25519, CurveP256, CurveP384",
     );
-    let none = fault(&format!(
+    let message = error_of(&format!(
         "{TLS}  max_version: TLS12\n  cipher_suites: [TLS_RSA_WITH_AES_128_CBC_SHA]\n"
     ))
     .unwrap();
     assert!(
-        none.starts_with("none of cipher_suites can be served: of TLS 1.2 there are TLS_ECDHE_"),
-        "{none}"
+        message
+            .starts_with("none of cipher_suites is supported: for TLS 1.2 choose from TLS_ECDHE_"),
+        "{message}"
     );
-    is_refused(
+    assert_rejected(
         &TLS.replace("server.pem", "server.key"),
         "no certificate in cert: it must be PEM, with BEGIN CERTIFICATE",
     );
-    is_refused(
+    assert_rejected(
         &TLS.replace("server.key", "server.pem"),
         "no private key in key: it must be PEM, with BEGIN PRIVATE KEY (PKCS#8), RSA PRIVATE KEY or EC PRIVATE KEY",
     );
-    is_refused(
+    assert_rejected(
         &format!(
             "{TLS}  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: server.key\n"
         ),
         "no certificate in client_ca: it must be PEM, with BEGIN CERTIFICATE",
     );
-    let configured = Configured::new(TLS);
-    configured.write("server.key", &configured.sign(vec![]).key);
-    let words = configured.guard().err().unwrap().to_string();
+    let fixture = WebConfigFixture::new(TLS);
+    fixture.write("server.key", &fixture.sign(vec![]).key);
+    let message = fixture.access_control().err().unwrap().to_string();
     assert!(
-        words.contains("failed to load the certificate with its key: keys may not be consistent"),
-        "{words}"
+        message.contains("failed to load the certificate with its key: keys may not be consistent"),
+        "{message}"
     );
 }
 
 #[test]
-fn what_is_not_known_is_refused_with_its_place() {
-    for (yaml, place, words) in [
+fn yaml_error_names_the_line() {
+    for (yaml, line, cause) in [
         (
             "tls_server_confg: {}\n",
             "line 1",
@@ -212,27 +214,27 @@ fn what_is_not_known_is_refused_with_its_place() {
         ("junk\n", "line 1", ""),
         ("a: [\n", "line", ""),
     ] {
-        let fault = fault(yaml).unwrap();
+        let message = error_of(yaml).unwrap();
         assert!(
-            fault.contains(place) && fault.contains(words),
-            "{yaml}: {fault}"
+            message.contains(line) && message.contains(cause),
+            "{yaml}: {message}"
         );
         assert_eq!(
-            fault.lines().count(),
+            message.lines().count(),
             1,
-            "no line of the file goes to the log: {fault}"
+            "an error contains no line of the file: {message}"
         );
     }
 }
 
 #[test]
-fn a_configuration_that_is_not_there_is_named() {
+fn missing_file_error_names_it() {
     let error = AccessControl::from_file(std::path::Path::new("/nowhere/web.yml"))
         .err()
         .unwrap()
         .to_string();
     assert_eq!(
         error,
-        "--web.config.file /nowhere/web.yml: cannot read it: No such file or directory (os error 2)"
+        "--web.config.file /nowhere/web.yml: cannot read the file: No such file or directory (os error 2)"
     );
 }

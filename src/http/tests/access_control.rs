@@ -1,12 +1,12 @@
-//! Users, headers and rate as the web configuration has them.
+//! Access control by the web configuration: users, headers and rate limit.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::configured::{Configured, TLS, get_tls};
+use super::web_config_fixture::{TLS, WebConfigFixture, get_tls};
 use super::*;
 
-/// alice's password is `wonderland`, at a cost that is soon paid.
+/// Returns a configuration with user `alice`, password `wonderland`, hashed with the given cost.
 fn users(cost: u32) -> String {
     format!(
         "basic_auth_users:\n  alice: {}\n",
@@ -18,7 +18,7 @@ fn basic(credentials: &str) -> String {
     format!("Authorization: Basic {}\r\n", STANDARD.encode(credentials))
 }
 
-fn ask(client: &mut Client, headers: &str) -> ReceivedResponse {
+fn request(client: &mut Client, headers: &str) -> ReceivedResponse {
     client.send(format!(
         "GET /metrics HTTP/1.1\r\nHost: test\r\n{headers}\r\n"
     ));
@@ -26,12 +26,15 @@ fn ask(client: &mut Client, headers: &str) -> ReceivedResponse {
 }
 
 #[test]
-fn only_users_with_their_password_come_in() {
-    let configured = Configured::new(&users(4));
-    let served = configured.serve();
-    let mut client = served.client();
+fn only_valid_credentials_are_authorized() {
+    let fixture = WebConfigFixture::new(&users(4));
+    let server = fixture.serve();
+    let mut client = server.client();
     for _ in 0..2 {
-        assert_eq!(ask(&mut client, &basic("alice:wonderland")).text(), "here");
+        assert_eq!(
+            request(&mut client, &basic("alice:wonderland")).text(),
+            "here"
+        );
     }
     for headers in [
         String::new(),
@@ -48,10 +51,10 @@ fn only_users_with_their_password_come_in() {
         basic("alice:wonderland").replace("Basic", "Bearer"),
         basic(&format!("alice:{}", "x".repeat(8_000))),
     ] {
-        let reply = ask(&mut client, &headers);
+        let reply = request(&mut client, &headers);
         assert_eq!(
             (reply.status, reply.text()),
-            (401, "unauthorized: name a user and his password\n"),
+            (401, "unauthorized: valid credentials required\n"),
             "{headers}"
         );
         assert_eq!(
@@ -59,19 +62,18 @@ fn only_users_with_their_password_come_in() {
             Some("Basic realm=\"exporter\", charset=\"UTF-8\"")
         );
     }
-    // Every path is guarded.
+    // Every path requires credentials.
     for path in ["/", "/nowhere", "/-/healthy", "/-/ready"] {
         assert_eq!(client.get(path).status, 401, "{path}");
     }
 }
 
 #[test]
-fn users_and_tls_go_together() {
-    let configured = Configured::new(&format!("{TLS}{}", users(4)));
-    let served = configured.serve();
-    let status = |headers: &str| {
-        get_tls(&served, &configured.client(None), headers).unwrap()[9..12].to_owned()
-    };
+fn users_and_tls_can_be_combined() {
+    let fixture = WebConfigFixture::new(&format!("{TLS}{}", users(4)));
+    let server = fixture.serve();
+    let status =
+        |headers: &str| get_tls(&server, &fixture.client(None), headers).unwrap()[9..12].to_owned();
     assert_eq!(
         (
             status("").as_str(),
@@ -82,19 +84,19 @@ fn users_and_tls_go_together() {
 }
 
 #[test]
-fn who_is_taken_from_the_list_is_out_at_once() {
-    let configured = Configured::new(&users(4));
-    let served = configured.serve();
-    let mut client = served.client();
-    let mut status = |credentials: &str| ask(&mut client, &basic(credentials)).status;
+fn removed_user_is_rejected_at_once() {
+    let fixture = WebConfigFixture::new(&users(4));
+    let server = fixture.serve();
+    let mut client = server.client();
+    let mut status = |credentials: &str| request(&mut client, &basic(credentials)).status;
     assert_eq!(status("alice:wonderland"), 200);
-    configured.write("web.yml", &users(4).replace("alice", "bob"));
+    fixture.write("web.yml", &users(4).replace("alice", "bob"));
     assert_eq!(
         (status("alice:wonderland"), status("bob:wonderland")),
         (401, 200)
     );
     let other = bcrypt::hash("looking-glass", 4).unwrap();
-    configured.write("web.yml", &format!("basic_auth_users:\n  bob: {other}\n"));
+    fixture.write("web.yml", &format!("basic_auth_users:\n  bob: {other}\n"));
     assert_eq!(
         (status("bob:wonderland"), status("bob:looking-glass")),
         (401, 200)
@@ -105,29 +107,35 @@ fn who_is_taken_from_the_list_is_out_at_once() {
         "basic_auth_users:\n  bob: plain\n",
         "nonsense",
     ] {
-        configured.write("web.yml", broken);
-        assert_eq!(status("bob:looking-glass"), 500, "{broken:?} opens no door");
+        fixture.write("web.yml", broken);
+        assert_eq!(
+            status("bob:looking-glass"),
+            500,
+            "{broken:?} grants no access"
+        );
     }
-    configured.write("web.yml", &users(4));
+    fixture.write("web.yml", &users(4));
     assert_eq!(status("alice:wonderland"), 200);
 }
 
 #[test]
-fn who_does_not_exist_takes_as_long_as_who_does() {
-    let (dear, cheap) = (bcrypt::hash("x", 8).unwrap(), bcrypt::hash("x", 4).unwrap());
-    let configured = Configured::new(&format!(
-        "basic_auth_users:\n  alice: {dear}\n  bob: {cheap}\n"
+fn unknown_user_takes_as_long_as_known() {
+    let slow = bcrypt::hash("x", 8).unwrap();
+    let fast = bcrypt::hash("x", 4).unwrap();
+    let fixture = WebConfigFixture::new(&format!(
+        "basic_auth_users:\n  alice: {slow}\n  bob: {fast}\n"
     ));
-    let served = configured.serve();
-    let mut client = served.client();
+    let server = fixture.serve();
+    let mut client = server.client();
     let mut time = |credentials: &str| {
         let start = Instant::now();
-        assert_eq!(ask(&mut client, &basic(credentials)).status, 401);
+        assert_eq!(request(&mut client, &basic(credentials)).status, 401);
         start.elapsed()
     };
-    // In turn, so that whatever else the machine does hits both; the fastest of each is the least disturbed.
+    // In turn, so that other load on the machine affects both. The fastest of each is the least
+    // disturbed.
     let pairs: Vec<_> = (0..15)
-        .map(|_| (time("alice:wrong"), time("nobody:wrong")))
+        .map(|_| (time("alice:wrong"), time("unknown:wrong")))
         .collect();
     let known = pairs.iter().map(|(known, _)| *known).min().unwrap();
     let unknown = pairs.iter().map(|(_, unknown)| *unknown).min().unwrap();
@@ -138,30 +146,30 @@ fn who_does_not_exist_takes_as_long_as_who_does() {
 }
 
 #[test]
-fn a_flood_of_wrong_passwords_does_not_hold_up_a_scrape() {
-    let configured = Configured::new(&users(6));
-    let served = configured.serve();
-    let mut scrape = served.client_from(2);
+fn flood_of_wrong_passwords_does_not_delay_scrape() {
+    let fixture = WebConfigFixture::new(&users(6));
+    let server = fixture.serve();
+    let mut scrape = server.client_from(2);
     let start = Instant::now();
-    assert_eq!(ask(&mut scrape, &basic("alice:wonderland")).status, 200);
+    assert_eq!(request(&mut scrape, &basic("alice:wonderland")).status, 200);
     let one = start.elapsed();
-    let mut flood: Vec<_> = (0..60).map(|_| served.client()).collect();
+    let mut flood: Vec<_> = (0..60).map(|_| server.client()).collect();
     for (number, client) in flood.iter_mut().enumerate() {
         let headers = basic(&format!("alice:{number}"));
         client.send(format!(
             "GET /metrics HTTP/1.1\r\nHost: test\r\n{headers}\r\n"
         ));
     }
-    // Who was let in before is known, whatever the flood asks.
+    // Verified credentials are cached, whatever the flood sends.
     let start = Instant::now();
     for _ in 0..10 {
-        assert_eq!(ask(&mut scrape, &basic("alice:wonderland")).status, 200);
+        assert_eq!(request(&mut scrape, &basic("alice:wonderland")).status, 200);
     }
     let known = start.elapsed();
-    // Who was not waits for the one that is checked now, and for one more of the flood at most.
+    // Unverified ones wait for the check that runs now, and for at most one more of the flood.
     let start = Instant::now();
     assert_eq!(
-        ask(&mut served.client_from(3), &basic("alice:other")).status,
+        request(&mut server.client_from(3), &basic("alice:other")).status,
         401
     );
     let unknown = start.elapsed();
@@ -175,12 +183,12 @@ fn a_flood_of_wrong_passwords_does_not_hold_up_a_scrape() {
 }
 
 #[test]
-fn headers_come_with_every_answer() {
+fn configured_headers_are_in_every_response() {
     let headers = "http_server_config:\n  headers:\n    X-Frame-Options: deny\n    X-XSS-Protection: 1\n    \
                    Content-Security-Policy: \"default-src 'self'\"\n    Strict-Transport-Security: \"\"\n";
-    let configured = Configured::new(&format!("{headers}{}", users(4)));
-    let served = configured.serve();
-    let mut client = served.client();
+    let fixture = WebConfigFixture::new(&format!("{headers}{}", users(4)));
+    let server = fixture.serve();
+    let mut client = server.client();
     for (credentials, path) in [
         ("", "/metrics"),
         ("alice:wonderland", "/metrics"),
@@ -203,10 +211,10 @@ fn headers_come_with_every_answer() {
 }
 
 #[test]
-fn more_requests_than_the_rate_allows_are_turned_away() {
-    let configured = Configured::new("rate_limit:\n  interval: 1h\n  burst: 3\n");
-    let served = configured.serve();
-    let mut client = served.client();
+fn requests_above_rate_limit_get_429() {
+    let fixture = WebConfigFixture::new("rate_limit:\n  interval: 1h\n  burst: 3\n");
+    let server = fixture.serve();
+    let mut client = server.client();
     let statuses: Vec<_> = (0..5).map(|_| client.get("/metrics").status).collect();
     assert_eq!(statuses, [200, 200, 200, 429, 429]);
     assert_eq!(
