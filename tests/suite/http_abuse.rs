@@ -1,5 +1,5 @@
-//! Clients that mean harm, by the hundred, against the whole program: the scrape goes on, memory stays, and the capture
-//! misses nothing.
+//! Hundreds of abusive HTTP clients against the whole program: scrapes succeed, memory stays within
+//! its bound, and the capture drops no packet.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
@@ -16,8 +16,8 @@ use crate::program::has_tool;
 use crate::serving::Serving;
 use crate::web;
 
-/// Ways to be a bad client: what is sent before there is silence.
-fn evils() -> Vec<Vec<u8>> {
+/// Returns what each kind of abusive client sends before it falls silent.
+fn abusive_requests() -> Vec<Vec<u8>> {
     let head = b"GET /metrics HTTP/1.1\r\nHost: x\r\n".to_vec();
     let hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec();
     vec![
@@ -26,7 +26,7 @@ fn evils() -> Vec<Vec<u8>> {
         head.clone(),
         [head.clone(), b"X-Long: ".to_vec(), vec![b'x'; 40_000]].concat(),
         [head.clone(), b"Content-Length: 1000000\r\n\r\n".to_vec()].concat(),
-        // The answer is never read.
+        // The responses are never read.
         [head, b"\r\n".to_vec()].concat().repeat(50),
         hello.clone(),
         [hello, vec![0; 20_000]].concat(),
@@ -34,23 +34,24 @@ fn evils() -> Vec<Vec<u8>> {
     ]
 }
 
-/// Connects so many times and does each evil in turn; the connections stay open as long as the server lets them.
-fn storm(address: SocketAddr, connections: usize) -> Vec<TcpStream> {
-    let evils = evils();
-    let connect = |evil: &Vec<u8>| {
-        // Not from where the scrape comes from.
+/// Opens connections that send each abusive request in turn. They stay open as long as the server
+/// allows.
+fn flood(address: SocketAddr, connections: usize) -> Vec<TcpStream> {
+    let requests = abusive_requests();
+    let connect = |request: &Vec<u8>| {
+        // From another address than the scrape.
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
         socket
             .bind(&SocketAddr::from(([127, 0, 0, 9], 0)).into())
-            .expect("all of 127/8 is ours");
-        socket.connect(&address.into()).expect("it listens");
+            .expect("all of 127/8 is local");
+        socket.connect(&address.into()).expect("the server listens");
         let mut stream = TcpStream::from(socket);
         stream.set_nonblocking(true).expect("a socket option");
-        // It may have been closed for another by now.
-        let _ = stream.write_all(evil);
+        // The server may have evicted the connection by now.
+        let _ = stream.write_all(request);
         stream
     };
-    evils
+    requests
         .iter()
         .cycle()
         .take(connections)
@@ -58,16 +59,14 @@ fn storm(address: SocketAddr, connections: usize) -> Vec<TcpStream> {
         .collect()
 }
 
-/// What the program says of itself is in bounds.
+/// Asserts that the memory and open files of the program are within their bounds.
 fn assert_in_bounds(page: &Exposition) {
     let value = |name: &str| {
         page.get(name, &[])
             .unwrap_or_else(|| panic!("{name}:\n{page}"))
     };
-    let (memory, files) = (
-        value("process_resident_memory_bytes"),
-        value("process_open_fds"),
-    );
+    let memory = value("process_resident_memory_bytes");
+    let files = value("process_open_fds");
     assert!(
         memory < 64.0 * 1024.0 * 1024.0,
         "{} MiB",
@@ -77,10 +76,8 @@ fn assert_in_bounds(page: &Exposition) {
 }
 
 #[test]
-fn evil_clients_hold_up_neither_a_scrape_nor_the_capture() {
-    let Some(laboratory) =
-        Laboratory::open("evil_clients_hold_up_neither_a_scrape_nor_the_capture")
-    else {
+fn abusive_clients_delay_no_scrape_and_no_packet() {
+    let Some(laboratory) = Laboratory::open("abusive_clients_delay_no_scrape_and_no_packet") else {
         return;
     };
     let host = laboratory.host("host");
@@ -92,9 +89,10 @@ fn evil_clients_hold_up_neither_a_scrape_nor_the_capture() {
         ("port", &port),
         ("peer", "127.0.0.1"),
     ];
-    let (mut slowest, mut open) = (Duration::ZERO, Vec::new());
+    let mut slowest = Duration::ZERO;
+    let mut open = Vec::new();
     for _ in 0..5 {
-        open.extend(host.inside(|| storm(exporter.address(), 200)));
+        open.extend(host.inside(|| flood(exporter.address(), 200)));
         let start = Instant::now();
         assert_in_bounds(&exporter.metrics());
         slowest = slowest.max(start.elapsed());
@@ -103,7 +101,7 @@ fn evil_clients_hold_up_neither_a_scrape_nor_the_capture() {
         slowest < Duration::from_secs(5),
         "a scrape took {slowest:?}"
     );
-    // Every connection of the storm was an attempt, answered by this host's own kernel.
+    // Every connection of the flood was an attempt that the kernel of this host answered.
     let page = exporter.metrics_once("all connections are counted", |page| {
         page.get("tcp_handshake_answered_total", &labels) == Some(1_000.0)
     });
@@ -119,7 +117,7 @@ fn evil_clients_hold_up_neither_a_scrape_nor_the_capture() {
     );
 }
 
-/// Scrapes with curl, which must succeed within its time.
+/// Scrapes with curl, and asserts that it succeeds within its timeout.
 fn scrape(arguments: &[&str]) -> Exposition {
     let output = Command::new("curl")
         .args(["--silent", "--fail", "--max-time", "20"])
@@ -135,7 +133,7 @@ fn scrape(arguments: &[&str]) -> Exposition {
 }
 
 #[test]
-fn handshakes_that_never_end_hold_up_no_scrape() {
+fn endless_tls_handshakes_delay_no_scrape() {
     if !has_tool("curl") {
         return;
     }
@@ -147,7 +145,7 @@ fn handshakes_that_never_end_hold_up_no_scrape() {
     let url = format!("https://localhost:{port}/metrics");
     let mut open = Vec::new();
     for _ in 0..4 {
-        open.extend(storm(serving.address, 150));
+        open.extend(flood(serving.address, 150));
         assert_in_bounds(&scrape(&[
             "--cacert",
             &certificate,
@@ -159,7 +157,7 @@ fn handshakes_that_never_end_hold_up_no_scrape() {
 }
 
 #[test]
-fn guessing_passwords_costs_no_scrape_and_no_memory() {
+fn password_guessing_delays_no_scrape() {
     if !has_tool("curl") {
         return;
     }
@@ -173,7 +171,7 @@ fn guessing_passwords_costs_no_scrape_and_no_memory() {
     let guesses = |from: usize| {
         let guess = |number: usize| {
             let mut stream = TcpStream::connect(serving.address).unwrap();
-            // Not base64 of anything in particular, but a user and a password all the same.
+            // Valid base64 of a user and a meaningless password.
             let token = format!("YWxpY2U6{number:08}");
             let long = "YWFh".repeat(2_000);
             let _ = write!(
@@ -187,7 +185,7 @@ fn guessing_passwords_costs_no_scrape_and_no_memory() {
     let mut open = Vec::new();
     for round in 0..3 {
         open.extend(guesses(round * 150));
-        // From another address of this host: it has its own turn.
+        // From another address of this host, which has its own place in the fair queue.
         let start = Instant::now();
         assert_in_bounds(&scrape(&[
             "--interface",
