@@ -1,4 +1,4 @@
-//! A headless Chromium, driven over a pipe (the DevTools protocol): looks, keys, and what it complains about.
+//! A headless Chromium, controlled over a pipe by the DevTools protocol, for the tests of the page.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
@@ -11,20 +11,22 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// One tab.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A browser with one tab. Dropping it kills the process.
 pub(crate) struct Browser {
     child: Child,
     to: File,
     from: Receiver<Value>,
     session: Option<String>,
     calls: u64,
-    /// Errors and warnings on the console, of scripts, and of what could not be loaded.
-    pub(crate) complaints: Vec<String>,
+    /// Errors and warnings of the console, of scripts, and of failed requests.
+    pub(crate) console_errors: Vec<String>,
     _home: TempDir,
 }
 
 impl Browser {
-    /// Starts it, with this page.
+    /// Starts the browser and opens this page.
     pub(crate) fn open(url: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
         let pipes = ["to", "from"].map(|name| home.path().join(name));
@@ -73,7 +75,7 @@ impl Browser {
             from,
             session: None,
             calls: 0,
-            complaints: Vec::new(),
+            console_errors: Vec::new(),
             _home: home,
         };
         let target = browser.call("Target.createTarget", &json!({ "url": "about:blank" }));
@@ -85,18 +87,18 @@ impl Browser {
         for domain in ["Page", "Runtime", "Log"] {
             browser.call(&format!("{domain}.enable"), &json!({}));
         }
-        browser.go(url);
+        browser.navigate(url);
         browser
     }
 
-    /// Goes to another page.
-    pub(crate) fn go(&mut self, url: &str) {
+    /// Opens another page and waits until it is complete.
+    pub(crate) fn navigate(&mut self, url: &str) {
         self.call("Page.navigate", &json!({ "url": url }));
-        self.until("document.readyState === 'complete'");
+        self.wait_until("document.readyState === 'complete'");
     }
 
-    /// Of this size, in the dark or in daylight.
-    pub(crate) fn looks(&mut self, width: u32, height: u32, dark: bool) {
+    /// Sets the size of the window in pixels, and the dark or the light color scheme.
+    pub(crate) fn emulate(&mut self, width: u32, height: u32, dark: bool) {
         let size =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.call("Emulation.setDeviceMetricsOverride", &size);
@@ -108,11 +110,11 @@ impl Browser {
         );
     }
 
-    /// What an expression of JavaScript comes to.
+    /// Returns the value of a JavaScript expression.
     pub(crate) fn value(&mut self, expression: &str) -> Value {
-        let asked =
+        let parameters =
             json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
-        let answer = self.call("Runtime.evaluate", &asked);
+        let answer = self.call("Runtime.evaluate", &parameters);
         assert!(
             answer.get("exceptionDetails").is_none(),
             "{expression}: {answer:#}"
@@ -120,9 +122,9 @@ impl Browser {
         answer["result"]["value"].clone()
     }
 
-    /// Waits until this holds.
-    pub(crate) fn until(&mut self, expression: &str) {
-        let deadline = Instant::now() + PATIENCE;
+    /// Waits until a JavaScript expression is `true`.
+    pub(crate) fn wait_until(&mut self, expression: &str) {
+        let deadline = Instant::now() + TIMEOUT;
         while self.value(expression) != json!(true) {
             assert!(
                 Instant::now() < deadline,
@@ -139,7 +141,7 @@ impl Browser {
             "Tab" => ("Tab", "Tab", 9, ""),
             "Enter" => ("Enter", "Enter", 13, "\r"),
             "Space" => (" ", "Space", 32, " "),
-            other => panic!("what is {other}?"),
+            other => panic!("unknown key {other}"),
         };
         let event = |kind: &str| json!({ "type": kind, "key": key, "code": code, "windowsVirtualKeyCode": number });
         let mut down = event(if text.is_empty() {
@@ -154,17 +156,17 @@ impl Browser {
         self.call("Input.dispatchKeyEvent", &event("keyUp"));
     }
 
-    /// Types into whatever has the focus.
-    pub(crate) fn types(&mut self, text: &str) {
+    /// Types a text into the focused element.
+    pub(crate) fn type_text(&mut self, text: &str) {
         self.call("Input.insertText", &json!({ "text": text }));
     }
 
-    /// Takes a picture where `PAGE_PICTURES` names a folder for it.
-    pub(crate) fn picture(&mut self, name: &str) {
+    /// Saves a screenshot in the folder of the environment variable `PAGE_PICTURES`, if it is set.
+    pub(crate) fn screenshot(&mut self, name: &str) {
         let Some(folder) = std::env::var_os("PAGE_PICTURES") else {
             return;
         };
-        let picture = self.call(
+        let screenshot = self.call(
             "Page.captureScreenshot",
             &json!({ "captureBeyondViewport": false }),
         );
@@ -179,7 +181,7 @@ impl Browser {
             .stdin
             .take()
             .unwrap()
-            .write_all(picture["data"].as_str().unwrap().as_bytes())
+            .write_all(screenshot["data"].as_str().unwrap().as_bytes())
             .unwrap();
         assert!(decoder.wait().unwrap().success());
     }
@@ -194,28 +196,28 @@ impl Browser {
         loop {
             let message = self
                 .from
-                .recv_timeout(PATIENCE)
+                .recv_timeout(TIMEOUT)
                 .unwrap_or_else(|error| panic!("{method}: {error}"));
             if message["id"] == self.calls {
                 assert!(message.get("error").is_none(), "{method}: {message}");
                 return message["result"].clone();
             }
-            self.hear(&message);
+            self.record_console_message(&message);
         }
     }
 
-    fn hear(&mut self, message: &Value) {
-        let of = &message["params"];
-        let complains = match message["method"].as_str() {
+    fn record_console_message(&mut self, message: &Value) {
+        let parameters = &message["params"];
+        let is_error = match message["method"].as_str() {
             Some("Runtime.exceptionThrown") => true,
-            Some("Runtime.consoleAPICalled") => of["type"] != "log",
+            Some("Runtime.consoleAPICalled") => parameters["type"] != "log",
             Some("Log.entryAdded") => {
-                of["entry"]["level"] == "error" || of["entry"]["level"] == "warning"
+                parameters["entry"]["level"] == "error" || parameters["entry"]["level"] == "warning"
             }
             _ => false,
         };
-        if complains {
-            self.complaints.push(of.to_string());
+        if is_error {
+            self.console_errors.push(parameters.to_string());
         }
     }
 }
@@ -227,21 +229,19 @@ impl Drop for Browser {
     }
 }
 
-/// What comes out of the pipe, each ended by a zero.
+/// Returns the messages from the pipe. Each ends with a zero byte.
 fn messages(pipe: &Path) -> Receiver<Value> {
     let from = File::open(pipe).unwrap();
-    let (heard, hear) = channel();
+    let (sender, receiver) = channel();
     thread::spawn(move || {
         for message in BufReader::new(from).split(0).map_while(Result::ok) {
             let Ok(message) = serde_json::from_slice(&message) else {
                 return;
             };
-            if heard.send(message).is_err() {
+            if sender.send(message).is_err() {
                 return;
             }
         }
     });
-    hear
+    receiver
 }
-
-const PATIENCE: Duration = Duration::from_secs(60);

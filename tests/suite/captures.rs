@@ -6,14 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::lab::Laboratory;
-use crate::lab::cases::happen_all;
-use crate::lab::connect::{MARKER, PATIENCE, connects, told};
-use crate::lab::container_host::{self, ContainerHost};
-use crate::lab::pair::{self, Pair};
-use crate::lab::recording::Tapes;
-use crate::lab::road::{self, Family, Road};
-use crate::lab::weather::Weather;
+use crate::netns::Laboratory;
+use crate::netns::cases::run_all;
+use crate::netns::connect::{CONNECT_TIMEOUT, MARKER_PORT, connects, results};
+use crate::netns::container_host::{self, ContainerHost};
+use crate::netns::impairments::ImpairedTopology;
+use crate::netns::pair::{self, Pair};
+use crate::netns::recording::Recordings;
+use crate::netns::topology::{self, Family, Topology};
 use crate::stories::{STORIES, Story};
 
 /// Not a test: the recorder. See `tests/captures/record.sh`.
@@ -23,7 +23,7 @@ fn record_the_golden_captures() {
     let Some(laboratory) = Laboratory::open("record_the_golden_captures") else {
         return;
     };
-    let mut tapes = Tapes::new();
+    let mut tapes = Recordings::new();
     on_the_road(&laboratory, &mut tapes);
     on_the_container_host(&laboratory, &mut tapes);
     on_one_cable(&laboratory, &mut tapes);
@@ -33,14 +33,14 @@ fn record_the_golden_captures() {
         .iter()
         .filter(|story| wanted.is_empty() || wanted.split(' ').any(|file| file == story.file))
     {
-        story.cut_from(&tapes.of(story.seen_from));
+        story.cut_from(&tapes.file(story.seen_from));
     }
     fs::write(captures().join("README.md"), readme()).expect("tests/captures can be written");
 }
 
-fn on_the_road(laboratory: &Laboratory, tapes: &mut Tapes) {
-    let road = Road::build(laboratory);
-    let Road {
+fn on_the_road(laboratory: &Laboratory, tapes: &mut Recordings) {
+    let road = Topology::build(laboratory);
+    let Topology {
         client,
         firewall,
         server,
@@ -55,41 +55,46 @@ fn on_the_road(laboratory: &Laboratory, tapes: &mut Tapes) {
     ] {
         tapes.start(host, interface);
     }
-    let _open = happen_all(&road);
-    let _last = client.inside(|| connects(road::marker(), 1, PATIENCE));
-    tapes.finish(&format!("tcp src port {MARKER}"));
+    let _open = run_all(&road);
+    let _last = client.inside(|| connects(topology::marker(), 1, CONNECT_TIMEOUT));
+    tapes.finish(&format!("tcp src port {MARKER_PORT}"));
 }
 
-fn on_the_container_host(laboratory: &Laboratory, tapes: &mut Tapes) {
+fn on_the_container_host(laboratory: &Laboratory, tapes: &mut Recordings) {
     let hosts = ContainerHost::build(laboratory);
     tapes.start(&hosts.host, "any");
-    let _open = hosts.cross();
+    let _open = hosts.run_all();
     let _last = hosts
         .outside
-        .inside(|| connects(container_host::marker(), 1, PATIENCE));
-    tapes.finish(&format!("tcp src port {MARKER}"));
+        .inside(|| connects(container_host::marker(), 1, CONNECT_TIMEOUT));
+    tapes.finish(&format!("tcp src port {MARKER_PORT}"));
 }
 
-fn on_one_cable(laboratory: &Laboratory, tapes: &mut Tapes) {
+fn on_one_cable(laboratory: &Laboratory, tapes: &mut Recordings) {
     let pair = Pair::build(laboratory);
-    pair.near.set("net.ipv4.tcp_ecn", "1");
+    pair.near.set_parameter("net.ipv4.tcp_ecn", "1");
     tapes.start(&pair.near, "eth0");
     let open = Family::BOTH.map(|family| {
-        pair.near
-            .inside(|| connects((family.cable().far, pair::OPEN).into(), 3, PATIENCE))
+        pair.near.inside(|| {
+            connects(
+                (family.pair_addresses().far, pair::OPEN_PORT).into(),
+                3,
+                CONNECT_TIMEOUT,
+            )
+        })
     });
-    assert!(open.iter().all(|three| told(three) == [Some(Ok(())); 3]));
+    assert!(open.iter().all(|three| results(three) == [Some(Ok(())); 3]));
     tapes.finish("ip6[53] = 16");
 }
 
-fn in_bad_weather(laboratory: &Laboratory, tapes: &mut Tapes) {
-    let weather = Weather::build(laboratory);
-    let Road {
+fn in_bad_weather(laboratory: &Laboratory, tapes: &mut Recordings) {
+    let weather = ImpairedTopology::build(laboratory);
+    let Topology {
         client,
         firewall,
         server,
         ..
-    } = &weather.road;
+    } = &weather.topology;
     for (host, interface) in [(client, "eth0"), (firewall, "any"), (server, "eth0")] {
         tapes.start_as(
             host,
@@ -97,9 +102,9 @@ fn in_bad_weather(laboratory: &Laboratory, tapes: &mut Tapes) {
             &format!("{} {interface}, bad weather", host.role()),
         );
     }
-    let _open = weather.happen();
-    let _last = client.inside(|| connects(road::marker(), 1, PATIENCE));
-    tapes.finish(&format!("tcp src port {MARKER}"));
+    let _open = weather.run_all();
+    let _last = client.inside(|| connects(topology::marker(), 1, CONNECT_TIMEOUT));
+    tapes.finish(&format!("tcp src port {MARKER_PORT}"));
 }
 
 impl Story {
@@ -162,7 +167,7 @@ fn captures() -> PathBuf {
 const INTRODUCTION: &str = "\
 # Golden captures
 
-Small stories, one a file. All were recorded by `record.sh` in network namespaces (the laboratory of `tests/suite/lab`)
+Small stories, one a file. All were recorded by `record.sh` in network namespaces (the laboratory of `tests/suite/netns`)
 with {tcpdump}, on Linux {kernel}: real kernels, no real hosts.
 Addresses are from 10.0.0.0/8, 192.0.2.0/24 and 2001:db8::/32; packets are cut to 160 bytes; times are nanoseconds.
 `any` is LINUX_SLL2, `eth0` Ethernet.

@@ -1,5 +1,5 @@
-//! The configuration file: what it says counts below command line and environment, and what is wrong in it is named with
-//! its place.
+//! Tests of the configuration file: its precedence below command line and environment, and errors
+//! with their position.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
@@ -8,25 +8,26 @@ use tempfile::{NamedTempFile, TempPath};
 
 use crate::program::{file, printed, program, run, said};
 
-fn written(text: &str) -> TempPath {
+/// Writes a configuration file, which is removed when the path is dropped.
+fn write_config(text: &str) -> TempPath {
     let file = NamedTempFile::new().unwrap().into_temp_path();
     std::fs::write(&file, text).unwrap();
     file
 }
 
-/// What `--config.check` says of this file.
-fn checked(text: &str) -> (Option<i32>, String) {
-    let file = written(text);
+/// Runs `--config.check` on a file. Returns the exit status and the output.
+fn check_config(text: &str) -> (Option<i32>, String) {
+    let file = write_config(text);
     let output = run(&["--config.check", "--config.file", file.to_str().unwrap()]);
-    let words = printed(&output) + &said(&output);
+    let text = printed(&output) + &said(&output);
     (
         output.status.code(),
-        words.replace(file.to_str().unwrap(), "FILE"),
+        text.replace(file.to_str().unwrap(), "FILE"),
     )
 }
 
 #[test]
-fn every_kind_of_value_is_taken() {
+fn file_accepts_every_kind_of_value() {
     let text = r#"
         capture:
           interface: [lo, eth0]
@@ -47,17 +48,17 @@ fn every_kind_of_value_is_taken() {
         web: {listen-address: ":0", max-requests: 5, telemetry-path: /numbers}
         log: {level: debug, format: json}
     "#;
-    assert_eq!(checked(text), (Some(0), "FILE: OK\n".to_owned()));
-    assert_eq!(checked(""), (Some(0), "FILE: OK\n".to_owned()));
+    assert_eq!(check_config(text), (Some(0), "FILE: OK\n".to_owned()));
+    assert_eq!(check_config(""), (Some(0), "FILE: OK\n".to_owned()));
     assert_eq!(
-        checked("capture:\nlabels: {}\n"),
+        check_config("capture:\nlabels: {}\n"),
         (Some(0), "FILE: OK\n".to_owned())
     );
     assert_eq!(printed(&run(&["--config.check"])), "flags: OK\n");
 }
 
 #[test]
-fn what_is_wrong_is_named_with_its_place_and_in_the_words_of_the_flag() {
+fn error_names_position_and_problem() {
     let cases = [
         (
             "labels:\n  max-sets: 0",
@@ -117,36 +118,37 @@ fn what_is_wrong_is_named_with_its_place_and_in_the_words_of_the_flag() {
         ),
         ("capture: [", "1, column 10: unclosed bracket '['\n"),
     ];
-    for (text, words) in cases {
-        let (status, said) = checked(text);
-        let expected = format!("tcp_handshake_exporter: configuration file FILE, line {words}");
-        assert!(said.starts_with(&expected), "{text}\n{said}{expected}");
+    for (text, message) in cases {
+        let (status, output) = check_config(text);
+        let expected = format!("tcp_handshake_exporter: configuration file FILE, line {message}");
+        assert!(output.starts_with(&expected), "{text}\n{output}{expected}");
         assert_eq!(status, Some(1), "{text}");
     }
 }
 
 #[test]
-fn a_file_that_cannot_be_read_or_names_what_is_not_there() {
+fn unreadable_file_or_invalid_reference_is_an_error() {
     let output = run(&["--config.file", "/nowhere/at.yml"]);
     assert_eq!(
         said(&output),
         "tcp_handshake_exporter: cannot read configuration file /nowhere/at.yml: No such file or directory (os error 2)\n"
     );
     assert_eq!(output.status.code(), Some(1));
-    let (status, words) = checked("capture: {filter: prot 80}");
+    let (status, message) = check_config("capture: {filter: prot 80}");
     assert_eq!(
-        words,
+        message,
         "tcp_handshake_exporter: --capture.filter `prot 80` does not compile: can't parse filter expression: syntax error \
          (the syntax is in pcap-filter(7))\n"
     );
     assert_eq!(status, Some(1));
-    let (status, words) = checked("web: {config: {file: /nowhere/web.yml}}");
-    assert!(words.contains("/nowhere/web.yml"), "{words}");
+    let (status, message) = check_config("web: {config: {file: /nowhere/web.yml}}");
+    assert!(message.contains("/nowhere/web.yml"), "{message}");
     assert_eq!(status, Some(1));
 }
 
-/// Runs the main job over a capture until it listens, and says which address the log names.
-fn listens_at(arguments: &[&str], environment: &[(&str, &str)]) -> String {
+/// Runs the program until it listens. Returns the rest of the URL in its log, after
+/// `http://127.0.0.`.
+fn listen_url(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     struct Killed(Child);
     impl Drop for Killed {
         fn drop(&mut self) {
@@ -177,16 +179,15 @@ fn listens_at(arguments: &[&str], environment: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn the_command_line_overrules_the_environment_which_overrules_the_file_which_overrules_the_default()
-{
+fn flag_overrides_environment_overrides_file_overrides_default() {
     let capture = file("tests/captures/open.pcap");
     let text = format!(
         "capture: {{file: {capture:?}}}\nweb: {{listen-address: 127.0.0.1:0, telemetry-path: /from-file}}\n"
     );
-    let config = written(&text);
-    let by_flag = ["--config.file", config.to_str().unwrap()];
+    let config = write_config(&text);
+    let config_flag = ["--config.file", config.to_str().unwrap()];
     let path = |arguments: &[&str], environment: &[(&str, &str)]| {
-        let address = listens_at(arguments, environment);
+        let address = listen_url(arguments, environment);
         let (host, path) = address
             .split_once('/')
             .map(|(host, path)| (host.to_owned(), path.to_owned()))
@@ -198,31 +199,34 @@ fn the_command_line_overrules_the_environment_which_overrules_the_file_which_ove
         "TCP_HANDSHAKE_EXPORTER_WEB_TELEMETRY_PATH",
         "/from-environment",
     );
-    assert_eq!(path(&by_flag, &[]), host_and_path("1", "from-file"));
+    assert_eq!(path(&config_flag, &[]), host_and_path("1", "from-file"));
     assert_eq!(
-        path(&by_flag, &[variable]),
+        path(&config_flag, &[variable]),
         host_and_path("1", "from-environment")
     );
     let all = [
-        by_flag[0],
-        by_flag[1],
+        config_flag[0],
+        config_flag[1],
         "--web.telemetry-path=/from-line",
         "--web.listen-address=127.0.0.2:0",
     ];
     assert_eq!(
         path(&all, &[variable]),
         host_and_path("2", "from-line"),
-        "a repeatable one is replaced, not added to"
+        "a repeatable flag replaces the values of the file"
     );
-    let by_variable = (
+    let config_variable = (
         "TCP_HANDSHAKE_EXPORTER_CONFIG_FILE",
         config.to_str().unwrap(),
     );
-    assert_eq!(path(&[], &[by_variable]), host_and_path("1", "from-file"));
+    assert_eq!(
+        path(&[], &[config_variable]),
+        host_and_path("1", "from-file")
+    );
 }
 
 #[test]
-fn a_switch_that_the_file_turns_on_can_be_turned_off() {
+fn flag_turns_off_a_switch_of_the_environment() {
     let metrics = |arguments: &[&str]| {
         let demo = file("tests/captures/open.pcap");
         let arguments: Vec<_> = ["diagnose", "--output", "metrics"]
@@ -243,8 +247,9 @@ fn a_switch_that_the_file_turns_on_can_be_turned_off() {
 }
 
 #[test]
-fn interfaces_on_the_command_line_take_the_place_of_files_in_the_file() {
-    let config = written("capture: {file: /nowhere/at.pcap}\nweb: {listen-address: 127.0.0.1:0}\n");
+fn interface_flag_replaces_capture_files_of_the_file() {
+    let config =
+        write_config("capture: {file: /nowhere/at.pcap}\nweb: {listen-address: 127.0.0.1:0}\n");
     let output = run(&["--config.file", config.to_str().unwrap(), "-i", "nowhere0"]);
     assert!(
         said(&output).starts_with("tcp_handshake_exporter: no such interface nowhere0"),

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use crate::forge::{Format, Link, capture, story};
-use crate::lab::exporter::diagnose;
+use crate::netns::exporter::diagnose;
 use crate::program::{file, program, said};
 
 #[test]

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
-use crate::lab::Laboratory;
-use crate::lab::exporter::Exporter;
-use crate::lab::exposition::Exposition;
+use crate::netns::Laboratory;
+use crate::netns::exporter::Exporter;
+use crate::netns::exposition::Exposition;
 use crate::program::has_tool;
 use crate::serving::Serving;
 use crate::web;

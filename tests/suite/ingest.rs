@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::lab::exposition::{Exposition, Series};
+use crate::netns::exposition::{Exposition, Series};
 use crate::program::has_tool;
 use crate::serving::{Serving, get};
 use crate::web;

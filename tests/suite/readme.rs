@@ -1,4 +1,4 @@
-//! What the README says of metrics and flags is what the program has.
+//! Tests that the README's tables of metrics and flags match the program.
 
 use std::fs;
 use std::sync::Mutex;
@@ -8,55 +8,56 @@ use tcp_handshake_exporter::metrics::rows;
 
 use crate::program::{file, has_tool, printed, run};
 
-const BEGIN: &str =
+const METRICS_BEGIN: &str =
     "<!-- metrics: from the table in the code; UPDATE_README=1 cargo test readme rewrites it -->\n";
-const BEGIN_REASONS: &str =
+const REASONS_BEGIN: &str =
     "<!-- reasons: from the code; UPDATE_README=1 cargo test readme rewrites it -->\n";
-const END_REASONS: &str = "<!-- end of reasons -->\n";
-const END: &str = "<!-- end of metrics -->\n";
+const REASONS_END: &str = "<!-- end of reasons -->\n";
+const METRICS_END: &str = "<!-- end of metrics -->\n";
 
 #[test]
-fn the_readme_has_the_table_of_metrics() {
-    has_the_table((BEGIN, END), &metrics_table());
+fn readme_has_the_table_of_metrics() {
+    assert_or_update_table((METRICS_BEGIN, METRICS_END), &metrics_table());
 }
 
 #[test]
-fn the_readme_has_every_reason_why_a_packet_is_not_read() {
+fn readme_has_every_reason_of_undecodable_packets() {
     let row = |reason: Undecodable| format!("| `{}` | {} |\n", reason.as_str(), reason.meaning());
     let rows: String = Undecodable::ALL.into_iter().map(row).collect();
-    has_the_table(
-        (BEGIN_REASONS, END_REASONS),
+    assert_or_update_table(
+        (REASONS_BEGIN, REASONS_END),
         &format!("| `reason` | |\n|---|---|\n{rows}"),
     );
 }
 
-/// The table between these marks, which `UPDATE_README` writes anew.
-fn has_the_table((begin, end): (&str, &str), wanted: &str) {
-    // Two tests write into one file.
+/// Panics unless the table between these marks is `expected`. With `UPDATE_README` set, it rewrites
+/// the table instead.
+fn assert_or_update_table((begin, end): (&str, &str), expected: &str) {
+    // Serializes the tests, because two of them write the file.
     static README: Mutex<()> = Mutex::new(());
-    let _alone = README.lock();
+    let _lock = README.lock();
     let path = file("README.md");
     let readme = fs::read_to_string(&path).unwrap();
     let (before, rest) = readme
         .split_once(begin)
-        .expect("the README marks where its table begins");
+        .expect("the README marks the begin of the table");
     let (table, after) = rest
         .split_once(end)
-        .expect("the README marks where its table ends");
+        .expect("the README marks the end of the table");
     if std::env::var_os("UPDATE_README").is_some() {
-        return fs::write(&path, format!("{before}{begin}{wanted}{end}{after}")).unwrap();
+        return fs::write(&path, format!("{before}{begin}{expected}{end}{after}")).unwrap();
     }
     assert!(
-        table == wanted,
-        "the README's table is not the code's: {begin}"
+        table == expected,
+        "the README's table does not match the code: {begin}"
     );
 }
 
 #[test]
-fn the_readme_names_every_flag() {
+fn readme_names_every_flag() {
     let readme = fs::read_to_string(file("README.md")).unwrap();
-    let of = |command: &str| printed(&run(&[command, "--help"]));
-    let help = printed(&run(&["--help"])) + &of("diagnose") + &of("compare");
+    let help_of = |command: &str| printed(&run(&[command, "--help"]));
+    let help = printed(&run(&["--help"])) + &help_of("diagnose") + &help_of("compare");
     let flags = help
         .split_whitespace()
         .filter(|word| word.starts_with("--") && word.len() > 2);
@@ -72,13 +73,13 @@ fn the_readme_names_every_flag() {
     for flag in flags {
         assert!(
             readme.contains(&format!("`{flag}`")),
-            "the README does not say what {flag} does"
+            "the README does not describe {flag}"
         );
     }
 }
 
 #[test]
-fn promtool_has_nothing_to_say() {
+fn promtool_accepts_metrics_without_warnings() {
     if !has_tool("promtool") {
         return;
     }
@@ -100,12 +101,12 @@ fn promtool_has_nothing_to_say() {
         .spawn()
         .unwrap();
     std::io::Write::write_all(&mut check.stdin.take().unwrap(), &output.stdout).unwrap();
-    let said = check.wait_with_output().unwrap();
+    let checked = check.wait_with_output().unwrap();
     assert_eq!(
-        String::from_utf8_lossy(&said.stdout) + String::from_utf8_lossy(&said.stderr),
+        String::from_utf8_lossy(&checked.stdout) + String::from_utf8_lossy(&checked.stderr),
         ""
     );
-    assert!(said.status.success());
+    assert!(checked.status.success());
 }
 
 fn metrics_table() -> String {

@@ -1,4 +1,4 @@
-//! The program serving what a capture file holds, and a client of it.
+//! Runs the program on a capture file, and requests its pages.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use crate::program::{file, program};
 
-/// The program; it ends with this.
+/// The running program. Dropping it kills the process.
 pub(crate) struct Serving {
     child: Child,
     pub(crate) address: SocketAddr,
 }
 
 impl Serving {
-    /// Serves the bundled demo. Waits, by its own word, until it is read.
+    /// Serves the bundled demo capture. Waits until the log reports that it is read.
     pub(crate) fn demo(arguments: &[&str]) -> Self {
         let mut child = program()
             .args([
@@ -53,7 +53,7 @@ impl Serving {
         Self { child, address }
     }
 
-    /// Head and body of what is answered to a GET with these header lines.
+    /// Sends a GET request with these header lines. Returns head and body of the response.
     pub(crate) fn get(&self, path: &str, headers: &str) -> (String, Vec<u8>) {
         get(self.address, path, headers).unwrap()
     }
@@ -66,18 +66,19 @@ impl Drop for Serving {
     }
 }
 
-/// Head and body of what is answered to a GET with these header lines; none where nobody answers.
+/// Sends a GET request with these header lines. Returns head and body of the response; `None`
+/// without a response.
 pub(crate) fn get(address: SocketAddr, path: &str, headers: &str) -> Option<(String, Vec<u8>)> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream
         .set_read_timeout(Some(Duration::from_secs(10)))
         .ok()?;
     write!(stream, "GET {path} HTTP/1.0\r\nHost: test\r\n{headers}\r\n").ok()?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).ok()?;
-    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).ok()?;
+    let end = response.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
     Some((
-        String::from_utf8(answer[..end].to_vec()).ok()?,
-        answer[end + 4..].to_vec(),
+        String::from_utf8(response[..end].to_vec()).ok()?,
+        response[end + 4..].to_vec(),
     ))
 }

@@ -1,6 +1,6 @@
 //! The stories that golden captures tell, and how each is cut from a whole recording.
 
-use crate::lab::road::Family::{self, V4, V6};
+use crate::netns::topology::Family::{self, V4, V6};
 
 /// One golden capture.
 pub(crate) struct Story {

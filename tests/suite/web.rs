@@ -1,4 +1,5 @@
-//! The web configuration and socket activation from outside: curl, promtool, and what a service manager does.
+//! Tests of the web configuration and of socket activation, with curl, promtool, and a socket as
+//! systemd passes it.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -13,7 +14,10 @@ use tcp_handshake_exporter::http::AccessControl;
 use crate::program::{file, has_tool, program, run, said};
 use crate::serving::get;
 
-/// A folder with a self-signed certificate for `localhost`, and a configuration.
+pub(crate) const TLS: &str =
+    "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n";
+
+/// Creates a folder with a self-signed certificate for `localhost`, and a web configuration.
 pub(crate) fn folder(yaml: &str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let key = KeyPair::generate().unwrap();
@@ -28,17 +32,18 @@ pub(crate) fn folder(yaml: &str) -> (tempfile::TempDir, PathBuf) {
     (folder, config)
 }
 
-/// The program; it ends with this.
+/// The running program. Dropping it kills the process.
 struct Running(Child);
 
 impl Running {
-    /// Starts it with a capture and waits until that is read; also where its log says that the metrics are.
+    /// Starts the program and waits until its capture is read. Returns also the URL of the metrics
+    /// from its log.
     fn start(command: &mut Command) -> (Self, String) {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap())
             .lines()
             .map(Result::unwrap);
-        let place = |line: String| {
+        let url = |line: String| {
             Some(
                 line.split_once("serving metrics at ")?
                     .1
@@ -47,12 +52,12 @@ impl Running {
                     .to_owned(),
             )
         };
-        let place = lines.find_map(place).expect("it says where it serves");
+        let url = lines.find_map(url).expect("the log has the URL");
         lines
             .find(|line| line.contains("capture files are read"))
-            .expect("it says that it has read the capture");
+            .expect("the log reports that the capture is read");
         std::thread::spawn(move || lines.for_each(drop));
-        (Self(child), place)
+        (Self(child), url)
     }
 }
 
@@ -63,11 +68,8 @@ impl Drop for Running {
     }
 }
 
-pub(crate) const TLS: &str =
-    "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n";
-
 #[test]
-fn curl_gets_the_metrics_over_tls_with_a_password() {
+fn curl_scrapes_over_tls_with_password() {
     if !has_tool("curl") {
         return;
     }
@@ -80,10 +82,10 @@ fn curl_gets_the_metrics_over_tls_with_a_password() {
         "--web.listen-address",
         "127.0.0.1:0",
     ]);
-    let (_running, place) = Running::start(command.arg("--web.config.file").arg(&config));
-    let place = place.replace("127.0.0.1", "localhost");
-    assert!(place.starts_with("https://localhost:"), "{place}");
-    let curl = |arguments: &[&str], place: &str| {
+    let (_running, url) = Running::start(command.arg("--web.config.file").arg(&config));
+    let url = url.replace("127.0.0.1", "localhost");
+    assert!(url.starts_with("https://localhost:"), "{url}");
+    let curl = |arguments: &[&str], url: &str| {
         let mut command = Command::new("curl");
         command.args([
             "--silent",
@@ -98,33 +100,33 @@ fn curl_gets_the_metrics_over_tls_with_a_password() {
             "--resolve",
             &format!(
                 "localhost:{}:127.0.0.1",
-                place.split([':', '/']).nth(4).unwrap()
+                url.split([':', '/']).nth(4).unwrap()
             ),
         ]);
         let output = command
             .arg("--cacert")
             .arg(folder.path().join("server.crt"))
             .args(arguments)
-            .arg(place);
+            .arg(url);
         String::from_utf8(output.output().unwrap().stdout).unwrap()
     };
-    let answer = curl(&["--user", "alice:wonderland", "--compressed"], &place);
+    let answer = curl(&["--user", "alice:wonderland", "--compressed"], &url);
     assert!(
         answer.contains("tcp_handshake_attempts_total{") && answer.ends_with("200"),
         "{answer}"
     );
-    assert!(curl(&["--user", "alice:looking-glass"], &place).ends_with("401"));
-    assert!(curl(&[], &place).ends_with("401"));
+    assert!(curl(&["--user", "alice:looking-glass"], &url).ends_with("401"));
+    assert!(curl(&[], &url).ends_with("401"));
     assert!(
-        curl(&["--tls-max", "1.1"], &place).ends_with("000"),
-        "older versions are not spoken"
+        curl(&["--tls-max", "1.1"], &url).ends_with("000"),
+        "older versions of TLS are rejected"
     );
-    assert!(curl(&[], &place.replace("https", "http")).ends_with("400"));
+    assert!(curl(&[], &url.replace("https", "http")).ends_with("400"));
 }
 
-/// What both understand of the configuration: the one of Debian's Prometheus is older and has no rate limit.
+/// Compares the keys that both know. Debian's promtool is older and has no rate limit.
 #[test]
-fn promtool_judges_web_configurations_alike() {
+fn promtool_accepts_the_same_web_configurations() {
     if !has_tool("promtool") {
         return;
     }
@@ -173,17 +175,17 @@ fn promtool_judges_web_configurations_alike() {
         let ours = AccessControl::from_file(&config)
             .err()
             .map(|error| error.to_string());
-        let words = String::from_utf8_lossy(&theirs.stderr);
+        let error = String::from_utf8_lossy(&theirs.stderr);
         assert_eq!(
             ours.is_none(),
             theirs.status.success(),
-            "{yaml}ours: {ours:?}\ntheirs: {words}"
+            "{yaml}ours: {ours:?}\ntheirs: {error}"
         );
     }
 }
 
 #[test]
-fn what_of_a_web_configuration_is_not_served_is_said() {
+fn unsupported_web_settings_are_logged() {
     let more = "  min_version: TLS13\n  curve_preferences: [X25519, CurveP521]\n  cipher_suites: [TLS_RSA_WITH_AES_128_CBC_SHA]\n  \
                 client_auth_type: VerifyClientCertIfGiven\nhttp_server_config:\n  http2: true\nrate_limit:\n  interval: 1s\n";
     let (_folder, config) = folder(&format!("{TLS}{more}"));
@@ -192,14 +194,14 @@ fn what_of_a_web_configuration_is_not_served_is_said() {
         "--web.config.file",
         &config.display().to_string(),
     ]);
-    let words = said(&output);
-    let told: Vec<_> = words
+    let log = said(&output);
+    let logged: Vec<_> = log
         .lines()
         .filter_map(|line| line.split_once(" level="))
         .map(|(_, rest)| rest)
         .collect();
     assert_eq!(
-        told,
+        logged,
         [
             "warn message=\"web configuration: the cipher suite TLS_RSA_WITH_AES_128_CBC_SHA is not supported\"",
             "warn message=\"web configuration: the curve CurveP521 is not supported\"",
@@ -208,12 +210,12 @@ fn what_of_a_web_configuration_is_not_served_is_said() {
             "warn message=\"web configuration: rate_limit with a burst of 0 rejects every request\"",
             "info message=\"web configuration loaded\" tls=true users=false rate_limit=true",
         ],
-        "{words}"
+        "{log}"
     );
 }
 
 #[test]
-fn a_broken_web_configuration_ends_the_program() {
+fn invalid_web_configuration_exits_with_error() {
     let (_folder, config) = folder("tls_server_config:\n  cert_file: server.crt\n");
     let at = config.display().to_string();
     let output = run(&[
@@ -232,8 +234,8 @@ fn a_broken_web_configuration_ends_the_program() {
     assert_eq!(output.status.code(), Some(1));
 }
 
-/// The program as systemd starts it: with a listener as file descriptor 3.
-fn activated(listener: impl Into<OwnedFd>) -> Command {
+/// Returns a command that starts the program as systemd does, with a listener as file descriptor 3.
+fn socket_activated(listener: impl Into<OwnedFd>) -> Command {
     let mut command = program();
     let name = command.get_program().to_owned();
     command = Command::new("sh");
@@ -251,11 +253,11 @@ fn activated(listener: impl Into<OwnedFd>) -> Command {
 }
 
 #[test]
-fn it_serves_on_the_socket_that_systemd_hands_over() {
+fn systemd_socket_serves_metrics() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address: SocketAddr = listener.local_addr().unwrap();
-    let (_running, place) = Running::start(&mut activated(listener));
-    assert_eq!(place, format!("http://{address}/metrics"));
+    let (_running, url) = Running::start(&mut socket_activated(listener));
+    assert_eq!(url, format!("http://{address}/metrics"));
     let (head, body) = get(address, "/metrics", "").unwrap();
     assert!(head.starts_with("HTTP/1.0 200"), "{head}");
     assert!(
@@ -266,7 +268,7 @@ fn it_serves_on_the_socket_that_systemd_hands_over() {
 }
 
 #[test]
-fn without_a_socket_from_systemd_it_says_so() {
+fn missing_systemd_socket_exits_with_error() {
     let open = file("tests/captures/open.pcap");
     let output = run(&["--web.systemd-socket", "-r", &open]);
     assert_eq!(
@@ -275,11 +277,11 @@ fn without_a_socket_from_systemd_it_says_so() {
          start the program by its socket unit, or omit --web.systemd-socket"
     );
     assert_eq!(output.status.code(), Some(1));
-    let output = activated(fs::File::open(Path::new("/dev/null")).unwrap())
+    let output = socket_activated(fs::File::open(Path::new("/dev/null")).unwrap())
         .output()
         .unwrap();
-    let words = said(&output);
-    let last = words.lines().last().unwrap();
+    let log = said(&output);
+    let last = log.lines().last().unwrap();
     assert!(
         last.starts_with(
             "tcp_handshake_exporter: file descriptor 3 from systemd is not a TCP listener ("

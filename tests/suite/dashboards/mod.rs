@@ -1,4 +1,5 @@
-//! The dashboards: they are whole, speak of what exists, and show data.
+//! Tests of the dashboards: complete, without unknown metrics or labels, and with data in every
+//! panel.
 
 mod board;
 mod stage;
@@ -10,10 +11,10 @@ use serde_json::{Value, json};
 
 use crate::rules::query::{Vocabulary, selectors};
 use crate::rules::vocabulary;
-use board::{Board, list, sent, text};
+use board::{Board, list, substitute_variables, text};
 
 #[test]
-fn there_are_four() {
+fn dashboard_folder_contains_four_dashboards() {
     let names: Vec<_> = Board::all().into_iter().map(|board| board.name).collect();
     assert_eq!(names, ["exporter", "overview", "path", "port-peer"]);
 }
@@ -37,14 +38,14 @@ fn dashboards_are_ready_to_provision() {
             assert_eq!(
                 json[absent],
                 Value::Null,
-                "{name}: {absent} belongs to one Grafana"
+                "{name}: {absent} belongs to one instance of Grafana"
             );
         }
     }
 }
 
 #[test]
-fn dashboards_lead_to_each_other_and_keep_time_and_variables() {
+fn dashboard_links_keep_time_range_and_variables() {
     for board in Board::all() {
         let link = &board.json["links"][0];
         for (key, value) in [
@@ -55,7 +56,7 @@ fn dashboards_lead_to_each_other_and_keep_time_and_variables() {
         ] {
             assert_eq!(link[key], value, "{}: {key}", board.name);
         }
-        // A link to a dashboard that is not there.
+        // Each link leads to an existing dashboard.
         let known: Vec<_> = Board::all()
             .iter()
             .map(|other| format!("/d/{}?", text(&other.json, "uid")))
@@ -91,14 +92,14 @@ fn dashboards_have_the_same_variables() {
             let at = format!("{}, variable {}", board.name, variable["name"]);
             assert_eq!(
                 variable["refresh"], 2,
-                "{at}: its values follow the time range"
+                "{at}: values must follow the time range"
             );
             assert_eq!(variable["multi"], variable["includeAll"], "{at}");
-            // Each attempt counts at each vantage: they are never added.
+            // One attempt counts at each vantage, so that vantages are never added.
             assert_eq!(variable["multi"], variable["name"] != "vantage", "{at}");
             assert!(
                 variable["multi"] == false || variable["allValue"] == ".+",
-                "{at}: All is one expression"
+                "{at}: All must be one expression"
             );
             let query = text(&variable["query"], "query");
             let metric = query.split(['(', '{', ',']).nth(1).unwrap();
@@ -115,12 +116,12 @@ fn panels_have_units_and_descriptions() {
             let at = format!("{}, panel {} {}", board.name, panel["id"], panel["title"]);
             assert!(
                 ids.insert(panel["id"].to_string()),
-                "{at}: the id is another panel's"
+                "{at}: the id is not unique"
             );
             assert!(!text(panel, "title").is_empty(), "{at}: title");
             assert!(
                 text(panel, "description").ends_with(['.', '?']),
-                "{at}: a description is a sentence"
+                "{at}: the description must be a sentence"
             );
             assert!(
                 !text(&panel["fieldConfig"]["defaults"], "unit").is_empty(),
@@ -132,35 +133,35 @@ fn panels_have_units_and_descriptions() {
                 .map(|owner| &owner["datasource"]["uid"]);
             assert!(
                 sources.into_iter().all(|uid| uid == "${datasource}"),
-                "{at}: the data source is chosen on the page"
+                "{at}: the data source must be the variable"
             );
         }
     }
 }
 
 #[test]
-fn every_query_parses_and_names_what_exists() {
+fn queries_parse_and_use_existing_metrics() {
     let vocabulary = vocabulary();
     for query in Board::all().iter().flat_map(Board::queries) {
-        let expression = sent(&query.expression, &stage::VALUES);
+        let expression = substitute_variables(&query.expression, &stage::VALUES);
         assert_eq!(
             vocabulary.check(&expression),
             Ok(()),
             "{}:\n{expression}",
-            query.at
+            query.location
         );
         assert!(
             !expression.contains("$_") && !expression.contains("${"),
-            "{}: not all replaced",
-            query.at
+            "{}: a variable is not replaced",
+            query.location
         );
     }
 }
 
 #[test]
-fn every_query_follows_the_page() {
+fn queries_use_dashboard_job_and_time_range() {
     for query in Board::all().iter().flat_map(Board::queries) {
-        let marked = sent(
+        let marked = substitute_variables(
             &query.expression,
             &[
                 ("job", "chosen"),
@@ -171,34 +172,35 @@ fn every_query_follows_the_page() {
             ],
         );
         let selectors = selectors(&marked).unwrap();
-        assert!(!selectors.is_empty(), "{}: it selects nothing", query.at);
+        assert!(!selectors.is_empty(), "{}: no selector", query.location);
         for selector in selectors {
-            // Both ends may be scraped under different jobs; it is joined to the client's, which is chosen.
+            // Client and server may belong to different jobs. This series is joined to the client's
+            // job, which is chosen.
             if selector.name.as_deref() == Some("path:tcp_handshake_server_syns:sum_increase5m") {
                 continue;
             }
             let chosen = |matcher: &Matcher| matcher.name == "job" && matcher.value == "chosen";
             assert!(
                 selector.matchers.matchers.iter().any(chosen),
-                "{}: any job of {:?}",
-                query.at,
+                "{}: {:?} is not limited to the chosen job",
+                query.location,
                 selector.name
             );
         }
         for (at, _) in query.expression.match_indices('[') {
             let window = query.expression[at..].split(']').next().unwrap();
-            // A day: how long an exporter that is gone is remembered.
+            // One day is the time for which an absent exporter is still shown.
             assert!(
                 ["[$__rate_interval", "[$__range", "[1d"].contains(&window),
                 "{}: {window}]",
-                query.at
+                query.location
             );
         }
     }
 }
 
 #[test]
-fn legends_name_labels_of_their_query() {
+fn legends_use_labels_of_their_query() {
     for query in Board::all().iter().flat_map(Board::queries) {
         for label in query
             .legend
@@ -209,7 +211,7 @@ fn legends_name_labels_of_their_query() {
             assert!(
                 query.expression.contains(label),
                 "{}: the legend names {label}",
-                query.at
+                query.location
             );
         }
     }

@@ -1,15 +1,17 @@
-//! The stage: hosts with real faults, exporters that watch them, a Prometheus that scrapes these; and every query of every
-//! panel asked there.
+//! Test of every query of every panel against a real Prometheus.
+//!
+//! `stage.py` starts hosts with real faults, exporters on them, and a Prometheus that scrapes the
+//! exporters.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::board::{Board, sent};
-use crate::lab::Laboratory;
+use super::board::{Board, substitute_variables};
+use crate::netns::Laboratory;
 use crate::program::{file, has_tool, printed, said};
 
-/// What a page with everything chosen sends for its variables.
+/// Values of the dashboard variables with everything chosen.
 pub(super) const VALUES: [(&str, &str); 11] = [
     ("job", ".+"),
     ("instance", ".+"),
@@ -25,8 +27,8 @@ pub(super) const VALUES: [(&str, &str); 11] = [
 ];
 
 #[test]
-fn every_panel_shows_data_of_a_real_prometheus() {
-    let test = "every_panel_shows_data_of_a_real_prometheus";
+fn every_panel_shows_data_from_prometheus() {
+    let test = "every_panel_shows_data_from_prometheus";
     if Laboratory::open(test).is_none()
         || !["prometheus", "promtool", "python3"]
             .into_iter()
@@ -39,34 +41,38 @@ fn every_panel_shows_data_of_a_real_prometheus() {
     for (number, query) in queries.iter().enumerate() {
         fs::write(
             folder.path().join(number.to_string()),
-            sent(&query.expression, &VALUES),
+            substitute_variables(&query.expression, &VALUES),
         )
         .unwrap();
     }
 
-    ask_on_stage(folder.path());
+    run_queries_on_stage(folder.path());
 
     let answer =
         |number: usize| fs::read_to_string(folder.path().join(format!("{number}.answer"))).unwrap();
-    let mut silent = vec![];
+    let mut without_data = vec![];
     for (number, query) in queries.iter().enumerate() {
         let answer = answer(number);
-        assert!(!answer.contains("query error"), "{}:\n{answer}", query.at);
+        assert!(
+            !answer.contains("query error"),
+            "{}:\n{answer}",
+            query.location
+        );
         if !answer
             .lines()
             .any(|line| line.contains(" => ") && !line.contains("=> NaN"))
         {
-            silent.push(&query.at);
+            without_data.push(&query.location);
         }
     }
-    assert!(silent.is_empty(), "no data: {silent:#?}");
-    let breaks = queries
-        .iter()
-        .position(|query| query.at.starts_with("path") && query.at.contains("\"Where it breaks\""));
-    assert_where_it_breaks(&answer(breaks.unwrap()));
+    assert!(without_data.is_empty(), "no data: {without_data:#?}");
+    let where_it_breaks = queries.iter().position(|query| {
+        query.location.starts_with("path") && query.location.contains("\"Where it breaks\"")
+    });
+    assert_where_it_breaks(&answer(where_it_breaks.unwrap()));
 }
 
-/// The faults of the stage, as the dashboard's codes for them.
+/// Panics unless the panel `Where it breaks` shows the code of each fault of the stage.
 fn assert_where_it_breaks(answer: &str) {
     const FINE: u8 = 0;
     const LOST_THERE: u8 = 1;
@@ -79,7 +85,7 @@ fn assert_where_it_breaks(answer: &str) {
         ("web-1", "db-1", 3306, FINE),
         ("web-1", "cache-1", 6379, FINE),
         ("batch-1", "db-1", 3306, LOST_THERE),
-        // The server's host never saw this client.
+        // The exporter on the server's host has no attempt of this client.
         ("web-2", "db-2", 5432, LOST_THERE_OR_TRANSLATED),
         ("web-1", "api-1", 8080, SILENT),
         ("web-2", "cache-1", 6379, LOST_BACK),
@@ -90,13 +96,13 @@ fn assert_where_it_breaks(answer: &str) {
             format!("{{instance=\"{client}\", port=\"{port}\", server=\"{server}\"}} => {code} ");
         assert!(answer.contains(&line), "{line}\n{answer}");
     }
-    // Its exporter evicts attempts and has a capture down: what it saw is compared with nothing.
+    // Its exporter evicts attempts and has a capture down, so that its counts are not compared.
     assert!(!answer.contains("server=\"edge-1\""), "{answer}");
 }
 
-/// Has every query in the folder asked beside the Prometheus; the answers lie beside the queries.
-fn ask_on_stage(folder: &Path) {
-    let asking = "cd \"$1\"; for query in *; do \
+/// Runs every query in the folder by promtool on the stage. Writes each result beside its query.
+fn run_queries_on_stage(folder: &Path) {
+    let script = "cd \"$1\"; for query in *; do \
                   promtool query instant http://127.0.0.1:9090 \"$(cat \"$query\")\" >\"$query.answer\" 2>&1; done; true";
     let mut stage = Command::new("python3");
     stage
@@ -113,7 +119,7 @@ fn ask_on_stage(folder: &Path) {
             "--",
             "sh",
             "-c",
-            asking,
+            script,
             "sh",
         ])
         .arg(folder);

@@ -1,16 +1,19 @@
-//! The image and the compose stack, as far as they can be held to account where there is no container engine.
+//! Tests of the container image and the compose stack, as far as they need no container engine.
 
 use std::fs;
 use std::process::Command;
 
 use serde_json::Value;
 
-use crate::lab::Laboratory;
-use crate::lab::exporter::PROGRAM;
+use crate::netns::Laboratory;
+use crate::netns::exporter::PROGRAM;
 use crate::program::{file, has_tool, printed, said, tool};
 
+const DOCKERFILE: &str = "deploy/docker/Dockerfile";
+const IMAGE_SCRIPT: &str = "tests/suite/deploy/image.sh";
+
 #[test]
-fn the_images_are_well_written() {
+fn dockerfiles_pass_hadolint() {
     let Some(hadolint) = tool("hadolint") else {
         return;
     };
@@ -26,17 +29,18 @@ fn the_images_are_well_written() {
     );
 }
 
-/// The steps of the Dockerfile's last stage, done here; its health check has the same words.
+/// Repeats the steps of the Dockerfile's last stage. The script contains the command of its health
+/// check.
 #[test]
-fn the_image_holds_all_that_the_program_takes() {
-    let Some(_laboratory) = Laboratory::open("the_image_holds_all_that_the_program_takes") else {
+fn image_contains_all_files_of_the_program() {
+    let Some(_laboratory) = Laboratory::open("image_contains_all_files_of_the_program") else {
         return;
     };
     if !has_tool("curl") || !has_tool("/bin/busybox") {
         return;
     }
     let dockerfile = fs::read_to_string(file(DOCKERFILE)).unwrap();
-    let script = fs::read_to_string(file(IMAGE)).unwrap();
+    let script = fs::read_to_string(file(IMAGE_SCRIPT)).unwrap();
     let check = dockerfile
         .lines()
         .find_map(|line| line.trim().strip_prefix("CMD "))
@@ -44,7 +48,7 @@ fn the_image_holds_all_that_the_program_takes() {
     let check: Vec<String> = serde_json::from_str(check).unwrap();
     assert!(
         script.contains(&check.join(" ")),
-        "{check:?} is not what is tried"
+        "the script does not run {check:?}"
     );
     let folder = tempfile::tempdir().unwrap();
     let mut run = Command::new("unshare");
@@ -57,7 +61,7 @@ fn the_image_holds_all_that_the_program_takes() {
         "--propagation",
         "private",
         "sh",
-        &file(IMAGE),
+        &file(IMAGE_SCRIPT),
     ]);
     let ran = run
         .arg(PROGRAM)
@@ -65,12 +69,12 @@ fn the_image_holds_all_that_the_program_takes() {
         .arg(file("deploy/docker/closure"))
         .output()
         .unwrap();
-    let facts = "not healthy before it runs\nhealthy\ntcp_handshake_exporter_capture_up{interface=\"any\"} 1\nstopped\n";
-    assert_eq!(printed(&ran), facts, "{}", said(&ran));
+    let expected = "not healthy before it runs\nhealthy\ntcp_handshake_exporter_capture_up{interface=\"any\"} 1\nstopped\n";
+    assert_eq!(printed(&ran), expected, "{}", said(&ran));
 }
 
 #[test]
-fn the_stack_is_of_compose_s_specification() {
+fn compose_stack_follows_the_compose_specification() {
     let Some(check) = tool("check-jsonschema") else {
         return;
     };
@@ -85,7 +89,7 @@ fn the_stack_is_of_compose_s_specification() {
         printed(&output),
         said(&output)
     );
-    // Whatever it takes from this repository is there.
+    // Each file of the repository that the stack mounts exists.
     let stack: Value = serde_saphyr::from_str(&fs::read_to_string(stack).unwrap()).unwrap();
     let services = stack["services"].as_object().unwrap();
     let volumes = services
@@ -103,7 +107,7 @@ fn the_stack_is_of_compose_s_specification() {
 }
 
 #[test]
-fn the_stack_s_prometheus_and_grafana_are_told_what_is_there() {
+fn compose_prometheus_and_grafana_name_existing_files() {
     let provider =
         fs::read_to_string(file("deploy/compose/grafana/dashboards/tcp_handshake.yml")).unwrap();
     let provider: Value = serde_saphyr::from_str(&provider).unwrap();
@@ -131,9 +135,9 @@ fn the_stack_s_prometheus_and_grafana_are_told_what_is_there() {
     }
     let folder = tempfile::tempdir().unwrap();
     let config = fs::read_to_string(file("deploy/compose/prometheus/prometheus.yml")).unwrap();
-    let here = config.replace("/etc/prometheus/rules", &file("deploy/prometheus/rules"));
-    assert_ne!(here, config);
-    fs::write(folder.path().join("prometheus.yml"), here).unwrap();
+    let local = config.replace("/etc/prometheus/rules", &file("deploy/prometheus/rules"));
+    assert_ne!(local, config);
+    fs::write(folder.path().join("prometheus.yml"), local).unwrap();
     let mut check = Command::new("promtool");
     let checked = check
         .args(["check", "config"])
@@ -154,8 +158,8 @@ fn the_stack_s_prometheus_and_grafana_are_told_what_is_there() {
 }
 
 #[test]
-fn the_firewall_s_faults_can_be_switched() {
-    let Some(laboratory) = Laboratory::open("the_firewall_s_faults_can_be_switched") else {
+fn firewall_script_switches_faults() {
+    let Some(laboratory) = Laboratory::open("firewall_script_switches_faults") else {
         return;
     };
     let host = laboratory.host("firewall");
@@ -191,6 +195,3 @@ fn the_firewall_s_faults_can_be_switched() {
     let output = host.command(&fault).arg("fire").output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
 }
-
-const DOCKERFILE: &str = "deploy/docker/Dockerfile";
-const IMAGE: &str = "tests/suite/deploy/image.sh";

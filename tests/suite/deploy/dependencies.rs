@@ -1,4 +1,5 @@
-//! What the program is built from: each crate with its reason, none that wants a newer Rust than we say.
+//! Tests of the dependencies: each has a documented reason, and none needs a newer Rust than
+//! `rust-version`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,7 +10,7 @@ use serde_json::Value;
 use crate::program::{file, said};
 
 #[test]
-fn each_dependency_has_its_reason() {
+fn each_dependency_has_a_documented_reason() {
     let page = fs::read_to_string(file("docs/dependencies.md")).unwrap();
     let rows = page
         .lines()
@@ -29,25 +30,26 @@ fn each_dependency_has_its_reason() {
 }
 
 #[test]
-fn no_crate_in_the_program_wants_a_newer_rust() {
+fn no_dependency_needs_a_newer_rust() {
     let metadata = metadata();
-    let ours = version(metadata.root["rust_version"].as_str().unwrap());
-    let seen = metadata.in_the_program();
-    assert!(seen.len() > 50, "{seen:?}");
-    let wanted = |id: &String| Some(version(metadata.packages[id]["rust_version"].as_str()?));
-    let newer: Vec<_> = seen
+    let supported = version(metadata.root["rust_version"].as_str().unwrap());
+    let built = metadata.program_packages();
+    assert!(built.len() > 50, "{built:?}");
+    let required = |id: &String| Some(version(metadata.packages[id]["rust_version"].as_str()?));
+    let newer: Vec<_> = built
         .iter()
-        .filter(|id| wanted(id).is_some_and(|wanted| wanted > ours))
+        .filter(|id| required(id).is_some_and(|required| required > supported))
         .collect();
     assert!(
         newer.is_empty(),
-        "Rust {ours:?} cannot build these: {newer:?}"
+        "Rust {supported:?} cannot build these: {newer:?}"
     );
 }
 
-/// What is fuzzed is what is built: `cargo fuzz` writes its own lock file again where the two differ, and nobody looks.
+/// Fuzz targets use the crate versions of the program. If the lock files differ, `cargo fuzz`
+/// rewrites its own silently.
 #[test]
-fn fuzzing_is_locked_to_the_same_crates() {
+fn fuzz_lock_file_has_the_same_dependencies() {
     let metadata = metadata();
     let fuzzed = fs::read_to_string(file("fuzz/Cargo.lock")).unwrap();
     let locked = |id: &String| {
@@ -57,20 +59,22 @@ fn fuzzing_is_locked_to_the_same_crates() {
             package["name"], package["version"]
         )
     };
-    // Of those further off, some are there only for what our own tests ask of them.
-    let own = metadata.asked_for_by(metadata.root["id"].as_str().unwrap());
-    assert!(own.len() > 20, "{own:?}");
-    let missing: Vec<_> = own
+    // Checks direct dependencies only, because development dependencies enable features of indirect
+    // ones.
+    let direct = metadata.dependencies(metadata.root["id"].as_str().unwrap());
+    assert!(direct.len() > 20, "{direct:?}");
+    let missing: Vec<_> = direct
         .iter()
         .map(locked)
         .filter(|package| !fuzzed.contains(package))
         .collect();
     assert!(
         missing.is_empty(),
-        "fuzz/Cargo.lock lacks {missing:#?}: run make fuzz, and commit what it writes"
+        "fuzz/Cargo.lock lacks {missing:#?}: run make fuzz, and commit the file that it writes"
     );
 }
 
+/// Output of `cargo metadata`.
 struct Metadata {
     root: Value,
     packages: BTreeMap<String, Value>,
@@ -78,23 +82,21 @@ struct Metadata {
 }
 
 impl Metadata {
-    /// All crates that the program is built from, and itself.
-    fn in_the_program(&self) -> BTreeSet<String> {
-        let (mut seen, mut waiting) = (
-            BTreeSet::new(),
-            vec![self.root["id"].as_str().unwrap().to_owned()],
-        );
-        while let Some(id) = waiting.pop() {
-            if !seen.insert(id.clone()) {
+    /// Returns the IDs of all packages that the program is built from, its own included.
+    fn program_packages(&self) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let mut pending = vec![self.root["id"].as_str().unwrap().to_owned()];
+        while let Some(id) = pending.pop() {
+            if !found.insert(id.clone()) {
                 continue;
             }
-            waiting.extend(self.asked_for_by(&id));
+            pending.extend(self.dependencies(&id));
         }
-        seen
+        found
     }
 
-    /// What a crate is built from, beside its tests.
-    fn asked_for_by(&self, id: &str) -> Vec<String> {
+    /// Returns the IDs of a package's dependencies, without its development dependencies.
+    fn dependencies(&self, id: &str) -> Vec<String> {
         let dependencies = self.nodes[id]["deps"].as_array().unwrap().iter();
         let is_built = |one: &&Value| {
             one["dep_kinds"]
@@ -142,7 +144,7 @@ fn metadata() -> Metadata {
     }
 }
 
-/// `1.89` or `1.89.0`, in numbers.
+/// Parses `1.89` or `1.89.0` into major and minor version.
 fn version(text: &str) -> (u32, u32) {
     let mut parts = text.split('.').map(|part| part.parse().unwrap());
     (parts.next().unwrap(), parts.next().unwrap_or(0))

@@ -1,4 +1,4 @@
-# Makes the root that the image has and runs its program and its health check in it, in namespaces of their own.
+# Builds the root file system of the image, and runs its program and its health check in separate namespaces.
 set -eu
 root=$2/image
 "$3" "$1" "$root"

@@ -1,5 +1,7 @@
-//! What clusters are given, by kustomize and by Helm: objects that their schemas know, one capability, the same rules and
-//! dashboards as everybody's.
+//! Tests of the Kubernetes manifests by kustomize and by Helm.
+//!
+//! The objects are valid by their schemas, the container has one capability, and rules and
+//! dashboards equal the files of `deploy/prometheus` and `dashboards`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,11 +12,44 @@ use serde_json::Value;
 
 use crate::program::{file, printed, said, tool};
 
+const CHART_PATH: &str = "deploy/helm/tcp-handshake-exporter";
+const MONITORING_PATH: &str = "deploy/kubernetes/monitoring";
+const RULES: [&str; 2] = ["tcp_handshake_alerts", "tcp_handshake_recording"];
+
+const BASE_OBJECTS: &str = "\
+monitoring/ServiceAccount/tcp-handshake-exporter
+monitoring/Service/tcp-handshake-exporter
+monitoring/DaemonSet/tcp-handshake-exporter
+";
+
+const MONITORING_OBJECTS: &str = "\
+monitoring/ServiceMonitor/tcp-handshake-exporter
+monitoring/PrometheusRule/tcp-handshake-alerts
+monitoring/PrometheusRule/tcp-handshake-recording
+monitoring/ConfigMap/tcp-handshake-overview
+monitoring/ConfigMap/tcp-handshake-port-peer
+monitoring/ConfigMap/tcp-handshake-path
+monitoring/ConfigMap/tcp-handshake-exporter-itself
+";
+
+const CHART_MONITORING_OBJECTS: &str = "\
+monitoring/ServiceMonitor/tcp-handshake-exporter
+monitoring/PrometheusRule/tcp-handshake-alerts
+monitoring/PrometheusRule/tcp-handshake-recording
+monitoring/ConfigMap/tcp-handshake-exporter-dashboard-overview
+monitoring/ConfigMap/tcp-handshake-exporter-dashboard-port-peer
+monitoring/ConfigMap/tcp-handshake-exporter-dashboard-path
+monitoring/ConfigMap/tcp-handshake-exporter-dashboard-exporter
+";
+
 #[test]
-fn kustomizations_are_sound() {
+fn kustomizations_render_valid_objects() {
     for (path, wanted) in [
-        ("deploy/kubernetes/base", BASE.to_owned()),
-        (MONITORING, format!("{BASE}{WATCHED}")),
+        ("deploy/kubernetes/base", BASE_OBJECTS.to_owned()),
+        (
+            MONITORING_PATH,
+            format!("{BASE_OBJECTS}{MONITORING_OBJECTS}"),
+        ),
     ] {
         let Some(manifests) = kustomized(path) else {
             return;
@@ -24,53 +59,57 @@ fn kustomizations_are_sound() {
             sorted(&wanted),
             "{path}"
         );
-        exporter_is_confined(&manifests);
+        assert_exporter_confined(&manifests);
     }
 }
 
 #[test]
-fn the_chart_is_sound() {
+fn chart_renders_valid_objects() {
     let Some(plain) = rendered(&[]) else { return };
-    assert_eq!(sorted(&objects(&plain, &["1.27", "1.37"])), sorted(BASE));
-    exporter_is_confined(&plain);
+    assert_eq!(
+        sorted(&objects(&plain, &["1.27", "1.37"])),
+        sorted(BASE_OBJECTS)
+    );
+    assert_exporter_confined(&plain);
     let values = file("tests/suite/deploy/values.yaml");
     let full = rendered(&["--values", &values]).unwrap();
     assert_eq!(
         sorted(&objects(&full, &["1.37"])),
-        sorted(&format!("{BASE}{CHARTED}"))
+        sorted(&format!("{BASE_OBJECTS}{CHART_MONITORING_OBJECTS}"))
     );
-    for word in [
+    for text in [
         "--capture.local=10.244.0.0/16",
         "registry.example.net/tools/exporter@sha256:",
         "scheme: HTTPS",
     ] {
-        assert!(full.contains(word), "{word} is not in\n{full}");
+        assert!(full.contains(text), "{text} is not in\n{full}");
     }
-    let lint = helm(&["lint", "--strict", "--values", &values, CHART]).unwrap();
+    let lint = helm(&["lint", "--strict", "--values", &values, CHART_PATH]).unwrap();
     assert!(lint.status.success(), "{}{}", printed(&lint), said(&lint));
 }
 
 #[test]
-fn the_chart_refuses_values_that_are_none() {
-    for (wrong, word) in [
+fn chart_rejects_invalid_values() {
+    for (wrong, message) in [
         ("port=0", "/port"),
         ("extraArgs={eth0}", "/extraArgs/0"),
         ("serviceMonitor.intervall=15s", "intervall"),
         ("image.digest=sha256:1", "/image/digest"),
         ("replicas=2", "replicas"),
     ] {
-        let Some(output) = helm(&["template", "x", CHART, "--set", wrong]) else {
+        let Some(output) = helm(&["template", "x", CHART_PATH, "--set", wrong]) else {
             return;
         };
         assert!(
-            !output.status.success() && said(&output).contains(word),
+            !output.status.success() && said(&output).contains(message),
             "{wrong}: {}",
             said(&output)
         );
     }
 }
 
-/// The chart has links to them, and kustomize takes dashboards from where they are; it has no way to put rules into an object.
+/// The chart contains links to rules and dashboards, and kustomize reads the dashboards in place.
+/// kustomize cannot put rules into an object, so that a generated file contains them.
 #[test]
 fn rules_and_dashboards_are_the_same_everywhere() {
     let generated = RULES.map(rule_object).concat();
@@ -83,34 +122,35 @@ fn rules_and_dashboards_are_the_same_everywhere() {
         "{path} has other rules: `make rules` rewrites it"
     );
     let values = file("tests/suite/deploy/values.yaml");
-    let Some(charted) = rendered(&["--values", &values]) else {
+    let Some(chart_manifests) = rendered(&["--values", &values]) else {
         return;
     };
-    for manifests in [charted, kustomized(MONITORING).unwrap()] {
+    for manifests in [chart_manifests, kustomized(MONITORING_PATH).unwrap()] {
         let documents = documents(&manifests);
         let rules = of_kind(&documents, "PrometheusRule").map(|one| one["spec"].clone());
-        let kept = RULES.map(|name| {
+        let expected = RULES.map(|name| {
             yaml(&fs::read_to_string(file(&format!("deploy/prometheus/rules/{name}.yml"))).unwrap())
         });
-        assert!(rules.eq(kept), "other rules");
-        let shown = of_kind(&documents, "ConfigMap")
+        assert!(rules.eq(expected), "other rules");
+        let dashboards = of_kind(&documents, "ConfigMap")
             .flat_map(|one| one["data"].as_object().unwrap().clone());
-        let shown: BTreeMap<String, Value> = shown.collect();
-        assert_eq!(shown.len(), 4);
-        for (name, text) in shown {
+        let dashboards: BTreeMap<String, Value> = dashboards.collect();
+        assert_eq!(dashboards.len(), 4);
+        for (name, text) in dashboards {
             let dashboard: Value = serde_json::from_str(text.as_str().unwrap()).unwrap();
-            let kept = fs::read_to_string(file(&format!("dashboards/{name}"))).unwrap();
+            let file = fs::read_to_string(file(&format!("dashboards/{name}"))).unwrap();
             assert_eq!(
                 dashboard,
-                serde_json::from_str::<Value>(&kept).unwrap(),
+                serde_json::from_str::<Value>(&file).unwrap(),
                 "{name}"
             );
         }
     }
 }
 
-/// Root in name, with one capability, nothing to write to, and no way to more.
-fn exporter_is_confined(manifests: &str) {
+/// Panics unless the container has one capability, a read-only file system and no privilege
+/// escalation.
+fn assert_exporter_confined(manifests: &str) {
     let documents = documents(manifests);
     let pod = &of_kind(&documents, "DaemonSet")
         .next()
@@ -120,13 +160,13 @@ fn exporter_is_confined(manifests: &str) {
         context["capabilities"],
         serde_json::json!({"drop": ["ALL"], "add": ["NET_RAW"]})
     );
-    let said = [
+    let settings = [
         "readOnlyRootFilesystem",
         "allowPrivilegeEscalation",
         "privileged",
     ]
     .map(|key| &context[key]);
-    assert_eq!(said, [true, false, false]);
+    assert_eq!(settings, [true, false, false]);
     assert_eq!(pod["automountServiceAccountToken"], false);
     assert_eq!(pod["hostNetwork"], true);
 }
@@ -181,7 +221,7 @@ fn rendered(values: &[&str]) -> Option<String> {
         &[
             "template",
             "tcp-handshake-exporter",
-            CHART,
+            CHART_PATH,
             "--namespace",
             "monitoring",
         ],
@@ -202,7 +242,8 @@ fn helm(arguments: &[&str]) -> Option<Output> {
     Some(helm.output().unwrap())
 }
 
-/// The objects in these manifests, each sound by these versions of Kubernetes.
+/// Returns one line per object of the manifests, after validating each by these versions of
+/// Kubernetes.
 fn objects(manifests: &str, versions: &[&str]) -> String {
     let mut check = Command::new(file("target/tools/python/bin/python"));
     check
@@ -230,30 +271,3 @@ fn sorted(lines: &str) -> Vec<&str> {
     lines.sort_unstable();
     lines
 }
-
-const CHART: &str = "deploy/helm/tcp-handshake-exporter";
-const MONITORING: &str = "deploy/kubernetes/monitoring";
-const RULES: [&str; 2] = ["tcp_handshake_alerts", "tcp_handshake_recording"];
-const BASE: &str = "\
-monitoring/ServiceAccount/tcp-handshake-exporter
-monitoring/Service/tcp-handshake-exporter
-monitoring/DaemonSet/tcp-handshake-exporter
-";
-const WATCHED: &str = "\
-monitoring/ServiceMonitor/tcp-handshake-exporter
-monitoring/PrometheusRule/tcp-handshake-alerts
-monitoring/PrometheusRule/tcp-handshake-recording
-monitoring/ConfigMap/tcp-handshake-overview
-monitoring/ConfigMap/tcp-handshake-port-peer
-monitoring/ConfigMap/tcp-handshake-path
-monitoring/ConfigMap/tcp-handshake-exporter-itself
-";
-const CHARTED: &str = "\
-monitoring/ServiceMonitor/tcp-handshake-exporter
-monitoring/PrometheusRule/tcp-handshake-alerts
-monitoring/PrometheusRule/tcp-handshake-recording
-monitoring/ConfigMap/tcp-handshake-exporter-dashboard-overview
-monitoring/ConfigMap/tcp-handshake-exporter-dashboard-port-peer
-monitoring/ConfigMap/tcp-handshake-exporter-dashboard-path
-monitoring/ConfigMap/tcp-handshake-exporter-dashboard-exporter
-";

@@ -1,4 +1,5 @@
-//! Manual pages and shell completions are made from the command line's own definition, and kept beside the code.
+//! Tests of manual pages and shell completions, which are generated from the definition of the
+//! command line.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,18 +9,33 @@ use clap_complete::Shell;
 
 use crate::program::{file, has_tool, printed, said};
 
+const BASH_SCRIPT: &str = r#"
+source "$FOLDER/tcp_handshake_exporter.bash"
+complete_line() {
+  COMP_WORDS=(tcp_handshake_exporter "$@"); COMP_CWORD=$#
+  _tcp_handshake_exporter tcp_handshake_exporter "${@: -1}" "${COMP_WORDS[COMP_CWORD-1]}"
+  echo "${COMPREPLY[@]}"
+}
+complete_line --capture.i; complete_line diag; complete_line --log.format ""
+"#;
+
+const ZSH_SCRIPT: &str = r#"
+fpath=("$FOLDER" $fpath)
+autoload -Uz compinit && compinit -D -u && echo $_comps[tcp_handshake_exporter] && zsh -n "$FOLDER/_tcp_handshake_exporter"
+"#;
+
 #[test]
-fn manual_and_completions_are_those_of_the_command_line() {
+fn manual_and_completions_match_the_command_line() {
     let update = std::env::var_os("UPDATE_MANUAL").is_some();
     for (path, text) in pages().into_iter().chain(completions()) {
         if update {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, text).unwrap();
         } else {
-            let kept = fs::read_to_string(&path).unwrap_or_default();
+            let current = fs::read_to_string(&path).unwrap_or_default();
             assert!(
-                kept == text,
-                "{} is of another command line: `make manual` rewrites it",
+                current == text,
+                "{} does not match the command line: `make manual` rewrites it",
                 path.display()
             );
         }
@@ -27,7 +43,7 @@ fn manual_and_completions_are_those_of_the_command_line() {
 }
 
 #[test]
-fn man_finds_nothing_wrong_with_the_pages() {
+fn manual_pages_render_without_warnings() {
     if !has_tool("man") {
         return;
     }
@@ -51,26 +67,26 @@ fn man_finds_nothing_wrong_with_the_pages() {
 #[test]
 fn bash_completes_flags_and_commands() {
     let mut bash = Command::new("bash");
-    bash.args(["--norc", "-c", BASH])
+    bash.args(["--norc", "-c", BASH_SCRIPT])
         .env("FOLDER", file("deploy/completions"));
-    let answer = bash.output().unwrap();
+    let output = bash.output().unwrap();
     assert_eq!(
-        (printed(&answer).as_str(), said(&answer).as_str()),
+        (printed(&output).as_str(), said(&output).as_str()),
         ("--capture.interface\ndiagnose\nlogfmt json\n", "")
     );
 }
 
 #[test]
-fn zsh_reads_its_completions() {
+fn zsh_loads_completions() {
     if !has_tool("zsh") {
         return;
     }
     let mut zsh = Command::new("zsh");
-    zsh.args(["-f", "-c", ZSH])
+    zsh.args(["-f", "-c", ZSH_SCRIPT])
         .env("FOLDER", file("deploy/completions"));
-    let answer = zsh.output().unwrap();
+    let output = zsh.output().unwrap();
     assert_eq!(
-        (printed(&answer).as_str(), said(&answer).as_str()),
+        (printed(&output).as_str(), said(&output).as_str()),
         ("_tcp_handshake_exporter\n", "")
     );
 }
@@ -78,12 +94,12 @@ fn zsh_reads_its_completions() {
 fn pages() -> Vec<(PathBuf, String)> {
     let mut commands = vec![tcp_handshake_exporter::cli::command()];
     commands[0].build();
-    let below: Vec<_> = commands[0]
+    let subcommands: Vec<_> = commands[0]
         .get_subcommands()
         .filter(|one| one.get_name() != "help")
         .cloned()
         .collect();
-    commands.extend(below);
+    commands.extend(subcommands);
     let page = |command: clap::Command| {
         let name = command
             .get_display_name()
@@ -101,8 +117,9 @@ fn pages() -> Vec<(PathBuf, String)> {
 }
 
 fn completions() -> Vec<(PathBuf, String)> {
-    let made = |shell: Shell| {
-        let (mut command, mut text) = (tcp_handshake_exporter::cli::command(), Vec::new());
+    let completion = |shell: Shell| {
+        let mut command = tcp_handshake_exporter::cli::command();
+        let mut text = Vec::new();
         clap_complete::generate(shell, &mut command, "tcp_handshake_exporter", &mut text);
         let name = clap_complete::Generator::file_name(&shell, "tcp_handshake_exporter");
         (
@@ -110,20 +127,9 @@ fn completions() -> Vec<(PathBuf, String)> {
             String::from_utf8(text).unwrap(),
         )
     };
-    // Not fish: its argparse takes no flags with dots, and so completes nothing.
-    [Shell::Bash, Shell::Zsh].into_iter().map(made).collect()
+    // Without fish, because its argparse accepts no flags with dots, and so completes none of them.
+    [Shell::Bash, Shell::Zsh]
+        .into_iter()
+        .map(completion)
+        .collect()
 }
-
-const BASH: &str = r#"
-source "$FOLDER/tcp_handshake_exporter.bash"
-ask() {
-  COMP_WORDS=(tcp_handshake_exporter "$@"); COMP_CWORD=$#
-  _tcp_handshake_exporter tcp_handshake_exporter "${@: -1}" "${COMP_WORDS[COMP_CWORD-1]}"
-  echo "${COMPREPLY[@]}"
-}
-ask --capture.i; ask diag; ask --log.format ""
-"#;
-const ZSH: &str = r#"
-fpath=("$FOLDER" $fpath)
-autoload -Uz compinit && compinit -D -u && echo $_comps[tcp_handshake_exporter] && zsh -n "$FOLDER/_tcp_handshake_exporter"
-"#;

@@ -1,8 +1,9 @@
-//! What hosts and clusters are given: units, manifests, packages; checked with the tools that will read them.
+//! Tests of the deployment files: units, manifests, packages, checked with the tools that read them
+//! in use.
 
 mod containers;
 mod dependencies;
-mod joins;
+mod integrations;
 mod kubernetes;
 mod manual;
 mod notify;

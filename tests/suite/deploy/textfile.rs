@@ -1,4 +1,4 @@
-//! What `diagnose --output metrics` prints is what node_exporter's textfile collector takes.
+//! Test of `diagnose --output metrics` with the textfile collector of node_exporter.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::program::{file, has_tool, printed, run, said};
 
 #[test]
-fn node_exporter_takes_what_diagnose_prints() {
+fn node_exporter_accepts_metrics_of_diagnose() {
     let node_exporter = "prometheus-node-exporter";
     if !has_tool(node_exporter) {
         return;
@@ -43,8 +43,9 @@ fn node_exporter_takes_what_diagnose_prints() {
     let _running = Running(command.spawn().unwrap());
     let page = page(&address);
     assert!(page.contains("node_textfile_scrape_error 0"), "{page}");
-    let ours = printed(&diagnosed);
-    let (ours, theirs) = (sums(&ours), sums(&page));
+    let diagnosed = printed(&diagnosed);
+    let ours = sums(&diagnosed);
+    let theirs = sums(&page);
     assert!(
         ours.len() > 20 && ours["tcp_handshake_attempts_total"] > 10.0,
         "{ours:?}"
@@ -52,7 +53,7 @@ fn node_exporter_takes_what_diagnose_prints() {
     assert_eq!(theirs, ours);
 }
 
-/// The sum of each metric of ours over all its series, a label's order being everybody's own.
+/// Returns the sum of each metric over all its series, because the order of labels may differ.
 fn sums(page: &str) -> BTreeMap<&str, f64> {
     let mut sums = BTreeMap::new();
     for sample in page
@@ -61,12 +62,13 @@ fn sums(page: &str) -> BTreeMap<&str, f64> {
     {
         let name = sample.split(['{', ' ']).next().unwrap();
         let value: f64 = sample.rsplit(' ').next().unwrap().parse().unwrap();
-        // Sums of seconds depend on their order.
+        // Rounded, because sums of seconds depend on the order of addition.
         *sums.entry(name).or_insert(0.0) += (value * 1e6).round();
     }
     sums
 }
 
+/// A process that is killed when this value is dropped.
 struct Running(Child);
 
 impl Drop for Running {

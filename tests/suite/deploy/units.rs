@@ -1,4 +1,4 @@
-//! The systemd units: sound, hardened, and no narrower than what the program does.
+//! Tests of the systemd units: valid, hardened, and with all system calls that the program needs.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,17 +8,20 @@ use std::process::{Command, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::lab::Laboratory;
-use crate::lab::exporter::PROGRAM;
+use crate::netns::Laboratory;
+use crate::netns::exporter::PROGRAM;
 use crate::program::{file, has_tool, printed, said};
 
+const SERVICE_UNIT: &str = "deploy/systemd/tcp_handshake_exporter.service";
+const SOCKET_UNIT: &str = "deploy/systemd/socket-activation/tcp_handshake_exporter.socket";
+
 #[test]
-fn systemd_finds_the_units_sound() {
+fn systemd_verifies_units() {
     if !has_tool("systemd-analyze") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let service = fs::read_to_string(file(SERVICE)).unwrap();
+    let service = fs::read_to_string(file(SERVICE_UNIT)).unwrap();
     let installed = service.replace("/usr/bin/tcp_handshake_exporter", PROGRAM);
     assert_ne!(installed, service, "the unit starts another program");
     fs::write(
@@ -27,7 +30,7 @@ fn systemd_finds_the_units_sound() {
     )
     .unwrap();
     fs::copy(
-        file(SOCKET),
+        file(SOCKET_UNIT),
         folder.path().join("tcp_handshake_exporter.socket"),
     )
     .unwrap();
@@ -49,35 +52,36 @@ fn systemd_finds_the_units_sound() {
 }
 
 #[test]
-fn systemd_calls_the_service_hardened() {
+fn systemd_rates_the_service_as_hardened() {
     if !has_tool("systemd-analyze") {
         return;
     }
     let mut security = Command::new("systemd-analyze");
-    let judged = security
+    let report = security
         .args(["security", "--offline=true", "--no-pager"])
-        .arg(file(SERVICE))
+        .arg(file(SERVICE_UNIT))
         .output()
         .unwrap();
-    let judged = printed(&judged);
-    let level = judged
+    let report = printed(&report);
+    let level = report
         .lines()
         .find_map(|line| line.split_once("Overall exposure level for "))
-        .expect("it judges")
+        .expect("the report has an overall level")
         .1;
     let level: f64 = level
         .split_whitespace()
         .nth(1)
         .and_then(|word| word.parse().ok())
         .expect("a number");
-    assert!(level <= 2.0, "{judged}");
+    assert!(level <= 2.0, "{report}");
 }
 
-/// As the unit starts it: another user, one capability, no new privileges. The unit's filter lets every system call pass
-/// that this takes, from the start over scrapes to the stop.
+/// Starts the program as the unit does: another user, one capability, no new privileges.
+///
+/// The unit's filter must allow every system call from the start over scrapes to the exit.
 #[test]
-fn the_service_may_do_all_that_the_program_does() {
-    let Some(laboratory) = Laboratory::open("the_service_may_do_all_that_the_program_does") else {
+fn service_filter_allows_all_used_system_calls() {
+    let Some(laboratory) = Laboratory::open("service_filter_allows_all_used_system_calls") else {
         return;
     };
     if !["systemd-analyze", "strace", "setpriv", "curl"]
@@ -132,7 +136,7 @@ fn the_service_may_do_all_that_the_program_does() {
         scraped.contains("tcp_handshake_exporter_capture_up{interface=\"any\"} 1"),
         "{scraped}"
     );
-    // strace hands a signal of its own on to nobody: the program is told itself.
+    // The signal goes to the program itself, because strace does not forward it.
     let traced = fs::read_to_string(&trace).unwrap();
     let pid = traced
         .lines()
@@ -142,23 +146,24 @@ fn the_service_may_do_all_that_the_program_does() {
     kill(Pid::from_raw(pid.parse().unwrap()), Signal::SIGTERM).unwrap();
     let status = process.wait().unwrap();
     assert!(status.success(), "{status}");
-    let called = calls_of(&fs::read_to_string(&trace).unwrap());
+    let used = system_calls(&fs::read_to_string(&trace).unwrap());
     assert!(
-        called.len() > 20 && called.contains("sendto") && called.contains("bind"),
-        "{called:?}"
+        used.len() > 20 && used.contains("sendto") && used.contains("bind"),
+        "{used:?}"
     );
-    let allowed = allowed();
-    let refused: Vec<_> = called
+    let allowed = allowed_system_calls();
+    let refused: Vec<_> = used
         .iter()
         .filter(|call| !allowed.contains(*call))
         .collect();
     assert!(
         refused.is_empty(),
-        "the unit does not let these pass: {refused:?}"
+        "the unit does not allow these system calls: {refused:?}"
     );
 }
 
-/// The target folder may be closed to others.
+/// Copies the program to a folder that other users may read, because the target folder may be
+/// closed to them.
 fn reachable_copy(folder: &Path) -> String {
     use std::os::unix::fs::PermissionsExt;
     let copy = folder.join("exporter");
@@ -169,9 +174,9 @@ fn reachable_copy(folder: &Path) -> String {
     copy.to_string_lossy().into_owned()
 }
 
-/// System calls from the last program's start on.
-fn calls_of(trace: &str) -> BTreeSet<String> {
-    let start = trace.rfind("execve(").expect("it was started");
+/// Returns the system calls since the last `execve`.
+fn system_calls(trace: &str) -> BTreeSet<String> {
+    let start = trace.rfind("execve(").expect("the program was executed");
     let calls = trace[start..].lines().skip(1).filter_map(|line| {
         let (_, call) = line.split_once(' ')?;
         let (name, _) = call.trim_start().split_once('(')?;
@@ -182,17 +187,17 @@ fn calls_of(trace: &str) -> BTreeSet<String> {
     calls.collect()
 }
 
-/// What the unit's lines come to, groups and all, in their order.
-fn allowed() -> BTreeSet<String> {
-    let service = fs::read_to_string(file(SERVICE)).unwrap();
-    let mut allowed = group("@default");
+/// Returns the system calls that the unit allows. Applies its lines in order and expands groups.
+fn allowed_system_calls() -> BTreeSet<String> {
+    let service = fs::read_to_string(file(SERVICE_UNIT)).unwrap();
+    let mut allowed = system_call_group("@default");
     for line in service
         .lines()
         .filter_map(|line| line.strip_prefix("SystemCallFilter="))
     {
         for word in line.trim_start_matches('~').split(' ') {
             let calls = if word.starts_with('@') {
-                group(word)
+                system_call_group(word)
             } else {
                 BTreeSet::from([word.to_owned()])
             };
@@ -206,7 +211,7 @@ fn allowed() -> BTreeSet<String> {
     allowed
 }
 
-fn group(name: &str) -> BTreeSet<String> {
+fn system_call_group(name: &str) -> BTreeSet<String> {
     let output = Command::new("systemd-analyze")
         .args(["syscall-filter", "--no-pager", name])
         .output()
@@ -221,12 +226,9 @@ fn group(name: &str) -> BTreeSet<String> {
     let mut calls = BTreeSet::new();
     for member in members {
         match member.starts_with('@') {
-            true => calls.extend(group(member)),
+            true => calls.extend(system_call_group(member)),
             false => calls.extend([member.to_owned()]),
         }
     }
     calls
 }
-
-const SERVICE: &str = "deploy/systemd/tcp_handshake_exporter.service";
-const SOCKET: &str = "deploy/systemd/socket-activation/tcp_handshake_exporter.socket";

@@ -1,11 +1,12 @@
-//! The workflows are what GitHub reads, and end by themselves. That they run can only be seen there.
+//! Test of the GitHub workflows: valid by their schema, with a timeout for each job. Only GitHub
+//! can run them.
 
 use std::process::Command;
 
 use crate::program::{file, printed, said, tool};
 
 #[test]
-fn the_workflows_are_of_github_s_schema() {
+fn workflows_follow_the_schema_of_github() {
     let Some(check) = tool("check-jsonschema") else {
         return;
     };

@@ -1,4 +1,4 @@
-//! A flood of SYNs from spoofed sources, and regular peers in the midst of it.
+//! Live tests of a SYN flood from spoofed sources, while known peers connect.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::thread;
@@ -6,80 +6,104 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
-use crate::lab::Laboratory;
-use crate::lab::connect::PATIENCE;
-use crate::lab::exporter::Exporter;
-use crate::lab::exposition::Exposition;
-use crate::lab::namespace::Namespace;
-use crate::lab::pair::connect;
-use crate::lab::sender::{Load, send};
+use crate::netns::Laboratory;
+use crate::netns::connect::CONNECT_TIMEOUT;
+use crate::netns::exporter::Exporter;
+use crate::netns::exposition::Exposition;
+use crate::netns::namespace::Namespace;
+use crate::netns::pair::connect;
+use crate::netns::sender::{Load, send};
 
-/// Far more SYNs than there is room for attempts, from more sources than there are sets: nothing is dropped, memory is
-/// bounded, every attempt is in exactly one set, and what regular peers do is told as if nothing else happened.
+/// Last bytes of the addresses of the known peers.
+const KNOWN_PEERS: std::ops::RangeInclusive<u8> = 10..=29;
+/// Number of connects of each known peer.
+const ROUNDS: u32 = 5;
+const OPEN_PORT: u16 = 80;
+/// A port without a listener, which the far host's firewall drops during the flood.
+const SILENT_PORT: u16 = 82;
+const SCRAPES: usize = 40;
+const FLOOD_DURATION: Duration = Duration::from_secs(3);
+/// A rate that an unoptimized build can process on a busy machine.
+const SYNS_PER_SECOND: u64 = 10_000;
+
+/// Sends more SYNs than the attempt table holds, from more sources than there are label sets.
+///
+/// No packet is dropped, memory is bounded, every attempt is in exactly one label set, and the
+/// counts of known peers are exact.
 #[test]
-fn a_flood_is_counted_whole_and_regular_peers_stay_exact() {
-    let Some(laboratory) = Laboratory::open("a_flood_is_counted_whole") else {
+fn flood_keeps_counts_of_known_peers_exact() {
+    let Some(laboratory) = Laboratory::open("flood_keeps_counts_of_known_peers_exact") else {
         return;
     };
     let [near, far] = ["near", "far"].map(|role| laboratory.host(role));
     connect(&near, &far);
-    for regular in REGULARS {
-        near.ip(&format!("addr add {}/24 dev eth0", address(regular)));
+    for peer in KNOWN_PEERS {
+        near.ip(&format!("addr add {}/24 dev eth0", address(peer)));
     }
-    let listener =
-        far.inside(|| TcpListener::bind((Ipv4Addr::UNSPECIFIED, OPEN)).expect("the port is free"));
+    let listener = far.inside(|| {
+        TcpListener::bind((Ipv4Addr::UNSPECIFIED, OPEN_PORT)).expect("the port is free")
+    });
     thread::spawn(move || listener.incoming().for_each(drop));
     let exporter = Exporter::start(&far, &["-i", "eth0", "--handshake.max-attempts", "4096"]);
 
-    // They are known before the flood begins; one asks in the midst of it where nobody will answer.
-    regulars_ask(&near);
-    let asks_in_vain = *REGULARS.start();
+    // The peers are known before the flood starts. During the flood, one of them connects to a port
+    // without an answer.
+    connect_known_peers(&near);
+    let unanswered_peer = *KNOWN_PEERS.start();
     assert!(
-        !ask(&near, asks_in_vain, SILENT, PATIENCE),
+        !connect_from(&near, unanswered_peer, SILENT_PORT, CONNECT_TIMEOUT),
         "nothing listens there"
     );
     far.nft(&format!(
-        "table ip t {{\nchain c {{\ntype filter hook input priority 0\ntcp dport {SILENT} drop\n}}\n}}\n"
+        "table ip t {{\nchain c {{\ntype filter hook input priority 0\ntcp dport {SILENT_PORT} drop\n}}\n}}\n"
     ));
     let sent = thread::scope(|scope| {
-        let flood = scope.spawn(|| near.inside(|| send(Load::Flood, "eth0", FLOOD, A_SECOND)));
-        ask(&near, asks_in_vain, SILENT, Duration::from_millis(500));
+        let flood = scope
+            .spawn(|| near.inside(|| send(Load::Flood, "eth0", FLOOD_DURATION, SYNS_PER_SECOND)));
+        connect_from(
+            &near,
+            unanswered_peer,
+            SILENT_PORT,
+            Duration::from_millis(500),
+        );
         for _ in 1..ROUNDS {
-            regulars_ask(&near);
+            connect_known_peers(&near);
         }
         flood.join().expect("no panic")
     });
 
-    // A machine that is very busy loses frames on the cable, before any capture; the cable counts them.
+    // A busy machine loses frames on the veth pair, before any capture point. The veth pair counts
+    // them.
     let lost = frames_lost(&near) as f64;
-    let all = (sent + u64::from(ROUNDS) * REGULARS.count() as u64 + 2) as f64;
+    let all = (sent + u64::from(ROUNDS) * KNOWN_PEERS.count() as u64 + 2) as f64;
     let attempts = |page: &Exposition| sum(page, "tcp_handshake_attempts_total");
-    let page = exporter.metrics_once("all are counted", |page| {
-        attempts(page) >= all - lost && regular(page, asks_in_vain, SILENT, "failures_total") == 2.0
+    let page = exporter.metrics_once("all SYNs are counted", |page| {
+        attempts(page) >= all - lost
+            && known_peer_value(page, unanswered_peer, SILENT_PORT, "failures_total") == 2.0
     });
     let all = all - lost..=all;
     assert!(
         all.contains(&attempts(&page)),
-        "every attempt is in exactly one set: {all:?}"
+        "every attempt is in exactly one label set: {all:?}"
     );
     assert_eq!(
         sum(&page, "tcp_handshake_exporter_dropped_packets_total"),
         0.0
     );
-    for peer in REGULARS {
-        let told = ["attempts_total", "answered_total", "evicted_total"]
-            .map(|metric| regular(&page, peer, OPEN, metric));
+    for peer in KNOWN_PEERS {
+        let values = ["attempts_total", "answered_total", "evicted_total"]
+            .map(|metric| known_peer_value(&page, peer, OPEN_PORT, metric));
         assert_eq!(
-            told,
+            values,
             [f64::from(ROUNDS), f64::from(ROUNDS), 0.0],
             "{}",
             address(peer)
         );
     }
     assert_eq!(
-        regular(&page, asks_in_vain, SILENT, "evicted_total"),
+        known_peer_value(&page, unanswered_peer, SILENT_PORT, "evicted_total"),
         0.0,
-        "a regular peer's attempt is kept"
+        "the attempt of a known peer is kept"
     );
     let evicted = sum(&page, "tcp_handshake_evicted_total");
     let decided =
@@ -87,30 +111,32 @@ fn a_flood_is_counted_whole_and_regular_peers_stay_exact() {
     let pending = sum(&page, "tcp_handshake_exporter_pending_attempts");
     assert!(
         evicted > sent as f64 / 2.0,
-        "there was no room: {evicted} of {sent}"
+        "the table was full: {evicted} of {sent}"
     );
     assert_eq!(
         decided + evicted + pending,
         attempts(&page),
-        "and none is forgotten without a word"
+        "every attempt has an outcome"
     );
     let peak = exporter.peak_memory();
     assert!(peak <= 64 << 20, "{} MiB resident", peak >> 20);
 }
 
-/// Forty at once, who read as they can: each is answered, none of them holds up the capture, and what waits for them takes
-/// little room.
+/// Forty scrapes at once, which read at their own pace, are all answered. They do not delay the
+/// capture, and the buffered responses keep memory bounded.
 #[test]
-fn forty_scrapes_at_once_in_a_flood_are_all_answered() {
-    let Some(laboratory) = Laboratory::open("forty_scrapes_at_once") else {
+fn forty_concurrent_scrapes_succeed_during_a_flood() {
+    let Some(laboratory) = Laboratory::open("forty_concurrent_scrapes_succeed_during_a_flood")
+    else {
         return;
     };
     let [near, far] = ["near", "far"].map(|role| laboratory.host(role));
     connect(&near, &far);
     let exporter = Exporter::start(&far, &["-i", "eth0"]);
     thread::scope(|scope| {
-        let flood = scope.spawn(|| near.inside(|| send(Load::Flood, "eth0", FLOOD, A_SECOND)));
-        exporter.metrics_once("the table of sets is full", |page| {
+        let flood = scope
+            .spawn(|| near.inside(|| send(Load::Flood, "eth0", FLOOD_DURATION, SYNS_PER_SECOND)));
+        exporter.metrics_once("the table of label sets is full", |page| {
             sum(page, "tcp_handshake_exporter_sets") > 500.0
         });
         while !flood.is_finished() {
@@ -122,7 +148,7 @@ fn forty_scrapes_at_once_in_a_flood_are_all_answered() {
                 assert_eq!(status, 200);
                 assert!(
                     page.len() > 1_000_000,
-                    "all 500 sets are on it: {} bytes",
+                    "all 500 label sets are in the response: {} bytes",
                     page.len()
                 );
             }
@@ -140,50 +166,53 @@ fn forty_scrapes_at_once_in_a_flood_are_all_answered() {
     assert!(peak <= 64 << 20, "{} MiB resident", peak >> 20);
 }
 
-fn regulars_ask(near: &Namespace) {
-    for regular in REGULARS {
+fn connect_known_peers(near: &Namespace) {
+    for peer in KNOWN_PEERS {
         assert!(
-            ask(near, regular, OPEN, PATIENCE),
+            connect_from(near, peer, OPEN_PORT, CONNECT_TIMEOUT),
             "{} is answered",
-            address(regular)
+            address(peer)
         );
     }
 }
 
-/// Whether a connect from this address succeeds.
-fn ask(near: &Namespace, regular: u8, port: u16, patience: Duration) -> bool {
+/// Connects from this peer's address; returns `true` on success.
+fn connect_from(near: &Namespace, peer: u8, port: u16, timeout: Duration) -> bool {
     near.inside(|| {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
         socket
-            .bind(&SocketAddr::new(address(regular), 0).into())
-            .expect("the address is its own");
+            .bind(&SocketAddr::new(address(peer), 0).into())
+            .expect("the address is local");
         let far: SocketAddr = (Ipv4Addr::new(192, 0, 2, 2), port).into();
-        socket.connect_timeout(&far.into(), patience).is_ok()
+        socket.connect_timeout(&far.into(), timeout).is_ok()
     })
 }
 
+/// Returns the number of frames that the near end of the veth pair dropped.
 pub(super) fn frames_lost(near: &Namespace) -> u64 {
     let output = near
         .command("cat")
         .arg("/sys/class/net/eth0/statistics/tx_dropped")
         .output()
-        .expect("it is there");
+        .expect("the interface has statistics");
     String::from_utf8_lossy(&output.stdout)
         .trim()
         .parse()
         .expect("a number")
 }
 
-/// A metric of the set of a regular peer and port.
-fn regular(page: &Exposition, peer: u8, port: u16, metric: &str) -> f64 {
+/// Returns the value of a metric for a known peer and port.
+fn known_peer_value(page: &Exposition, peer: u8, port: u16, metric: &str) -> f64 {
     let metric = format!("tcp_handshake_{metric}");
-    let (peer, port) = (address(peer).to_string(), port.to_string());
-    let own = page.only(|series| {
+    let peer = address(peer).to_string();
+    let port = port.to_string();
+    let label_set = page.only(|series| {
         series.labels.get("peer") == Some(&peer) && series.labels.get("port") == Some(&port)
     });
-    sum(&own, &metric)
+    sum(&label_set, &metric)
 }
 
+/// Returns the sum of a metric over all series.
 pub(super) fn sum(page: &Exposition, metric: &str) -> f64 {
     page.only(|series| series.name == metric)
         .values()
@@ -191,17 +220,6 @@ pub(super) fn sum(page: &Exposition, metric: &str) -> f64 {
         .sum()
 }
 
-fn address(regular: u8) -> IpAddr {
-    Ipv4Addr::new(192, 0, 2, regular).into()
+fn address(peer: u8) -> IpAddr {
+    Ipv4Addr::new(192, 0, 2, peer).into()
 }
-
-const REGULARS: std::ops::RangeInclusive<u8> = 10..=29;
-/// How often each of them connects.
-const ROUNDS: u32 = 5;
-const OPEN: u16 = 80;
-/// A port where nothing listens, and that the far host's firewall drops during the flood.
-const SILENT: u16 = 82;
-const SCRAPES: usize = 40;
-const FLOOD: Duration = Duration::from_secs(3);
-/// What a build without optimisation can bear on a busy machine.
-const A_SECOND: u64 = 10_000;

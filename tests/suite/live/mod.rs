@@ -1,39 +1,54 @@
-//! The exporter on real hosts, against what the kernel tells the clients and what tcpdump and tshark see.
+//! Live tests of the exporter on hosts in network namespaces.
+//!
+//! The expected values come from the results that the kernel returns to the clients, and from
+//! recordings by tcpdump that tshark reads.
 
-mod cable;
 mod container_host;
 mod faults;
 mod flood;
-mod life;
+mod impairments;
+mod lifecycle;
+mod path;
 mod privilege;
 mod reload;
-mod road;
 mod soak;
 mod verdicts;
-mod weather;
+mod veth;
 
 use std::path::Path;
 
-use crate::lab::connect::MARKER;
-use crate::lab::expect::{Expectation, Reading};
-use crate::lab::exporter::{Exporter, diagnose};
-use crate::lab::exposition::Exposition;
-use crate::lab::namespace::Namespace;
-use crate::lab::oracle::Oracle;
+use crate::netns::connect::MARKER_PORT;
+use crate::netns::expect::{Expectation, ScrapeCheck};
+use crate::netns::exporter::{Exporter, diagnose};
+use crate::netns::exposition::Exposition;
+use crate::netns::namespace::Namespace;
+use crate::netns::oracle::Oracle;
 
-/// An exporter on a host, and what it must show in the end.
+/// Metrics of the exporter that must exist and be 0.
+const ERROR_METRICS: [&str; 4] = [
+    "dropped_packets_total",
+    "sets_folded_total",
+    "clock_steps_total",
+    "pending_attempts",
+];
+
+/// Largest difference in seconds between the timestamps of one packet in two captures, on a machine
+/// under load.
+const LIVE_TOLERANCE_SECONDS: f64 = 0.000_5;
+
+/// An exporter on a host, and the metrics that it must show at the end of the test.
 struct View<'h> {
     exporter: Exporter<'h>,
     about: String,
-    /// What both the exporter and `diagnose` are told.
+    /// Flags of both the exporter and `diagnose`.
     options: Vec<&'static str>,
-    /// The host's own addresses, which `diagnose` must be told.
-    own: &'static [&'static str],
+    /// The host's addresses, which `diagnose` needs as flags.
+    local_addresses: &'static [&'static str],
     expected: Vec<Expectation>,
 }
 
 impl<'h> View<'h> {
-    /// Watches these interfaces, or `any` where there are none.
+    /// Starts an exporter on these interfaces; without interfaces it captures on `any`.
     fn start(host: &'h Namespace, interfaces: &[&'static str], options: &[&'static str]) -> Self {
         let flags: Vec<_> = interfaces
             .iter()
@@ -46,62 +61,68 @@ impl<'h> View<'h> {
             exporter,
             about,
             options: options.to_vec(),
-            own: &[],
+            local_addresses: &[],
             expected: vec![],
         }
     }
 
-    fn expecting(self, own: &'static [&'static str], expected: Vec<Expectation>) -> Self {
+    fn expecting(
+        self,
+        local_addresses: &'static [&'static str],
+        expected: Vec<Expectation>,
+    ) -> Self {
         Self {
-            own,
+            local_addresses,
             expected,
             ..self
         }
     }
 
-    /// Panics unless it shows what it must, once the last connect, the marker, is answered, and unless a recording of the
-    /// same time holds the same for the oracle and for `diagnose`.
-    fn assert_right(&self, recording: &Path, aside: &[String]) {
-        let last = MARKER.to_string();
+    /// Waits until the last connect, the marker, is counted. Panics unless the metrics are the
+    /// expected ones.
+    ///
+    /// Panics also unless `diagnose` shows the expected metrics for a recording of the same time.
+    fn assert_right(&self, recording: &Path, ignored_ports: &[String]) {
+        let last = MARKER_PORT.to_string();
         let answered = |page: &Exposition| {
-            let sets = page.sets().into_iter().filter(|set| set.port == last);
-            sets.map(|set| page.set(&set))
+            let sets = page.label_sets().into_iter().filter(|set| set.port == last);
+            sets.map(|set| page.label_set(&set))
                 .any(|set| set.get("tcp_handshake_answered_total", &[]) >= Some(1.0))
         };
         let page = self
             .exporter
             .metrics_once("the last connect is answered", answered);
-        assert_in_good_health(&page);
+        assert_healthy(&page);
         let oracle = Oracle::read(recording);
         let acks = self.options.contains(&"--capture.acks");
-        let live = Reading {
-            whose: self.about.clone(),
+        let live = ScrapeCheck {
+            subject: self.about.clone(),
             page: &page,
             oracle: &oracle,
-            slack: LIVE_SLACK,
+            tolerance: LIVE_TOLERANCE_SECONDS,
             acks,
-            aside,
+            ignored_ports,
         };
-        live.assert_shows(&self.expected);
+        live.assert_matches(&self.expected);
         let locals = self
-            .own
+            .local_addresses
             .iter()
             .flat_map(|address| ["--capture.local", *address]);
         let flags: Vec<_> = self.options.iter().copied().chain(locals).collect();
-        let whose = format!("diagnose {} with {flags:?}", recording.display());
+        let subject = format!("diagnose {} with {flags:?}", recording.display());
         let page = &diagnose(recording, &flags);
-        Reading {
-            whose,
+        ScrapeCheck {
+            subject,
             page,
-            slack: 0.0,
+            tolerance: 0.0,
             ..live
         }
-        .assert_shows(&self.expected);
+        .assert_matches(&self.expected);
     }
 }
 
-/// Panics if the exporter itself says that its numbers cannot be trusted.
-fn assert_in_good_health(page: &Exposition) {
+/// Panics if a capture is down, or if the exporter reports lost or overflowed counts.
+fn assert_healthy(page: &Exposition) {
     let captures = page
         .only(|series| series.name == "tcp_handshake_exporter_capture_up")
         .values();
@@ -109,8 +130,8 @@ fn assert_in_good_health(page: &Exposition) {
         !captures.is_empty() && captures.iter().all(|up| *up > 0.0),
         "a capture is down:\n{page}"
     );
-    for trouble in TROUBLES {
-        let name = format!("tcp_handshake_exporter_{trouble}");
+    for metric in ERROR_METRICS {
+        let name = format!("tcp_handshake_exporter_{metric}");
         let all = page.only(|series| series.name == name).values();
         assert!(
             !all.is_empty() && all.iter().all(|count| *count == 0.0),
@@ -118,12 +139,3 @@ fn assert_in_good_health(page: &Exposition) {
         );
     }
 }
-
-const TROUBLES: [&str; 4] = [
-    "dropped_packets_total",
-    "sets_folded_total",
-    "clock_steps_total",
-    "pending_attempts",
-];
-/// Seconds between two captures' clocks for one packet; a machine under load may take a while from one to the other.
-const LIVE_SLACK: f64 = 0.000_5;

@@ -1,4 +1,5 @@
-//! What the program may do while it runs: reopen interfaces and read its own files, as whoever it was told to be.
+//! Live tests of privileges at run time: the program keeps CAP_NET_RAW alone, reopens interfaces
+//! and reads its files.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -7,15 +8,19 @@ use std::process::{Command, Output};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use crate::lab::Laboratory;
-use crate::lab::connect::{PATIENCE, connects, told};
-use crate::lab::exporter::{Exporter, PROGRAM};
-use crate::lab::exposition::Exposition;
-use crate::lab::pair::{self, OPEN, Pair};
-use crate::lab::road::Family::V4;
+use crate::netns::Laboratory;
+use crate::netns::connect::{CONNECT_TIMEOUT, connects, results};
+use crate::netns::exporter::{Exporter, PROGRAM};
+use crate::netns::exposition::Exposition;
+use crate::netns::pair::{self, OPEN_PORT, Pair};
+use crate::netns::topology::Family::V4;
 
-/// Panics unless every thread has this user, NET_RAW alone, and no way to more.
-fn assert_least(exporter: &Exporter<'_>, user: u32, bounding: &str) {
+const CAPTURE_UP: &str = "tcp_handshake_exporter_capture_up";
+const CAP_NET_RAW_MASK: &str = "0000000000002000";
+const NOBODY_UID: u32 = 65534;
+
+/// Panics unless every thread has this user, the capability NET_RAW alone, and `no_new_privs`.
+fn assert_least_privilege(exporter: &Exporter<'_>, user: u32, bounding: &str) {
     let threads = exporter.threads();
     assert!(threads.len() > 1, "{threads:?}");
     for status in threads {
@@ -31,10 +36,10 @@ fn assert_least(exporter: &Exporter<'_>, user: u32, bounding: &str) {
         };
         assert_eq!(of("Uid"), vec![user.to_string(); 4].join(" "), "{status}");
         let sets = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].map(of);
-        let nothing = "0000000000000000";
+        let none = "0000000000000000";
         assert_eq!(
             sets,
-            [nothing, NET_RAW, NET_RAW, bounding, nothing],
+            [none, CAP_NET_RAW_MASK, CAP_NET_RAW_MASK, bounding, none],
             "{status}"
         );
         assert_eq!(of("NoNewPrivs"), "1", "{status}");
@@ -42,9 +47,9 @@ fn assert_least(exporter: &Exporter<'_>, user: u32, bounding: &str) {
 }
 
 fn connect_once(pair: &Pair) {
-    let to = (V4.cable().far, OPEN).into();
+    let to = (V4.pair_addresses().far, OPEN_PORT).into();
     assert_eq!(
-        told(&pair.near.inside(|| connects(to, 1, PATIENCE))),
+        results(&pair.near.inside(|| connects(to, 1, CONNECT_TIMEOUT))),
         [Some(Ok(()))]
     );
 }
@@ -56,7 +61,7 @@ fn answered(page: &Exposition) -> f64 {
         .sum()
 }
 
-/// A folder that everybody may look into.
+/// Creates a folder that all users may read.
 fn open_folder() -> TempDir {
     let folder = TempDir::new().expect("a folder");
     std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).expect("it is ours");
@@ -64,8 +69,9 @@ fn open_folder() -> TempDir {
 }
 
 #[test]
-fn as_another_user_it_keeps_net_raw_alone_and_meets_an_interface_that_comes_back() {
-    let Some(laboratory) = Laboratory::open("as_another_user_it_keeps_net_raw_alone") else {
+fn other_user_keeps_net_raw_and_reopens_interface() {
+    let Some(laboratory) = Laboratory::open("other_user_keeps_net_raw_and_reopens_interface")
+    else {
         return;
     };
     let pair = Pair::build(&laboratory);
@@ -82,18 +88,20 @@ fn as_another_user_it_keeps_net_raw_alone_and_meets_an_interface_that_comes_back
     ];
     let exporter = Exporter::start(&pair.near, &flags);
     connect_once(&pair);
-    exporter.metrics_once("it counts", |page| answered(page) == 1.0);
-    assert_least(&exporter, NOBODY, "0000000000000000");
+    exporter.metrics_once("the connect is counted", |page| answered(page) == 1.0);
+    assert_least_privilege(&exporter, NOBODY_UID, "0000000000000000");
 
     let up = |up: f64| {
         move |page: &Exposition| page.get(CAPTURE_UP, &[("interface", "eth0")]) == Some(up)
     };
     pair.far.ip("link del eth0");
-    exporter.metrics_once("it is gone", up(0.0));
+    exporter.metrics_once("the interface is gone", up(0.0));
     pair::connect(&pair.near, &pair.far);
-    exporter.metrics_once("it is back", up(1.0));
+    exporter.metrics_once("the interface is back", up(1.0));
     connect_once(&pair);
-    let page = exporter.metrics_once("it counts again", |page| answered(page) == 2.0);
+    let page = exporter.metrics_once("the second connect is counted", |page| {
+        answered(page) == 2.0
+    });
     for name in [
         "process_open_fds",
         "process_resident_memory_bytes",
@@ -107,22 +115,22 @@ fn as_another_user_it_keeps_net_raw_alone_and_meets_an_interface_that_comes_back
     }
     std::fs::write(&config, "labels: {max-sets: 400}\n").expect("it can be written");
     exporter.signal(Signal::SIGHUP);
-    exporter.metrics_once("its file can still be read", |page| {
+    exporter.metrics_once("the configuration file can still be read", |page| {
         page.get("tcp_handshake_exporter_sets_limit", &[]) == Some(400.0)
     });
 }
 
 #[test]
-fn as_root_it_gives_up_all_else_and_reads_nothing_but_its_own_folders() {
-    let Some(laboratory) = Laboratory::open("as_root_it_gives_up_all_else") else {
+fn root_drops_capabilities_and_reads_only_own_folders() {
+    let Some(laboratory) = Laboratory::open("root_drops_capabilities_and_reads_only_own_folders")
+    else {
         return;
     };
     let pair = Pair::build(&laboratory);
-    let (folder, elsewhere) = (open_folder(), open_folder());
-    let (config, other) = (
-        folder.path().join("exporter.yml"),
-        elsewhere.path().join("other.yml"),
-    );
+    let folder = open_folder();
+    let elsewhere = open_folder();
+    let config = folder.path().join("exporter.yml");
+    let other = elsewhere.path().join("other.yml");
     std::fs::write(&config, "labels: {max-sets: 500}\n").expect("it can be written");
     std::fs::write(&other, "labels: {max-sets: 300}\n").expect("it can be written");
     let exporter = Exporter::start(
@@ -135,7 +143,7 @@ fn as_root_it_gives_up_all_else_and_reads_nothing_but_its_own_folders() {
         ],
     );
     exporter.metrics();
-    assert_least(&exporter, 0, "0000000000000000");
+    assert_least_privilege(&exporter, 0, "0000000000000000");
     if exporter
         .log()
         .contains("not confined: this kernel has no Landlock")
@@ -144,7 +152,9 @@ fn as_root_it_gives_up_all_else_and_reads_nothing_but_its_own_folders() {
             std::env::var("CI").as_deref() != Ok("true"),
             "this kernel has no Landlock, and every test must run here"
         );
-        return eprintln!("\n*** NOT RUN: whether Landlock confines: this kernel has none ***\n");
+        return eprintln!(
+            "\n*** NOT RUN: confinement by Landlock: this kernel has no Landlock ***\n"
+        );
     }
     assert!(
         exporter.log().contains("confined by Landlock"),
@@ -155,7 +165,7 @@ fn as_root_it_gives_up_all_else_and_reads_nothing_but_its_own_folders() {
     symlink(&other, &config).expect("a link");
     exporter.signal(Signal::SIGHUP);
     let successful = "tcp_handshake_exporter_config_last_reload_successful";
-    let page = exporter.metrics_once("it may not read there", |page| {
+    let page = exporter.metrics_once("the file outside the folder cannot be read", |page| {
         page.get(successful, &[]) == Some(0.0)
     });
     assert_eq!(
@@ -170,9 +180,8 @@ fn as_root_it_gives_up_all_else_and_reads_nothing_but_its_own_folders() {
 }
 
 #[test]
-fn an_ordinary_user_captures_with_the_capability_of_the_file() {
-    let Some(laboratory) =
-        Laboratory::open("an_ordinary_user_captures_with_the_capability_of_the_file")
+fn unprivileged_user_captures_with_file_capability() {
+    let Some(laboratory) = Laboratory::open("unprivileged_user_captures_with_file_capability")
     else {
         return;
     };
@@ -186,36 +195,37 @@ fn an_ordinary_user_captures_with_the_capability_of_the_file() {
         .status()
         .expect("setcap runs");
     assert!(set.success(), "setcap");
-    let words = [
+    let command = [
         "setpriv",
         "--reuid=65534",
         "--regid=65534",
         "--clear-groups",
         copy,
     ];
-    let exporter = Exporter::start_by(&pair.near, &words, &["-i", "eth0"]);
+    let exporter = Exporter::start_with_command(&pair.near, &command, &["-i", "eth0"]);
     connect_once(&pair);
-    exporter.metrics_once("it counts", |page| answered(page) == 1.0);
+    exporter.metrics_once("the connect is counted", |page| answered(page) == 1.0);
     let bounding = std::fs::read_to_string("/proc/self/status").expect("proc");
     let bounding = bounding
         .lines()
         .find_map(|line| line.strip_prefix("CapBnd:"))
         .expect("a line")
         .trim();
-    assert_least(&exporter, NOBODY, bounding);
+    assert_least_privilege(&exporter, NOBODY_UID, bounding);
 }
 
 #[test]
-fn who_is_not_root_cannot_become_another_user() {
-    let Some(laboratory) = Laboratory::open("who_is_not_root_cannot_become_another_user") else {
+fn user_change_without_privilege_exits_with_error() {
+    let Some(laboratory) = Laboratory::open("user_change_without_privilege_exits_with_error")
+    else {
         return;
     };
     let host = laboratory.host("host");
-    let ends = |words: &[&str], flags: &[&str]| {
+    let run = |wrapper: &[&str], flags: &[&str]| {
         let Output { status, stderr, .. } = host
             .command("timeout")
             .arg("10")
-            .args(words)
+            .args(wrapper)
             .arg(PROGRAM)
             .args(flags)
             .output()
@@ -223,7 +233,7 @@ fn who_is_not_root_cannot_become_another_user() {
         (status.code(), String::from_utf8_lossy(&stderr).into_owned())
     };
     assert!(Path::new(PROGRAM).exists());
-    let ordinary = [
+    let as_unprivileged_user = [
         "setpriv",
         "--reuid=65534",
         "--regid=65534",
@@ -231,8 +241,8 @@ fn who_is_not_root_cannot_become_another_user() {
         "--ambient-caps=+net_raw",
         "--inh-caps=+net_raw",
     ];
-    let (status, words) = ends(
-        &ordinary,
+    let (status, message) = run(
+        &as_unprivileged_user,
         &[
             "-i",
             "lo",
@@ -243,15 +253,15 @@ fn who_is_not_root_cannot_become_another_user() {
         ],
     );
     assert!(
-        words.ends_with(
+        message.ends_with(
             "tcp_handshake_exporter: cannot become --user daemon: EPERM: Operation not permitted: start as root, or as that user and \
              without --user\n"
         ),
-        "{words}"
+        "{message}"
     );
     assert_eq!(status, Some(1));
-    let is_nobody = |value: &str, advice: &str| {
-        let (status, words) = ends(
+    let assert_unknown_user = |value: &str, advice: &str| {
+        let (status, message) = run(
             &[],
             &[
                 "-i",
@@ -263,19 +273,15 @@ fn who_is_not_root_cannot_become_another_user() {
             ],
         );
         assert_eq!(
-            words,
+            message,
             format!("tcp_handshake_exporter: cannot become --user {value}: {advice}\n")
         );
         assert_eq!(status, Some(1));
     };
-    is_nobody("no-such-user", "there is no user `no-such-user`");
-    is_nobody("nobody:no-such-group", "there is no group `no-such-group`");
-    is_nobody(
+    assert_unknown_user("no-such-user", "there is no user `no-such-user`");
+    assert_unknown_user("nobody:no-such-group", "there is no group `no-such-group`");
+    assert_unknown_user(
         "54321",
         "user 54321 has no group of its own: write 54321:GROUP",
     );
 }
-
-const CAPTURE_UP: &str = "tcp_handshake_exporter_capture_up";
-const NET_RAW: &str = "0000000000002000";
-const NOBODY: u32 = 65534;

@@ -1,4 +1,5 @@
-//! The configuration read again while packets come: nothing is lost, nothing is counted twice, what began stays where it is.
+//! Live tests of a configuration reload under traffic: no packet is lost or counted twice, and
+//! pending attempts keep their label sets.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,14 +9,20 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use crate::lab::Laboratory;
-use crate::lab::connect::{PATIENCE, connects, told};
-use crate::lab::exporter::Exporter;
-use crate::lab::exposition::Exposition;
-use crate::lab::pair::{OPEN, Pair};
-use crate::lab::road::Family::V4;
+use crate::netns::Laboratory;
+use crate::netns::connect::{CONNECT_TIMEOUT, connects, results};
+use crate::netns::exporter::Exporter;
+use crate::netns::exposition::Exposition;
+use crate::netns::pair::{OPEN_PORT, Pair};
+use crate::netns::topology::Family::V4;
 
-/// A configuration file that can be written again.
+const PEER_GROUP_CONFIG: &str = "labels: {peer-group: {office: [192.0.2.0/24]}}\n";
+const PLAIN_CONFIG: &str = "labels: {max-sets: 500}\n";
+const SUCCESSFUL: &str = "tcp_handshake_exporter_config_last_reload_successful";
+const SUCCESS_TIMESTAMP: &str =
+    "tcp_handshake_exporter_config_last_reload_success_timestamp_seconds";
+
+/// A configuration file that a test can replace.
 struct Config {
     folder: TempDir,
 }
@@ -37,7 +44,7 @@ impl Config {
             .to_string()
     }
 
-    /// As editors do: the whole file at once, under the same name.
+    /// Replaces the file by a rename, as editors do.
     fn write(&self, text: &str) {
         let new = self.folder.path().join("new");
         std::fs::write(&new, text).expect("it can be written");
@@ -45,13 +52,13 @@ impl Config {
     }
 }
 
-/// Status and body of POST /-/reload.
+/// Sends a request for `/-/reload`. Returns status and body.
 fn post(exporter: &Exporter<'_>, method: &str) -> (u16, String) {
     let mut answer = String::new();
     exporter.host().inside(|| {
         let mut stream = TcpStream::connect(exporter.address()).expect("it listens");
         stream
-            .set_read_timeout(Some(PATIENCE))
+            .set_read_timeout(Some(CONNECT_TIMEOUT))
             .expect("a socket option");
         write!(stream, "{method} /-/reload HTTP/1.0\r\n\r\n").expect("it reads the request");
         stream.read_to_string(&mut answer).expect("it answers");
@@ -66,8 +73,8 @@ fn post(exporter: &Exporter<'_>, method: &str) -> (u16, String) {
     )
 }
 
-/// The value of a counter for one peer, or of all.
-fn count(page: &Exposition, name: &str, peer: Option<&str>) -> f64 {
+/// Returns the value of a counter for one peer, or its sum over all peers.
+fn value(page: &Exposition, name: &str, peer: Option<&str>) -> f64 {
     let name = format!("tcp_handshake_{name}");
     page.only(|series| series.name == name && peer.is_none_or(|peer| series.labels["peer"] == peer))
         .values()
@@ -75,18 +82,13 @@ fn count(page: &Exposition, name: &str, peer: Option<&str>) -> f64 {
         .sum()
 }
 
-const OFFICE: &str = "labels: {peer-group: {office: [192.0.2.0/24]}}\n";
-const PLAIN: &str = "labels: {max-sets: 500}\n";
-const SUCCESSFUL: &str = "tcp_handshake_exporter_config_last_reload_successful";
-const SUCCEEDED_AT: &str = "tcp_handshake_exporter_config_last_reload_success_timestamp_seconds";
-
 #[test]
-fn reloads_under_traffic_lose_nothing_and_name_what_begins_later_by_the_new_rule() {
-    let Some(laboratory) = Laboratory::open("reloads_under_traffic_lose_nothing") else {
+fn reload_under_traffic_loses_no_attempt() {
+    let Some(laboratory) = Laboratory::open("reload_under_traffic_loses_no_attempt") else {
         return;
     };
     let pair = Pair::build(&laboratory);
-    let config = Config::new(PLAIN);
+    let config = Config::new(PLAIN_CONFIG);
     let path = config.path();
     let exporter = Exporter::start(
         &pair.near,
@@ -98,22 +100,26 @@ fn reloads_under_traffic_lose_nothing_and_name_what_begins_later_by_the_new_rule
             "--web.enable-lifecycle",
         ],
     );
-    let to: SocketAddr = (V4.cable().far, OPEN).into();
-    // As many as the server has room for, which never accepts.
+    let to: SocketAddr = (V4.pair_addresses().far, OPEN_PORT).into();
+    // The listener never accepts, so that its backlog limits the number of connects.
     let rounds = 12;
     std::thread::scope(|scope| {
         let clients = scope.spawn(|| {
             for _ in 0..rounds {
-                let all = pair.near.inside(|| connects(to, 10, PATIENCE));
-                assert_eq!(told(&all), [Some(Ok(())); 10]);
+                let all = pair.near.inside(|| connects(to, 10, CONNECT_TIMEOUT));
+                assert_eq!(results(&all), [Some(Ok(())); 10]);
                 std::thread::sleep(Duration::from_millis(100));
             }
         });
-        let mut turn = 0;
+        let mut reloads = 0;
         while !clients.is_finished() {
-            turn += 1;
-            config.write(if turn % 2 == 0 { PLAIN } else { OFFICE });
-            if turn % 3 == 0 {
+            reloads += 1;
+            config.write(if reloads % 2 == 0 {
+                PLAIN_CONFIG
+            } else {
+                PEER_GROUP_CONFIG
+            });
+            if reloads % 3 == 0 {
                 exporter.signal(Signal::SIGHUP);
             } else {
                 assert_eq!(
@@ -122,25 +128,25 @@ fn reloads_under_traffic_lose_nothing_and_name_what_begins_later_by_the_new_rule
                 );
             }
         }
-        assert!(turn > 4, "only {turn} reloads");
+        assert!(reloads > 4, "only {reloads} reloads");
     });
     let all = f64::from(rounds * 10);
-    let page = exporter.metrics_once("all are answered", |page| {
-        count(page, "answered_total", None) == all
+    let page = exporter.metrics_once("all attempts are answered", |page| {
+        value(page, "answered_total", None) == all
     });
-    assert_eq!(count(&page, "attempts_total", None), all);
+    assert_eq!(value(&page, "attempts_total", None), all);
     let [by_group, by_address] =
-        ["office", "192.0.2.2"].map(|peer| count(&page, "attempts_total", Some(peer)));
+        ["office", "192.0.2.2"].map(|peer| value(&page, "attempts_total", Some(peer)));
     assert!(
         by_group > 0.0 && by_address > 0.0 && by_group + by_address == all,
         "{page}"
     );
-    super::assert_in_good_health(&page);
+    super::assert_healthy(&page);
 }
 
 #[test]
-fn an_attempt_that_waits_keeps_its_set_and_its_port_over_a_reload() {
-    let Some(laboratory) = Laboratory::open("an_attempt_that_waits_keeps_its_set") else {
+fn pending_attempt_keeps_label_set_over_reload() {
+    let Some(laboratory) = Laboratory::open("pending_attempt_keeps_label_set_over_reload") else {
         return;
     };
     let pair = Pair::build(&laboratory);
@@ -158,16 +164,16 @@ fn an_attempt_that_waits_keeps_its_set_and_its_port_over_a_reload() {
             "--web.enable-lifecycle",
         ],
     );
-    let ask = |port: u16, patience| {
-        let to = (V4.cable().far, port).into();
-        drop(pair.near.inside(|| connects(to, 1, patience)));
+    let connect = |port: u16, timeout| {
+        let to = (V4.pair_addresses().far, port).into();
+        drop(pair.near.inside(|| connects(to, 1, timeout)));
     };
-    ask(8001, Duration::from_millis(100));
-    exporter.metrics_once("it has begun", |page| {
-        count(page, "attempts_total", None) == 1.0
+    connect(8001, Duration::from_millis(100));
+    exporter.metrics_once("the attempt has started", |page| {
+        value(page, "attempts_total", None) == 1.0
     });
     config.write(&format!(
-        "{OFFICE}capture: {{port: [80, 8002]}}\nhandshake: {{timeout: 9s}}\n"
+        "{PEER_GROUP_CONFIG}capture: {{port: [80, 8002]}}\nhandshake: {{timeout: 9s}}\n"
     ));
     assert_eq!(post(&exporter, "POST").0, 200);
     let log = exporter.log();
@@ -177,41 +183,45 @@ fn an_attempt_that_waits_keeps_its_set_and_its_port_over_a_reload() {
         ),
         "{log}"
     );
-    ask(8001, Duration::from_millis(100));
-    ask(8002, PATIENCE);
-    let unanswered = |page: &Exposition| count(page, "failures_total", Some("192.0.2.2"));
-    let page = exporter.metrics_once("after two seconds, not nine", |page| {
+    connect(8001, Duration::from_millis(100));
+    connect(8002, CONNECT_TIMEOUT);
+    let unanswered = |page: &Exposition| value(page, "failures_total", Some("192.0.2.2"));
+    let page = exporter.metrics_once("unanswered after 2 s, not 9 s", |page| {
         unanswered(page) == 1.0
     });
     assert_eq!(
-        count(&page, "attempts_total", Some("192.0.2.2")),
+        value(&page, "attempts_total", Some("192.0.2.2")),
         1.0,
-        "the second to 8001 does not count\n{page}"
+        "the second connect to 8001 does not count\n{page}"
     );
-    let page = exporter.metrics_once("the new rule", |page| {
-        count(page, "failures_total", Some("office")) == 1.0
+    let page = exporter.metrics_once("the new peer group applies", |page| {
+        value(page, "failures_total", Some("office")) == 1.0
     });
-    assert_eq!(count(&page, "attempts_total", None), 2.0);
-    let told = page.only(|series| series.name == "tcp_handshake_exporter_config_info");
+    assert_eq!(value(&page, "attempts_total", None), 2.0);
+    let config_info = page.only(|series| series.name == "tcp_handshake_exporter_config_info");
     assert_eq!(
-        told.to_string().matches("office=192.0.2.0/24").count(),
+        config_info
+            .to_string()
+            .matches("office=192.0.2.0/24")
+            .count(),
         1,
-        "{told}"
+        "{config_info}"
     );
     assert_eq!(
-        told.to_string().matches("ports=\"80,8002\"").count(),
+        config_info.to_string().matches("ports=\"80,8002\"").count(),
         1,
-        "{told}"
+        "{config_info}"
     );
 }
 
 #[test]
-fn a_broken_file_changes_nothing_and_shows() {
-    let Some(laboratory) = Laboratory::open("a_broken_file_changes_nothing_and_shows") else {
+fn invalid_file_keeps_configuration_and_shows_failure() {
+    let Some(laboratory) = Laboratory::open("invalid_file_keeps_configuration_and_shows_failure")
+    else {
         return;
     };
     let pair = Pair::build(&laboratory);
-    let config = Config::new(OFFICE);
+    let config = Config::new(PEER_GROUP_CONFIG);
     let path = config.path();
     let exporter = Exporter::start(
         &pair.near,
@@ -223,42 +233,45 @@ fn a_broken_file_changes_nothing_and_shows() {
             "--web.enable-lifecycle",
         ],
     );
-    let began = exporter.metrics();
-    assert_eq!(began.get(SUCCESSFUL, &[]), Some(1.0));
+    let initial = exporter.metrics();
+    assert_eq!(initial.get(SUCCESSFUL, &[]), Some(1.0));
     config.write("labels: {max-sets: 0}\n");
-    let words = format!(
+    let message = format!(
         "configuration file {path}, line 1, column 20: labels.max-sets cannot be `0`: write a number from 1 to 1000000"
     );
-    assert_eq!(post(&exporter, "POST"), (500, format!("{words}\n")));
+    assert_eq!(post(&exporter, "POST"), (500, format!("{message}\n")));
     let log = exporter.log();
     assert!(
         log.contains("level=error message=\"configuration stays as it was\"")
-            && log.contains(&words),
+            && log.contains(&message),
         "{log}"
     );
-    let broken = exporter.metrics();
-    assert_eq!(broken.get(SUCCESSFUL, &[]), Some(0.0));
-    assert_eq!(broken.get(SUCCEEDED_AT, &[]), began.get(SUCCEEDED_AT, &[]));
-    let to = (V4.cable().far, OPEN).into();
+    let failed = exporter.metrics();
+    assert_eq!(failed.get(SUCCESSFUL, &[]), Some(0.0));
     assert_eq!(
-        told(&pair.near.inside(|| connects(to, 1, PATIENCE))),
+        failed.get(SUCCESS_TIMESTAMP, &[]),
+        initial.get(SUCCESS_TIMESTAMP, &[])
+    );
+    let to = (V4.pair_addresses().far, OPEN_PORT).into();
+    assert_eq!(
+        results(&pair.near.inside(|| connects(to, 1, CONNECT_TIMEOUT))),
         [Some(Ok(()))]
     );
-    exporter.metrics_once("the old rule", |page| {
-        count(page, "answered_total", Some("office")) == 1.0
+    exporter.metrics_once("the old peer group still applies", |page| {
+        value(page, "answered_total", Some("office")) == 1.0
     });
 
     config.write("log: {level: debug}\n");
     exporter.signal(Signal::SIGHUP);
-    let mended = exporter.metrics_once("it is whole again", |page| {
+    let repaired = exporter.metrics_once("the repaired file is loaded", |page| {
         page.get(SUCCESSFUL, &[]) == Some(1.0)
     });
-    assert!(mended.get(SUCCEEDED_AT, &[]) > began.get(SUCCEEDED_AT, &[]));
+    assert!(repaired.get(SUCCESS_TIMESTAMP, &[]) > initial.get(SUCCESS_TIMESTAMP, &[]));
     drop(exporter.host().inside(|| {
         TcpStream::connect(exporter.address())
             .and_then(|mut stream| stream.write_all(b"nonsense\r\n\r\n"))
     }));
-    let deadline = std::time::Instant::now() + PATIENCE;
+    let deadline = std::time::Instant::now() + CONNECT_TIMEOUT;
     while !exporter.log().contains("level=debug") {
         assert!(std::time::Instant::now() < deadline, "{}", exporter.log());
         std::thread::sleep(Duration::from_millis(50));
@@ -266,12 +279,12 @@ fn a_broken_file_changes_nothing_and_shows() {
 }
 
 #[test]
-fn only_who_may_reloads_and_only_by_post() {
-    let Some(laboratory) = Laboratory::open("only_who_may_reloads_and_only_by_post") else {
+fn reload_needs_enable_lifecycle_and_post() {
+    let Some(laboratory) = Laboratory::open("reload_needs_enable_lifecycle_and_post") else {
         return;
     };
     let host = laboratory.host("host");
-    let config = Config::new(PLAIN);
+    let config = Config::new(PLAIN_CONFIG);
     let path = config.path();
     let closed = Exporter::start(&host, &["--config.file", &path]);
     assert_eq!(post(&closed, "POST").0, 404);
@@ -285,7 +298,7 @@ fn only_who_may_reloads_and_only_by_post() {
     let without = Exporter::start(&host, &[]);
     without.signal(Signal::SIGHUP);
     assert_eq!(without.metrics().get(SUCCESSFUL, &[]), None);
-    let deadline = std::time::Instant::now() + PATIENCE;
+    let deadline = std::time::Instant::now() + CONNECT_TIMEOUT;
     while !without
         .log()
         .contains("there is no --config.file to read again")

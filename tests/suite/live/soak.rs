@@ -1,4 +1,5 @@
-//! Hours of mixed load (`make soak`): memory stays flat, and the figures are exact at the end.
+//! Live test of an hour of mixed load (`make soak`): memory stays flat, and the counts are exact at
+//! the end.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -11,36 +12,41 @@ use nix::sys::signal::Signal;
 use tempfile::NamedTempFile;
 
 use super::flood::{frames_lost, sum};
-use crate::lab::Laboratory;
-use crate::lab::connect::{PATIENCE, connects, told};
-use crate::lab::exporter::Exporter;
-use crate::lab::exposition::{Exposition, SetKey};
-use crate::lab::namespace::Namespace;
-use crate::lab::pair::connect;
-use crate::lab::sender::{Load, send};
+use crate::netns::Laboratory;
+use crate::netns::connect::{CONNECT_TIMEOUT, connects, results};
+use crate::netns::exporter::Exporter;
+use crate::netns::exposition::{Exposition, LabelSetKey};
+use crate::netns::namespace::Namespace;
+use crate::netns::pair::connect;
+use crate::netns::sender::{Load, send};
 
-/// What clients did, counted by them.
+const CONNECT_INTERVAL: Duration = Duration::from_millis(250);
+const SPOOFED_SYNS_PER_SECOND: u64 = 1_000;
+const DROPPED: &str = "tcp_handshake_exporter_dropped_packets_total";
+const PENDING: &str = "tcp_handshake_exporter_pending_attempts";
+
+/// Connects of the clients by outcome, as the clients count them.
 #[derive(Clone, Copy, Default, Debug)]
-struct Made {
+struct ConnectCounts {
     answered: u32,
     refused: u32,
     prohibited: u32,
-    in_vain: u32,
+    unanswered: u32,
 }
 
 #[test]
 #[ignore = "takes an hour: make soak"]
-fn under_mixed_load_memory_is_flat_and_figures_are_exact() {
+fn memory_stays_flat_under_mixed_load() {
     let minutes: u64 = std::env::var("SOAK_MINUTES")
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(60);
-    let Some(laboratory) = Laboratory::open("under_mixed_load_memory_is_flat") else {
+    let Some(laboratory) = Laboratory::open("memory_stays_flat_under_mixed_load") else {
         return;
     };
     let [near, far] = ["near", "far"].map(|role| laboratory.host(role));
     connect(&near, &far);
-    far.set("net.ipv4.icmp_ratelimit", "0");
+    far.set_parameter("net.ipv4.icmp_ratelimit", "0");
     far.nft(
         "table inet f { chain i { type filter hook input priority 0; tcp dport 8001 drop; tcp dport 8002 reject with icmpx type admin-prohibited; }; }",
     );
@@ -58,49 +64,57 @@ fn under_mixed_load_memory_is_flat_and_figures_are_exact() {
             config.to_str().expect("text"),
         ],
     );
-    // The regular peer is known before the flood begins.
-    let mut made = ask(&near);
+    // The peer is known before the flood starts.
+    let mut made = connect_all(&near);
     let time = Duration::from_secs(minutes * 60);
-    let (start, ended) = (Instant::now(), AtomicBool::new(false));
+    let start = Instant::now();
+    let stop = AtomicBool::new(false);
     let (
         sent,
-        Seen {
+        ScrapeLog {
             memory,
             reloads,
-            gone,
+            removed,
             last,
         },
     ) = thread::scope(|scope| {
-        let flood = scope.spawn(|| near.inside(|| send(Load::Flood, "eth0", time, FLOOD_A_SECOND)));
-        let scrapes = scope.spawn(|| watch(&exporter, &ended, &config));
+        let flood = scope
+            .spawn(|| near.inside(|| send(Load::Flood, "eth0", time, SPOOFED_SYNS_PER_SECOND)));
+        let scrapes = scope.spawn(|| scrape_until_stopped(&exporter, &stop, &config));
         while start.elapsed() < time {
-            let more = ask(&near);
+            let more = connect_all(&near);
             made.answered += more.answered;
             made.refused += more.refused;
             made.prohibited += more.prohibited;
-            made.in_vain += more.in_vain;
-            thread::sleep(PAUSE);
+            made.unanswered += more.unanswered;
+            thread::sleep(CONNECT_INTERVAL);
         }
-        ended.store(true, Ordering::Relaxed);
-        let seen = scrapes.join().expect("no panic");
-        (flood.join().expect("no panic"), seen)
+        stop.store(true, Ordering::Relaxed);
+        let scrape_log = scrapes.join().expect("no panic");
+        (flood.join().expect("no panic"), scrape_log)
     });
     let lost = frames_lost(&near);
-    let page = exporter.metrics_once("nobody waits", |page| page.get(PENDING, &[]) == Some(0.0));
-    // In the first quarter tables and ring fill.
+    let page = exporter.metrics_once("no attempt is pending", |page| {
+        page.get(PENDING, &[]) == Some(0.0)
+    });
+    // The tables and the ring fill in the first quarter.
     let quarter = memory.len() / 4;
     let peak = |part: &[f64]| part.iter().copied().fold(0.0, f64::max) / f64::from(1 << 20);
-    let (early, late) = (
-        peak(&memory[quarter..=2 * quarter]),
-        peak(&memory[memory.len() - quarter.max(1)..]),
-    );
+    let early = peak(&memory[quarter..=2 * quarter]);
+    let late = peak(&memory[memory.len() - quarter.max(1)..]);
     eprintln!(
-        "soak of {minutes} minutes: {made:?}, {sent} spoofed SYNs of which the cable lost {lost}, {gone} attempts in sets that left, {} scrapes, {reloads} reloads; \
-         resident MiB at most {early:.1} in the second quarter, {late:.1} in the last, {:.1} at all",
+        "soak of {minutes} minutes: {made:?}, {sent} spoofed SYNs of which the veth pair lost {lost}, {removed} attempts in removed label sets, {} scrapes, {reloads} reloads; \
+         resident MiB at most {early:.1} in the second quarter, {late:.1} in the last, {:.1} overall",
         memory.len(),
         exporter.peak_memory() as f64 / f64::from(1 << 20)
     );
-    assert_exact(&page, made, sent, lost, gone + left_since(&last, &page));
+    assert_exact(
+        &page,
+        made,
+        sent,
+        lost,
+        removed + removed_since(&last, &page),
+    );
     assert!(
         late <= early + 2.0,
         "memory grew from {early} to {late} MiB: {memory:?}"
@@ -108,42 +122,49 @@ fn under_mixed_load_memory_is_flat_and_figures_are_exact() {
     assert!(exporter.peak_memory() <= 64 << 20);
 }
 
-/// One round of everything.
-fn ask(near: &Namespace) -> Made {
+/// Makes connects of each outcome once. Returns their counts.
+fn connect_all(near: &Namespace) -> ConnectCounts {
     let to = |port: u16| SocketAddr::from((Ipv4Addr::new(192, 0, 2, 2), port));
-    let all = |port, count, patience| told(&near.inside(|| connects(to(port), count, patience)));
-    assert_eq!(all(80, 20, PATIENCE), [Some(Ok(())); 20]);
-    assert_eq!(all(81, 5, PATIENCE), [Some(Err(Errno::ECONNREFUSED)); 5]);
-    assert_eq!(all(8002, 3, PATIENCE), [Some(Err(Errno::EHOSTUNREACH)); 3]);
+    let all = |port, count, timeout| results(&near.inside(|| connects(to(port), count, timeout)));
+    assert_eq!(all(80, 20, CONNECT_TIMEOUT), [Some(Ok(())); 20]);
+    assert_eq!(
+        all(81, 5, CONNECT_TIMEOUT),
+        [Some(Err(Errno::ECONNREFUSED)); 5]
+    );
+    assert_eq!(
+        all(8002, 3, CONNECT_TIMEOUT),
+        [Some(Err(Errno::EHOSTUNREACH)); 3]
+    );
     assert_eq!(all(8001, 2, Duration::from_millis(20)), [None; 2]);
-    Made {
+    ConnectCounts {
         answered: 20,
         refused: 5,
         prohibited: 3,
-        in_vain: 2,
+        unanswered: 2,
     }
 }
 
-/// What the scrapes showed.
-struct Seen {
-    /// Resident bytes at each.
+/// Results of the scrapes.
+struct ScrapeLog {
+    /// Resident bytes at each scrape.
     memory: Vec<f64>,
     reloads: u32,
-    /// Attempts in sets that left for others, as they were shown last.
-    gone: f64,
-    last: BTreeMap<SetKey, f64>,
+    /// Attempts in removed label sets, by their last scrape.
+    removed: f64,
+    /// Attempts of each label set at the last scrape.
+    last: BTreeMap<LabelSetKey, f64>,
 }
 
-/// The attempts of each set.
-fn attempts(page: &Exposition) -> BTreeMap<SetKey, f64> {
+/// Returns the attempts of each label set.
+fn attempts(page: &Exposition) -> BTreeMap<LabelSetKey, f64> {
     page.samples()
         .filter(|(series, _)| series.name == "tcp_handshake_attempts_total")
-        .filter_map(|(series, value)| Some((series.set()?, value)))
+        .filter_map(|(series, value)| Some((series.label_set()?, value)))
         .collect()
 }
 
-/// Attempts in sets that were there, and are not any more.
-fn left_since(last: &BTreeMap<SetKey, f64>, page: &Exposition) -> f64 {
+/// Returns the attempts of the label sets in `last` that `page` does not contain.
+fn removed_since(last: &BTreeMap<LabelSetKey, f64>, page: &Exposition) -> f64 {
     let now = attempts(page);
     last.iter()
         .filter(|(set, _)| !now.contains_key(set))
@@ -151,18 +172,25 @@ fn left_since(last: &BTreeMap<SetKey, f64>, page: &Exposition) -> f64 {
         .sum()
 }
 
-/// Scrapes, reloads, and clients that never finish.
-fn watch(exporter: &Exporter<'_>, ended: &AtomicBool, config: &std::path::Path) -> Seen {
-    let (mut memory, mut reloads, mut slow) = (Vec::new(), 0, Vec::new());
-    let (mut gone, mut last) = (0.0, BTreeMap::new());
-    while !ended.load(Ordering::Relaxed) {
+/// Scrapes, reloads the configuration, and opens HTTP connections that never send a request.
+fn scrape_until_stopped(
+    exporter: &Exporter<'_>,
+    stop: &AtomicBool,
+    config: &std::path::Path,
+) -> ScrapeLog {
+    let mut memory = Vec::new();
+    let mut reloads = 0;
+    let mut slow = Vec::new();
+    let mut removed = 0.0;
+    let mut last = BTreeMap::new();
+    while !stop.load(Ordering::Relaxed) {
         let page = exporter.metrics();
         memory.push(
             page.get("process_resident_memory_bytes", &[])
-                .expect("it is there"),
+                .expect("the metric exists"),
         );
         assert_eq!(sum(&page, DROPPED), 0.0, "{page}");
-        gone += left_since(&last, &page);
+        removed += removed_since(&last, &page);
         last = attempts(&page);
         slow.extend(
             exporter
@@ -181,25 +209,25 @@ fn watch(exporter: &Exporter<'_>, ended: &AtomicBool, config: &std::path::Path) 
         }
         thread::sleep(Duration::from_secs(5));
     }
-    Seen {
+    ScrapeLog {
         memory,
         reloads,
-        gone,
+        removed,
         last,
     }
 }
 
-fn assert_exact(page: &Exposition, made: Made, sent: u64, lost: u64, gone: f64) {
+fn assert_exact(page: &Exposition, made: ConnectCounts, sent: u64, lost: u64, removed: f64) {
     let of = |port: &str, metric: &str, reason: Option<&str>| {
         let metric = format!("tcp_handshake_{metric}");
-        let own = page.only(|one| {
+        let series = page.only(|one| {
             let is = |label: &str, value: &str| one.labels.get(label).is_some_and(|is| is == value);
             one.name == metric
                 && is("port", port)
                 && is("peer", "192.0.2.1")
                 && reason.is_none_or(|reason| is("reason", reason))
         });
-        own.values().iter().sum::<f64>()
+        series.values().iter().sum::<f64>()
     };
     let exact = [
         (of("80", "answered_total", None), made.answered),
@@ -208,9 +236,9 @@ fn assert_exact(page: &Exposition, made: Made, sent: u64, lost: u64, gone: f64) 
         (of("81", "attempts_total", None), made.refused),
         (
             of("8001", "failures_total", Some("unanswered")),
-            made.in_vain,
+            made.unanswered,
         ),
-        (of("8001", "attempts_total", None), made.in_vain),
+        (of("8001", "attempts_total", None), made.unanswered),
         (
             of("8002", "failures_total", Some("prohibited")),
             made.prohibited,
@@ -221,20 +249,19 @@ fn assert_exact(page: &Exposition, made: Made, sent: u64, lost: u64, gone: f64) 
         assert_eq!(shown, f64::from(made), "{exact:?}");
     }
     let most =
-        (sent + u64::from(made.answered + made.refused + made.in_vain + made.prohibited)) as f64;
+        (sent + u64::from(made.answered + made.refused + made.unanswered + made.prohibited)) as f64;
     let all = sum(page, "tcp_handshake_attempts_total");
-    let told = all + gone;
+    let counted = all + removed;
     assert!(
-        (most - lost as f64..=most).contains(&told),
-        "{told} of {most}, of which the cable lost {lost}"
+        (most - lost as f64..=most).contains(&counted),
+        "{counted} of {most}, of which the veth pair lost {lost}"
     );
-    let ends = ["answered", "failures", "evicted"]
-        .map(|end| sum(page, &format!("tcp_handshake_{end}_total")));
-    assert_eq!(all, ends.iter().sum::<f64>(), "the books balance: {ends:?}");
+    let outcomes = ["answered", "failures", "evicted"]
+        .map(|outcome| sum(page, &format!("tcp_handshake_{outcome}_total")));
+    assert_eq!(
+        all,
+        outcomes.iter().sum::<f64>(),
+        "every attempt has one outcome: {outcomes:?}"
+    );
     assert_eq!(sum(page, "tcp_handshake_exporter_clock_steps_total"), 0.0);
 }
-
-const PAUSE: Duration = Duration::from_millis(250);
-const FLOOD_A_SECOND: u64 = 1_000;
-const DROPPED: &str = "tcp_handshake_exporter_dropped_packets_total";
-const PENDING: &str = "tcp_handshake_exporter_pending_attempts";

@@ -1,4 +1,4 @@
-//! The example configuration at work in a real Alertmanager: one outage wakes one person once.
+//! Tests of the example configuration in a real Alertmanager: one outage sends one page.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,13 +13,15 @@ use std::time::{Duration, Instant};
 use super::files::alerts;
 use crate::program::{file, has_tool};
 
+const CONFIG_PATH: &str = "deploy/alertmanager/alertmanager.yml";
+
 #[test]
-fn amtool_finds_the_configuration_sound_and_every_alert_goes_where_it_should() {
+fn every_alert_is_routed_by_its_severity() {
     if !has_tool("amtool") {
         return;
     }
     let check = Command::new("amtool")
-        .args(["check-config", &file(CONFIG)])
+        .args(["check-config", &file(CONFIG_PATH)])
         .output()
         .unwrap();
     assert!(
@@ -39,7 +41,7 @@ fn amtool_finds_the_configuration_sound_and_every_alert_goes_where_it_should() {
             "routes",
             "test",
             "--config.file",
-            &file(CONFIG),
+            &file(CONFIG_PATH),
             "--verify.receivers",
             receiver,
         ];
@@ -59,16 +61,16 @@ fn amtool_finds_the_configuration_sound_and_every_alert_goes_where_it_should() {
 }
 
 #[test]
-fn an_outage_met_by_a_hundred_clients_wakes_one_person_once() {
+fn outage_of_hundred_clients_sends_one_page() {
     if !has_tool("prometheus-alertmanager") {
         return;
     }
     let alertmanager = Alertmanager::start();
     let clients = || (0..100).map(|number| format!("app{number}:10077"));
     let mut all = Alerts::default();
-    // Nobody knows why.
+    // Unknown cause.
     clients().for_each(|client| all.add("TCPHandshakeUnanswered", &client, "10.0.9.1", "33306"));
-    // The server's own host knows.
+    // The exporter on the server's host knows the cause.
     clients().for_each(|client| all.add("TCPHandshakeUnanswered", &client, "10.0.9.2", "33306"));
     all.add(
         "TCPHandshakeServerNotAnswering",
@@ -76,24 +78,26 @@ fn an_outage_met_by_a_hundred_clients_wakes_one_person_once() {
         "10.0.9.2",
         "33306",
     );
-    // The leg is known, at some of the clients; two ports are one outage.
+    // Some clients know the leg of the path. Two ports are one outage.
     for port in ["33306", "22"] {
         clients().for_each(|client| all.add("TCPHandshakeUnanswered", &client, "10.0.9.3", port));
         clients()
             .take(3)
             .for_each(|client| all.add("TCPHandshakePathLossThere", &client, "10.0.9.3", port));
     }
-    // A rollout breaks all exporters, and one of them has other troubles.
+    // A rollout stops all exporters, and one of them has another alert.
     clients().for_each(|client| all.add("TCPHandshakeExporterDown", &client, "", ""));
     all.add("TCPHandshakeSetsFolded", "app7:10077", "", "");
     alertmanager.post(&all);
 
-    let mut told = BTreeMap::new();
-    for notice in alertmanager.notices_within(Duration::from_secs(5)) {
+    let mut received = BTreeMap::new();
+    for notification in alertmanager.notifications_until_quiet(Duration::from_secs(5)) {
         assert!(
-            told.insert(notice.subject(), notice.counts()).is_none(),
-            "told twice: {}",
-            notice.subject()
+            received
+                .insert(notification.subject(), notification.counts())
+                .is_none(),
+            "received twice: {}",
+            notification.subject()
         );
     }
     let expected = [
@@ -124,10 +128,10 @@ fn an_outage_met_by_a_hundred_clients_wakes_one_person_once() {
         .iter()
         .map(|(subject, counts)| ((*subject).into(), owned(counts)))
         .collect();
-    assert_eq!(told, expected);
+    assert_eq!(received, expected);
 }
 
-/// What Prometheus would send.
+/// Alerts as Prometheus posts them: a list of JSON objects without brackets.
 #[derive(Default)]
 struct Alerts(String);
 
@@ -150,7 +154,7 @@ impl Alerts {
 fn alerts_by_name() -> &'static BTreeMap<String, (String, String)> {
     static RULES: std::sync::OnceLock<BTreeMap<String, (String, String)>> =
         std::sync::OnceLock::new();
-    let facts = |alert: &super::Rule| {
+    let labels = |alert: &super::Rule| {
         (
             alert.label("severity").to_owned(),
             alert.label("subject").to_owned(),
@@ -159,20 +163,20 @@ fn alerts_by_name() -> &'static BTreeMap<String, (String, String)> {
     RULES.get_or_init(|| {
         alerts()
             .iter()
-            .map(|alert| (alert.name().to_owned(), facts(alert)))
+            .map(|alert| (alert.name().to_owned(), labels(alert)))
             .collect()
     })
 }
 
-/// One notification, as a webhook gets it.
+/// One notification to a webhook.
 #[derive(Debug)]
-pub(super) struct Notice {
+pub(super) struct Notification {
     receiver: String,
     body: serde_json::Value,
 }
 
-impl Notice {
-    /// Who is told, and about which group.
+impl Notification {
+    /// Returns the receiver and the values of the group labels.
     pub(super) fn subject(&self) -> String {
         let group = self.body["groupLabels"].as_object().unwrap();
         let group: Vec<_> = group
@@ -193,17 +197,17 @@ impl Notice {
     }
 }
 
-/// A real one with the example's routes, short times, and webhooks that end here.
+/// An Alertmanager with the routes of the example, short times, and webhooks to this test.
 pub(super) struct Alertmanager {
     process: Child,
     port: u16,
-    notices: Receiver<Notice>,
+    notifications: Receiver<Notification>,
     _storage: tempfile::TempDir,
 }
 
 impl Alertmanager {
     fn start() -> Self {
-        // Nobody else is given this port between here and there, or the test fails loudly.
+        // If another process takes this port in the meantime, the test fails.
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
             .local_addr()
@@ -218,7 +222,8 @@ impl Alertmanager {
         )
     }
 
-    /// Starts `program` on a port of its own host, where also `webhooks` listens. It waits for so long before it tells.
+    /// Starts `program` with a port of the host on which also `webhooks` listens. `wait` replaces
+    /// `group_wait`.
     pub(super) fn start_on(
         mut program: Command,
         port: u16,
@@ -226,11 +231,11 @@ impl Alertmanager {
         wait: &str,
     ) -> Self {
         let storage = tempfile::tempdir().unwrap();
-        let mut config = fs::read_to_string(file(CONFIG)).unwrap();
+        let mut config = fs::read_to_string(file(CONFIG_PATH)).unwrap();
         let webhook = webhooks.local_addr().unwrap();
         for receiver in ["pager", "tickets", "log"] {
             let example = format!("http://{receiver}.example.net/");
-            assert!(config.contains(&example), "{CONFIG} has no {example}");
+            assert!(config.contains(&example), "{CONFIG_PATH} has no {example}");
             config = config.replace(&example, &format!("http://{webhook}/{receiver}"));
         }
         let path = storage.path().join("alertmanager.yml");
@@ -251,12 +256,12 @@ impl Alertmanager {
         Self {
             process,
             port,
-            notices: receive(webhooks),
+            notifications: receive(webhooks),
             _storage: storage,
         }
     }
 
-    /// Sends the alerts as soon as it listens.
+    /// Posts the alerts as soon as Alertmanager listens.
     fn post(&self, alerts: &Alerts) {
         let body = format!("[{}]", alerts.0);
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -282,9 +287,9 @@ impl Alertmanager {
         assert!(answer.contains(" 200 OK"), "{answer}");
     }
 
-    /// What is told until nothing more comes for this long.
-    pub(super) fn notices_within(&self, quiet: Duration) -> Vec<Notice> {
-        std::iter::from_fn(|| self.notices.recv_timeout(quiet).ok()).collect()
+    /// Returns the notifications until none has arrived for this duration.
+    pub(super) fn notifications_until_quiet(&self, quiet: Duration) -> Vec<Notification> {
+        std::iter::from_fn(|| self.notifications.recv_timeout(quiet).ok()).collect()
     }
 }
 
@@ -295,21 +300,22 @@ impl Drop for Alertmanager {
     }
 }
 
-/// A web server that takes whatever is posted to it.
-fn receive(listener: TcpListener) -> Receiver<Notice> {
-    let (sender, notices) = channel();
+/// Starts a web server that accepts every POST. Returns its notifications.
+fn receive(listener: TcpListener) -> Receiver<Notification> {
+    let (sender, notifications) = channel();
     thread::spawn(move || {
         for stream in listener.incoming() {
-            if sender.send(take(stream.unwrap())).is_err() {
+            if sender.send(receive_notification(stream.unwrap())).is_err() {
                 return;
             }
         }
     });
-    notices
+    notifications
 }
 
-fn take(mut stream: TcpStream) -> Notice {
-    let (mut request, mut buffer) = (Vec::new(), [0; 65536]);
+fn receive_notification(mut stream: TcpStream) -> Notification {
+    let mut request = Vec::new();
+    let mut buffer = [0; 65536];
     loop {
         let read = stream.read(&mut buffer).unwrap();
         request.extend_from_slice(&buffer[..read]);
@@ -320,17 +326,15 @@ fn take(mut stream: TcpStream) -> Notice {
         let length = head
             .lines()
             .find_map(|line| line.strip_prefix("Content-Length: ")?.parse::<usize>().ok());
-        if body.len() >= length.expect("a webhook's length is told") || read == 0 {
+        if body.len() >= length.expect("a webhook has a Content-Length") || read == 0 {
             stream
                 .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
                 .unwrap();
             let receiver = head.split(' ').nth(1).unwrap().to_owned();
-            return Notice {
+            return Notification {
                 receiver,
                 body: serde_json::from_str(body).unwrap(),
             };
         }
     }
 }
-
-const CONFIG: &str = "deploy/alertmanager/alertmanager.yml";

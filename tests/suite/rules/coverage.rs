@@ -1,23 +1,27 @@
-//! No alert without its tests: each case that has gone wrong somewhere is met by each alert, or it is said why it cannot be.
+//! Tests that each alert has a promtool test for each case, or a reason why the case is impossible.
 
 use std::collections::BTreeSet;
 
 use super::files::{RuleTest, alerts, rule_tests};
 
-/// What promtool must have been asked of every alert, by the words in a test's name.
-const CASES: [(&str, &[&str], Must); 6] = [
-    ("it fires", &["fires"], Must::Fire),
+/// Cases that each alert's tests must contain, recognized by parts of a test's name.
+const CASES: [(&str, &[&str], Requirement); 6] = [
+    ("it fires", &["fires"], Requirement::Fire),
     (
         "just below its threshold",
         &["just below", "in time", "one missed scrape"],
-        Must::BeSilent,
+        Requirement::NotFire,
     ),
     (
         "on low volume",
         &["low volume", "minimum volume"],
-        Must::BeSilent,
+        Requirement::NotFire,
     ),
-    ("over a counter reset", &["counter reset"], Must::Say),
+    (
+        "over a counter reset",
+        &["counter reset"],
+        Requirement::Query,
+    ),
     (
         "a series never seen before",
         &[
@@ -26,7 +30,7 @@ const CASES: [(&str, &[&str], Must); 6] = [
             "never came up",
             "that starts on",
         ],
-        Must::Say,
+        Requirement::Query,
     ),
     (
         "over an exporter's restart",
@@ -36,12 +40,12 @@ const CASES: [(&str, &[&str], Must); 6] = [
             "s exporter is no",
             "s exporter:",
         ],
-        Must::Say,
+        Requirement::Query,
     ),
 ];
 
-/// Alerts on what does not count, and has no volume.
-const CANNOT: [(&str, &str, &str); 9] = [
+/// Cases that are impossible for an alert, with the reason.
+const IMPOSSIBLE_CASES: [(&str, &str, &str); 9] = [
     ("TCPHandshakeExporterDown", "on low volume", "`up` has none"),
     (
         "TCPHandshakeExporterDown",
@@ -61,7 +65,7 @@ const CANNOT: [(&str, &str, &str); 9] = [
     (
         "TCPHandshakeCaptureOneSided",
         "on low volume",
-        "the exporter itself wants a volume before it says so",
+        "the exporter sets `one_sided` only above a minimum volume",
     ),
     (
         "TCPHandshakeCaptureOneSided",
@@ -85,24 +89,28 @@ const CANNOT: [(&str, &str, &str); 9] = [
     ),
 ];
 
-/// For alerts that know what is usual, in a file of their own: it takes days.
-const USUAL: [(&str, &[&str], Must); 2] = [
+/// Cases of alerts that compare with usual values, in a separate file because they take days.
+const USUAL_CASES: [(&str, &[&str], Requirement); 2] = [
     (
         "an outage that lasts for longer than a day",
         &["for days"],
-        Must::Fire,
+        Requirement::Fire,
     ),
     (
         "what comes and goes every day",
         &["daily rise and fall"],
-        Must::Say,
+        Requirement::Query,
     ),
 ];
 
-enum Must {
+/// What a test of a case must expect.
+enum Requirement {
+    /// The test expects the alert to fire.
     Fire,
-    BeSilent,
-    Say,
+    /// The test queries alerts and expects the alert not to fire.
+    NotFire,
+    /// The test queries alerts.
+    Query,
 }
 
 #[test]
@@ -111,15 +119,15 @@ fn every_alert_is_tested_in_every_case() {
     for alert in alerts() {
         let name = alert.name();
         let tests = rule_tests(name);
-        for (case, words, must) in &CASES {
-            let cannot = CANNOT
+        for (case, name_parts, requirement) in &CASES {
+            let is_impossible = IMPOSSIBLE_CASES
                 .iter()
-                .any(|(who, what, _)| (who, what) == (&name, case));
-            if is_tested(&tests, name, words, must) == cannot {
+                .any(|(alert, impossible, _)| (alert, impossible) == (&name, case));
+            if is_tested(&tests, name, name_parts, requirement) == is_impossible {
                 missing.push(format!(
                     "tests/rules/{name}.yml, {case}: {}",
-                    if cannot {
-                        "it can, after all"
+                    if is_impossible {
+                        "a test exists: remove it from the list"
                     } else {
                         "missing"
                     }
@@ -128,9 +136,9 @@ fn every_alert_is_tested_in_every_case() {
         }
         if alert.expr.contains(":usual_") {
             let tests = rule_tests(&format!("{name}_usual"));
-            let cases = USUAL
-                .iter()
-                .filter(|(_, words, must)| !is_tested(&tests, name, words, must));
+            let cases = USUAL_CASES.iter().filter(|(_, name_parts, requirement)| {
+                !is_tested(&tests, name, name_parts, requirement)
+            });
             missing.extend(
                 cases.map(|(case, ..)| format!("tests/rules/{name}_usual.yml, {case}: missing")),
             );
@@ -140,12 +148,12 @@ fn every_alert_is_tested_in_every_case() {
 }
 
 #[test]
-fn what_an_alert_cannot_meet_is_said_of_alerts_there_are() {
+fn impossible_cases_name_existing_alerts() {
     let known: BTreeSet<_> = alerts()
         .iter()
         .map(|alert| alert.name().to_owned())
         .collect();
-    for (alert, case, reason) in CANNOT {
+    for (alert, case, reason) in IMPOSSIBLE_CASES {
         assert!(
             known.contains(alert) && CASES.iter().any(|(known, ..)| *known == case),
             "{alert}, {case}: {reason}"
@@ -153,9 +161,9 @@ fn what_an_alert_cannot_meet_is_said_of_alerts_there_are() {
     }
 }
 
-/// That every firing is told in words: labels and annotations, as somebody will read them.
+/// Each alert needs a test of the labels and annotations that it fires with.
 #[test]
-fn the_words_of_every_alert_are_tested() {
+fn labels_and_annotations_of_every_alert_are_tested() {
     for alert in alerts() {
         let name = alert.name();
         let tests = rule_tests(name);
@@ -163,23 +171,31 @@ fn the_words_of_every_alert_are_tested() {
         let fired = texts
             .filter(|test| test.alertname == name && !test.exp_alerts.is_empty())
             .count();
-        assert!(fired > 0, "no test holds the words of {name}");
+        assert!(
+            fired > 0,
+            "no test has the labels and annotations of {name}"
+        );
     }
 }
 
-fn is_tested(tests: &[RuleTest], alert: &str, words: &[&str], must: &Must) -> bool {
+fn is_tested(
+    tests: &[RuleTest],
+    alert: &str,
+    name_parts: &[&str],
+    requirement: &Requirement,
+) -> bool {
     let named = tests
         .iter()
-        .filter(|test| words.iter().any(|word| test.name.contains(word)));
-    named.into_iter().any(|test| match must {
-        Must::Fire => fires(test, alert),
-        Must::BeSilent => looks(test) && !fires(test, alert),
-        Must::Say => looks(test),
+        .filter(|test| name_parts.iter().any(|part| test.name.contains(part)));
+    named.into_iter().any(|test| match requirement {
+        Requirement::Fire => fires(test, alert),
+        Requirement::NotFire => queries_alerts(test) && !fires(test, alert),
+        Requirement::Query => queries_alerts(test),
     })
 }
 
-/// Whether it asks for alerts at all.
-fn looks(test: &RuleTest) -> bool {
+/// Returns `true` if the test queries alerts.
+fn queries_alerts(test: &RuleTest) -> bool {
     !test.alert_rule_test.is_empty()
         || test
             .promql_expr_test
@@ -187,18 +203,19 @@ fn looks(test: &RuleTest) -> bool {
             .any(|query| query.expr.contains("ALERTS"))
 }
 
-/// Whether it expects the alert at some moment.
+/// Returns `true` if the test expects the alert to fire.
 fn fires(test: &RuleTest, alert: &str) -> bool {
-    let told = test
+    let fired = test
         .alert_rule_test
         .iter()
-        .any(|told| told.alertname == alert && !told.exp_alerts.is_empty());
+        .any(|test| test.alertname == alert && !test.exp_alerts.is_empty());
     let named = format!("alertname=\"{alert}\"");
-    let asked = test
+    let queries = test
         .promql_expr_test
         .iter()
         .filter(|query| query.expr.contains("ALERTS"));
-    told || asked
-        .flat_map(|query| &query.exp_samples)
-        .any(|sample| sample.labels.contains(&named))
+    fired
+        || queries
+            .flat_map(|query| &query.exp_samples)
+            .any(|sample| sample.labels.contains(&named))
 }

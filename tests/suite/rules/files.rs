@@ -1,4 +1,4 @@
-//! The files under test, as far as the tests ask about them.
+//! Readers of the files under test: rules, promtool tests, runbooks, and queries in documentation.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,6 +8,10 @@ use serde::de::DeserializeOwned;
 
 use crate::program::file;
 
+pub(super) const RECORDING_RULES: &str = "deploy/prometheus/rules/tcp_handshake_recording.yml";
+pub(super) const ALERT_RULES: &str = "deploy/prometheus/rules/tcp_handshake_alerts.yml";
+
+/// A recording rule or an alert.
 #[derive(Deserialize)]
 pub(crate) struct Rule {
     pub(super) record: Option<String>,
@@ -21,7 +25,7 @@ pub(crate) struct Rule {
     pub(super) annotations: BTreeMap<String, String>,
 }
 
-/// One test of a file that promtool runs.
+/// One test in a promtool test file.
 #[derive(Deserialize)]
 pub(super) struct RuleTest {
     pub(super) name: String,
@@ -38,7 +42,7 @@ pub(super) struct AlertTest {
     pub(super) exp_alerts: Vec<ExpectedAlert>,
 }
 
-/// Its labels and words; promtool compares them.
+/// An expected alert. Its labels and annotations are not read, because promtool compares them.
 #[derive(Deserialize)]
 pub(super) struct ExpectedAlert {}
 
@@ -71,11 +75,11 @@ struct TestFile {
 }
 
 pub(super) fn recordings() -> Vec<Rule> {
-    rules(RECORDING)
+    rules(RECORDING_RULES)
 }
 
 pub(super) fn alerts() -> Vec<Rule> {
-    rules(ALERTS)
+    rules(ALERT_RULES)
 }
 
 fn rules(path: &str) -> Vec<Rule> {
@@ -95,7 +99,7 @@ fn read<T: DeserializeOwned>(path: &str) -> T {
     serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Names of the pages in docs/runbooks, without the index.
+/// Returns the names of the pages in `docs/runbooks`, without the index.
 pub(super) fn runbooks() -> BTreeSet<String> {
     let pages = fs::read_dir(file("docs/runbooks"))
         .unwrap()
@@ -104,7 +108,7 @@ pub(super) fn runbooks() -> BTreeSet<String> {
     names.filter(|name| name != "README").collect()
 }
 
-/// The blocks of a page that are marked as PromQL, one query each.
+/// Returns the code blocks of a page that are marked as PromQL, one query each.
 pub(super) fn queries_in(page: &str) -> Vec<String> {
     let text = fs::read_to_string(file(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
     let blocks = text
@@ -113,6 +117,3 @@ pub(super) fn queries_in(page: &str) -> Vec<String> {
         .map(|rest| rest.split("```").next().unwrap_or_default());
     blocks.map(|block| block.trim().to_owned()).collect()
 }
-
-pub(super) const RECORDING: &str = "deploy/prometheus/rules/tcp_handshake_recording.yml";
-pub(super) const ALERTS: &str = "deploy/prometheus/rules/tcp_handshake_alerts.yml";

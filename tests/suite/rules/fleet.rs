@@ -1,4 +1,5 @@
-//! A small fleet: three hosts with exporters, Prometheus, Alertmanager, and every fault at once on a port of its own.
+//! Live test of the rules: three hosts with exporters, Prometheus, Alertmanager, and all faults at
+//! once on separate ports.
 
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
@@ -7,30 +8,67 @@ use std::time::{Duration, Instant};
 
 use super::alertmanager::Alertmanager;
 use super::prometheus::Prometheus;
-use crate::lab::Laboratory;
-use crate::lab::connect::{connects, server as listen};
-use crate::lab::exporter::Exporter;
-use crate::lab::namespace::{Namespace, cable};
-use crate::lab::road::{Family, Road};
+use crate::netns::Laboratory;
+use crate::netns::connect::{connects, listen_without_accepting as listen};
+use crate::netns::exporter::Exporter;
+use crate::netns::namespace::{Namespace, create_veth};
+use crate::netns::topology::{Family, Topology};
 use crate::program::has_tool;
 
+const CLIENT_TARGET: &str = "10.99.1.2:10077";
+const FIREWALL_TARGET: &str = "10.99.2.2:10077";
+const SERVER_TARGET: &str = "10.99.3.2:10077";
+/// Port that works until the test adds a drop rule on the firewall.
+const HEALTHY_PORT: u16 = 9001;
+const STARTUP_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longer than the client's kernel takes to give up, 8 s.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(9);
+
+/// Expected alerts: name, instance, port.
+///
+/// 8002: closed. 8003: dropped by the firewall. 8004: dropped by the server's host. 8005: rejected
+/// by the firewall. 8006: reset by the firewall. 8007: SYN/ACKs dropped by the firewall after its
+/// capture point, so that its exporter counts all attempts as answered.
+const EXPECTED_ALERTS: [(&str, &str, u16); 18] = [
+    ("TCPHandshakeUnanswered", CLIENT_TARGET, HEALTHY_PORT),
+    ("TCPHandshakeUnanswered", FIREWALL_TARGET, HEALTHY_PORT),
+    ("TCPHandshakePathLossThere", CLIENT_TARGET, HEALTHY_PORT),
+    ("TCPHandshakeRefused", CLIENT_TARGET, 8002),
+    ("TCPHandshakeRefused", FIREWALL_TARGET, 8002),
+    ("TCPHandshakeUnanswered", CLIENT_TARGET, 8003),
+    ("TCPHandshakeUnanswered", FIREWALL_TARGET, 8003),
+    ("TCPHandshakePathLossThere", CLIENT_TARGET, 8003),
+    ("TCPHandshakeUnanswered", CLIENT_TARGET, 8004),
+    ("TCPHandshakeUnanswered", FIREWALL_TARGET, 8004),
+    ("TCPHandshakeRejected", CLIENT_TARGET, 8005),
+    ("TCPHandshakeRejected", FIREWALL_TARGET, 8005),
+    ("TCPHandshakeRefused", CLIENT_TARGET, 8006),
+    ("TCPHandshakeRefused", FIREWALL_TARGET, 8006),
+    ("TCPHandshakeUnanswered", CLIENT_TARGET, 8007),
+    ("TCPHandshakePathLossBack", CLIENT_TARGET, 8007),
+    ("TCPHandshakeSynLoss", FIREWALL_TARGET, 8007),
+    ("TCPHandshakeRepliesNotAcknowledged", SERVER_TARGET, 8007),
+];
+
 #[test]
-fn real_faults_raise_the_right_alerts_and_name_the_right_leg() {
-    let test = "real_faults_raise_the_right_alerts_and_name_the_right_leg";
+fn real_faults_raise_the_expected_alerts() {
+    let test = "real_faults_raise_the_expected_alerts";
     let Some(laboratory) = Laboratory::open(test) else {
         return;
     };
     if !has_tool("prometheus") || !has_tool("prometheus-alertmanager") {
         return;
     }
-    let road = Road::build(&laboratory);
+    let topology = Topology::build(&laboratory);
     let monitor = laboratory.host("monitor");
-    let exporters: Vec<_> = [&road.client, &road.firewall, &road.server]
+    let exporters: Vec<_> = [&topology.client, &topology.firewall, &topology.server]
         .into_iter()
-        .zip([CLIENT, FIREWALL, SERVER])
-        .map(|(host, address)| watched(&monitor, host, address))
+        .zip([CLIENT_TARGET, FIREWALL_TARGET, SERVER_TARGET])
+        .map(|(host, address)| start_exporter(&monitor, host, address))
         .collect();
-    let _open = road.server.inside(|| listen(to(HEALTHY), 4096));
+    let _open = topology
+        .server
+        .inside(|| listen(server_address(HEALTHY_PORT), 4096));
     let webhooks = monitor.inside(|| TcpListener::bind("127.0.0.1:0").unwrap());
     let alertmanager = Alertmanager::start_on(
         monitor.command("prometheus-alertmanager"),
@@ -38,32 +76,36 @@ fn real_faults_raise_the_right_alerts_and_name_the_right_leg() {
         webhooks,
         "10s",
     );
-    let prometheus = Prometheus::start(&monitor, &[CLIENT, FIREWALL, SERVER]);
+    let prometheus = Prometheus::start(&monitor, &[CLIENT_TARGET, FIREWALL_TARGET, SERVER_TARGET]);
 
-    // All is well, and after a window both ends have watched for long enough to say so.
+    // Without faults, the path is fine as soon as both exporters have data of a whole window.
     let start = Instant::now();
-    while legs(&prometheus) != leg_set(&[(HEALTHY, "fine")]) {
+    while legs(&prometheus) != leg_set(&[(HEALTHY_PORT, "fine")]) {
         assert!(
-            start.elapsed() < PATIENCE,
+            start.elapsed() < STARTUP_TIMEOUT,
             "never fine: {:?}\n{}",
             legs(&prometheus),
-            state(&prometheus)
+            path_rule_series(&prometheus)
         );
-        road.client
-            .inside(|| connects(to(HEALTHY), 2, Duration::from_secs(2)));
+        topology
+            .client
+            .inside(|| connects(server_address(HEALTHY_PORT), 2, Duration::from_secs(2)));
         thread::sleep(Duration::from_millis(500));
     }
     assert_eq!(firing(&prometheus), BTreeSet::new());
 
-    road.firewall.nft(&format!(
-        "add rule inet lab forward tcp dport {HEALTHY} drop"
+    topology.firewall.nft(&format!(
+        "add rule inet lab forward tcp dport {HEALTHY_PORT} drop"
     ));
-    let (mut named, mut raised) = (BTreeSet::new(), BTreeSet::new());
+    let mut named = BTreeSet::new();
+    let mut raised = BTreeSet::new();
     thread::scope(|scope| {
-        let faults = [HEALTHY, 8002, 8003, 8004, 8005, 8006, 8007].map(|port| {
-            let client = &road.client;
+        let faults = [HEALTHY_PORT, 8002, 8003, 8004, 8005, 8006, 8007].map(|port| {
+            let client = &topology.client;
             scope.spawn(move || {
-                client.inside(|| (0..3).for_each(|_| drop(connects(to(port), 10, BURST))));
+                client.inside(|| {
+                    (0..3).for_each(|_| drop(connects(server_address(port), 10, CONNECT_TIMEOUT)));
+                });
             })
         });
         while faults.iter().any(|fault| !fault.is_finished()) {
@@ -74,8 +116,8 @@ fn real_faults_raise_the_right_alerts_and_name_the_right_leg() {
     });
 
     let expected = [
-        (HEALTHY, "fine"),
-        (HEALTHY, "way_there"),
+        (HEALTHY_PORT, "fine"),
+        (HEALTHY_PORT, "way_there"),
         (8002, "server_refuses"),
         (8003, "way_there_or_translated"),
         (8004, "server_host"),
@@ -84,41 +126,41 @@ fn real_faults_raise_the_right_alerts_and_name_the_right_leg() {
     assert_eq!(named, leg_set(&expected));
     assert_eq!(
         raised,
-        RAISED
-            .map(|(name, who, port)| (name.into(), who.into(), port.to_string()))
+        EXPECTED_ALERTS
+            .map(|(name, instance, port)| (name.into(), instance.into(), port.to_string()))
             .into()
     );
-    let told: Vec<_> = alertmanager
-        .notices_within(Duration::from_secs(3))
+    let received: Vec<_> = alertmanager
+        .notifications_until_quiet(Duration::from_secs(3))
         .iter()
         .map(|n| n.subject())
         .collect();
-    let paged: Vec<_> = told
+    let paged: Vec<_> = received
         .iter()
         .filter(|subject| subject.starts_with("/pager"))
         .collect();
-    assert_eq!(paged, ["/pager 10.77.2.2"], "{told:?}");
+    assert_eq!(paged, ["/pager 10.77.2.2"], "{received:?}");
     drop(exporters);
 }
 
-/// An exporter on a host, served to the monitor over a cable of its own.
-fn watched<'h>(monitor: &Namespace, host: &'h Namespace, address: &str) -> Exporter<'h> {
+/// Starts an exporter on a host. The monitor scrapes it over a separate veth pair.
+fn start_exporter<'h>(monitor: &Namespace, host: &'h Namespace, address: &str) -> Exporter<'h> {
     let (network, _) = address.rsplit_once('.').unwrap();
     let end = host.role();
-    cable((monitor, end), (host, "monitor"));
+    create_veth((monitor, end), (host, "monitor"));
     monitor.ip(&format!("addr add {network}.1/24 dev {end}"));
     host.ip(&format!("addr add {network}.2/24 dev monitor"));
     Exporter::start(host, &["--web.listen-address", address])
 }
 
-fn to(port: u16) -> SocketAddr {
+fn server_address(port: u16) -> SocketAddr {
     (Family::V4.addresses().server, port).into()
 }
 
-/// Where it breaks, as the client's paths say: (port, leg).
+/// Returns (port, leg) of the client's paths: the leg on which attempts fail.
 fn legs(prometheus: &Prometheus<'_>) -> BTreeSet<(String, String)> {
     let paths = prometheus.series(&format!(
-        "path:tcp_handshake_where:info5m{{instance=\"{CLIENT}\"}}"
+        "path:tcp_handshake_where:info5m{{instance=\"{CLIENT_TARGET}\"}}"
     ));
     paths
         .into_iter()
@@ -132,7 +174,7 @@ fn leg_set(legs: &[(u16, &str)]) -> BTreeSet<(String, String)> {
         .collect()
 }
 
-/// Alerts that fire: (name, instance, port).
+/// Returns (name, instance, port) of the firing alerts.
 fn firing(prometheus: &Prometheus<'_>) -> BTreeSet<(String, String, String)> {
     let alerts = prometheus.series("ALERTS{alertstate=\"firing\"}");
     let label = |alert: &std::collections::BTreeMap<String, String>, key: &str| {
@@ -150,41 +192,8 @@ fn firing(prometheus: &Prometheus<'_>) -> BTreeSet<(String, String, String)> {
         .collect()
 }
 
-/// What the path rules stand on, for whoever has to find out why they say something else.
-fn state(prometheus: &Prometheus<'_>) -> String {
+/// Returns the series of the path rules, for the message of a failed assertion.
+fn path_rule_series(prometheus: &Prometheus<'_>) -> String {
     let known = prometheus.series("{__name__=~\"(path|instance|instance_cause|address):.+\"}");
     known.iter().map(|series| format!("{series:?}\n")).collect()
 }
-
-const CLIENT: &str = "10.99.1.2:10077";
-const FIREWALL: &str = "10.99.2.2:10077";
-const SERVER: &str = "10.99.3.2:10077";
-
-/// Works until the firewall is told to drop it.
-const HEALTHY: u16 = 9001;
-const PATIENCE: Duration = Duration::from_secs(60);
-/// A client that is short of temper has its verdict after eight seconds.
-const BURST: Duration = Duration::from_secs(9);
-
-/// 8002: closed. 8003: dropped by the firewall. 8004: dropped by the server's host. 8005: rejected by the firewall.
-/// 8006: reset by the firewall. 8007: SYN/ACKs dropped by the firewall, which has seen them: to it, all are answered.
-const RAISED: [(&str, &str, u16); 18] = [
-    ("TCPHandshakeUnanswered", CLIENT, HEALTHY),
-    ("TCPHandshakeUnanswered", FIREWALL, HEALTHY),
-    ("TCPHandshakePathLossThere", CLIENT, HEALTHY),
-    ("TCPHandshakeRefused", CLIENT, 8002),
-    ("TCPHandshakeRefused", FIREWALL, 8002),
-    ("TCPHandshakeUnanswered", CLIENT, 8003),
-    ("TCPHandshakeUnanswered", FIREWALL, 8003),
-    ("TCPHandshakePathLossThere", CLIENT, 8003),
-    ("TCPHandshakeUnanswered", CLIENT, 8004),
-    ("TCPHandshakeUnanswered", FIREWALL, 8004),
-    ("TCPHandshakeRejected", CLIENT, 8005),
-    ("TCPHandshakeRejected", FIREWALL, 8005),
-    ("TCPHandshakeRefused", CLIENT, 8006),
-    ("TCPHandshakeRefused", FIREWALL, 8006),
-    ("TCPHandshakeUnanswered", CLIENT, 8007),
-    ("TCPHandshakePathLossBack", CLIENT, 8007),
-    ("TCPHandshakeSynLoss", FIREWALL, 8007),
-    ("TCPHandshakeRepliesNotAcknowledged", SERVER, 8007),
-];

@@ -1,4 +1,7 @@
-//! Rules, alerts, runbooks and recipes: what is written holds, names only what exists, and wakes one person once.
+//! Tests of recording rules, alerts, runbooks and PromQL recipes.
+//!
+//! Queries use only metrics, labels and label values that exist; alerts fire as expected; one
+//! outage sends one page.
 
 mod alertmanager;
 mod coverage;
@@ -16,7 +19,7 @@ use query::Vocabulary;
 use crate::program::file;
 
 #[test]
-fn every_alert_has_a_severity_a_subject_a_duration_and_words() {
+fn every_alert_has_required_labels_and_annotations() {
     for alert in alerts() {
         let name = alert.name();
         assert!(name.starts_with("TCPHandshake"), "{name}");
@@ -29,7 +32,7 @@ fn every_alert_has_a_severity_a_subject_a_duration_and_words() {
             ["connection", "host", "path", "exporter"].contains(&alert.label("subject")),
             "{name}"
         );
-        assert!(alert.duration.is_some(), "{name} fires on the first look");
+        assert!(alert.duration.is_some(), "{name} has no `for`");
         assert_eq!(
             alert.label("server_address").is_empty(),
             alert.label("subject") == "exporter",
@@ -38,18 +41,18 @@ fn every_alert_has_a_severity_a_subject_a_duration_and_words() {
         let summary = alert.annotation("summary");
         assert!(
             summary.ends_with('.') && !summary.contains(". "),
-            "{name}: one sentence, please: {summary}"
+            "{name}: the summary must be one sentence: {summary}"
         );
         let description = alert.annotation("description");
         assert!(
             description.contains("$labels") || description.contains("$value"),
-            "{name}: no facts: {description}"
+            "{name}: the description has no value or label: {description}"
         );
     }
 }
 
 #[test]
-fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
+fn alerts_and_runbooks_correspond() {
     let named: BTreeSet<_> = alerts()
         .iter()
         .map(|alert| alert.name().to_owned())
@@ -84,28 +87,28 @@ fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
 }
 
 #[test]
-fn rules_and_alerts_name_only_what_exists() {
-    let known = Vocabulary::new(&recordings());
+fn rules_and_alerts_use_existing_metrics() {
+    let vocabulary = Vocabulary::new(&recordings());
     for rule in recordings().iter().chain(&alerts()) {
-        known
+        vocabulary
             .check(&rule.expr)
-            .unwrap_or_else(|complaint| panic!("{}: {complaint}", rule.name()));
+            .unwrap_or_else(|error| panic!("{}: {error}", rule.name()));
     }
 }
 
 #[test]
-fn the_words_of_alerts_name_only_what_exists() {
-    let known = Vocabulary::new(&recordings());
+fn alert_annotations_name_existing_metrics() {
+    let vocabulary = Vocabulary::new(&recordings());
     for alert in alerts() {
-        let words = alert
+        let texts = alert
             .annotations
             .iter()
             .filter(|(key, _)| *key != "runbook_url")
             .map(|(_, text)| text);
-        for name in words.flat_map(|text| query::metric_names(text)) {
+        for name in texts.flat_map(|text| query::metric_names(text)) {
             assert!(
-                known.has(name),
-                "{} speaks of {name}, which does not exist",
+                vocabulary.has(name),
+                "{} names {name}, which does not exist",
                 alert.name()
             );
         }
@@ -113,8 +116,8 @@ fn the_words_of_alerts_name_only_what_exists() {
 }
 
 #[test]
-fn every_query_in_the_docs_names_only_what_exists() {
-    let known = Vocabulary::new(&recordings());
+fn queries_in_docs_use_existing_metrics() {
+    let vocabulary = Vocabulary::new(&recordings());
     let pages = runbooks()
         .into_iter()
         .map(|name| format!("docs/runbooks/{name}.md"));
@@ -122,15 +125,15 @@ fn every_query_in_the_docs_names_only_what_exists() {
         let queries = queries_in(&page);
         assert!(!queries.is_empty(), "{page} has no query");
         for query in queries {
-            known
+            vocabulary
                 .check(&query)
-                .unwrap_or_else(|complaint| panic!("{page}: {complaint}\n{query}"));
+                .unwrap_or_else(|error| panic!("{page}: {error}\n{query}"));
         }
     }
 }
 
 #[test]
-fn every_recipe_is_tested() {
+fn every_promql_recipe_is_tested() {
     let tests = rule_tests("recipes");
     let tested: BTreeSet<_> = tests
         .iter()
@@ -142,8 +145,8 @@ fn every_recipe_is_tested() {
 }
 
 #[test]
-fn the_vocabulary_notices_what_does_not_exist() {
-    let known = Vocabulary::new(&recordings());
+fn vocabulary_rejects_unknown_names() {
+    let vocabulary = Vocabulary::new(&recordings());
     for wrong in [
         "tcp_handshake_sins_total",
         "tcp_handshake_syns_total{role=\"client\"}",
@@ -154,11 +157,11 @@ fn the_vocabulary_notices_what_does_not_exist() {
         "rate(tcp_handshake_syns_total[5m]",
         "peer:tcp_handshake_syns:ratio5m",
     ] {
-        assert!(known.check(wrong).is_err(), "{wrong}");
+        assert!(vocabulary.check(wrong).is_err(), "{wrong}");
     }
 }
 
-/// The metrics of the code and of the recording rules.
+/// Returns the metrics of the code and of the recording rules.
 pub(crate) fn vocabulary() -> Vocabulary {
     Vocabulary::new(&recordings())
 }

@@ -1,4 +1,5 @@
-//! A real Prometheus with the example's configuration and the rules, in which a minute is a second.
+//! A real Prometheus with the example configuration and the rules, with seconds in place of
+//! minutes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,11 +9,13 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::files::{ALERTS, RECORDING};
-use crate::lab::namespace::Namespace;
+use super::files::{ALERT_RULES, RECORDING_RULES};
+use crate::netns::namespace::Namespace;
 use crate::program::file;
 
-/// One that runs on a host of the laboratory.
+const PORT: u16 = 9090;
+
+/// A Prometheus on a host in a network namespace.
 pub(super) struct Prometheus<'h> {
     host: &'h Namespace,
     process: Child,
@@ -20,16 +23,20 @@ pub(super) struct Prometheus<'h> {
 }
 
 impl<'h> Prometheus<'h> {
-    /// Scrapes these exporters every second; returns once it is ready.
+    /// Starts a Prometheus that scrapes these exporters every second; returns when it is ready.
     pub(super) fn start(host: &'h Namespace, targets: &[&str]) -> Self {
         let storage = tempfile::tempdir().unwrap();
         fs::create_dir(storage.path().join("rules")).unwrap();
-        for rules in [RECORDING, ALERTS] {
+        for rules in [RECORDING_RULES, ALERT_RULES] {
             let name = rules.rsplit('/').next().unwrap();
-            fs::write(storage.path().join("rules").join(name), in_seconds(rules)).unwrap();
+            fs::write(
+                storage.path().join("rules").join(name),
+                with_short_windows(rules),
+            )
+            .unwrap();
         }
         let config = storage.path().join("prometheus.yml");
-        fs::write(&config, scraping(targets)).unwrap();
+        fs::write(&config, scrape_configuration(targets)).unwrap();
         let process = host
             .command("prometheus")
             .arg(format!("--config.file={}", config.display()))
@@ -59,7 +66,7 @@ impl<'h> Prometheus<'h> {
         prometheus
     }
 
-    /// The series that answer a query: their labels.
+    /// Runs a query. Returns the labels of the resulting series.
     pub(super) fn series(&self, query: &str) -> Vec<BTreeMap<String, String>> {
         let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let answer = self
@@ -94,8 +101,8 @@ impl Drop for Prometheus<'_> {
     }
 }
 
-/// The rules with a window of twenty seconds for five minutes, and seconds for minutes.
-fn in_seconds(rules: &str) -> String {
+/// Returns the rules with a window of 20 s instead of 5 min, and seconds instead of minutes.
+fn with_short_windows(rules: &str) -> String {
     let mut text = fs::read_to_string(file(rules)).unwrap();
     for (long, short) in [
         ("[5m]", "[20s]"),
@@ -117,12 +124,12 @@ fn in_seconds(rules: &str) -> String {
         .collect();
     assert!(
         left.is_empty(),
-        "{rules}: these times are not made short: {left:?}"
+        "{rules}: these times are not shortened: {left:?}"
     );
     text
 }
 
-fn scraping(targets: &[&str]) -> String {
+fn scrape_configuration(targets: &[&str]) -> String {
     let mut config = fs::read_to_string(file("deploy/prometheus/prometheus.yml")).unwrap();
     let (head, _) = config
         .split_once("      - targets:\n          - 'app1")
@@ -138,5 +145,3 @@ fn scraping(targets: &[&str]) -> String {
         )
         .replace("evaluation_interval: 1m", "evaluation_interval: 1s")
 }
-
-const PORT: u16 = 9090;

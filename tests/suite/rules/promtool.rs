@@ -1,4 +1,4 @@
-//! promtool's word on the files, and its run of tests/rules.
+//! Runs promtool: checks of rules and configuration, and the tests in `tests/rules`.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -9,11 +9,11 @@ use std::thread;
 
 use tempfile::TempDir;
 
-use super::files::{ALERTS, RECORDING};
+use super::files::{ALERT_RULES, RECORDING_RULES};
 use crate::program::{file, has_tool};
 
 #[test]
-fn promtool_finds_rules_and_configuration_sound() {
+fn promtool_accepts_rules_and_configuration() {
     if !has_tool("promtool") {
         return;
     }
@@ -23,8 +23,8 @@ fn promtool_finds_rules_and_configuration_sound() {
             "rules",
             "--lint=all",
             "--lint-fatal",
-            RECORDING,
-            ALERTS,
+            RECORDING_RULES,
+            ALERT_RULES,
         ][..],
         &[
             "check",
@@ -38,14 +38,14 @@ fn promtool_finds_rules_and_configuration_sound() {
         assert!(
             output.status.success(),
             "promtool {arguments:?}: {}",
-            words(&output)
+            output_text(&output)
         );
     }
 }
 
-/// Two files at a time, the longest first.
+/// Runs two test files at a time, and the longest first.
 #[test]
-fn rules_do_what_their_tests_say() {
+fn promtool_rule_tests_pass() {
     if !has_tool("promtool") {
         return;
     }
@@ -55,7 +55,8 @@ fn rules_do_what_their_tests_say() {
         .collect();
     tests.sort_by_key(|test| !is_usual(test));
     assert!(tests.len() > 17, "{tests:?}");
-    let (queue, failed) = (Mutex::new(VecDeque::from(tests)), Mutex::new(String::new()));
+    let queue = Mutex::new(VecDeque::from(tests));
+    let failed = Mutex::new(String::new());
     let work = || {
         while let Some(test) = { queue.lock().unwrap().pop_front() } {
             let output = if is_usual(&test) {
@@ -69,7 +70,7 @@ fn rules_do_what_their_tests_say() {
                 promtool(&["test", "rules", &test.to_string_lossy()])
             };
             if !output.status.success() {
-                *failed.lock().unwrap() += &words(&output);
+                *failed.lock().unwrap() += &output_text(&output);
             }
         }
     };
@@ -78,16 +79,19 @@ fn rules_do_what_their_tests_say() {
     assert!(failed.is_empty(), "{failed}");
 }
 
-/// Tests of what is usual at an hour of the day.
+/// Returns `true` for the tests of alerts that compare with usual values of the hour of the day.
 fn is_usual(test: &Path) -> bool {
     test.to_string_lossy().ends_with("_usual.yml")
 }
 
-/// The test and the rules, in which a day has 48 minutes and an hour two.
+/// Writes the test and the rules to a folder, with a day of 48 min and an hour of 2 min.
 fn with_short_days(test: &Path) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mut text = fs::read_to_string(test).unwrap();
-    for (rules, name) in [(RECORDING, "recording.yml"), (ALERTS, "alerts.yml")] {
+    for (rules, name) in [
+        (RECORDING_RULES, "recording.yml"),
+        (ALERT_RULES, "alerts.yml"),
+    ] {
         let mut short = fs::read_to_string(file(rules))
             .unwrap()
             .replace("[1h]", "[2m]");
@@ -114,6 +118,6 @@ fn promtool(arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-fn words(output: &Output) -> String {
+fn output_text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }

@@ -1,4 +1,4 @@
-//! Queries: whether they parse, and name only metrics, labels and label values that exist.
+//! Checker of PromQL queries: they parse, and use only metrics, labels and label values that exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,37 +11,74 @@ use tcp_handshake_exporter::metrics::rows;
 
 use super::files::Rule;
 
-/// Every name there is.
+/// Labels that Prometheus adds to scraped series.
+const TARGET_LABELS: &[&str] = &["job", "instance"];
+
+/// Metrics that Prometheus itself creates for targets and alerts.
+const PROMETHEUS_METRICS: [&str; 4] = [
+    "up",
+    "scrape_duration_seconds",
+    "scrape_samples_scraped",
+    "ALERTS",
+];
+
+/// Labels with a closed set of values.
+const CLOSED_LABEL_VALUES: [(&str, &[&str]); 7] = [
+    ("vantage", &["client", "server", "local", "transit"]),
+    (
+        "reason",
+        &["unanswered", "refused", "unreachable", "prohibited"],
+    ),
+    ("sender", &["client", "server"]),
+    ("reporter", &["peer", "router", "self"]),
+    ("kind", &["syn", "synack", "rst", "icmp"]),
+    ("by", &["kernel", "interface"]),
+    (
+        "where",
+        &[
+            "way_there",
+            "way_there_or_translated",
+            "server_host",
+            "server_refuses",
+            "way_back",
+            "unclear",
+            "fine",
+        ],
+    ),
+];
+
+/// All metric and label names that queries may use.
 pub(crate) struct Vocabulary {
-    /// Metrics and recording rules, with the labels one may select them by; none where those are not known.
+    /// Metrics and recording rules with their labels; `None` if the labels are unknown.
     metrics: BTreeMap<String, Option<BTreeSet<String>>>,
     labels: BTreeSet<String>,
 }
 
 impl Vocabulary {
-    /// The table in the code, what these rules record, and what Prometheus itself knows.
+    /// Creates a vocabulary of the metrics of the code, of these recording rules, and of Prometheus
+    /// itself.
     pub(crate) fn new(recordings: &[Rule]) -> Self {
         let mut metrics = BTreeMap::new();
         for row in rows() {
-            let own = |more: &[&str]| {
+            let labels_with = |more: &[&str]| {
                 Some(
                     row.labels
                         .iter()
-                        .chain(TARGET)
+                        .chain(TARGET_LABELS)
                         .chain(more)
                         .map(|&l| l.to_owned())
                         .collect(),
                 )
             };
             if row.kind == "histogram" {
-                metrics.insert(format!("{}_bucket", row.name), own(&["le"]));
-                metrics.insert(format!("{}_sum", row.name), own(&[]));
-                metrics.insert(format!("{}_count", row.name), own(&[]));
+                metrics.insert(format!("{}_bucket", row.name), labels_with(&["le"]));
+                metrics.insert(format!("{}_sum", row.name), labels_with(&[]));
+                metrics.insert(format!("{}_count", row.name), labels_with(&[]));
             } else {
-                metrics.insert(row.name.to_owned(), own(&[]));
+                metrics.insert(row.name.to_owned(), labels_with(&[]));
             }
         }
-        metrics.extend(PROMETHEUS_OWN.map(|name| (name.to_owned(), None)));
+        metrics.extend(PROMETHEUS_METRICS.map(|name| (name.to_owned(), None)));
         metrics.extend(
             recordings
                 .iter()
@@ -62,14 +99,14 @@ impl Vocabulary {
         self.metrics.contains_key(metric)
     }
 
-    /// Says what is wrong with the query, if something is.
+    /// Returns an error if the query does not parse or uses an unknown name.
     pub(crate) fn check(&self, query: &str) -> Result<(), String> {
         let query = parse(query)?;
         let mut labels = self.labels.clone();
         labels.extend(made_labels(&query));
         walk_expr(
-            &mut Reader {
-                known: self,
+            &mut NameChecker {
+                vocabulary: self,
                 labels: &labels,
             },
             &query,
@@ -78,13 +115,13 @@ impl Vocabulary {
     }
 }
 
-struct Reader<'v> {
-    known: &'v Vocabulary,
-    /// Those of all metrics, and those that the query makes.
+struct NameChecker<'v> {
+    vocabulary: &'v Vocabulary,
+    /// Labels of all metrics, and labels that the query creates.
     labels: &'v BTreeSet<String>,
 }
 
-impl ExprVisitor for Reader<'_> {
+impl ExprVisitor for NameChecker<'_> {
     type Error = String;
 
     fn pre_visit(&mut self, part: &Expr) -> Result<bool, String> {
@@ -115,14 +152,14 @@ impl ExprVisitor for Reader<'_> {
     }
 }
 
-impl Reader<'_> {
+impl NameChecker<'_> {
     fn select(&self, selector: &VectorSelector) -> Result<(), String> {
         let name = selector
             .name
             .as_deref()
             .ok_or("a selector without a metric's name")?;
         let labels = self
-            .known
+            .vocabulary
             .metrics
             .get(name)
             .ok_or_else(|| format!("there is no metric {name}"))?;
@@ -155,25 +192,28 @@ impl Reader<'_> {
     }
 }
 
-/// Where a label's values are a closed set, what a query asks for is one of them.
+/// Returns an error if the matcher selects a value outside the closed set of its label.
 fn check_value(matcher: &Matcher) -> Result<(), String> {
-    let Some((_, values)) = CLOSED.iter().find(|(label, _)| *label == matcher.name) else {
+    let Some((_, values)) = CLOSED_LABEL_VALUES
+        .iter()
+        .find(|(label, _)| *label == matcher.name)
+    else {
         return Ok(());
     };
-    let asked: Vec<&str> = match matcher.op {
+    let selected: Vec<&str> = match matcher.op {
         MatchOp::Equal | MatchOp::NotEqual => vec![&matcher.value],
         MatchOp::Re(_) | MatchOp::NotRe(_) => matcher.value.split('|').collect(),
     };
-    match asked.into_iter().find(|value| !values.contains(value)) {
+    match selected.into_iter().find(|value| !values.contains(value)) {
         None => Ok(()),
         Some(value) => Err(format!("{} is never {value}", matcher.name)),
     }
 }
 
-/// Labels that `label_replace` and `label_join` make.
+/// Returns the labels that `label_replace` and `label_join` create.
 fn made_labels(query: &Expr) -> BTreeSet<String> {
-    struct Made(BTreeSet<String>);
-    impl ExprVisitor for Made {
+    struct MadeLabels(BTreeSet<String>);
+    impl ExprVisitor for MadeLabels {
         type Error = ();
         fn pre_visit(&mut self, part: &Expr) -> Result<bool, ()> {
             if let Expr::Call(Call { func, args }) = part
@@ -185,15 +225,15 @@ fn made_labels(query: &Expr) -> BTreeSet<String> {
             Ok(true)
         }
     }
-    let mut made = Made(BTreeSet::new());
-    let _ = walk_expr(&mut made, query);
-    made.0
+    let mut labels = MadeLabels(BTreeSet::new());
+    let _ = walk_expr(&mut labels, query);
+    labels.0
 }
 
-/// All selectors of a query.
+/// Returns all selectors of a query.
 pub(crate) fn selectors(query: &str) -> Result<Vec<VectorSelector>, String> {
-    struct Found(Vec<VectorSelector>);
-    impl ExprVisitor for Found {
+    struct SelectorCollector(Vec<VectorSelector>);
+    impl ExprVisitor for SelectorCollector {
         type Error = String;
         fn pre_visit(&mut self, part: &Expr) -> Result<bool, String> {
             match part {
@@ -204,12 +244,12 @@ pub(crate) fn selectors(query: &str) -> Result<Vec<VectorSelector>, String> {
             Ok(true)
         }
     }
-    let mut found = Found(vec![]);
+    let mut found = SelectorCollector(vec![]);
     walk_expr(&mut found, &parse(query)?)?;
     Ok(found.0)
 }
 
-/// What looks like a metric's name of ours in running text.
+/// Returns the words of a text that look like names of the exporter's metrics.
 pub(super) fn metric_names(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':');
     words
@@ -217,69 +257,29 @@ pub(super) fn metric_names(text: &str) -> impl Iterator<Item = &str> {
         .filter(|word| word.contains("tcp_handshake_"))
 }
 
-/// Labels that Prometheus puts on what it scrapes.
-const TARGET: &[&str] = &["job", "instance"];
-
-/// What Prometheus itself says of targets and alerts.
-const PROMETHEUS_OWN: [&str; 4] = [
-    "up",
-    "scrape_duration_seconds",
-    "scrape_samples_scraped",
-    "ALERTS",
-];
-
-const CLOSED: [(&str, &[&str]); 7] = [
-    ("vantage", &["client", "server", "local", "transit"]),
-    (
-        "reason",
-        &["unanswered", "refused", "unreachable", "prohibited"],
-    ),
-    ("sender", &["client", "server"]),
-    ("reporter", &["peer", "router", "self"]),
-    ("kind", &["syn", "synack", "rst", "icmp"]),
-    ("by", &["kernel", "interface"]),
-    (
-        "where",
-        &[
-            "way_there",
-            "way_there_or_translated",
-            "server_host",
-            "server_refuses",
-            "way_back",
-            "unclear",
-            "fine",
-        ],
-    ),
-];
-
 #[test]
-fn what_does_not_exist_is_named() {
-    let complaint = |query| Vocabulary::new(&[]).check(query).err().unwrap_or_default();
+fn unknown_name_is_in_the_error() {
+    let error = |query| Vocabulary::new(&[]).check(query).err().unwrap_or_default();
     assert_eq!(
-        complaint("sum by (port) (rate(tcp_handshake_syns_total{job=\"a\"}[5m]))"),
+        error("sum by (port) (rate(tcp_handshake_syns_total{job=\"a\"}[5m]))"),
         ""
     );
     assert_eq!(
-        complaint("rate(tcp_handshake_sins_total[5m])"),
+        error("rate(tcp_handshake_sins_total[5m])"),
         "there is no metric tcp_handshake_sins_total"
     );
     assert_eq!(
-        complaint("tcp_handshake_syns_total{role=\"client\"}"),
+        error("tcp_handshake_syns_total{role=\"client\"}"),
         "tcp_handshake_syns_total has no label role"
     );
     assert_eq!(
-        complaint("tcp_handshake_syns_total{vantage=\"router\"}"),
+        error("tcp_handshake_syns_total{vantage=\"router\"}"),
         "vantage is never router"
     );
+    assert_eq!(error("sum by (server) (up)"), "there is no label server");
     assert_eq!(
-        complaint("sum by (server) (up)"),
-        "there is no label server"
-    );
-    assert_eq!(
-        complaint(
-            "sum by (server) (label_replace(up, \"server\", \"$1\", \"instance\", \"(.*)\"))"
-        ),
+        error("sum by (server) (label_replace(up, \"server\", \"$1\", \"instance\", \"(.*)\"))"),
         ""
     );
-    assert_ne!(complaint("sum by (port"), "");
+    assert_ne!(error("sum by (port"), "");
 }

@@ -1,53 +1,56 @@
-//! How the program starts, meets interfaces that come and go, and ends.
+//! Live tests of start, exit, and interfaces that disappear and return.
 
 use std::io::Write;
 use std::net::TcpStream;
 use std::process::Output;
 use std::time::Duration;
 
-use crate::lab::Laboratory;
-use crate::lab::connect::{PATIENCE, connects, told};
-use crate::lab::exporter::{Exporter, PROGRAM};
-use crate::lab::exposition::Exposition;
-use crate::lab::namespace::Namespace;
-use crate::lab::pair::{self, OPEN, Pair};
-use crate::lab::road::Family::V4;
+use crate::netns::Laboratory;
+use crate::netns::connect::{CONNECT_TIMEOUT, connects, results};
+use crate::netns::exporter::{Exporter, PROGRAM};
+use crate::netns::exposition::Exposition;
+use crate::netns::namespace::Namespace;
+use crate::netns::pair::{self, OPEN_PORT, Pair};
+use crate::netns::topology::Family::V4;
 use crate::program::has_tool;
 
+const ANSWERED: &str = "tcp_handshake_answered_total";
+const CAPTURE_UP: &str = "tcp_handshake_exporter_capture_up";
+
 #[test]
-fn sigterm_ends_it_within_a_second() {
-    let Some(laboratory) = Laboratory::open("sigterm_ends_it_within_a_second") else {
+fn sigterm_exits_within_one_second() {
+    let Some(laboratory) = Laboratory::open("sigterm_exits_within_one_second") else {
         return;
     };
     let host = laboratory.host("host");
     let exporter = Exporter::start(&host, &[]);
-    // A client that never finishes its request does not hold it up.
+    // A client that never finishes its request does not delay the exit.
     let mut slow = host.inside(|| TcpStream::connect(exporter.address()).expect("it listens"));
     slow.write_all(b"GET /metrics HTTP/1.1\r\n")
         .expect("it reads");
-    let (status, took) = exporter.terminate();
+    let (status, elapsed) = exporter.terminate();
     assert!(status.success(), "{status}");
-    assert!(took < Duration::from_secs(1), "it took {took:?}");
+    assert!(elapsed < Duration::from_secs(1), "it took {elapsed:?}");
 }
 
 #[test]
-fn an_interface_that_goes_and_comes_back_is_met() {
-    let Some(laboratory) = Laboratory::open("an_interface_that_goes_and_comes_back_is_met") else {
+fn capture_resumes_after_interface_returns() {
+    let Some(laboratory) = Laboratory::open("capture_resumes_after_interface_returns") else {
         return;
     };
     let pair = Pair::build(&laboratory);
     let Pair { near, far, .. } = &pair;
     let exporter = Exporter::start(near, &["-i", "eth0", "-i", "lo"]);
-    let met = |up: f64| {
+    let wait_for_capture_up = |up: f64| {
         let labels = [("interface", "eth0")];
         exporter.metrics_once(&format!("capture_up {up}"), |page| {
             page.get(CAPTURE_UP, &labels) == Some(up)
         });
     };
-    let is_counted = |times: f64| {
-        let to = (V4.cable().far, OPEN).into();
+    let connect_and_wait = |times: f64| {
+        let to = (V4.pair_addresses().far, OPEN_PORT).into();
         assert_eq!(
-            told(&near.inside(|| connects(to, 1, PATIENCE))),
+            results(&near.inside(|| connects(to, 1, CONNECT_TIMEOUT))),
             [Some(Ok(()))]
         );
         let answered = |page: &Exposition| {
@@ -58,22 +61,23 @@ fn an_interface_that_goes_and_comes_back_is_met() {
             answered(page) == [times]
         });
     };
-    met(1.0);
+    wait_for_capture_up(1.0);
     near.ip("link set eth0 down");
-    met(0.0);
+    wait_for_capture_up(0.0);
     near.ip("link set eth0 up");
-    met(1.0);
-    is_counted(1.0);
+    wait_for_capture_up(1.0);
+    connect_and_wait(1.0);
     far.ip("link del eth0");
-    met(0.0);
+    wait_for_capture_up(0.0);
     pair::connect(near, far);
-    met(1.0);
-    is_counted(2.0);
+    wait_for_capture_up(1.0);
+    connect_and_wait(2.0);
 }
 
 #[test]
-fn an_interface_that_is_not_there_is_named_with_those_that_are() {
-    let Some(laboratory) = Laboratory::open("an_interface_that_is_not_there") else {
+fn missing_interface_error_lists_existing_interfaces() {
+    let Some(laboratory) = Laboratory::open("missing_interface_error_lists_existing_interfaces")
+    else {
         return;
     };
     let pair = Pair::build(&laboratory);
@@ -85,8 +89,8 @@ fn an_interface_that_is_not_there_is_named_with_those_that_are() {
 }
 
 #[test]
-fn without_the_privilege_it_says_how_to_get_it() {
-    let Some(laboratory) = Laboratory::open("without_the_privilege_it_says_how_to_get_it") else {
+fn missing_capability_error_says_how_to_get_it() {
+    let Some(laboratory) = Laboratory::open("missing_capability_error_says_how_to_get_it") else {
         return;
     };
     let pair = Pair::build(&laboratory);
@@ -96,16 +100,17 @@ fn without_the_privilege_it_says_how_to_get_it() {
         &["-i", "eth0"],
     );
     let binary = env!("CARGO_BIN_EXE_tcp_handshake_exporter");
-    let words = "tcp_handshake_exporter: capture on eth0 needs CAP_NET_RAW: run as root, or `setcap cap_net_raw=ep";
-    assert_eq!(output.trim_end(), format!("{words} {binary}`"));
+    let message = "tcp_handshake_exporter: capture on eth0 needs CAP_NET_RAW: run as root, or `setcap cap_net_raw=ep";
+    assert_eq!(output.trim_end(), format!("{message} {binary}`"));
 }
 
-/// A socket that asks for timestamps has the kernel stamp whatever arrives at the host: bulk traffic would pay for it. Several
-/// rings need them to be brought into order.
+/// Socket timestamps make the kernel stamp every packet that the host receives, which costs CPU for
+/// bulk traffic.
+///
+/// Only several rings need them, to merge their packets in order.
 #[test]
-fn only_several_interfaces_have_all_that_arrives_stamped() {
-    let Some(laboratory) =
-        Laboratory::open("only_several_interfaces_have_all_that_arrives_stamped")
+fn only_several_interfaces_enable_socket_timestamps() {
+    let Some(laboratory) = Laboratory::open("only_several_interfaces_enable_socket_timestamps")
     else {
         return;
     };
@@ -120,7 +125,8 @@ fn only_several_interfaces_have_all_that_arrives_stamped() {
         (&["-i", "eth0", "-i", "lo"], true),
     ] {
         let trace = folder.path().join("trace");
-        // Both end then: strace hands a signal of its own on to nobody.
+        // `timeout` signals the process group, because strace does not forward a signal to the
+        // program.
         let mut strace = pair.near.command("timeout");
         strace
             .args(["5", "strace", "-f", "-e", "trace=setsockopt", "-o"])
@@ -131,27 +137,27 @@ fn only_several_interfaces_have_all_that_arrives_stamped() {
             .args(["--web.listen-address", "127.0.0.1:0"])
             .output()
             .expect("timeout runs");
-        let asked = std::fs::read_to_string(&trace).expect("it was traced");
+        let calls = std::fs::read_to_string(&trace).expect("strace writes the trace");
         assert!(
-            asked.contains("PACKET_RX_RING") && asked.contains("SO_ATTACH_FILTER"),
-            "{asked}"
+            calls.contains("PACKET_RX_RING") && calls.contains("SO_ATTACH_FILTER"),
+            "{calls}"
         );
         assert_eq!(
-            asked.contains("SO_TIMESTAMPNS"),
+            calls.contains("SO_TIMESTAMPNS"),
             stamped,
-            "{interfaces:?}: {asked}"
+            "{interfaces:?}: {calls}"
         );
     }
 }
 
-/// Runs the program, which must fail with status 1; what it says.
+/// Runs the program, which must exit with status 1. Returns its standard error.
 fn fails(host: &Namespace, wrapper: &[&str], flags: &[&str]) -> String {
-    let words: Vec<_> = wrapper
+    let command: Vec<_> = wrapper
         .iter()
         .copied()
         .chain([PROGRAM, "--web.listen-address", "127.0.0.1:0"])
         .collect();
-    let (program, arguments) = words.split_first().expect("at least the program");
+    let (program, arguments) = command.split_first().expect("at least the program");
     let Output { status, stderr, .. } = host
         .command("timeout")
         .arg("10")
@@ -163,6 +169,3 @@ fn fails(host: &Namespace, wrapper: &[&str], flags: &[&str]) -> String {
     assert_eq!(status.code(), Some(1));
     String::from_utf8(stderr).expect("text")
 }
-
-const ANSWERED: &str = "tcp_handshake_answered_total";
-const CAPTURE_UP: &str = "tcp_handshake_exporter_capture_up";

@@ -1,14 +1,17 @@
-//! Two hosts on one cable, and a port on the far one.
+//! Topology of two hosts on one link, with a listening port on the far host.
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 
 use super::Laboratory;
-use super::connect::{MARKER, server as listen};
-use super::namespace::{Namespace, cable};
-use super::road::Family;
+use super::connect::{MARKER_PORT, listen_without_accepting as listen};
+use super::namespace::{Namespace, create_veth};
+use super::topology::Family;
 
-/// The near host, the far host, and what listens there.
+/// The port with a listener, besides the marker port.
+pub(crate) const OPEN_PORT: u16 = 80;
+
+/// The near host, the far host, and the listeners there.
 pub(crate) struct Pair {
     pub(crate) near: Namespace,
     pub(crate) far: Namespace,
@@ -21,9 +24,10 @@ impl Pair {
         connect(&near, &far);
         let mut _listeners = vec![];
         for family in Family::BOTH {
-            let at = family.cable().far;
+            let at = family.pair_addresses().far;
             far.inside(|| {
-                _listeners.extend([OPEN, MARKER].map(|port| listen((at, port).into(), 128)));
+                _listeners
+                    .extend([OPEN_PORT, MARKER_PORT].map(|port| listen((at, port).into(), 128)));
             });
         }
         Self {
@@ -34,39 +38,37 @@ impl Pair {
     }
 }
 
-/// Lays the cable, with addresses at both ends.
+/// Connects both hosts by a veth pair with addresses at both ends.
 pub(crate) fn connect(near: &Namespace, far: &Namespace) {
-    cable((near, "eth0"), (far, "eth0"));
+    create_veth((near, "eth0"), (far, "eth0"));
     near.ip("addr add 192.0.2.1/24 dev eth0\naddr add 2001:db8:9::1/64 dev eth0 nodad");
     far.ip("addr add 192.0.2.2/24 dev eth0\naddr add 2001:db8:9::2/64 dev eth0 nodad");
 }
 
-/// Where the last connect of a run goes.
+/// Returns the destination of the last connect of a run.
 pub(crate) fn marker() -> SocketAddr {
-    (Family::V4.cable().far, MARKER).into()
+    (Family::V4.pair_addresses().far, MARKER_PORT).into()
 }
 
-/// Who lives where on the cable.
-pub(crate) struct Addresses {
+/// Addresses on the link in one address family.
+pub(crate) struct PairAddresses {
     pub(crate) near: IpAddr,
     pub(crate) far: IpAddr,
-    pub(crate) nobody: IpAddr,
+    /// An address on the link that no host has.
+    pub(crate) unassigned: IpAddr,
 }
 
 impl Family {
-    pub(crate) fn cable(self) -> Addresses {
+    pub(crate) fn pair_addresses(self) -> PairAddresses {
         let network = match self {
             Self::V4 => "192.0.2.",
             Self::V6 => "2001:db8:9::",
         };
         let host = |number: u8| format!("{network}{number}").parse().expect("an address");
-        Addresses {
+        PairAddresses {
             near: host(1),
             far: host(2),
-            nobody: host(99),
+            unassigned: host(99),
         }
     }
 }
-
-/// The port that listens, besides the marker's.
-pub(crate) const OPEN: u16 = 80;

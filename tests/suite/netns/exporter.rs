@@ -1,4 +1,4 @@
-//! The program itself at work on a host, and what it serves there.
+//! Runs the exporter on a host, and reads its metrics and log.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,7 +14,12 @@ use super::exposition::Exposition;
 use super::namespace::Namespace;
 use super::signal;
 
-/// An exporter that runs on a host.
+/// The program under test.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_tcp_handshake_exporter");
+const TIMEOUT: Duration = Duration::from_secs(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// An exporter that runs on a host. Dropping it kills the process.
 pub(crate) struct Exporter<'h> {
     host: &'h Namespace,
     process: Child,
@@ -23,23 +28,28 @@ pub(crate) struct Exporter<'h> {
 }
 
 impl<'h> Exporter<'h> {
-    /// Starts it with these flags; returns once it captures.
+    /// Starts the exporter with these flags; returns when it is ready.
     pub(crate) fn start(host: &'h Namespace, flags: &[&str]) -> Self {
-        Self::start_by(host, &[PROGRAM], flags)
+        Self::start_with_command(host, &[PROGRAM], flags)
     }
 
-    /// The same by these words: another copy of it, or by a program that changes what it may do, and becomes it.
-    pub(crate) fn start_by(host: &'h Namespace, words: &[&str], flags: &[&str]) -> Self {
-        Self::begin(host, words, "127.0.0.1:0", flags)
+    /// Starts the exporter by this command: another copy, or a program that changes its privileges
+    /// and executes it.
+    pub(crate) fn start_with_command(
+        host: &'h Namespace,
+        command: &[&str],
+        flags: &[&str],
+    ) -> Self {
+        Self::start_process(host, command, "127.0.0.1:0", flags)
     }
 
-    /// The same, serving at this address.
+    /// Starts the exporter with this listen address.
     pub(crate) fn start_at(host: &'h Namespace, address: &str, flags: &[&str]) -> Self {
-        Self::begin(host, &[PROGRAM], address, flags)
+        Self::start_process(host, &[PROGRAM], address, flags)
     }
 
-    fn begin(host: &'h Namespace, words: &[&str], address: &str, flags: &[&str]) -> Self {
-        let (program, arguments) = words.split_first().expect("at least the program");
+    fn start_process(host: &'h Namespace, command: &[&str], address: &str, flags: &[&str]) -> Self {
+        let (program, arguments) = command.split_first().expect("at least the program");
         let mut process = host
             .command(program)
             .args(arguments)
@@ -49,26 +59,26 @@ impl<'h> Exporter<'h> {
             .spawn()
             .expect("the program starts");
         let log = Arc::default();
-        let address = listening_at(process.stderr.take().expect("it is piped"), &log);
+        let address = wait_for_address(process.stderr.take().expect("it is piped"), &log);
         let exporter = Self {
             host,
             process,
             address,
             log,
         };
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while exporter.get("/-/ready").0 != 200 {
             assert!(
                 Instant::now() < deadline,
-                "never ready; its log:\n{}",
+                "never ready; log:\n{}",
                 exporter.log()
             );
-            thread::sleep(POLL);
+            thread::sleep(POLL_INTERVAL);
         }
         exporter
     }
 
-    /// Where it serves: each look at it is a handshake on the loopback, too.
+    /// Returns the HTTP port. Each scrape is itself a handshake on the loopback interface.
     pub(crate) fn port(&self) -> String {
         self.address.port().to_string()
     }
@@ -77,20 +87,20 @@ impl<'h> Exporter<'h> {
         self.address
     }
 
-    /// What it shows now.
+    /// Returns the current metrics.
     pub(crate) fn metrics(&self) -> Exposition {
         let (status, page) = self.get("/metrics");
         assert_eq!(status, 200, "/metrics: {page}");
         Exposition::parse(&page)
     }
 
-    /// What it shows as soon as this holds.
+    /// Returns the metrics as soon as `holds` is `true` for them. Panics after 10 s.
     pub(crate) fn metrics_once(
         &self,
         awaited: &str,
         holds: impl Fn(&Exposition) -> bool,
     ) -> Exposition {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let page = self.metrics();
             if holds(&page) {
@@ -98,20 +108,20 @@ impl<'h> Exporter<'h> {
             }
             assert!(
                 Instant::now() < deadline,
-                "never: {awaited}\n{page}its log:\n{}",
+                "never: {awaited}\n{page}log:\n{}",
                 self.log()
             );
-            thread::sleep(POLL);
+            thread::sleep(POLL_INTERVAL);
         }
     }
 
-    /// Status and body of a page, read from its own host.
+    /// Returns status and body of an HTTP response, requested on the exporter's host.
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let mut answer = String::new();
         self.host.inside(|| {
             let mut stream = TcpStream::connect(self.address).expect("it listens");
             stream
-                .set_read_timeout(Some(PATIENCE))
+                .set_read_timeout(Some(TIMEOUT))
                 .expect("a socket option");
             write!(stream, "GET {path} HTTP/1.0\r\n\r\n").expect("it reads the request");
             stream.read_to_string(&mut answer).expect("it answers");
@@ -129,17 +139,17 @@ impl<'h> Exporter<'h> {
         )
     }
 
-    /// Where it runs.
+    /// Returns the host of the exporter.
     pub(crate) fn host(&self) -> &'h Namespace {
         self.host
     }
 
-    /// Its process number.
+    /// Returns the process ID.
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }
 
-    /// What the kernel says of each of its threads.
+    /// Returns `/proc/PID/task/TID/status` of each thread.
     pub(crate) fn threads(&self) -> Vec<String> {
         let tasks =
             std::fs::read_dir(format!("/proc/{}/task", self.process.id())).expect("it runs");
@@ -148,41 +158,41 @@ impl<'h> Exporter<'h> {
             .collect()
     }
 
-    /// Sends it a signal.
+    /// Sends a signal.
     pub(crate) fn signal(&self, name: Signal) {
         signal(&self.process, name);
     }
 
-    /// Sends SIGTERM; how it ended, and after how long.
+    /// Sends SIGTERM. Returns the exit status and the time until the exit.
     pub(crate) fn terminate(mut self) -> (ExitStatus, Duration) {
         let start = Instant::now();
         signal(&self.process, Signal::SIGTERM);
-        self.ends(start)
+        self.wait_for_exit(start)
     }
 
-    /// Waits for it to end by itself, counted from `start`.
-    pub(crate) fn ends(&mut self, start: Instant) -> (ExitStatus, Duration) {
+    /// Waits for the exit. Returns the exit status and the time since `start`.
+    pub(crate) fn wait_for_exit(&mut self, start: Instant) -> (ExitStatus, Duration) {
         loop {
             if let Some(status) = self.process.try_wait().expect("it is our child") {
                 return (status, start.elapsed());
             }
             assert!(
-                start.elapsed() < PATIENCE,
-                "does not end; its log:\n{}",
+                start.elapsed() < TIMEOUT,
+                "does not exit; log:\n{}",
                 self.log()
             );
             thread::sleep(Duration::from_millis(5));
         }
     }
 
-    /// Bytes of memory it had resident, at the most so far.
+    /// Returns the peak resident memory in bytes.
     pub(crate) fn peak_memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))
             .expect("it runs");
         let peak = status
             .lines()
             .find_map(|line| line.strip_prefix("VmHWM:"))
-            .expect("the kernel says it");
+            .expect("the kernel reports VmHWM");
         peak.trim()
             .trim_end_matches(" kB")
             .parse::<u64>()
@@ -190,7 +200,7 @@ impl<'h> Exporter<'h> {
             * 1024
     }
 
-    /// What it said so far.
+    /// Returns the log so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().expect("no reader panicked").clone()
     }
@@ -211,7 +221,7 @@ impl Drop for Exporter<'_> {
     }
 }
 
-/// What `diagnose --output metrics` with these flags makes of a capture file.
+/// Returns the output of `diagnose --output metrics` with these flags for a capture file.
 pub(crate) fn diagnose(recording: &Path, flags: &[&str]) -> Exposition {
     let output = Command::new(PROGRAM)
         .args(["diagnose", "--output", "metrics"])
@@ -227,36 +237,32 @@ pub(crate) fn diagnose(recording: &Path, flags: &[&str]) -> Exposition {
     Exposition::parse(&String::from_utf8_lossy(&output.stdout))
 }
 
-/// Reads the log until it says where it listens, and goes on keeping it.
-fn listening_at(log: ChildStderr, kept: &Arc<Mutex<String>>) -> SocketAddr {
+/// Reads the log until it contains the listen address; a thread continues to append it to `buffer`.
+fn wait_for_address(log: ChildStderr, buffer: &Arc<Mutex<String>>) -> SocketAddr {
     let mut lines = BufReader::new(log).lines().map_while(Result::ok);
     for line in lines.by_ref() {
-        keep([line.clone()], kept);
+        append([line.clone()], buffer);
         if let Some(address) = line.split([' ', '"']).find_map(address) {
-            let kept = Arc::clone(kept);
-            thread::spawn(move || keep(lines, &kept));
+            let buffer = Arc::clone(buffer);
+            thread::spawn(move || append(lines, &buffer));
             return address;
         }
     }
     panic!(
-        "it ended without saying where it listens:\n{}",
-        kept.lock().expect("nobody else")
+        "the exporter exited without logging its address:\n{}",
+        buffer.lock().expect("no reader panicked")
     );
 }
 
-fn keep(lines: impl IntoIterator<Item = String>, kept: &Mutex<String>) {
+fn append(lines: impl IntoIterator<Item = String>, buffer: &Mutex<String>) {
     for line in lines {
-        kept.lock()
+        buffer
+            .lock()
             .expect("no reader panicked")
             .push_str(&(line + "\n"));
     }
 }
 
-fn address(word: &str) -> Option<SocketAddr> {
-    word.strip_prefix("address=").unwrap_or(word).parse().ok()
+fn address(text: &str) -> Option<SocketAddr> {
+    text.strip_prefix("address=").unwrap_or(text).parse().ok()
 }
-
-/// The program under test.
-pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_tcp_handshake_exporter");
-const PATIENCE: Duration = Duration::from_secs(10);
-const POLL: Duration = Duration::from_millis(50);

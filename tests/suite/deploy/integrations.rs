@@ -1,4 +1,4 @@
-//! The examples of how it fits in with others are what those others read.
+//! Tests of the integration examples: other programs accept their configurations.
 
 use std::fs;
 use std::process::Command;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::program::{file, has_tool, printed, said};
 
 #[test]
-fn promtool_reads_the_readme_s_scrape_configurations() {
+fn promtool_accepts_scrape_configurations_of_the_readme() {
     if !has_tool("promtool") {
         return;
     }
@@ -22,20 +22,20 @@ fn promtool_reads_the_readme_s_scrape_configurations() {
         .collect();
     assert!(configs.len() >= 2, "{configs:?}");
     for config in configs {
-        // Where it stands, the files that it names are; here they are not.
-        is_read_by_promtool(config);
+        // Written to a temporary folder, because the files that it names do not exist here.
+        assert_promtool_accepts(config);
     }
 }
 
 #[test]
-fn promtool_reads_what_the_collector_s_receiver_is_told() {
+fn promtool_accepts_the_collector_receiver_configuration() {
     if !has_tool("promtool") {
         return;
     }
     let collector = fs::read_to_string(file("deploy/otel/collector.yaml")).unwrap();
     let collector: Value = serde_saphyr::from_str(&collector).unwrap();
-    // JSON is YAML.
-    is_read_by_promtool(&collector["receivers"]["prometheus"]["config"].to_string());
+    // promtool reads YAML, of which JSON is a subset.
+    assert_promtool_accepts(&collector["receivers"]["prometheus"]["config"].to_string());
     let pipeline = &collector["service"]["pipelines"]["metrics"];
     for part in ["receivers", "processors", "exporters"] {
         for name in pipeline[part].as_array().unwrap() {
@@ -47,7 +47,7 @@ fn promtool_reads_what_the_collector_s_receiver_is_told() {
     }
 }
 
-fn is_read_by_promtool(config: &str) {
+fn assert_promtool_accepts(config: &str) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("prometheus.yml");
     fs::write(&path, config).unwrap();

@@ -1,6 +1,7 @@
-//! An independent reading of a recording: tshark's fields, put together here in the simplest way there is. An attempt is
-//! an ISN (random 32 bits: no two in one run); whatever a host sees more than once on its way through is counted where
-//! most of it is seen.
+//! Independent packet counts of a recording, from the fields that tshark prints.
+//!
+//! An attempt is identified by its ISN, because random 32 bits do not repeat within a run. A packet
+//! that passes several capture places of a host is counted at the place with the highest count.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -8,34 +9,54 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+const FIELDS: [&str; 14] = [
+    "frame.time_epoch",
+    "sll.ifindex",
+    "sll.pkttype",
+    "ip.src",
+    "ipv6.src",
+    "ip.dst",
+    "ipv6.dst",
+    "tcp.srcport",
+    "tcp.dstport",
+    "tcp.seq",
+    "tcp.ack",
+    "tcp.flags",
+    "icmp.type",
+    "icmpv6.type",
+];
+
+/// PACKET_OUTGOING, a packet type of the cooked header.
+const OUTGOING: &str = "4";
+
 /// All attempts of a recording.
 pub(crate) struct Oracle {
     attempts: HashMap<u32, Attempt>,
 }
 
-/// What is known of the attempts from one client to one server's port.
+/// Packet counts of the attempts from one client to one port of a server.
 #[derive(Default, Debug)]
-pub(crate) struct Tally {
+pub(crate) struct PacketCounts {
     pub(crate) attempts: usize,
     pub(crate) syns: usize,
     pub(crate) synacks: usize,
     pub(crate) client_rsts: usize,
     pub(crate) server_rsts: usize,
     pub(crate) icmp_errors: usize,
-    /// First SYN to first SYN/ACK, in seconds, one for each answer.
+    /// Seconds from first SYN to first SYN/ACK, one for each answered attempt.
     pub(crate) latencies: Vec<f64>,
-    /// First SYN/ACK to the client's first ACK, in seconds, one for each that was completed.
+    /// Seconds from first SYN/ACK to the client's first ACK, one for each completed attempt.
     pub(crate) ack_latencies: Vec<f64>,
 }
 
 #[derive(Default)]
 struct Attempt {
-    /// Under which addresses it was first seen.
-    ends: Option<(SocketAddr, SocketAddr)>,
+    /// Client and server in its first packet.
+    flow: Option<(SocketAddr, SocketAddr)>,
     first_syn: Option<u64>,
     first_synack: Option<u64>,
     first_ack: Option<u64>,
-    sightings: HashMap<(PacketKind, Place), usize>,
+    counts: HashMap<(PacketKind, CapturePlace), usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,8 +69,8 @@ enum PacketKind {
     Ack,
 }
 
-/// The interface's index and the packet type of the cooked header: where a packet was seen, and which way it went.
-type Place = (String, bool);
+/// Interface index, and `true` for outgoing: both from the cooked header (Linux SLL2).
+type CapturePlace = (String, bool);
 
 impl Oracle {
     pub(crate) fn read(recording: &Path) -> Self {
@@ -77,51 +98,52 @@ impl Oracle {
         let mut oracle = Self {
             attempts: HashMap::new(),
         };
-        let mut names = HashMap::new();
+        let mut flows = HashMap::new();
         for line in String::from_utf8_lossy(&tshark.stdout).lines() {
-            let frame = Frame::parse(line).unwrap_or_else(|| panic!("what tshark says: {line}"));
-            oracle.take(&frame, &mut names);
+            let frame =
+                Frame::parse(line).unwrap_or_else(|| panic!("unexpected output of tshark: {line}"));
+            oracle.record(&frame, &mut flows);
         }
         oracle
     }
 
-    pub(crate) fn tally(&self, client: IpAddr, server: SocketAddr) -> Tally {
-        let mut tally = Tally::default();
+    pub(crate) fn packet_counts(&self, client: IpAddr, server: SocketAddr) -> PacketCounts {
+        let mut counts = PacketCounts::default();
         let belongs = |attempt: &&Attempt| {
             attempt
-                .ends
+                .flow
                 .is_some_and(|(from, to)| from.ip() == client && to == server)
         };
         for attempt in self.attempts.values().filter(belongs) {
-            tally.attempts += 1;
-            tally.syns += attempt.most(PacketKind::Syn);
-            tally.synacks += attempt.most(PacketKind::SynAck);
-            tally.client_rsts += attempt.most(PacketKind::ClientRst);
-            tally.server_rsts += attempt.most(PacketKind::ServerRst);
-            tally.icmp_errors += attempt.most(PacketKind::IcmpError);
-            tally
+            counts.attempts += 1;
+            counts.syns += attempt.highest_count(PacketKind::Syn);
+            counts.synacks += attempt.highest_count(PacketKind::SynAck);
+            counts.client_rsts += attempt.highest_count(PacketKind::ClientRst);
+            counts.server_rsts += attempt.highest_count(PacketKind::ServerRst);
+            counts.icmp_errors += attempt.highest_count(PacketKind::IcmpError);
+            counts
                 .latencies
                 .extend(seconds(attempt.first_syn, attempt.first_synack));
-            tally
+            counts
                 .ack_latencies
                 .extend(seconds(attempt.first_synack, attempt.first_ack));
         }
-        tally
+        counts
     }
 
-    /// `names` are the four-tuples, from the client's side, and their attempts.
-    fn take(&mut self, frame: &Frame, names: &mut HashMap<(SocketAddr, SocketAddr), u32>) {
+    /// Adds a packet to its attempt. `flows` maps (client, server) to the attempt's ISN.
+    fn record(&mut self, frame: &Frame, flows: &mut HashMap<(SocketAddr, SocketAddr), u32>) {
         let Frame { at, from, to, .. } = *frame;
         let (isn, kind) = match (frame.quoted, frame.syn, frame.ack, frame.rst) {
             (true, ..) => (frame.sequence, PacketKind::IcmpError),
             (_, true, false, _) => (frame.sequence, PacketKind::Syn),
             (_, true, true, _) => (frame.acknowledgment.wrapping_sub(1), PacketKind::SynAck),
-            (.., true) => match (names.get(&(from, to)), names.get(&(to, from))) {
+            (.., true) => match (flows.get(&(from, to)), flows.get(&(to, from))) {
                 (Some(isn), _) => (*isn, PacketKind::ClientRst),
                 (_, Some(isn)) => (*isn, PacketKind::ServerRst),
                 _ => return,
             },
-            _ => match names.get(&(from, to)) {
+            _ => match flows.get(&(from, to)) {
                 Some(isn) => (*isn, PacketKind::Ack),
                 None => return,
             },
@@ -129,15 +151,15 @@ impl Oracle {
         let attempt = self.attempts.entry(isn).or_default();
         match kind {
             PacketKind::Syn => {
-                names.insert((from, to), isn);
+                flows.insert((from, to), isn);
                 attempt.first_syn.get_or_insert(at);
-                attempt.ends.get_or_insert((from, to));
+                attempt.flow.get_or_insert((from, to));
             }
             PacketKind::SynAck => {
                 attempt.first_synack.get_or_insert(at);
             }
             PacketKind::IcmpError => {
-                attempt.ends.get_or_insert((from, to));
+                attempt.flow.get_or_insert((from, to));
             }
             PacketKind::Ack if attempt.first_synack.is_some() => {
                 attempt.first_ack.get_or_insert(at);
@@ -145,16 +167,16 @@ impl Oracle {
             PacketKind::Ack | PacketKind::ClientRst | PacketKind::ServerRst => {}
         }
         *attempt
-            .sightings
+            .counts
             .entry((kind, frame.place.clone()))
             .or_default() += 1;
     }
 }
 
 impl Attempt {
-    fn most(&self, wanted: PacketKind) -> usize {
+    fn highest_count(&self, wanted: PacketKind) -> usize {
         let counts = self
-            .sightings
+            .counts
             .iter()
             .filter(|((kind, _), _)| *kind == wanted)
             .map(|(_, count)| *count);
@@ -166,10 +188,10 @@ fn seconds(from: Option<u64>, to: Option<u64>) -> Option<f64> {
     Some(Duration::from_nanos(to?.checked_sub(from?)?).as_secs_f64())
 }
 
-/// One line of tshark. Of an ICMP error, the segment that it quotes.
+/// One line of tshark's output. For an ICMP error it holds the quoted segment.
 struct Frame {
     at: u64,
-    place: Place,
+    place: CapturePlace,
     from: SocketAddr,
     to: SocketAddr,
     sequence: u32,
@@ -199,7 +221,7 @@ impl Frame {
             icmp4,
             icmp6,
         ] = columns;
-        let end = |v4: &str, v6: &str, port: &str| {
+        let endpoint = |v4: &str, v6: &str, port: &str| {
             let address: IpAddr = if v4.is_empty() { v6 } else { v4 }.parse().ok()?;
             Some(SocketAddr::new(address, port.parse().ok()?))
         };
@@ -207,8 +229,8 @@ impl Frame {
         Some(Self {
             at: at.replace('.', "").parse().ok()?,
             place: (interface.to_owned(), packet_type == OUTGOING),
-            from: end(src4, src6, sport)?,
-            to: end(dst4, dst6, dport)?,
+            from: endpoint(src4, src6, sport)?,
+            to: endpoint(dst4, dst6, dport)?,
             sequence: seq.parse().ok()?,
             acknowledgment: ack.parse().unwrap_or(0),
             syn: flags & 0x02 != 0,
@@ -218,22 +240,3 @@ impl Frame {
         })
     }
 }
-
-const FIELDS: [&str; 14] = [
-    "frame.time_epoch",
-    "sll.ifindex",
-    "sll.pkttype",
-    "ip.src",
-    "ipv6.src",
-    "ip.dst",
-    "ipv6.dst",
-    "tcp.srcport",
-    "tcp.dstport",
-    "tcp.seq",
-    "tcp.ack",
-    "tcp.flags",
-    "icmp.type",
-    "icmpv6.type",
-];
-/// PACKET_OUTGOING of the cooked header.
-const OUTGOING: &str = "4";

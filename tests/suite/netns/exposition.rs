@@ -1,9 +1,13 @@
-//! What /metrics shows, taken apart.
+//! Parser of the Prometheus text format, for assertions on metrics.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// A page in the text format.
+const LABEL_SET_LABELS: [&str; 4] = ["vantage", "local_address", "port", "peer"];
+/// Rounding error in seconds of a sum, because the test adds in another order than the exporter.
+const ROUNDING: f64 = 1e-9;
+
+/// The samples of a response in the text format.
 #[derive(Clone)]
 pub(crate) struct Exposition {
     samples: BTreeMap<Series, f64>,
@@ -16,9 +20,9 @@ pub(crate) struct Series {
     pub(crate) labels: BTreeMap<String, String>,
 }
 
-/// The labels that every series of one set has.
+/// The labels that all series of one label set share.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct SetKey {
+pub(crate) struct LabelSetKey {
     pub(crate) vantage: String,
     pub(crate) local_address: String,
     pub(crate) port: String,
@@ -35,46 +39,46 @@ impl Exposition {
             let (series, value) = sample(line).unwrap_or_else(|| panic!("no sample: {line}"));
             assert!(
                 samples.insert(series, value).is_none(),
-                "twice on one page: {line}"
+                "duplicate series: {line}"
             );
         }
         Self { samples }
     }
 
-    /// The value of one series; none where it is not there.
+    /// Returns the value of one series; `None` if the series is absent.
     pub(crate) fn get(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         self.samples.get(&Series::new(name, labels)).copied()
     }
 
-    /// The sets there are.
-    pub(crate) fn sets(&self) -> BTreeSet<SetKey> {
-        self.samples.keys().filter_map(Series::set).collect()
+    /// Returns the label sets.
+    pub(crate) fn label_sets(&self) -> BTreeSet<LabelSetKey> {
+        self.samples.keys().filter_map(Series::label_set).collect()
     }
 
-    /// All there is.
+    /// Returns all samples.
     pub(crate) fn samples(&self) -> impl Iterator<Item = (&Series, f64)> {
         self.samples.iter().map(|(series, value)| (series, *value))
     }
 
-    /// All values.
+    /// Returns the values of all samples.
     pub(crate) fn values(&self) -> Vec<f64> {
         self.samples.values().copied().collect()
     }
 
-    /// One set: its series without the labels that all of it share.
-    pub(crate) fn set(&self, key: &SetKey) -> Self {
+    /// Returns the series of one label set, without the labels that they share.
+    pub(crate) fn label_set(&self, key: &LabelSetKey) -> Self {
         let members = self
             .samples
             .iter()
-            .filter(|(series, _)| series.set().as_ref() == Some(key));
+            .filter(|(series, _)| series.label_set().as_ref() == Some(key));
         Self {
             samples: members
-                .map(|(series, value)| (series.within_set(), *value))
+                .map(|(series, value)| (series.without_label_set(), *value))
                 .collect(),
         }
     }
 
-    /// Only the series for which this holds.
+    /// Returns the series for which `wanted` is `true`.
     pub(crate) fn only(&self, wanted: impl Fn(&Series) -> bool) -> Self {
         let kept = self.samples.iter().filter(|(series, _)| wanted(series));
         Self {
@@ -84,7 +88,7 @@ impl Exposition {
         }
     }
 
-    /// The same as Prometheus takes it: an empty label is none.
+    /// Returns the samples without empty labels, because Prometheus drops them.
     pub(crate) fn without_empty_labels(&self) -> Self {
         let samples = self.samples.iter().map(|(series, value)| {
             let labels = series.labels.iter().filter(|(_, value)| !value.is_empty());
@@ -102,8 +106,10 @@ impl Exposition {
         samples.collect()
     }
 
-    /// Panics unless both show the same series with the same values. Sums of seconds may differ by `slack`.
-    pub(crate) fn assert_equals(&self, expected: &Self, slack: f64, about: &str) {
+    /// Panics unless both contain the same series with the same values.
+    ///
+    /// Sums of seconds may differ by `tolerance_seconds`.
+    pub(crate) fn assert_equals(&self, expected: &Self, tolerance_seconds: f64, about: &str) {
         let mut wrong = String::new();
         for series in self
             .samples
@@ -111,21 +117,26 @@ impl Exposition {
             .chain(expected.samples.keys())
             .collect::<BTreeSet<_>>()
         {
-            let (is, should) = (self.samples.get(series), expected.samples.get(series));
-            let slack = if series.name.ends_with("_sum") {
-                slack.max(ROUNDING)
+            let found = self.samples.get(series);
+            let wanted = expected.samples.get(series);
+            let tolerance_seconds = if series.name.ends_with("_sum") {
+                tolerance_seconds.max(ROUNDING)
             } else {
                 0.0
             };
-            let equal = is
-                .zip(should)
-                .is_some_and(|(is, should)| (is - should).abs() <= slack);
+            let equal = found
+                .zip(wanted)
+                .is_some_and(|(found, wanted)| (found - wanted).abs() <= tolerance_seconds);
             if !equal {
-                let word = |value: Option<&f64>| value.map_or("absent".into(), f64::to_string);
-                wrong += &format!("  {series}: is {}, should be {}\n", word(is), word(should));
+                let text = |value: Option<&f64>| value.map_or("absent".into(), f64::to_string);
+                wrong += &format!(
+                    "  {series}: is {}, should be {}\n",
+                    text(found),
+                    text(wanted)
+                );
             }
         }
-        assert!(wrong.is_empty(), "{about}:\n{wrong}all there is:\n{self}");
+        assert!(wrong.is_empty(), "{about}:\n{wrong}all samples:\n{self}");
     }
 }
 
@@ -149,10 +160,10 @@ impl Series {
         }
     }
 
-    /// Which set it belongs to; none for the numbers about host and exporter.
-    pub(crate) fn set(&self) -> Option<SetKey> {
+    /// Returns the label set of the series; `None` for metrics about the host and the exporter.
+    pub(crate) fn label_set(&self) -> Option<LabelSetKey> {
         let label = |name: &str| self.labels.get(name).cloned();
-        Some(SetKey {
+        Some(LabelSetKey {
             vantage: label("vantage")?,
             local_address: label("local_address")?,
             port: label("port")?,
@@ -160,11 +171,11 @@ impl Series {
         })
     }
 
-    fn within_set(&self) -> Self {
+    fn without_label_set(&self) -> Self {
         let mut series = self.clone();
         series
             .labels
-            .retain(|name, _| !SET_LABELS.contains(&name.as_str()));
+            .retain(|name, _| !LABEL_SET_LABELS.contains(&name.as_str()));
         series
     }
 }
@@ -188,7 +199,7 @@ impl fmt::Display for Series {
     }
 }
 
-/// `name{label="value",...} value`; none of our label values needs an escape.
+/// Parses `name{label="value",...} value`. No label value of the tests needs an escape.
 fn sample(line: &str) -> Option<(Series, f64)> {
     let (series, value) = line.rsplit_once(' ')?;
     let value = value.parse().ok()?;
@@ -203,7 +214,3 @@ fn sample(line: &str) -> Option<(Series, f64)> {
     let labels: Vec<_> = labels.collect::<Option<_>>()?;
     Some((Series::new(name, &labels), value))
 }
-
-const SET_LABELS: [&str; 4] = ["vantage", "local_address", "port", "peer"];
-/// Sums of seconds are added up in another order here.
-const ROUNDING: f64 = 1e-9;

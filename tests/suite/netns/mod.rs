@@ -1,4 +1,7 @@
-//! A laboratory of network namespaces: real hosts, real kernels, real packets, gone when the test ends.
+//! Hosts in network namespaces: real kernels and real packets, removed when the test ends.
+//!
+//! `topology`, `pair` and `container_host` connect hosts; `exporter` and `recording` observe them;
+//! `oracle` and `expect` compare the results.
 
 pub(crate) mod cases;
 pub(crate) mod connect;
@@ -6,15 +9,15 @@ pub(crate) mod container_host;
 pub(crate) mod expect;
 pub(crate) mod exporter;
 pub(crate) mod exposition;
+pub(crate) mod impairments;
 pub(crate) mod namespace;
 pub(crate) mod oracle;
 pub(crate) mod pair;
 pub(crate) mod recording;
-pub(crate) mod road;
 #[allow(dead_code, reason = "the benchmark uses all of it")]
 #[path = "../../../benches/whole/sender.rs"]
 pub(crate) mod sender;
-pub(crate) mod weather;
+pub(crate) mod topology;
 
 use std::env;
 use std::io::{self, Write};
@@ -26,39 +29,51 @@ use nix::unistd::{Pid, geteuid};
 
 use namespace::Namespace;
 
-/// The right to make hosts. Whoever holds one has what it takes: the privilege and the programs.
+/// Required programs, each with the flag that prints its version.
+const PROGRAMS: [(&str, &str); 4] = [
+    ("ip", "-V"),
+    ("nft", "-v"),
+    ("tcpdump", "--version"),
+    ("tshark", "-v"),
+];
+
+/// Permission to create hosts. A value proves that the process has the privilege and that the
+/// programs are installed.
 pub(crate) struct Laboratory(());
 
 impl Laboratory {
-    /// Opens the laboratory for `test`, or says loudly that `test` did not run; where `CI` is `true` that is a failure.
+    /// Returns a laboratory for `test`, or `None` after a notice on standard error that `test` does
+    /// not run.
+    ///
+    /// Panics instead of returning `None` if the environment variable `CI` is `true`.
     pub(crate) fn open(test: &str) -> Option<Self> {
         static SWEEP: Once = Once::new();
-        let Some(missing) = what_is_missing() else {
+        let Some(missing) = missing_requirement() else {
             SWEEP.call_once(namespace::sweep);
             return Some(Self(()));
         };
         let notice = format!("NOT RUN: {test}: {missing}");
         assert!(env::var("CI").as_deref() != Ok("true"), "{notice}");
-        // Past the test harness, which would swallow what a passing test prints.
+        // Bypasses the test harness, which captures the output of a passing test.
         writeln!(io::stderr(), "\n*** {notice} ***\n").expect("standard error can be written");
         None
     }
 
-    /// A new host with nothing but its loopback.
+    /// Creates a host with no interface but its loopback.
     pub(crate) fn host(&self, role: &str) -> Namespace {
         Namespace::new(role)
     }
 }
 
-/// Sends a signal to a program of ours that runs.
+/// Sends a signal to a running child process.
 pub(crate) fn signal(child: &Child, signal: Signal) {
-    let pid = i32::try_from(child.id()).expect("a process number");
-    kill(Pid::from_raw(pid), signal).expect("it runs");
+    let pid = i32::try_from(child.id()).expect("a process ID");
+    kill(Pid::from_raw(pid), signal).expect("the process runs");
 }
 
-fn what_is_missing() -> Option<String> {
+fn missing_requirement() -> Option<String> {
     if !geteuid().is_root() {
-        return Some("making network namespaces needs root".into());
+        return Some("creating network namespaces needs root".into());
     }
     PROGRAMS
         .iter()
@@ -74,10 +89,3 @@ fn runs(program: &str, version: &str) -> bool {
         .status()
         .is_ok_and(|s| s.success())
 }
-
-const PROGRAMS: [(&str, &str); 4] = [
-    ("ip", "-V"),
-    ("nft", "-v"),
-    ("tcpdump", "--version"),
-    ("tshark", "-v"),
-];

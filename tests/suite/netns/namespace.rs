@@ -1,4 +1,4 @@
-//! A host: one network namespace, removed when dropped, also on panic.
+//! A host: one network namespace, removed when it is dropped, also on panic.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -10,56 +10,62 @@ use std::thread;
 
 use nix::sched::{CloneFlags, setns};
 
-/// A host of its own: interfaces, addresses, routes, firewall, sockets.
+const NAME_PREFIX: &str = "handshake-";
+const NETNS_DIRECTORY: &str = "/run/netns";
+
+/// A host with its own interfaces, addresses, routes, firewall and sockets.
 pub(crate) struct Namespace {
     name: String,
 }
 
 impl Namespace {
-    /// A host with its loopback up. Its name holds our process and a number, so that runs do not meet.
+    /// Creates a host with its loopback up. Its name contains the process ID and a number, to
+    /// separate concurrent runs.
     pub(super) fn new(role: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let host = Self {
-            name: format!("{PREFIX}{}-{number}-{role}", process::id()),
+            name: format!("{NAME_PREFIX}{}-{number}-{role}", process::id()),
         };
         run(Command::new("ip").args(["netns", "add", &host.name]), "");
-        // No duplicate address detection: an address that is still tentative cannot be used.
-        host.set("net.ipv6.conf.default.accept_dad", "0");
+        // No duplicate address detection, because a tentative address cannot be used.
+        host.set_parameter("net.ipv6.conf.default.accept_dad", "0");
         host.ip("link set lo up");
         host
     }
 
-    /// Its part in the story.
+    /// Returns the role of the host in the topology.
     pub(crate) fn role(&self) -> &str {
         self.name.rsplit('-').next().unwrap_or_default()
     }
 
-    /// Its name, as `ip netns` lists it.
+    /// Returns the name that `ip netns` lists.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Does `work` on this host: in a thread of its own that has moved in. Sockets made there stay there.
+    /// Runs `work` in a new thread that has entered the namespace. Sockets that it creates stay in
+    /// the namespace.
     pub(crate) fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         let worker = || {
-            let door =
-                File::open(Path::new(DOORS).join(&self.name)).expect("the namespace is there");
-            setns(door, CloneFlags::CLONE_NEWNET).expect("root may move in");
+            let entry = File::open(Path::new(NETNS_DIRECTORY).join(&self.name))
+                .expect("the namespace exists");
+            setns(entry, CloneFlags::CLONE_NEWNET).expect("root may enter a namespace");
             work()
         };
         thread::scope(|scope| scope.spawn(worker).join())
             .unwrap_or_else(|panic| panic::resume_unwind(panic))
     }
 
-    /// A program that will run on this host. The process is the program itself, so signals reach it.
+    /// Returns a command that runs on this host. `ip netns exec` executes the program, so that
+    /// signals reach it.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name, program]);
         command
     }
 
-    /// Lines for `ip -batch`: interfaces, addresses, routes.
+    /// Runs lines of `ip -batch`: interfaces, addresses, routes.
     pub(crate) fn ip(&self, lines: &str) {
         run(
             Command::new("ip").args(["-netns", &self.name, "-batch", "-"]),
@@ -67,30 +73,30 @@ impl Namespace {
         );
     }
 
-    /// A line for `tc -batch`: how an interface sends.
+    /// Runs lines of `tc -batch`: queueing disciplines.
     pub(crate) fn tc(&self, lines: &str) {
         run(self.command("tc").args(["-batch", "-"]), lines);
     }
 
-    /// A ruleset, or a change to it, for `nft`.
+    /// Loads a ruleset, or a change of it, by `nft`.
     pub(crate) fn nft(&self, rules: &str) {
         run(self.command("nft").args(["-f", "-"]), rules);
     }
 
     /// Sets a kernel parameter of this host by its dotted name.
-    pub(crate) fn set(&self, parameter: &str, value: &str) {
-        let path = self.parameter(parameter);
+    pub(crate) fn set_parameter(&self, parameter: &str, value: &str) {
+        let path = self.parameter_path(parameter);
         self.inside(|| fs::write(&path, value))
             .unwrap_or_else(|error| panic!("{parameter}={value}: {error}"));
     }
 
-    /// Whether this kernel knows the parameter.
-    pub(crate) fn knows(&self, parameter: &str) -> bool {
-        let path = self.parameter(parameter);
+    /// Returns `true` if the kernel has the parameter.
+    pub(crate) fn has_parameter(&self, parameter: &str) -> bool {
+        let path = self.parameter_path(parameter);
         self.inside(|| Path::new(&path).exists())
     }
 
-    fn parameter(&self, dotted: &str) -> String {
+    fn parameter_path(&self, dotted: &str) -> String {
         format!("/proc/sys/{}", dotted.replace('.', "/"))
     }
 }
@@ -101,9 +107,10 @@ impl Drop for Namespace {
     }
 }
 
-/// A cable between two hosts. The interfaces are named as the two ends are to be called.
-pub(crate) fn cable(left: (&Namespace, &str), right: (&Namespace, &str)) {
-    let ((left, left_end), (right, right_end)) = (left, right);
+/// Creates a veth pair between two hosts. Each end is a host and the name of its interface.
+pub(crate) fn create_veth(left: (&Namespace, &str), right: (&Namespace, &str)) {
+    let (left, left_end) = left;
+    let (right, right_end) = right;
     left.ip(&format!(
         "link add {left_end} type veth peer name {right_end} netns {}",
         right.name
@@ -112,24 +119,24 @@ pub(crate) fn cable(left: (&Namespace, &str), right: (&Namespace, &str)) {
     right.ip(&format!("link set {right_end} up"));
 }
 
-/// Removes what runs that were killed left behind.
+/// Removes the namespaces of earlier runs that were killed.
 pub(super) fn sweep() {
-    let Ok(doors) = fs::read_dir(DOORS) else {
+    let Ok(entries) = fs::read_dir(NETNS_DIRECTORY) else {
         return;
     };
-    for door in doors.flatten() {
-        let name = door.file_name().to_string_lossy().into_owned();
-        let owner = name
-            .strip_prefix(PREFIX)
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let pid = name
+            .strip_prefix(NAME_PREFIX)
             .and_then(|rest| rest.split('-').next());
-        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
-            end_all_in(&name);
+        if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            kill_processes_in(&name);
             remove(&name);
         }
     }
 }
 
-fn end_all_in(name: &str) {
+fn kill_processes_in(name: &str) {
     let Ok(list) = Command::new("ip").args(["netns", "pids", name]).output() else {
         return;
     };
@@ -138,7 +145,7 @@ fn end_all_in(name: &str) {
     }
 }
 
-/// Best effort: it may run while a panic unwinds.
+/// Removes a namespace. Ignores errors, because it may run while a panic unwinds.
 fn remove(name: &str) {
     let _ = Command::new("ip")
         .args(["netns", "delete", name])
@@ -161,9 +168,9 @@ fn run(command: &mut Command, input: &str) {
         .write_all(input.as_bytes())
         .expect("the program reads its input");
     let output = child.wait_with_output().expect("the program ends");
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {complaint}\n{input}");
+    let error_output = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "{command:?}: {error_output}\n{input}"
+    );
 }
-
-const PREFIX: &str = "handshake-";
-const DOORS: &str = "/run/netns";

@@ -1,4 +1,4 @@
-//! An independent witness: tcpdump on a host, while the test runs.
+//! Recordings by tcpdump on the hosts while a test runs, for the oracle and for offline commands.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -13,46 +13,49 @@ use nix::sys::signal::Signal;
 use super::namespace::Namespace;
 use super::signal;
 
-/// The recordings of a run, each by its host's role and its interface: `client eth0`.
-pub(crate) struct Tapes {
-    shelf: TempDir,
+/// pcap filter: all TCP and ICMP errors, without echo requests and neighbor discovery.
+const FILTER: &str = "tcp or (icmp and icmp[0] != 8) or (icmp6 and ip6[40] < 128) or ip6 proto 44";
+
+/// The recordings of a run, each named by the role of its host and its interface: `client eth0`.
+pub(crate) struct Recordings {
+    folder: TempDir,
     running: Vec<(String, Recording)>,
 }
 
-impl Drop for Tapes {
-    /// The evidence of a failure stays.
+impl Drop for Recordings {
+    /// Keeps the files if the test fails.
     fn drop(&mut self) {
         if thread::panicking() {
-            self.shelf.disable_cleanup(true);
+            self.folder.disable_cleanup(true);
             let _ = writeln!(
                 io::stderr(),
                 "the recordings are in {}",
-                self.shelf.path().display()
+                self.folder.path().display()
             );
         }
     }
 }
 
-impl Tapes {
+impl Recordings {
     pub(crate) fn new() -> Self {
         Self {
-            shelf: tempfile::tempdir().expect("a temporary directory"),
+            folder: tempfile::tempdir().expect("a temporary directory"),
             running: vec![],
         }
     }
 
-    /// Starts one.
+    /// Starts a recording.
     pub(crate) fn start(&mut self, host: &Namespace, interface: &str) {
         self.start_as(host, interface, &format!("{} {interface}", host.role()));
     }
 
-    /// Starts one under a name of its own.
+    /// Starts a recording with this name.
     pub(crate) fn start_as(&mut self, host: &Namespace, interface: &str, name: &str) {
-        let recording = Recording::start(host, interface, &self.of(name));
+        let recording = Recording::start(host, interface, &self.file(name));
         self.running.push((name.to_owned(), recording));
     }
 
-    /// Ends them all, each when it holds a packet that passes the filter.
+    /// Stops each recording as soon as it contains a packet that matches the filter.
     pub(crate) fn finish(&mut self, last: &str) {
         for (_, recording) in &self.running {
             recording.wait_for(last);
@@ -62,20 +65,23 @@ impl Tapes {
             .for_each(|(_, recording)| recording.stop());
     }
 
-    /// The file of one.
-    pub(crate) fn of(&self, name: &str) -> PathBuf {
-        self.shelf.path().join(name).with_extension("pcap")
+    /// Returns the file of a recording.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name).with_extension("pcap")
     }
 }
 
-/// A tcpdump at work.
+/// A running tcpdump.
 struct Recording {
     tcpdump: Child,
     file: PathBuf,
 }
 
 impl Recording {
-    /// Records TCP and ICMP on one interface, or on `any`, with the kernel's nanoseconds. Returns once it listens.
+    /// Records TCP and ICMP on one interface, or on `any`, with the kernel's timestamps in
+    /// nanoseconds.
+    ///
+    /// Returns when tcpdump captures.
     fn start(host: &Namespace, interface: &str, file: &Path) -> Self {
         let mut tcpdump = host
             .command("tcpdump")
@@ -90,33 +96,36 @@ impl Recording {
                 "host",
                 "--time-stamp-precision=nano",
             ])
-            // Each packet into the file at once; root stays root, so that it may write there.
+            // Writes each packet to the file at once. tcpdump stays root because others may not
+            // write to the folder.
             .args(["--immediate-mode", "-U", "-Z", "root", "-w"])
             .arg(file)
-            .arg(EVERYTHING)
+            .arg(FILTER)
             .stderr(Stdio::piped())
             .spawn()
             .expect("tcpdump starts");
-        let mut words = BufReader::new(tcpdump.stderr.take().expect("it is piped"))
+        let mut lines = BufReader::new(tcpdump.stderr.take().expect("it is piped"))
             .lines()
             .map_while(Result::ok);
         assert!(
-            words.any(|line| line.contains("listening on")),
+            lines.any(|line| line.contains("listening on")),
             "tcpdump on {interface} of {}",
             host.name()
         );
-        // Somebody has to read on, or tcpdump's last words find nobody.
-        thread::spawn(move || words.for_each(drop));
+        // A thread reads the rest, because a closed pipe would make tcpdump fail at its last
+        // messages.
+        thread::spawn(move || lines.for_each(drop));
         Self {
             tcpdump,
             file: file.to_owned(),
         }
     }
 
-    /// Waits until a packet that passes the filter is in the file: then all that came before is in it, too.
+    /// Waits until the file contains a packet that matches the filter. Then it contains all earlier
+    /// packets, too.
     fn wait_for(&self, filter: &str) {
         let deadline = Instant::now() + Duration::from_secs(10);
-        while !self.holds(filter) {
+        while !self.contains(filter) {
             assert!(
                 Instant::now() < deadline,
                 "no {filter} in {}",
@@ -126,7 +135,7 @@ impl Recording {
         }
     }
 
-    fn holds(&self, filter: &str) -> bool {
+    fn contains(&self, filter: &str) -> bool {
         let found = Command::new("tcpdump")
             .args(["-nr"])
             .arg(&self.file)
@@ -135,7 +144,7 @@ impl Recording {
         !found.expect("tcpdump runs").stdout.is_empty()
     }
 
-    /// Ends it; the file is whole.
+    /// Stops tcpdump, which completes the file.
     fn stop(mut self) {
         signal(&self.tcpdump, Signal::SIGINT);
         let status = self.tcpdump.wait().expect("tcpdump ends");
@@ -149,7 +158,3 @@ impl Drop for Recording {
         let _ = self.tcpdump.wait();
     }
 }
-
-/// All but neighbour discovery and its like.
-const EVERYTHING: &str =
-    "tcp or (icmp and icmp[0] != 8) or (icmp6 and ip6[40] < 128) or ip6 proto 44";
