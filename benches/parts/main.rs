@@ -76,7 +76,7 @@ fn tracking(criterion: &mut Criterion) {
 fn labelling(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("labels, 500 sets");
     let server = end(Ipv4Addr::new(192, 0, 2, 2), 80);
-    let locality = || LocalAddressSource::host([IpAddr::from([192, 0, 2, 2])], &[]);
+    let locality = || LocalAddressSource::for_host([IpAddr::from([192, 0, 2, 2])], &[]);
     for (name, peers) in [
         ("a peer that has a set", 500_u32),
         ("a peer that has none", u32::MAX),
@@ -95,9 +95,10 @@ fn labelling(criterion: &mut Criterion) {
         let mut admit = move || {
             now += 1_000;
             let client = end(Ipv4Addr::from(random.below(peers)), 40_000);
-            let admission = labels.admit(&client, &server, via, at(now));
-            labels.sets().decided(admission.set, at(now));
-            admission.folded
+            let lookup = labels.resolve(0, &client, &server, via);
+            let admission = labels.admit(lookup, at(now));
+            labels.registry_mut().record_decided(admission.set, at(now));
+            admission.overflowed
         };
         for _ in 0..100_000 {
             admit();
@@ -111,7 +112,7 @@ fn labelling(criterion: &mut Criterion) {
 fn scraping(criterion: &mut Criterion) {
     let (server, now) = (end(Ipv4Addr::new(192, 0, 2, 2), 80), at(1_000));
     let mut labels = LabelResolver::new(
-        LocalAddressSource::host([IpAddr::from([192, 0, 2, 2])], &[]),
+        LocalAddressSource::for_host([IpAddr::from([192, 0, 2, 2])], &[]),
         Peers::new(vec![], 32, 128),
         LabelSetRegistry::new(2_000),
     );
@@ -123,10 +124,11 @@ fn scraping(criterion: &mut Criterion) {
             direction: Direction::Entering,
             loopback: false,
         };
-        let admission = labels.admit(&client, &server, via, now);
+        let lookup = labels.resolve(0, &client, &server, via);
+        let admission = labels.admit(lookup, now);
         let name = labels
-            .sets()
-            .name(admission.set)
+            .registry_mut()
+            .labels(admission.set)
             .expect("there is room for it");
         ledger.create(admission.set, name, now);
         let connection = Connection {

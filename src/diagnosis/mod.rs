@@ -90,7 +90,7 @@ impl Diagnosis {
 
     /// A set begins.
     pub fn create(&mut self, set: LabelSetId, name: &LabelSet) {
-        let place = set.place();
+        let place = set.index();
         if self.cases.len() <= place {
             self.cases.resize_with(place + 1, || None);
         }
@@ -106,7 +106,7 @@ impl Diagnosis {
     pub fn remove(&mut self, set: LabelSetId) {
         if let Some(case) = self
             .cases
-            .get_mut(set.place())
+            .get_mut(set.index())
             .filter(|case| case.as_ref().is_some_and(|(of, _)| *of == set))
         {
             *case = None;
@@ -201,7 +201,7 @@ impl Diagnosis {
 
     /// The case of a set, unless its place was given to another.
     fn case_of(&mut self, set: LabelSetId) -> Option<&mut LabelSetHistory> {
-        let (of, case) = self.cases.get_mut(set.place())?.as_mut()?;
+        let (of, case) = self.cases.get_mut(set.index())?.as_mut()?;
         (*of == set).then_some(case)
     }
 

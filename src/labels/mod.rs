@@ -1,53 +1,55 @@
-//! Labels: vantage, local address, port and peer of every attempt, made here and nowhere else, and never too many.
+//! Label resolution: vantage, local address, port and peer of each attempt, and the label set that counts it.
+//!
+//! The pipeline resolves each new attempt here. Metrics and diagnosis receive the [`LabelSetId`].
+//!
+//! Invariants:
+//! - No other module builds label sets.
+//! - The number of label sets is bounded: attempts above the limit are counted in overflow sets (`peer="other"`).
 
-mod ahead;
-mod block;
-mod frequency;
-mod id;
-mod locality;
-mod name;
-mod names;
-mod networks;
+mod admission_sketch;
+mod label_set;
 mod peers;
-mod sets;
+mod prefix;
+mod registry;
 #[cfg(test)]
 mod tests;
+mod vantage;
 
-pub use block::IpPrefix;
-pub use id::LabelSetId;
-pub use locality::LocalAddressSource;
-pub use name::{LabelSet, Peer, Port, Vantage};
-pub use networks::PrefixSet;
-pub use peers::{GroupName, PeerGroup, Peers, network};
-pub use sets::{Admission, LabelSetRegistry};
+pub use label_set::{LabelSet, LabelSetId, Port};
+pub use peers::{GroupName, Peer, PeerGroup, Peers, network};
+pub use prefix::{IpPrefix, PrefixSet};
+pub use registry::{Admission, LabelLookup, LabelSetRegistry};
+pub use vantage::{AddressSet, LocalAddressSource, Vantage};
 
 use crate::handshake::Side;
 use crate::packet::{Address, CapturePoint, Direction, Endpoint, Packet, Segment};
 use crate::time::Timestamp;
-use ahead::Ahead;
-use name::Site;
+use label_set::Scope;
 
-/// Names attempts and finds the set of series that each belongs to.
+/// Maximum number of packets of a batch that [`LabelResolver::prefetch`] keeps lookups for.
+const MAX_PREFETCHED: usize = 16;
+
+/// Resolves the labels of attempts, and assigns each attempt to a label set.
 pub struct LabelResolver {
-    locality: LocalAddressSource,
+    local_addresses: LocalAddressSource,
     peers: Peers,
-    sets: LabelSetRegistry,
-    ahead: Ahead,
+    registry: LabelSetRegistry,
+    prefetched: PrefetchedLookups,
 }
 
-/// Who reported an ICMP error, seen from the set it is counted in. A label's values.
+/// The sender of an ICMP error, relative to the label set that counts the error. The value of a label.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Reporter {
-    /// The peer's own host.
+    /// The peer itself.
     Peer,
-    /// Somebody on the way.
+    /// A router on the path.
     Router,
-    /// This host.
+    /// The capturing host.
     Own,
 }
 
 impl Reporter {
-    /// The label's value.
+    /// Returns the label value.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Peer => "peer",
@@ -58,189 +60,205 @@ impl Reporter {
 }
 
 impl LabelResolver {
-    /// No set exists yet.
-    pub fn new(locality: LocalAddressSource, peers: Peers, sets: LabelSetRegistry) -> Self {
+    /// Creates a resolver that registers label sets in `registry`.
+    pub fn new(
+        local_addresses: LocalAddressSource,
+        peers: Peers,
+        registry: LabelSetRegistry,
+    ) -> Self {
         Self {
-            locality,
+            local_addresses,
             peers,
-            sets,
-            ahead: Ahead::default(),
+            registry,
+            prefetched: PrefetchedLookups::default(),
         }
     }
 
-    /// This host's addresses changed: attempts that begin from now on are named by the new ones.
-    pub fn set_local_addresses(&mut self, locality: LocalAddressSource) {
-        self.locality = locality;
-        self.ahead.clear();
+    /// Replaces the local addresses for attempts that start from now on.
+    pub fn set_local_addresses(&mut self, local_addresses: LocalAddressSource) {
+        self.local_addresses = local_addresses;
+        self.prefetched.clear();
     }
 
-    /// Peers are named otherwise: attempts that begin from now on go by the new rule, the others stay where they are.
+    /// Replaces the peer rules for attempts that start from now on. Earlier attempts keep their label set.
     pub fn set_peer_rules(&mut self, peers: Peers) {
         self.peers = peers;
-        self.ahead.clear();
+        self.prefetched.clear();
     }
 
-    /// This packet comes soon, at that place behind those that were asked for before: where newcomers are counted, what its
-    /// SYN may begin is looked at, and the memory that it will need is fetched. Nothing else changes.
-    pub fn look_ahead(&mut self, place: u32, packet: &Packet) {
-        if self.sets.is_full() && packet.is_syn() {
+    /// Prefetches what the SYNs of the next batch need, and discards the lookups of the previous batch.
+    ///
+    /// Each packet comes with its index. A batch has at most 16 packets with consecutive indexes; the lookups of a
+    /// larger one are partly lost and computed again. Does nothing unless the registry is full: only then does
+    /// [`admit`](Self::admit) read memory that is likely to miss the cache.
+    pub fn prefetch<'p>(&mut self, batch: impl Iterator<Item = (u32, &'p Packet)>) {
+        self.prefetched.clear();
+        if !self.registry.is_full() {
+            return;
+        }
+        for (index, packet) in batch.filter(|(_, packet)| packet.is_syn()) {
             let (client, server) = packet.ends();
-            let (site, far) = self.site(client, server, packet.via());
-            let glimpse = self.sets.glimpse(site, &self.peers.of(far));
-            self.sets.fetch(&glimpse);
-            self.ahead.push(place, glimpse);
+            let lookup = self.lookup(client, server, packet.via());
+            self.registry.prefetch(&lookup);
+            self.prefetched.insert(index, lookup);
         }
     }
 
-    /// Nothing that was looked at will be asked for any more.
-    pub fn forget_what_is_ahead(&mut self) {
-        self.ahead.clear();
-    }
-
-    /// From where an attempt is seen that begins with the packet at this place, and its set: where it was
-    /// [looked ahead](Self::look_ahead) for it, and `is_good` says that it may go by what was seen then.
-    #[inline(always)]
-    pub fn admit_ahead(
+    /// Resolves the labels of the attempt that the packet at `index` starts.
+    ///
+    /// Uses the prefetched lookup of `index`, if there is one. [`prefetch`](Self::prefetch) computed it, so the packet at
+    /// `index` must be the packet of the prefetched batch, with the same `client`, `server` and `via`. Each prefetched
+    /// lookup is used once, and setting the local addresses or the peer rules discards all of them.
+    pub fn resolve(
         &mut self,
-        (place, packet): (u32, &Packet),
-        now: Timestamp,
-        is_good: impl FnOnce(Vantage) -> bool,
-    ) -> Option<(Vantage, Admission)> {
-        let glimpse = self
-            .ahead
-            .take(place)
-            .filter(|glimpse| is_good(glimpse.vantage))?;
-        let (locality, peers) = (&self.locality, &self.peers);
-        let name = || {
-            let (client, server) = packet.ends();
-            let (site, far) = site(locality, client, server, packet.via());
-            site.with(peers.of(far))
-        };
-        Some((glimpse.vantage, self.sets.admit(glimpse, name, now)))
-    }
-
-    /// From where an attempt is seen whose SYN was met going this way.
-    pub fn vantage(&self, client: &Endpoint, server: &Endpoint, via: CapturePoint) -> Vantage {
-        self.locality
-            .vantage(client.address, server.address, via.direction, via.loopback)
-    }
-
-    /// The set of an attempt that begins, whose SYN was met going this way.
-    pub fn admit(
-        &mut self,
+        index: u32,
         client: &Endpoint,
         server: &Endpoint,
         via: CapturePoint,
-        now: Timestamp,
-    ) -> Admission {
-        let (site, far) = self.site(client, server, via);
-        let peer = self.peers.of(far);
-        let glimpse = self.sets.glimpse(site, &peer);
-        self.sets.admit(glimpse, || site.with(peer.clone()), now)
+    ) -> LabelLookup {
+        if let Some(lookup) = self.prefetched.take(index) {
+            debug_assert_eq!(
+                lookup,
+                self.lookup(client, server, via),
+                "the prefetched lookup belongs to another packet"
+            );
+            return lookup;
+        }
+        self.lookup(client, server, via)
     }
 
-    /// The existing set that a segment outside of every known attempt belongs to, and who sent it: exactly one of its
-    /// ends must be a server that a set is about, else nobody can tell.
+    /// Assigns a new attempt to the label set of its resolved labels.
+    pub fn admit(&mut self, lookup: LabelLookup, now: Timestamp) -> Admission {
+        self.registry.admit(lookup, now)
+    }
+
+    /// Returns the label set of a segment that belongs to no tracked attempt, and the side that sent it. `None` unless
+    /// exactly one end is the server of an existing label set, because otherwise the side is ambiguous.
     pub fn find_by_either_side(
         &mut self,
         segment: &Segment,
         now: Timestamp,
     ) -> Option<(LabelSetId, Side)> {
         let Segment { from, to, via, .. } = segment;
-        let back = CapturePoint {
-            direction: opposite(via.direction),
-            ..*via
-        };
-        let by_client = self.find(from, to, *via);
-        let by_server = self.find(to, from, back);
+        let by_client = self.get(from, to, *via);
+        let by_server = self.get(to, from, reversed(*via));
         let (set, side) = match (by_client, by_server) {
             (Some(set), None) => (set, Side::Client),
             (None, Some(set)) => (set, Side::Server),
             _ => return None,
         };
-        self.sets.touch(set, now);
+        self.registry.touch(set, now);
         Some((set, side))
     }
 
-    /// The existing set of a SYN that opens nothing.
-    pub fn set_of_syn(&mut self, syn: &Segment, now: Timestamp) -> Option<LabelSetId> {
-        let set = self.find(&syn.from, &syn.to, syn.via)?;
-        self.sets.touch(set, now);
+    /// Returns the label set of a SYN that starts no attempt. `None` if it does not exist.
+    pub fn find_by_syn(&mut self, syn: &Segment, now: Timestamp) -> Option<LabelSetId> {
+        let set = self.get(&syn.from, &syn.to, syn.via)?;
+        self.registry.touch(set, now);
         Some(set)
     }
 
-    /// Who said so, for the set that the error is counted in.
-    pub fn reporter(&self, set: LabelSetId, reporter: Address) -> Reporter {
-        let name = self.sets.name(set);
-        if self.locality.is_local(reporter) || name.is_some_and(|name| name.local == Some(reporter))
+    /// Returns the `reporter` label of an ICMP error from this address, for the label set that counts it.
+    pub fn reporter(&self, set: LabelSetId, address: Address) -> Reporter {
+        let labels = self.registry.labels(set);
+        if self.local_addresses.is_local(address)
+            || labels.is_some_and(|labels| labels.local == Some(address))
         {
             Reporter::Own
-        } else if name
-            .is_some_and(|name| name.peer.has(reporter) || name.peer == self.peers.of(reporter))
-        {
+        } else if labels.is_some_and(|labels| {
+            labels.peer.contains(address) || labels.peer == self.peers.peer_of(address)
+        }) {
             Reporter::Peer
         } else {
             Reporter::Router
         }
     }
 
-    /// Whether an address met on the loopback is this host's.
-    pub fn is_own(&self, address: Address) -> bool {
-        self.locality.is_own(address)
+    /// Returns `true` if the address of a packet on the loopback interface may be local.
+    pub fn may_be_local(&self, address: Address) -> bool {
+        self.local_addresses.may_be_local(address)
     }
 
-    /// The sets, to keep them: what waits in them, and which have been idle for too long.
-    pub const fn sets(&mut self) -> &mut LabelSetRegistry {
-        &mut self.sets
+    /// Returns the registry, to record activity, change the limit and remove idle label sets.
+    pub const fn registry_mut(&mut self) -> &mut LabelSetRegistry {
+        &mut self.registry
     }
 
-    /// The set of these ends, if there is one. Where the way of a packet is all that tells the vantage, what a router
-    /// forwards comes in and goes out: either way leads to the set.
-    fn find(
+    /// Returns the existing label set of attempts between these ends. If the direction of a packet alone determines the
+    /// vantage, a router sees forwarded packets enter and leave. Therefore either direction leads to the label set.
+    fn get(
         &mut self,
         client: &Endpoint,
         server: &Endpoint,
         via: CapturePoint,
     ) -> Option<LabelSetId> {
-        let mut find = |via| {
-            let (site, far) = self.site(client, server, via);
-            self.sets.find(&site.with(self.peers.of(far)))
+        let mut get = |via| {
+            let (scope, remote) = self.scope(client, server, via);
+            self.registry.get(scope, self.peers.peer_of(remote))
         };
-        find(via).or_else(|| {
-            find(CapturePoint {
-                direction: opposite(via.direction),
-                ..via
-            })
-        })
+        get(via).or_else(|| get(reversed(via)))
     }
 
-    #[inline(always)]
-    fn site(&self, client: &Endpoint, server: &Endpoint, via: CapturePoint) -> (Site, Address) {
-        site(&self.locality, client, server, via)
+    fn lookup(&mut self, client: &Endpoint, server: &Endpoint, via: CapturePoint) -> LabelLookup {
+        let (scope, remote) = self.scope(client, server, via);
+        self.registry.lookup(scope, self.peers.peer_of(remote))
+    }
+
+    /// Returns the scope of an attempt, and the address of the remote end.
+    fn scope(&self, client: &Endpoint, server: &Endpoint, via: CapturePoint) -> (Scope, Address) {
+        let vantage = self.local_addresses.vantage(
+            client.address,
+            server.address,
+            via.direction,
+            via.loopback,
+        );
+        let (local, remote) = match vantage {
+            Vantage::Client | Vantage::Local => (Some(client.address), server.address),
+            Vantage::Server => (Some(server.address), client.address),
+            Vantage::Transit => (None, server.address),
+        };
+        let scope = Scope {
+            vantage,
+            local,
+            port: Port::Number(server.port),
+        };
+        (scope, remote)
     }
 }
 
-/// Where an attempt is met, and who is at the far end.
-#[inline(always)]
-fn site(
-    locality: &LocalAddressSource,
-    client: &Endpoint,
-    server: &Endpoint,
-    via: CapturePoint,
-) -> (Site, Address) {
-    let vantage = locality.vantage(client.address, server.address, via.direction, via.loopback);
-    let (local, far) = match vantage {
-        Vantage::Client | Vantage::Local => (Some(client.address), server.address),
-        Vantage::Server => (Some(server.address), client.address),
-        Vantage::Transit => (None, server.address),
-    };
-    (Site::new(vantage, local, Port::Number(server.port)), far)
+/// The lookups of the SYNs of one batch. The slot is the packet's index modulo [`MAX_PREFETCHED`].
+#[derive(Default)]
+struct PrefetchedLookups {
+    slots: [Option<(u32, LabelLookup)>; MAX_PREFETCHED],
 }
 
-const fn opposite(direction: Direction) -> Direction {
-    match direction {
+impl PrefetchedLookups {
+    fn clear(&mut self) {
+        self.slots.iter_mut().for_each(|slot| *slot = None);
+    }
+
+    fn insert(&mut self, index: u32, lookup: LabelLookup) {
+        if let Some(slot) = self.slot(index) {
+            *slot = Some((index, lookup));
+        }
+    }
+
+    /// Removes and returns the lookup of the packet at `index`. `None` if there is none.
+    fn take(&mut self, index: u32) -> Option<LabelLookup> {
+        let (of, lookup) = self.slot(index)?.take()?;
+        (of == index).then_some(lookup)
+    }
+
+    fn slot(&mut self, index: u32) -> Option<&mut Option<(u32, LabelLookup)>> {
+        self.slots.get_mut(index as usize % MAX_PREFETCHED)
+    }
+}
+
+fn reversed(via: CapturePoint) -> CapturePoint {
+    let direction = match via.direction {
         Direction::Entering => Direction::Leaving,
         Direction::Leaving => Direction::Entering,
         Direction::Unknown => Direction::Unknown,
-    }
+    };
+    CapturePoint { direction, ..via }
 }

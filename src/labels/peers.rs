@@ -1,5 +1,8 @@
-//! Peers: many addresses under one label, by named groups or by prefix.
+//! Peers: the remote end of an attempt as a label value, by named group or by prefix.
+//!
+//! The configuration supplies the rules; `LabelResolver` applies them to the remote address of each attempt.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -7,20 +10,51 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::block::PrefixLength;
-use super::name::{OTHER, Peer};
+use super::prefix::{IpPrefix, PrefixLength};
 use crate::packet::Address;
 
-/// How an address becomes a peer.
-#[derive(Clone, Debug)]
-pub struct Peers {
-    /// The network of each group, longest prefix first.
-    groups: Vec<(IpNet, GroupName)>,
-    of_v4: PrefixLength,
-    of_v6: PrefixLength,
+/// The label value of everything that is counted in an overflow set.
+pub(super) const OTHER: &str = "other";
+
+/// The remote end of an attempt. The value of a label.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Peer {
+    /// A host, or a network if peers are truncated to prefixes.
+    Network(IpPrefix),
+    /// A named group.
+    Group(GroupName),
+    /// All peers without a label set of their own.
+    Other,
 }
 
-/// The name of a group of peers; cannot be mistaken for an address or for the rest.
+impl Peer {
+    /// Returns `true` if the peer is this address or a network that contains it. Returns `false` for a group: its name
+    /// does not reveal its addresses.
+    pub(super) fn contains(&self, address: Address) -> bool {
+        matches!(self, Self::Network(prefix) if prefix.contains(address))
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(prefix) => prefix.fmt(f),
+            Self::Group(name) => name.fmt(f),
+            Self::Other => f.write_str(OTHER),
+        }
+    }
+}
+
+/// The rules that map an address to a peer.
+#[derive(Clone, Debug)]
+pub struct Peers {
+    /// The networks of all groups, longest prefix first.
+    groups: Vec<(IpNet, GroupName)>,
+    v4: PrefixLength,
+    v6: PrefixLength,
+}
+
+/// The name of a peer group. It is neither an address, nor a network, nor `other`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct GroupName(Arc<str>);
 
@@ -30,7 +64,7 @@ impl fmt::Display for GroupName {
     }
 }
 
-/// A group of peers as people write it: `office=10.1.0.0/16,10.9.0.0/16`.
+/// A peer group as configured: `office=10.1.0.0/16,10.9.0.0/16`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PeerGroup {
     name: GroupName,
@@ -68,11 +102,11 @@ impl FromStr for PeerGroup {
     }
 }
 
-/// Reads an address or a network in CIDR notation.
+/// Parses an address or a network in CIDR notation.
 ///
 /// # Errors
 ///
-/// A sentence that says how to write it.
+/// Returns an error that describes the expected notation if `text` is neither.
 pub fn network(text: &str) -> Result<IpNet, String> {
     let host = text.parse::<IpAddr>().map(IpNet::from);
     let network = host.or_else(|_| text.parse::<IpNet>().map(|network| network.trunc()));
@@ -84,48 +118,37 @@ pub fn network(text: &str) -> Result<IpNet, String> {
 }
 
 impl Peers {
-    /// Peers by group where one has the address, else by prefix.
+    /// Creates the rules: the longest group prefix that contains the address, otherwise the prefix of the given length.
     pub fn new(groups: Vec<PeerGroup>, prefix_v4: u8, prefix_v6: u8) -> Self {
         let mut groups: Vec<_> = groups
             .into_iter()
-            .flat_map(|group| {
-                group
-                    .networks
+            .flat_map(|PeerGroup { name, networks }| {
+                networks
                     .into_iter()
-                    .map(move |network| (network, group.name.clone()))
+                    .map(move |network| (network, name.clone()))
             })
             .collect();
-        groups.sort_by_key(|(network, _)| std::cmp::Reverse(network.prefix_len()));
+        groups.sort_by_key(|(network, _)| Reverse(network.prefix_len()));
         Self {
             groups,
-            of_v4: PrefixLength::new(prefix_v4, 32),
-            of_v6: PrefixLength::new(prefix_v6, 128),
+            v4: PrefixLength::new(prefix_v4, 32),
+            v6: PrefixLength::new(prefix_v6, 128),
         }
     }
 
-    /// The peer that an address belongs to.
-    #[inline]
-    pub fn of(&self, address: Address) -> Peer {
-        let group = if self.groups.is_empty() {
-            None
-        } else {
-            self.group_of(address)
-        };
-        match group {
-            Some(name) => Peer::Group(name.clone()),
-            None => Peer::Network(
-                if address.is_v4() {
-                    self.of_v4
-                } else {
-                    self.of_v6
-                }
-                .of(address),
-            ),
+    /// Returns the peer that an address belongs to.
+    pub fn peer_of(&self, address: Address) -> Peer {
+        if let Some(name) = self.group_of(address) {
+            return Peer::Group(name.clone());
         }
+        let prefix_length = if address.is_v4() { self.v4 } else { self.v6 };
+        Peer::Network(prefix_length.truncate(address))
     }
 
-    #[inline(never)]
     fn group_of(&self, address: Address) -> Option<&GroupName> {
+        if self.groups.is_empty() {
+            return None;
+        }
         let ip = address.ip();
         self.groups
             .iter()

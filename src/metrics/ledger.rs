@@ -48,7 +48,7 @@ impl MetricStore {
 
     /// A set begins: all its series at zero.
     pub fn create(&mut self, set: LabelSetId, name: &LabelSet, since: Timestamp) {
-        let place = set.place();
+        let place = set.index();
         if self.sets.len() <= place {
             self.sets.resize_with(place + 1, || None);
         }
@@ -65,7 +65,7 @@ impl MetricStore {
 
     /// A set ends: its series are no longer exposed.
     pub fn remove(&mut self, set: LabelSetId) {
-        if let Some(page) = self.sets.get_mut(set.place())
+        if let Some(page) = self.sets.get_mut(set.index())
             && page.as_ref().is_some_and(|page| page.set == set)
         {
             *page = None;
@@ -84,7 +84,7 @@ impl MetricStore {
         event: &SetEvent,
         connection: Option<Connection>,
     ) {
-        let page = self.sets.get_mut(set.place()).and_then(Option::as_mut);
+        let page = self.sets.get_mut(set.index()).and_then(Option::as_mut);
         if let Some(page) = page.filter(|page| page.set == set) {
             page.counts.count(&self.layout, event, connection);
         }

@@ -7,7 +7,9 @@ use ipnet::IpNet;
 use super::local_addresses::{LocalAddressPoller, Occasion};
 use super::record::{Entry, Line, NO_PACKET, RecordBatch, Sums, Whose, is_exemplary};
 use crate::handshake::{Event, OwnerId, PacketKind, PeerHistory, Side, Tracker};
-use crate::labels::{Admission, LabelResolver, LabelSetId, LocalAddressSource, Peers, Vantage};
+use crate::labels::{
+    Admission, LabelLookup, LabelResolver, LabelSetId, LocalAddressSource, Peers, Vantage,
+};
 use crate::packet::{CapturePoint, Direction, Flags, IcmpError, Packet};
 use crate::time::Timestamp;
 
@@ -54,14 +56,9 @@ impl Attributor {
         Self { labels, addresses }
     }
 
-    /// Another lot comes: what was seen ahead of the last one is of no more use.
-    pub(super) fn begin_anew(&mut self) {
-        self.labels.forget_what_is_ahead();
-    }
-
-    /// This packet comes soon, at that place: memory is fetched, and nothing else changes.
-    pub(super) fn look_ahead(&mut self, place: u32, packet: &Packet) {
-        self.labels.look_ahead(place, packet);
+    /// Prefetches the labels of the next batch of packets.
+    pub(super) fn prefetch<'p>(&mut self, batch: impl Iterator<Item = (u32, &'p Packet)>) {
+        self.labels.prefetch(batch);
     }
 
     /// Writes down what an event counts for that opens nothing. Says whether the packet at hand is an ICMP error that is this
@@ -101,19 +98,19 @@ impl Attributor {
     /// An attempt was forgotten while it waited.
     pub(super) fn evicted(&mut self, owner: OwnerId, now: Timestamp, sheet: &mut RecordBatch) {
         let set = set_of(owner);
-        self.labels.sets().decided(set, now);
+        self.labels.registry_mut().record_decided(set, now);
         sheet.evicted(set, now);
     }
 
     /// Names and bounds what begins from now on otherwise. What has begun stays where it is.
     pub(super) fn change(&mut self, peers: Peers, max_sets: usize, local: Vec<IpNet>) {
         self.labels.set_peer_rules(peers);
-        self.labels.sets().resize(max_sets);
+        self.labels.registry_mut().set_limit(max_sets);
         match &mut self.addresses {
             Some(addresses) => addresses.set_configured(local),
             None => self
                 .labels
-                .set_local_addresses(LocalAddressSource::of_file(&local)),
+                .set_local_addresses(LocalAddressSource::for_file(&local)),
         }
     }
 
@@ -138,7 +135,7 @@ impl Attributor {
 
     /// Removes the sets that nothing was seen of for so long.
     pub(super) fn expire(&mut self, sheet: &mut RecordBatch, idle: Duration, now: Timestamp) {
-        while let Some(set) = self.labels.sets().expire(idle, now) {
+        while let Some(set) = self.labels.registry_mut().expire(idle, now) {
             sheet.push(Line::Removed(set));
         }
     }
@@ -146,7 +143,7 @@ impl Attributor {
     /// How full the tables are.
     pub(super) fn sums(&mut self, tracker: &Tracker) -> Sums {
         let (pending, tracked) = (tracker.pending(), tracker.tracked());
-        let sets = self.labels.sets();
+        let sets = self.labels.registry_mut();
         Sums {
             pending,
             tracked,
@@ -169,7 +166,7 @@ impl Attributor {
             Event::Answered(owner, answer) => (owner, !answer.late),
             Event::IcmpError(owner, _, reporter) => {
                 let set = set_of(owner);
-                self.labels.sets().touch(set, now);
+                self.labels.registry_mut().touch(set, now);
                 return Whose::Reported(set, self.labels.reporter(set, reporter));
             }
             Event::Syn(owner, _)
@@ -189,9 +186,9 @@ impl Attributor {
         };
         let set = set_of(owner);
         if decides {
-            self.labels.sets().decided(set, now);
+            self.labels.registry_mut().record_decided(set, now);
         } else {
-            self.labels.sets().touch(set, now);
+            self.labels.registry_mut().touch(set, now);
         }
         Whose::Of(set)
     }
@@ -205,7 +202,7 @@ impl Attributor {
         let found = match event {
             Event::InvalidSyn => self
                 .labels
-                .set_of_syn(segment, now)
+                .find_by_syn(segment, now)
                 .map(|set| (set, Side::Client)),
             _ => self.labels.find_by_either_side(segment, now),
         };
@@ -223,17 +220,11 @@ impl Attributor {
             now,
             is_all,
         } = *beginning;
-        // Who seems to be in transit may be this host's own by an address that it has only now.
-        let may_be_own = || {
-            self.addresses
-                .as_ref()
-                .is_some_and(|known| known.is_due(met, Occasion::Stranger))
-        };
-        let is_good = |vantage| vantage != Vantage::Transit || !may_be_own();
-        let ahead = self.labels.admit_ahead((place, packet), now, is_good);
-        let (vantage, admission) = ahead.unwrap_or_else(|| self.admit(beginning, sheet));
-        let (set, folded) = (admission.set, admission.folded);
-        if admission.created || admission.made_room {
+        let lookup = self.resolve(beginning, sheet);
+        let vantage = lookup.vantage();
+        let admission = self.labels.admit(lookup, now);
+        let (set, folded) = (admission.set, admission.overflowed);
+        if admission.created || admission.evicted.is_some() {
             self.replace(&admission, met, sheet);
         }
         let never_seen = folded || admission.created;
@@ -261,15 +252,11 @@ impl Attributor {
         claim
     }
 
-    /// Names an attempt where it begins.
-    #[inline(never)]
-    fn admit(
-        &mut self,
-        beginning: &Beginning<'_>,
-        sheet: &mut RecordBatch,
-    ) -> (Vantage, Admission) {
+    /// Resolves the labels of a new attempt. An attempt in transit may be to or from a local address that the host got
+    /// since the last poll: polls the addresses if that is due, and resolves again.
+    fn resolve(&mut self, beginning: &Beginning<'_>, sheet: &mut RecordBatch) -> LabelLookup {
         let Beginning {
-            packet, met, now, ..
+            packet, place, met, ..
         } = *beginning;
         let ((client, server), mut via) = (packet.ends(), packet.via());
         if let Packet::IcmpError(_) = packet {
@@ -280,23 +267,25 @@ impl Attributor {
                 ..via
             };
         }
-        let mut vantage = self.labels.vantage(client, server, via);
-        if vantage == Vantage::Transit && self.look_at_addresses(sheet, met, Occasion::Stranger) {
-            vantage = self.labels.vantage(client, server, via);
+        let lookup = self.labels.resolve(place, client, server, via);
+        if lookup.vantage() == Vantage::Transit
+            && self.look_at_addresses(sheet, met, Occasion::Stranger)
+        {
+            return self.labels.resolve(place, client, server, via);
         }
-        (vantage, self.labels.admit(client, server, via, now))
+        lookup
     }
 
     /// A set ends to make room, one begins.
     #[inline(never)]
     fn replace(&mut self, admission: &Admission, met: Timestamp, sheet: &mut RecordBatch) {
-        if let Some(gone) = self.labels.sets().gone().filter(|_| admission.made_room) {
-            sheet.push(Line::Removed(gone));
+        if let Some(evicted) = admission.evicted {
+            sheet.push(Line::Removed(evicted));
         }
         let begun = self
             .labels
-            .sets()
-            .name(admission.set)
+            .registry_mut()
+            .labels(admission.set)
             .filter(|_| admission.created);
         if let Some(name) = begun {
             sheet.push(Line::Created(Box::new((admission.set, name.clone(), met))));
@@ -315,7 +304,9 @@ impl Attributor {
         error.via.loopback
             && error.code.ends_an_attempt()
             && quotes_a_syn
-            && ours.into_iter().all(|address| self.labels.is_own(address))
+            && ours
+                .into_iter()
+                .all(|address| self.labels.may_be_local(address))
     }
 }
 

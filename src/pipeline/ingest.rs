@@ -312,7 +312,7 @@ mod tests {
     /// What the last of three reads comes to.
     fn third_read(dies: bool) -> std::thread::Result<ReadOutcome> {
         let flow_hasher =
-            Pipeline::new(&counting(), LocalAddressSource::of_file(&[]), None).flow_hasher();
+            Pipeline::new(&counting(), LocalAddressSource::for_file(&[]), None).flow_hasher();
         let mut intake = PacketSource::ahead(Box::new(Short { reads: 0, dies }), flow_hasher);
         let mut read = || intake.read(&mut |_| {}).expect("no error is told");
         for _ in 0..2 {

@@ -72,7 +72,7 @@ impl LocalAddressPoller {
                 let all = found
                     .values()
                     .flat_map(|interface| interface.addresses.iter().copied());
-                let locality = LocalAddressSource::host(all, &self.declared);
+                let locality = LocalAddressSource::for_host(all, &self.declared);
                 Some(Found {
                     locality,
                     shown: shown(&found, &self.watched),

@@ -107,11 +107,12 @@ impl Pipeline {
 
     /// The lot from this place on is judged next.
     fn look_ahead(&mut self, readings: &[DecodedFrame], first: usize) {
-        self.clerk.begin_anew();
-        for (place, (packet, ends)) in packets_of(readings, first) {
+        for (_, (packet, ends)) in packets_of(readings, first) {
             self.tracker.look_ahead(packet, ends);
-            self.clerk.look_ahead(place, packet);
         }
+        let packets = packets_of(readings, first);
+        self.clerk
+            .prefetch(packets.map(|(place, (packet, _))| (place, packet)));
         let until = lot_of(readings, first + LOOK_AHEAD)
             .last()
             .or(readings.last());
@@ -331,7 +332,7 @@ pub(crate) fn open(
         CaptureSource::Files(files) => {
             let source = Files::open(files, &filter)?;
             let bytes_read = source.meter();
-            let locality = LocalAddressSource::of_file(&counting.local);
+            let locality = LocalAddressSource::for_file(&counting.local);
             let pipeline = Pipeline::new(counting, locality, None);
             let source = PacketSource::ahead(Box::new(source), pipeline.flow_hasher());
             Ok(CaptureLoop::new(source, pipeline, aggregator).with_byte_counter(bytes_read))
@@ -342,7 +343,7 @@ pub(crate) fn open(
                 filter,
             };
             let source = Live::open(names, options)?;
-            let locality = LocalAddressSource::host([], &counting.local);
+            let locality = LocalAddressSource::for_host([], &counting.local);
             let addresses = LocalAddressPoller::new(counting.local.clone(), names.clone());
             let pipeline = Pipeline::new(counting, locality, Some(addresses));
             let source = PacketSource::here(Box::new(source), pipeline.flow_hasher());

@@ -22,7 +22,7 @@ const SYNS: u32 = 10_000;
 /// So the memory that they take is that of a sheet, and whoever waits for the books waits no longer than for one.
 #[test]
 fn what_a_flood_left_waiting_is_written_a_sheet_at_a_time() {
-    let mut river = Pipeline::new(&counting(), LocalAddressSource::of_file(&[]), None);
+    let mut river = Pipeline::new(&counting(), LocalAddressSource::for_file(&[]), None);
     let (flow_hasher, mut sheet) = (river.flow_hasher(), RecordBatch::default());
     let readings: Vec<DecodedFrame> = (0..SYNS).map(|source| syn(source, &flow_hasher)).collect();
     river.flow(&readings, &mut sheet);
@@ -59,7 +59,7 @@ fn whoever_makes_room_is_counted_with_what_took_it() {
     };
     // Each client is a peer that was never seen.
     let served: IpNet = "192.0.2.0/24".parse().expect("it is a network");
-    let mut river = Pipeline::new(&room, LocalAddressSource::of_file(&[served]), None);
+    let mut river = Pipeline::new(&room, LocalAddressSource::for_file(&[served]), None);
     let flow_hasher = river.flow_hasher();
     let at = |millis, reading: DecodedFrame| DecodedFrame {
         at: Timestamp::default() + Duration::from_millis(millis),
@@ -106,7 +106,7 @@ fn a_crowd_counts_as_its_attempts_do_one_by_one() {
             ..counting()
         };
         let served: IpNet = "192.0.2.0/24".parse().expect("it is a network");
-        let mut river = Pipeline::new(&counting, LocalAddressSource::of_file(&[served]), None);
+        let mut river = Pipeline::new(&counting, LocalAddressSource::for_file(&[served]), None);
         let books = Aggregator::shared(&CaptureSource::Files(Vec::new()), &counting, Span::Whole);
         let (flow_hasher, mut desk) = (river.flow_hasher(), BatchWriter::new(Arc::clone(&books)));
         let at = |source: u32| Timestamp::default() + apart * source;
