@@ -12,7 +12,7 @@ use tcp_handshake_exporter::handshake::{
 };
 use tcp_handshake_exporter::labels::{LabelResolver, LabelSetRegistry, LocalAddressSource, Peers};
 use tcp_handshake_exporter::metrics::{
-    Bounds, ConfigInfo, Connection, Exposition, Format, MetricStore, SetEvent,
+    Bounds, ConfigInfo, Connection, Exposition, ExpositionFormat, MetricStore, SetEvent,
 };
 use tcp_handshake_exporter::packet::{CapturePoint, Direction, Endpoint, Packet};
 use tcp_handshake_exporter::time::Timestamp;
@@ -164,7 +164,7 @@ fn scraping(criterion: &mut Criterion) {
     group.bench_function("copy, while the capture waits", |bencher| {
         bencher.iter(|| black_box(ledger.clone()));
     });
-    for format in Format::ALL {
+    for format in ExpositionFormat::ALL {
         let copy = ledger.clone();
         let exposition = Exposition::new(move || copy.clone(), false);
         let mut page = Vec::new();

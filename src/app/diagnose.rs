@@ -13,7 +13,7 @@ use super::progress_bar::ProgressBar;
 use super::{EXIT_FINDING, logging};
 use crate::config::{CaptureSource, DiagnoseConfig, Output};
 use crate::diagnosis::{ColorMode, Report, Span, text};
-use crate::metrics::Format;
+use crate::metrics::ExpositionFormat;
 use crate::pipeline::{self, Aggregator, SharedAggregator, exposition};
 use crate::privilege;
 
@@ -53,7 +53,7 @@ fn print(output: Output, aggregator: &SharedAggregator) -> anyhow::Result<bool> 
     let (printed, fine) = match output {
         Output::Metrics => {
             let mut text = Vec::new();
-            exposition(aggregator, true).write(Format::Text, &mut text)?;
+            exposition(aggregator, true).write(ExpositionFormat::Text, &mut text)?;
             (text, true)
         }
         Output::Json => {

@@ -33,7 +33,7 @@ impl Reloader {
         let (updates, received) = mpsc::channel();
         let has_file = task.config.is_some();
         if has_file {
-            aggregator.lock().ledger.own.reload = Some(Reload {
+            aggregator.lock().ledger.exporter.reload = Some(Reload {
                 successful: true,
                 succeeded_at: clock(),
             });
@@ -60,7 +60,7 @@ impl Reloader {
         let read = cli::serve_again().map_err(|error| error.to_string());
         let outcome = read.and_then(|new| self.change(&mut settings, new));
         let mut aggregator = self.aggregator.lock();
-        let state = aggregator.ledger.own.reload.get_or_insert_default();
+        let state = aggregator.ledger.exporter.reload.get_or_insert_default();
         state.successful = outcome.is_ok();
         match &outcome {
             Ok(()) => {

@@ -7,7 +7,7 @@ use super::reload::Reloader;
 use crate::config::ServeConfig;
 use crate::diagnosis::Report;
 use crate::http::{Render, Reply, RouteError, Routes, StatusCode, WritePage};
-use crate::metrics::{Exposition, Format};
+use crate::metrics::{Exposition, ExpositionFormat};
 use crate::pipeline::{SharedAggregator, exposition};
 
 /// Allows the page's own script, styles and data, and nothing from anywhere else.
@@ -73,12 +73,12 @@ fn reloaded(reloader: &Reloader) -> Reply {
 /// All forms of the metrics, by their content types.
 fn forms(exposition: Exposition) -> Vec<(&'static str, WritePage)> {
     let exposition = Arc::new(exposition);
-    let form = |format: Format| {
+    let form = |format: ExpositionFormat| {
         let exposition = Arc::clone(&exposition);
         let write: WritePage = Arc::new(move |to| exposition.write(format, to));
         (format.content_type(), write)
     };
-    Format::ALL.map(form).into()
+    ExpositionFormat::ALL.map(form).into()
 }
 
 /// What is found is copied in a moment, and judged without the lock.

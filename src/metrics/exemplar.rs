@@ -1,59 +1,66 @@
-//! Exemplars: the last connection of a kind, so that a number leads to packets.
+//! Exemplars: for each failure reason and latency bucket the last connection, to find its packets.
+//!
+//! `set_metrics` records an exemplar with a failure or a slow answer; OpenMetrics and protobuf
+//! expose it.
+//!
+//! Invariant: a label set keeps at most one exemplar for each key, and a later one replaces an
+//! earlier one.
 
 use crate::handshake::FailureReason;
 use crate::packet::Endpoint;
 use crate::time::Timestamp;
 
-/// A connection attempt, and when it was counted.
+/// A connection attempt that was counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Connection {
-    /// Who asked.
+    /// The sender of the SYN.
     pub client: Endpoint,
-    /// Who was asked.
+    /// The destination of the SYN.
     pub server: Endpoint,
-    /// When it was counted.
+    /// When the attempt was counted.
     pub at: Timestamp,
 }
 
-/// The concrete case behind a series.
+/// One connection as an example of what a series counts.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Exemplar {
     pub(super) connection: Connection,
     pub(super) value: f64,
 }
 
-/// Which series of a set.
+/// The series of a label set that an exemplar belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Slot {
+pub(super) enum ExemplarKey {
     Failure(FailureReason),
-    /// The bucket of the latency at this place.
-    Latency(usize),
+    /// The latency bucket with this index.
+    LatencyBucket(usize),
 }
 
-/// At most one a slot: there are as many as reasons and buckets.
+/// The exemplars of one label set. The number of failure reasons and latency buckets bounds it.
 #[derive(Clone, Default, PartialEq, Debug)]
-pub(super) struct Exemplars(Vec<(Slot, Exemplar)>);
+pub(super) struct Exemplars(Vec<(ExemplarKey, Exemplar)>);
 
 impl Exemplars {
-    /// Takes the place of the one before.
-    pub(super) fn note(&mut self, slot: Slot, connection: Connection, value: f64) {
+    /// Records an exemplar. It replaces an earlier one with the same key.
+    pub(super) fn insert(&mut self, key: ExemplarKey, connection: Connection, value: f64) {
         let exemplar = Exemplar { connection, value };
-        match self.0.iter_mut().find(|(of, _)| *of == slot) {
-            Some((_, known)) => *known = exemplar,
-            None => self.0.push((slot, exemplar)),
+        match self.0.iter_mut().find(|(existing, _)| *existing == key) {
+            Some((_, existing)) => *existing = exemplar,
+            None => self.0.push((key, exemplar)),
         }
     }
 
-    pub(super) fn of(&self, slot: Slot) -> Option<&Exemplar> {
+    pub(super) fn get(&self, key: ExemplarKey) -> Option<&Exemplar> {
         self.0
             .iter()
-            .find(|(of, _)| *of == slot)
+            .find(|(existing, _)| *existing == key)
             .map(|(_, exemplar)| exemplar)
     }
 }
 
 impl Exemplar {
-    /// Its labels. With the longest addresses they have 122 characters; OpenMetrics allows for 128.
+    /// Returns the labels of the exemplar. With the longest addresses they have 122 characters;
+    /// OpenMetrics allows 128.
     pub(super) fn labels(&self) -> [(&'static str, String); 3] {
         let Connection { client, server, .. } = self.connection;
         [
@@ -71,15 +78,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_labels_are_not_too_long() {
-        let long: Ipv6Addr = "2001:1db8:1111:2222:3333:4444:5555:6666".parse().unwrap();
-        let end = Endpoint {
-            address: long.into(),
+    fn longest_exemplar_labels_fit_open_metrics_limit() {
+        let longest: Ipv6Addr = "2001:1db8:1111:2222:3333:4444:5555:6666".parse().unwrap();
+        let endpoint = Endpoint {
+            address: longest.into(),
             port: 65_535,
         };
         let connection = Connection {
-            client: end,
-            server: end,
+            client: endpoint,
+            server: endpoint,
             at: Timestamp::default(),
         };
         let labels = Exemplar {

@@ -1,26 +1,38 @@
-//! Durations counted exactly: whole nanoseconds in, seconds out.
+//! Latency histograms with configured bucket bounds.
+//!
+//! `set_metrics` observes durations; the encoders read the cumulative buckets.
+//!
+//! Invariant: sums are exact, because durations are added in whole nanoseconds and converted to
+//! seconds when read.
 
 use std::time::Duration;
 
-use super::sparse::NativeHistogram;
+use super::native_histogram::NativeHistogram;
 
-/// Upper bounds of the buckets of a latency histogram, ascending.
+/// The default bucket bounds in seconds. Retransmissions are sent after whole seconds, so no bound
+/// is a whole number: a latency below 0.95 means no retransmission, one below 1.95 at most one.
+const DEFAULT_BOUNDS: [f64; 15] = [
+    0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.95, 1.95, 2.95,
+    4.95,
+];
+
+/// Upper bounds of the buckets of a latency histogram, ascending and without duplicates.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Bounds(Vec<f64>);
 
 impl Bounds {
-    /// Sorted, without doubles.
+    /// Creates bounds from seconds. They are sorted, and duplicates are removed.
     ///
     /// # Errors
     ///
-    /// A sentence about the bound that is none.
+    /// Returns an error that names the invalid bound if one is not finite or not above zero.
     pub fn new(mut seconds: Vec<f64>) -> Result<Self, String> {
-        if let Some(bad) = seconds
+        if let Some(invalid) = seconds
             .iter()
             .find(|bound| !bound.is_finite() || **bound <= 0.0)
         {
             return Err(format!(
-                "`{bad}` is no bucket bound: write seconds above zero, such as 0.005"
+                "`{invalid}` is not a bucket bound: use seconds above zero, such as 0.005"
             ));
         }
         seconds.sort_by(f64::total_cmp);
@@ -28,62 +40,60 @@ impl Bounds {
         Ok(Self(seconds))
     }
 
-    /// In seconds.
+    /// Returns the bounds in seconds.
     pub fn seconds(&self) -> &[f64] {
         &self.0
     }
 
-    /// The place of the first bound that is not below the duration.
-    fn place(&self, duration: Duration) -> usize {
+    /// Returns the index of the first bound that is at least the duration.
+    fn bucket_of(&self, duration: Duration) -> usize {
         let seconds = duration.as_secs_f64();
         self.0.partition_point(|bound| *bound < seconds)
     }
 }
 
 impl Default for Bounds {
-    /// Never a whole number of seconds, which is when retransmissions go out: a value below 0.95 means that none was
-    /// needed, one below 1.95 at most one.
     fn default() -> Self {
-        Self(vec![
-            0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.95, 1.95,
-            2.95, 4.95,
-        ])
+        Self(DEFAULT_BOUNDS.to_vec())
     }
 }
 
-/// How the latency histograms are kept.
+/// How all latency histograms are kept.
 #[derive(Clone, PartialEq, Debug)]
-pub(super) struct Layout {
+pub(super) struct HistogramOptions {
     pub(super) bounds: Bounds,
-    /// Whether native histograms are kept, too.
+    /// `true` if native histograms are kept in addition.
     pub(super) native: bool,
 }
 
-/// How many durations fell under each bound, and their exact sum. Memory is taken with the first.
+/// The number of durations in each bucket, and their exact sum. The first observation allocates the
+/// memory.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(super) struct Histogram {
-    /// One count a bound, not cumulated; what is above the last bound is only in `count`. Empty before the first.
+    /// One count for each bound, not cumulative. Empty before the first observation. Durations
+    /// above the last bound are only in `count`.
     buckets: Vec<u64>,
     count: u64,
-    nanos: u128,
+    sum_nanos: u128,
     native: Option<Box<NativeHistogram>>,
 }
 
 impl Histogram {
-    /// Counts a duration. Says in which bucket it fell: the place of its bound, or one more for what is above all.
-    pub(super) fn observe(&mut self, layout: &Layout, duration: Duration) -> usize {
-        let bounds = layout.bounds.seconds();
-        let place = layout.bounds.place(duration);
+    /// Counts a duration. Returns the index of its bucket: that of its bound, or the number of
+    /// bounds if the duration is above all of them.
+    pub(super) fn observe(&mut self, options: &HistogramOptions, duration: Duration) -> usize {
+        let bounds = options.bounds.seconds();
+        let index = options.bounds.bucket_of(duration);
         self.buckets.resize(bounds.len(), 0);
-        if let Some(bucket) = self.buckets.get_mut(place) {
+        if let Some(bucket) = self.buckets.get_mut(index) {
             *bucket += 1;
         }
         self.count += 1;
-        self.nanos += duration.as_nanos();
-        if layout.native {
+        self.sum_nanos += duration.as_nanos();
+        if options.native {
             self.native.get_or_insert_default().observe(duration);
         }
-        place
+        index
     }
 
     pub(super) const fn count(&self) -> u64 {
@@ -91,16 +101,16 @@ impl Histogram {
     }
 
     pub(super) fn sum_seconds(&self) -> f64 {
-        self.nanos as f64 / 1e9
+        self.sum_nanos as f64 / 1e9
     }
 
-    /// The native form, where something was observed in it.
+    /// Returns the native histogram; `None` if nothing was observed in it.
     pub(super) fn native(&self) -> Option<&NativeHistogram> {
         self.native.as_deref()
     }
 
-    /// Each bound with the count of all that is not above it.
-    pub(super) fn cumulated<'a>(
+    /// Returns each bound with the number of durations up to it.
+    pub(super) fn cumulative<'a>(
         &'a self,
         bounds: &'a Bounds,
     ) -> impl Iterator<Item = (f64, u64)> + 'a {

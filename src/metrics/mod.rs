@@ -1,23 +1,31 @@
-//! Metrics: the table of all that is exposed, the numbers behind it, and three forms to write them in.
+//! Metrics: the counters of every label set and of the exporter, and the formats that expose them.
+//!
+//! The pipeline applies facts to a `MetricStore`; each scrape renders a copy of it through an
+//! `Exposition`.
+//!
+//! Invariants:
+//! - A metric without a descriptor in `descriptors` cannot be exposed.
+//! - One copy of the store is one consistent scrape.
+//! - All formats are written by the same traversal of the store, so they expose the same series.
 
-mod encode;
+mod descriptors;
 mod exemplar;
-mod exposition;
+mod native_histogram;
 mod histogram;
-mod ledger;
-mod own;
+mod encode;
+mod set_metrics;
+mod exporter_metrics;
 mod process;
-mod set;
-mod sets;
-mod sparse;
-mod table;
+mod store;
+mod series;
+mod exposition;
 #[cfg(test)]
 mod tests;
 
+pub use descriptors::{DescriptorRow, rows};
 pub use exemplar::Connection;
-pub use exposition::{Exposition, Format};
+pub use exporter_metrics::{ConfigInfo, ExporterMetrics, InterfaceCounts, Reload};
+pub use exposition::{Exposition, ExpositionFormat};
 pub use histogram::Bounds;
-pub use ledger::MetricStore;
-pub use own::{ConfigInfo, ExporterMetrics, InterfaceCounts, Reload};
-pub use set::{EXEMPLAR_THRESHOLD, SetCounts, SetEvent};
-pub use table::{DescriptorRow, rows};
+pub use set_metrics::{EXEMPLAR_THRESHOLD, SetEvent};
+pub use store::MetricStore;

@@ -92,7 +92,7 @@ impl Aggregator {
 
     /// Writes what is no event.
     fn note(&mut self, line: &Line, shown: &mut &[u32], readings: &[DecodedFrame]) {
-        let own = &mut self.ledger.own;
+        let own = &mut self.ledger.exporter;
         match line {
             Line::Captured(Captured {
                 interface,
@@ -109,7 +109,7 @@ impl Aggregator {
                 *shown = others;
                 self.enter_crowd(crowd, these, readings);
             }
-            Line::Undecodable(reason) => own.undecodable(*reason),
+            Line::Undecodable(reason) => own.count_undecodable(*reason),
             Line::Created(begun) => {
                 let (set, name, since) = begun.as_ref();
                 self.ledger.create(*set, name, *since);
@@ -122,7 +122,7 @@ impl Aggregator {
             Line::Passed(now) => self.diagnosis.pass_time(*now),
             Line::Sums(sums) => {
                 (own.pending, own.tracked) = (sums.pending, sums.tracked);
-                (own.sets, own.sets_limit) = (sums.sets, sums.sets_limit);
+                (own.label_sets, own.label_sets_limit) = (sums.sets, sums.sets_limit);
                 let missing = self.sides.verdict();
                 own.answers_missing = missing.answers_missing;
                 own.syns_missing = missing.syns_missing;
@@ -174,7 +174,7 @@ impl Aggregator {
                 return self.sides.hear(*at, None, (event, packet));
             }
             Whose::Opened(set, vantage, folded) => {
-                self.ledger.own.folded += u64::from(folded);
+                self.ledger.exporter.overflowed_attempts += u64::from(folded);
                 self.sides.opened(*at, set, vantage);
                 (set, None)
             }
@@ -216,7 +216,7 @@ impl Aggregator {
         counted
             .into_iter()
             .for_each(|counted| self.ledger.count(set, &counted));
-        self.ledger.own.folded += u64::from(folded);
+        self.ledger.exporter.overflowed_attempts += u64::from(folded);
         if let Some(vantage) = vantage {
             self.sides.opened(since, set, vantage);
         }
@@ -237,11 +237,11 @@ impl Aggregator {
     }
 
     fn count_nobodys(&mut self, event: &Event) {
-        let own = &mut self.ledger.own;
+        let own = &mut self.ledger.exporter;
         match event {
-            Event::Duplicate(kind) => own.duplicate(*kind),
-            Event::Unacceptable(kind) => own.unacceptable(*kind),
-            Event::Unmatched(kind) => own.unmatched(*kind),
+            Event::Duplicate(kind) => own.count_duplicate(*kind),
+            Event::Unacceptable(kind) => own.count_unacceptable(*kind),
+            Event::Unmatched(kind) => own.count_unmatched(*kind),
             Event::ClockStep => own.clock_steps += 1,
             _ => {}
         }
@@ -249,14 +249,14 @@ impl Aggregator {
 
     /// Lets the diagnosis know how the capture is.
     fn note_capture(&mut self, listen_overflows: Option<u64>) {
-        let own = &self.ledger.own;
+        let own = &self.ledger.exporter;
         let interfaces = || own.interfaces.iter();
         self.diagnosis.note_capture(CaptureQuality {
             packets: interfaces().map(|interface| interface.captured).sum(),
             dropped: interfaces()
                 .map(|counts| counts.dropped_by_kernel + counts.dropped_by_interface)
                 .sum(),
-            unmatched_synacks: own.unmatched_of(PacketKind::SynAck),
+            unmatched_synacks: own.unmatched_packets(PacketKind::SynAck),
             clock_steps: own.clock_steps,
             answers_missing: own.answers_missing,
             syns_missing: own.syns_missing,

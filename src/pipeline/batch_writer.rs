@@ -135,7 +135,7 @@ mod tests {
     use crate::diagnosis::Span;
     use crate::handshake::{Event, FailureReason, OwnerId};
     use crate::labels::{LabelSet, LabelSetId, Peer, Port, Vantage};
-    use crate::metrics::Format;
+    use crate::metrics::ExpositionFormat;
     use crate::packet::Endpoint;
     use crate::pipeline::aggregate::Aggregator;
     use crate::pipeline::exposition;
@@ -173,7 +173,7 @@ mod tests {
             let last = ports.last().expect("some").to_string();
             let mut page = Vec::new();
             exposition(&books, false)
-                .write(Format::OpenMetrics, &mut page)
+                .write(ExpositionFormat::OpenMetrics, &mut page)
                 .expect("there is room");
             let page = String::from_utf8(page).expect("it is text");
             let shown: Vec<&str> = page.lines().filter(|line| line.contains(" # {")).collect();

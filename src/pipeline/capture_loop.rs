@@ -40,7 +40,7 @@ impl CaptureLoop {
             .into_iter()
             .map(|condition| named(condition.name))
             .collect();
-        books.lock().ledger.own.interfaces = interfaces;
+        books.lock().ledger.exporter.interfaces = interfaces;
         let desk = BatchWriter::new(books);
         let mut pump = Self {
             intake,

@@ -11,7 +11,7 @@ use crate::config::CaptureSource;
 use crate::diagnosis::Span;
 use crate::handshake::{AttemptLimits, Event, FailureReason};
 use crate::labels::Peers;
-use crate::metrics::{Bounds, Format};
+use crate::metrics::{Bounds, ExpositionFormat};
 use crate::packet::{CapturePoint, Direction, Endpoint, IcmpCode, IcmpError, Quote, Segment};
 use crate::pipeline::aggregate::Aggregator;
 use crate::pipeline::batch_writer::BatchWriter;
@@ -126,7 +126,7 @@ fn a_crowd_counts_as_its_attempts_do_one_by_one() {
         desk.put(&mut readings);
         let mut page = Vec::new();
         exposition(&books, false)
-            .write(Format::Text, &mut page)
+            .write(ExpositionFormat::Text, &mut page)
             .expect("there is room");
         let page = String::from_utf8(page).expect("it is text");
         let about_sets =

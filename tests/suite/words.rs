@@ -198,7 +198,7 @@ fn values_out_of_range() {
         (
             "--metrics.latency-buckets <LIST>",
             "0",
-            "`0` is no bucket bound: write seconds above zero, such as 0.005",
+            "`0` is not a bucket bound: use seconds above zero, such as 0.005",
         ),
         (
             "--web.telemetry-path <PATH>",

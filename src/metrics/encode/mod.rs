@@ -1,100 +1,72 @@
-//! One walk over the numbers, three forms to write them in.
+//! Encoders for the exposition formats: text, OpenMetrics and protobuf.
+//!
+//! The writers of families (`series`, `exporter_metrics`, `process`) pass each series through a
+//! [`FamilyWriter`] to an [`Encoder`], which writes to the response body.
+//!
+//! Invariant: encoders depend on descriptors and sample values, not on the metric store.
 
-mod lines;
-mod messages;
 mod number;
+mod sample_lines;
+mod text;
 mod open_metrics;
-mod plain;
+mod proto;
 mod protobuf;
+mod family;
 
-use std::io::{self, Write};
+use std::io;
 
+use super::descriptors::Descriptor;
 use super::exemplar::Exemplar;
 use super::histogram::{Bounds, Histogram};
-use super::table::Kind;
 use crate::time::Timestamp;
 
-pub(super) use open_metrics::OpenMetrics;
-pub(super) use plain::TextEncoder;
-pub(super) use protobuf::Protobuf;
+pub(super) use family::{FamilyWriter, write_single};
+pub(super) use open_metrics::OpenMetricsEncoder;
+pub(super) use protobuf::ProtobufEncoder;
+pub(super) use text::TextEncoder;
 
-/// Writes families one after the other, each series as it comes.
+/// Writes families one after the other, and the series of a family in the order they arrive.
 pub(super) trait Encoder {
-    /// A family begins; it has at least one series.
-    fn begin(&mut self, head: &'static Descriptor) -> io::Result<()>;
-    /// A series of the family that began last.
+    /// Begins a family, which has at least one series.
+    fn begin(&mut self, descriptor: &'static Descriptor) -> io::Result<()>;
+    /// Adds a series to the family that began last.
     fn series(&mut self, series: &Series<'_>) -> io::Result<()>;
-    /// The family is complete.
+    /// Ends the family.
     fn end(&mut self) -> io::Result<()>;
-    /// So is the page.
+    /// Ends the exposition.
     fn finish(&mut self) -> io::Result<()>;
 }
 
-/// What all series of a family share.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Descriptor {
-    pub(super) name: &'static str,
-    pub(super) kind: Kind,
-    pub(super) labels: &'static [&'static str],
-    pub(super) help: &'static str,
-}
-
-/// One series; of a histogram, all that belong together.
+/// One series. A histogram with all its buckets is one series.
 #[derive(Clone, Copy)]
 pub(super) struct Series<'a> {
     pub(super) labels: &'a [&'a str],
-    /// When it began at zero, where that is known.
+    /// When the series began at zero; `None` if unknown or if it is a gauge.
     pub(super) since: Option<Timestamp>,
     pub(super) value: Value<'a>,
 }
 
+/// The value of a series.
 #[derive(Clone, Copy)]
 pub(super) enum Value<'a> {
     Number(f64, Option<&'a Exemplar>),
     Histogram(HistogramSample<'a>),
 }
 
-/// A histogram, and the concrete cases in it.
+/// A histogram and the exemplars of its buckets.
 #[derive(Clone, Copy)]
 pub(super) struct HistogramSample<'a> {
     pub(super) histogram: &'a Histogram,
     pub(super) bounds: &'a Bounds,
-    /// One place for each bucket.
+    /// One entry for each bucket, or empty if the format has no exemplars.
     pub(super) exemplars: &'a [Option<&'a Exemplar>],
-    /// Whether the native form is wanted, too.
+    /// `true` if the native histogram is exposed in addition.
     pub(super) native: bool,
 }
 
 impl<'a> HistogramSample<'a> {
-    /// That of the bucket at this place.
-    fn exemplar(&self, place: usize) -> Option<&'a Exemplar> {
-        self.exemplars.get(place).copied().flatten()
-    }
-}
-
-impl Descriptor {
-    /// The unit in the name, if there is one.
-    fn unit(&self) -> Option<&'static str> {
-        let name = self.base();
-        ["seconds", "bytes"]
-            .into_iter()
-            .find(|unit| name.ends_with(unit))
-    }
-
-    /// The name without what a counter's must end in.
-    fn base(&self) -> &'static str {
-        self.name
-            .strip_suffix("_total")
-            .filter(|_| self.kind == Kind::Counter)
-            .unwrap_or(self.name)
-    }
-}
-
-/// The encoder of this format.
-pub(super) fn encoder<'w>(format: super::Format, to: &'w mut dyn Write) -> Box<dyn Encoder + 'w> {
-    match format {
-        super::Format::Text => Box::new(TextEncoder::new(to)),
-        super::Format::OpenMetrics => Box::new(OpenMetrics::new(to)),
-        super::Format::Protobuf => Box::new(Protobuf::new(to)),
+    /// Returns the exemplar of the bucket with this index.
+    fn exemplar(&self, bucket: usize) -> Option<&'a Exemplar> {
+        self.exemplars.get(bucket).copied().flatten()
     }
 }

@@ -1,27 +1,34 @@
-//! Numbers as text, as Prometheus' own libraries write them.
+//! Numbers as text, formatted as Prometheus' own libraries format them.
+//!
+//! `sample_lines` formats values; the two text encoders format bucket bounds.
 
 use std::fmt::{self, Write};
 
-/// A value.
+/// 2^53: below it an `f64` represents every whole number exactly.
+const EXACT_LIMIT: f64 = 9_007_199_254_740_992.0;
+
+/// The value of a sample.
 #[derive(Clone, Copy)]
 pub(super) struct Number(pub(super) f64);
 
-/// An upper bound as the label `le`: as Go's `%g` has it, and with a dot in whole ones.
+/// The upper bound of a bucket as OpenMetrics requires it in the label `le`: as Go's `%g`, and with
+/// a dot if it is whole.
 pub(super) struct Bound(pub(super) f64);
 
 impl Number {
-    /// As it is displayed; most are whole, and those take a fraction of the time.
+    /// Appends the number as [`Display`](fmt::Display) formats it. Most numbers are whole and take
+    /// a fast path, which needs a fraction of the time.
     pub(super) fn push_to(&self, text: &mut String) {
         let value = self.0;
-        if value.is_sign_positive() && value.fract() == 0.0 && value < EXACT {
+        if value.is_sign_positive() && value.fract() == 0.0 && value < EXACT_LIMIT {
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
-                reason = "it is whole and in range"
+                reason = "the value is whole and in range"
             )]
             text.push_str(itoa::Buffer::new().format(value as u64));
         } else {
-            // A text takes all that is written to it.
+            // Writing to a `String` cannot fail.
             let _ = write!(text, "{self}");
         }
     }
@@ -54,22 +61,19 @@ impl fmt::Display for Bound {
     }
 }
 
-/// 2^53: below it each whole number is one.
-const EXACT: f64 = 9_007_199_254_740_992.0;
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn bounds_are_written_as_go_writes_them() {
-        for (value, words) in [
+    fn bounds_match_go_formatting() {
+        for (value, expected) in [
             (0.00025, "0.00025"),
             (0.00001, "1e-05"),
             (2.5e-7, "2.5e-07"),
             (f64::INFINITY, "+Inf"),
         ] {
-            assert_eq!(Bound(value).to_string(), words);
+            assert_eq!(Bound(value).to_string(), expected);
         }
         assert_eq!(
             (Bound(5.0).to_string(), Bound(1e21).to_string()),
@@ -80,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_pushed_as_they_are_displayed() {
+    fn pushed_number_equals_displayed_number() {
         for value in [
             0.0,
             -0.0,
@@ -88,8 +92,8 @@ mod tests {
             0.5,
             -1.0,
             4.52,
-            EXACT - 1.0,
-            EXACT,
+            EXACT_LIMIT - 1.0,
+            EXACT_LIMIT,
             1e300,
             1e-7,
             f64::INFINITY,

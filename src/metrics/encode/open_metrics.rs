@@ -1,54 +1,56 @@
-//! OpenMetrics 1.0.0: text with units, exemplars, and an end.
+//! The OpenMetrics 1.0.0 encoder: text with units, exemplars and an end marker.
+//!
+//! Sample lines come from [`SampleLines`]; this encoder adds the metadata lines and `# EOF`.
+//!
+//! Invariant: only counters and histogram buckets have exemplars.
 
 use std::io::{self, Write};
 
-use super::super::table::Kind;
-use super::lines::{Lines, escape};
+use super::super::descriptors::{Descriptor, MetricKind};
 use super::number::Bound;
-use super::{Descriptor, Encoder, Series, Value};
+use super::sample_lines::{SampleLines, escape};
+use super::{Encoder, Series, Value};
 
-/// Lines of text.
-pub(crate) struct OpenMetrics<'w> {
-    lines: Lines<'w>,
-    head: Option<&'static Descriptor>,
+/// Writes OpenMetrics text, one series at a time.
+pub(in super::super) struct OpenMetricsEncoder<'w> {
+    lines: SampleLines<'w>,
+    descriptor: Option<&'static Descriptor>,
 }
 
-impl<'w> OpenMetrics<'w> {
+impl<'w> OpenMetricsEncoder<'w> {
     pub(in super::super) fn new(to: &'w mut dyn Write) -> Self {
         Self {
-            lines: Lines::new(to, |bound| Bound(bound).to_string()),
-            head: None,
+            lines: SampleLines::new(to, |bound| Bound(bound).to_string()),
+            descriptor: None,
         }
     }
 }
 
-impl Encoder for OpenMetrics<'_> {
-    fn begin(&mut self, head: &'static Descriptor) -> io::Result<()> {
-        self.head = Some(head);
+impl Encoder for OpenMetricsEncoder<'_> {
+    fn begin(&mut self, descriptor: &'static Descriptor) -> io::Result<()> {
+        self.descriptor = Some(descriptor);
         self.lines.begin();
-        let (name, kind, mut help) = (head.base(), head.kind.as_str(), String::new());
-        escape(head.help, &mut help);
+        let name = descriptor.base_name();
+        let kind = descriptor.kind.as_str();
+        let mut help = String::new();
+        escape(descriptor.help, &mut help);
         writeln!(self.lines.to, "# HELP {name} {help}\n# TYPE {name} {kind}")?;
-        match head.unit() {
+        match descriptor.unit() {
             Some(unit) => writeln!(self.lines.to, "# UNIT {name} {unit}"),
             None => Ok(()),
         }
     }
 
     fn series(&mut self, series: &Series<'_>) -> io::Result<()> {
-        match (self.head, &series.value) {
-            // Exemplars are for counters and buckets.
-            (Some(head), Value::Number(value, Some(_))) if head.kind != Kind::Counter => {
-                self.lines.series(
-                    head,
-                    &Series {
-                        value: Value::Number(*value, None),
-                        ..*series
-                    },
-                )
+        let Some(descriptor) = self.descriptor else {
+            return Ok(());
+        };
+        match series.value {
+            Value::Number(value, Some(_)) if descriptor.kind != MetricKind::Counter => {
+                let value = Value::Number(value, None);
+                self.lines.series(descriptor, &Series { value, ..*series })
             }
-            (Some(head), _) => self.lines.series(head, series),
-            (None, _) => Ok(()),
+            _ => self.lines.series(descriptor, series),
         }
     }
 

@@ -1,8 +1,8 @@
-//! The forms, byte by byte, and what a scrape costs the capture.
+//! Output of each format, byte by byte, and the cost of a scrape to the capture.
 
-mod forms;
-mod load;
-mod wire;
+mod formats;
+mod protobuf_reader;
+mod scrape_cost;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -15,27 +15,27 @@ use crate::labels::{LabelSet, LabelSetId, Peer, Port, Vantage};
 use crate::packet::Endpoint;
 use crate::time::Timestamp;
 
-/// What happened to a connection.
+/// An event of a label set, and its connection.
 type Fact = (SetEvent, Connection);
 
-fn tell(ledger: &mut MetricStore, set: LabelSetId, (event, connection): Fact) {
-    ledger.count_with_exemplar(set, &event, Some(connection));
+fn count(store: &mut MetricStore, set: LabelSetId, (event, connection): Fact) {
+    store.count_with_exemplar(set, &event, Some(connection));
 }
 
-/// A ledger with one server's set in it, and what happened there.
-fn ledger(bounds: &[f64], native: bool, events: &[Fact]) -> MetricStore {
-    let mut ledger = MetricStore::new(
+/// Returns a store with one server's label set, with these events counted.
+fn store(bounds: &[f64], native: bool, events: &[Fact]) -> MetricStore {
+    let mut store = MetricStore::new(
         ConfigInfo::default(),
         Bounds::new(bounds.to_vec()).unwrap(),
         native,
     );
     let set = LabelSetId::from_number(0);
-    ledger.create(set, &name(Ipv4Addr::new(10, 0, 0, 2)), at(1_000));
-    events.iter().for_each(|fact| tell(&mut ledger, set, *fact));
-    ledger
+    store.create(set, &label_set(Ipv4Addr::new(10, 0, 0, 2)), at(1_000));
+    events.iter().for_each(|fact| count(&mut store, set, *fact));
+    store
 }
 
-fn name(peer: Ipv4Addr) -> LabelSet {
+fn label_set(peer: Ipv4Addr) -> LabelSet {
     LabelSet {
         vantage: Vantage::Client,
         local: Some(Ipv4Addr::new(10, 0, 0, 1).into()),
@@ -48,7 +48,7 @@ fn at(millis: u64) -> Timestamp {
     Timestamp::default() + Duration::from_millis(millis)
 }
 
-/// The connection from this port, counted at this time.
+/// Returns a connection from this client port, counted at this time.
 fn connection(port: u16, millis: u64) -> Connection {
     let client = Endpoint {
         address: Ipv4Addr::new(10, 0, 0, 1).into(),
@@ -79,12 +79,12 @@ fn failed(reason: FailureReason, connection: Connection) -> Fact {
     (SetEvent::Failed(reason), connection)
 }
 
-/// What a scrape without the exporter's own numbers is given.
-fn written(ledger: &MetricStore, format: Format) -> Vec<u8> {
-    let ledger = ledger.clone();
-    let mut page = Vec::new();
-    Exposition::new(move || ledger.clone(), false)
-        .write(format, &mut page)
+/// Renders the store without the metrics about the exporter itself.
+fn rendered(store: &MetricStore, format: ExpositionFormat) -> Vec<u8> {
+    let store = store.clone();
+    let mut output = Vec::new();
+    Exposition::new(move || store.clone(), false)
+        .write(format, &mut output)
         .unwrap();
-    page
+    output
 }

@@ -1,9 +1,9 @@
-//! What each form has that the others have not.
+//! The features that distinguish the exposition formats.
 
-use super::wire::{Field, fields, of, only, text};
+use super::protobuf_reader::{self, Field, fields, of, only, text};
 use super::*;
 
-/// Two failures, an answer in 20 ms, and two that took long.
+/// Returns two failures, an answer after 20 ms, and two slow answers.
 fn events() -> Vec<Fact> {
     vec![
         failed(FailureReason::Refused, connection(50_001, 2_000)),
@@ -15,14 +15,14 @@ fn events() -> Vec<Fact> {
 }
 
 #[test]
-fn open_metrics_leads_from_failures_and_slow_answers_to_connections() {
-    let page = String::from_utf8(written(
-        &ledger(&[0.1, 2.0], false, &events()),
-        Format::OpenMetrics,
+fn open_metrics_attaches_exemplars_to_failures_and_latencies() {
+    let output = String::from_utf8(rendered(
+        &store(&[0.1, 2.0], false, &events()),
+        ExpositionFormat::OpenMetrics,
     ))
     .unwrap();
     let set = r#"vantage="client",local_address="10.0.0.1",port="80",peer="10.0.0.2""#;
-    let whom = |port| {
+    let exemplar_of = |port| {
         format!(r##"# {{client_address="10.0.0.1",client_port="{port}",server_address="::1"}}"##)
     };
     let failures = format!(
@@ -32,9 +32,9 @@ fn open_metrics_leads_from_failures_and_slow_answers_to_connections() {
          tcp_handshake_failures_total{{{set},reason=\"refused\"}} 2 {} 1 3.000000000\n\
          tcp_handshake_failures_total{{{set},reason=\"unanswered\"}} 0\n\
          tcp_handshake_failures_total{{{set},reason=\"unreachable\"}} 0\n",
-        whom(50_002)
+        exemplar_of(50_002)
     );
-    assert!(page.contains(&failures), "{page}");
+    assert!(output.contains(&failures), "{output}");
     let latency = format!(
         "# TYPE tcp_handshake_latency_seconds histogram\n\
          # UNIT tcp_handshake_latency_seconds seconds\n\
@@ -43,26 +43,26 @@ fn open_metrics_leads_from_failures_and_slow_answers_to_connections() {
          tcp_handshake_latency_seconds_bucket{{{set},le=\"+Inf\"}} 3 {} 3 9.250000000\n\
          tcp_handshake_latency_seconds_sum{{{set}}} 4.52\n\
          tcp_handshake_latency_seconds_count{{{set}}} 3\n",
-        whom(50_004),
-        whom(50_005)
+        exemplar_of(50_004),
+        exemplar_of(50_005)
     );
-    assert!(page.contains(&latency), "{page}");
+    assert!(output.contains(&latency), "{output}");
     assert!(
-        page.ends_with("\n# EOF\n") && page.matches("# EOF").count() == 1,
-        "{page}"
+        output.ends_with("\n# EOF\n") && output.matches("# EOF").count() == 1,
+        "{output}"
     );
     assert!(
-        !page.contains("_created"),
-        "start times are twice the series for who does not know them: {page}"
+        !output.contains("_created"),
+        "start times would double the series in a reader that ignores them: {output}"
     );
 }
 
 #[test]
-fn the_text_format_has_the_same_samples_and_nothing_else() {
-    let ledger = ledger(&[0.1, 2.0], true, &events());
+fn text_format_has_open_metrics_samples_only() {
+    let store = store(&[0.1, 2.0], true, &events());
     let samples = |format| {
-        let page = String::from_utf8(written(&ledger, format)).unwrap();
-        let samples = page.lines().filter(|line| !line.starts_with('#'));
+        let output = String::from_utf8(rendered(&store, format)).unwrap();
+        let samples = output.lines().filter(|line| !line.starts_with('#'));
         samples
             .map(|line| {
                 line.split(" # ")
@@ -72,24 +72,24 @@ fn the_text_format_has_the_same_samples_and_nothing_else() {
             })
             .collect::<Vec<_>>()
     };
-    let plain = samples(Format::Text);
-    assert!(plain.len() > 15, "{plain:?}");
-    assert_eq!(plain, samples(Format::OpenMetrics));
-    let page = String::from_utf8(written(&ledger, Format::Text)).unwrap();
+    let in_text = samples(ExpositionFormat::Text);
+    assert!(in_text.len() > 15, "{in_text:?}");
+    assert_eq!(in_text, samples(ExpositionFormat::OpenMetrics));
+    let output = String::from_utf8(rendered(&store, ExpositionFormat::Text)).unwrap();
     assert!(
-        !page.contains("client_port") && !page.contains("EOF") && !page.contains("# UNIT"),
-        "{page}"
+        !output.contains("client_port") && !output.contains("EOF") && !output.contains("# UNIT"),
+        "{output}"
     );
     assert!(
-        page.contains("# TYPE tcp_handshake_failures_total counter\n"),
-        "{page}"
+        output.contains("# TYPE tcp_handshake_failures_total counter\n"),
+        "{output}"
     );
 }
 
 #[test]
-fn what_would_end_a_label_or_a_line_is_escaped() {
+fn label_and_help_delimiters_are_escaped() {
     let filter = "host \"a\"\\\nport 80".to_owned();
-    let ledger = MetricStore::new(
+    let store = MetricStore::new(
         ConfigInfo {
             filter,
             ..ConfigInfo::default()
@@ -97,26 +97,33 @@ fn what_would_end_a_label_or_a_line_is_escaped() {
         Bounds::default(),
         false,
     );
-    for format in [Format::Text, Format::OpenMetrics] {
-        let (ledger, mut page) = (ledger.clone(), Vec::new());
-        Exposition::new(move || ledger.clone(), true)
-            .write(format, &mut page)
+    for format in [ExpositionFormat::Text, ExpositionFormat::OpenMetrics] {
+        let store = store.clone();
+        let mut output = Vec::new();
+        Exposition::new(move || store.clone(), true)
+            .write(format, &mut output)
             .unwrap();
-        let page = String::from_utf8(page).unwrap();
-        assert!(page.contains(r#"filter="host \"a\"\\\nport 80""#), "{page}");
-        let help = if format == Format::Text {
-            "under peer=\"other\" because"
+        let output = String::from_utf8(output).unwrap();
+        assert!(
+            output.contains(r#"filter="host \"a\"\\\nport 80""#),
+            "{output}"
+        );
+        let help = if format == ExpositionFormat::Text {
+            "(peer=\"other\") because"
         } else {
-            r#"under peer=\"other\" because"#
+            r#"(peer=\"other\") because"#
         };
-        assert!(page.contains(help), "{page}");
+        assert!(output.contains(help), "{output}");
     }
 }
 
 #[test]
-fn protobuf_has_both_histograms_exemplars_and_start_times() {
-    let page = written(&ledger(&[0.1, 2.0], true, &events()), Format::Protobuf);
-    let families = wire::delimited(&page);
+fn protobuf_includes_histograms_exemplars_and_start_times() {
+    let output = rendered(
+        &store(&[0.1, 2.0], true, &events()),
+        ExpositionFormat::Protobuf,
+    );
+    let families = protobuf_reader::delimited(&output);
     let family = |name: &str| {
         families
             .iter()
@@ -172,7 +179,7 @@ fn protobuf_has_both_histograms_exemplars_and_start_times() {
     assert_eq!(
         only(&fields(&only(&histogram, 15)), 1),
         Field::Number(1),
-        "the set began a second after the epoch"
+        "the label set was created a second after the epoch"
     );
     let failures: Vec<_> = of(family("tcp_handshake_failures_total"), 4)
         .iter()
@@ -187,9 +194,12 @@ fn protobuf_has_both_histograms_exemplars_and_start_times() {
 }
 
 #[test]
-fn a_native_histogram_is_one_from_the_start_and_only_where_wanted() {
+fn empty_native_histogram_is_marked_only_when_enabled() {
     let spans = |native| {
-        let families = wire::delimited(&written(&ledger(&[], native, &[]), Format::Protobuf));
+        let families = protobuf_reader::delimited(&rendered(
+            &store(&[], native, &[]),
+            ExpositionFormat::Protobuf,
+        ));
         let latency = families
             .iter()
             .find(|family| text(&only(family, 1)) == "tcp_handshake_latency_seconds")

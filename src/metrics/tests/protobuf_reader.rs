@@ -1,4 +1,5 @@
-//! Protobuf read by hand, by <https://protobuf.dev/programming-guides/encoding/>: no code in common with what wrote it.
+//! An independent reader of protobuf messages, by
+//! <https://protobuf.dev/programming-guides/encoding/>. It shares no code with the encoder.
 
 /// The value of a field.
 #[derive(Clone, PartialEq, Debug)]
@@ -9,33 +10,34 @@ pub(super) enum Field {
 }
 
 impl Field {
-    /// A signed number as `sint` has it.
+    /// Returns the number decoded as the type `sint64`, which is zigzag-encoded.
     pub(super) fn zigzag(&self) -> i64 {
         let Self::Number(number) = self else {
-            panic!("no number: {self:?}")
+            panic!("not a number: {self:?}")
         };
         (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
     }
 }
 
-/// The messages of a page, each after its length.
-pub(super) fn delimited(mut page: &[u8]) -> Vec<Vec<(u64, Field)>> {
+/// Returns the messages of a delimited stream, each after its length.
+pub(super) fn delimited(mut stream: &[u8]) -> Vec<Vec<(u64, Field)>> {
     let mut messages = Vec::new();
-    while !page.is_empty() {
-        let length = usize::try_from(varint(&mut page)).unwrap();
-        let (message, rest) = page.split_at(length);
+    while !stream.is_empty() {
+        let length = usize::try_from(varint(&mut stream)).unwrap();
+        let (message, rest) = stream.split_at(length);
         messages.push(fields(&Field::Bytes(message.to_vec())));
-        page = rest;
+        stream = rest;
     }
     messages
 }
 
-/// The fields of a message, in their order.
+/// Returns the numbers and values of the fields of a message, in their order.
 pub(super) fn fields(message: &Field) -> Vec<(u64, Field)> {
     let Field::Bytes(bytes) = message else {
-        panic!("no message: {message:?}")
+        panic!("not a message: {message:?}")
     };
-    let (mut rest, mut found) = (bytes.as_slice(), Vec::new());
+    let mut rest = bytes.as_slice();
+    let mut found = Vec::new();
     while !rest.is_empty() {
         let tag = varint(&mut rest);
         let value = match tag & 7 {
@@ -45,30 +47,31 @@ pub(super) fn fields(message: &Field) -> Vec<(u64, Field)> {
                 let length = usize::try_from(varint(&mut rest)).unwrap();
                 Field::Bytes(take(&mut rest, length).to_vec())
             }
-            other => panic!("no such wire type as {other}"),
+            other => panic!("unexpected wire type {other}"),
         };
         found.push((tag >> 3, value));
     }
     found
 }
 
-/// All values of a field.
+/// Returns all values of the field with this number.
 pub(super) fn of(fields: &[(u64, Field)], number: u64) -> Vec<Field> {
     fields
         .iter()
-        .filter(|(of, _)| *of == number)
+        .filter(|(tag, _)| *tag == number)
         .map(|(_, value)| value.clone())
         .collect()
 }
 
-/// Its one value.
+/// Returns the only value of the field with this number.
 pub(super) fn only(fields: &[(u64, Field)], number: u64) -> Field {
     let [value] = of(fields, number)
         .try_into()
-        .unwrap_or_else(|all| panic!("field {number} is there as {all:?}"));
+        .unwrap_or_else(|all| panic!("field {number} has the values {all:?}"));
     value
 }
 
+/// Returns the value of a string field.
 pub(super) fn text(field: &Field) -> String {
     let Field::Bytes(bytes) = field else {
         panic!("no text: {field:?}")
@@ -91,5 +94,5 @@ fn varint(bytes: &mut &[u8]) -> u64 {
             return number;
         }
     }
-    panic!("a number that does not end");
+    panic!("varint of more than 10 bytes");
 }
