@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::progress_bar::ProgressBar;
 use super::{EXIT_FINDING, logging};
 use crate::config::{CaptureSource, DiagnoseConfig, Output};
-use crate::diagnosis::{ColorMode, Report, Span, text};
+use crate::diagnosis::{ColorMode, DiagnosisSpan, Report, text};
 use crate::metrics::ExpositionFormat;
 use crate::pipeline::{self, Aggregator, SharedAggregator, exposition};
 use crate::privilege;
@@ -20,7 +20,7 @@ use crate::privilege;
 /// Status 3 where something is wrong, so that scripts can tell.
 pub(super) fn diagnose(task: &DiagnoseConfig) -> anyhow::Result<ExitCode> {
     let _level_stays = logging::init(task.log);
-    let aggregator = Aggregator::shared(&task.source, &task.counting, Span::Whole);
+    let aggregator = Aggregator::shared(&task.source, &task.counting, DiagnosisSpan::Whole);
     let mut capture_loop = pipeline::open(&task.source, &task.counting, Arc::clone(&aggregator))?;
     let stop = Arc::new(AtomicBool::new(false));
     match &task.source {
@@ -49,7 +49,7 @@ pub(super) fn diagnose(task: &DiagnoseConfig) -> anyhow::Result<ExitCode> {
 
 /// Prints what was asked for. Says whether all is fine; numbers do not judge.
 fn print(output: Output, aggregator: &SharedAggregator) -> anyhow::Result<bool> {
-    let report = || Report::of(aggregator.lock().diagnosis.examine());
+    let report = || Report::of(aggregator.lock().diagnosis.findings());
     let (printed, fine) = match output {
         Output::Metrics => {
             let mut text = Vec::new();

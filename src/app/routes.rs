@@ -83,7 +83,7 @@ fn forms(exposition: Exposition) -> Vec<(&'static str, WritePage)> {
 
 /// What is found is copied in a moment, and judged without the lock.
 fn diagnosis(aggregator: &SharedAggregator) -> Reply {
-    let findings = aggregator.lock().diagnosis.examine();
+    let findings = aggregator.lock().diagnosis.findings();
     match Report::of(findings).json() {
         Ok(json) => Reply::new("application/json", json).with_header("cache-control", "no-store"),
         Err(error) => {

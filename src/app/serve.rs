@@ -16,7 +16,7 @@ use super::reload::Reloader;
 use super::{logging, routes, systemd};
 use crate::capture::CaptureError;
 use crate::config::{CaptureSource, ListenConfig, ServeConfig};
-use crate::diagnosis::Span;
+use crate::diagnosis::DiagnosisSpan;
 use crate::pipeline::{self, Aggregator, CaptureLoop};
 use crate::{http, privilege};
 
@@ -45,7 +45,11 @@ struct HttpServices {
 pub(super) fn serve(config: &ServeConfig) -> anyhow::Result<()> {
     let set_level = logging::init(config.log);
     let live = matches!(config.source, CaptureSource::Interfaces(..));
-    let span = if live { Span::Recent } else { Span::Whole };
+    let span = if live {
+        DiagnosisSpan::Recent
+    } else {
+        DiagnosisSpan::Whole
+    };
     let aggregator = Aggregator::shared(&config.source, &config.counting, span);
     let capture_loop = pipeline::open(&config.source, &config.counting, Arc::clone(&aggregator))?;
     let listeners = match &config.listen {

@@ -1,22 +1,41 @@
-//! Diagnosis: the events of each set turned into a sentence, with its numbers, its doubts and the next command to run.
+//! Diagnosis: a verdict on each label set, with its numbers, alternative explanations, and the next
+//! command to run.
 //!
-//! It hears what the metrics hear and keeps what a verdict rests on: counts over a recent window, the last attempts
-//! that failed, TTLs and ICMP reports. All of it is bounded. The verdicts are a closed set, decided by the one table
-//! in `rules.rs`.
+//! The aggregator applies the same events here as in the metrics, and the commands and the HTTP
+//! server turn [`Diagnosis::findings`] into a [`Report`].
+//!
+//! - Only the evidence for verdicts is kept: counts over a recent window, the last failed attempts,
+//!   TTLs, and ICMP errors.
+//! - The size of every part is bounded.
+//! - The verdicts are a closed set. One table in `rules` decides which one holds.
 
-mod capture;
-mod case;
-mod exam;
-mod one_sided;
-mod report;
-mod rules;
-mod step;
-mod tally;
-mod text;
-mod trail;
-mod verdict;
+/// Counters and latencies.
+mod counts;
+/// Counts in slices of time.
 mod window;
-mod words;
+/// Packets of a few attempts.
+mod timeline;
+/// The facts about a label set that the rules read.
+mod evidence;
+/// Recent history of one label set.
+mod history;
+/// Quality of the capture.
+mod capture_quality;
+/// Detection of captures of one direction.
+mod one_sided;
+/// The closed set of verdicts.
+mod verdict;
+/// Conditions of the verdicts.
+mod rules;
+/// The sentence about a verdict.
+mod summary;
+/// Alternatives and next steps.
+mod advice;
+/// The report as data.
+mod report;
+/// The report as text.
+mod text;
+
 #[cfg(test)]
 mod tests;
 
@@ -24,130 +43,131 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
-pub use capture::CaptureQuality;
-pub use case::{ObservedBurst, ObservedEvent};
+pub use capture_quality::CaptureQuality;
+pub use history::{ObservedBurst, ObservedEvent};
 pub use one_sided::{OneSided, OneSidedDetector};
-pub use report::{Report, VERSION};
+pub use report::{Findings, Report, VERSION};
 pub use rules::rules;
 pub use text::{ColorMode, text};
 pub use verdict::{Confidence, Verdict};
-pub use window::Span;
+pub use window::DiagnosisSpan;
 
 use crate::handshake::{Event, PacketKind, Side};
 use crate::labels::{LabelSet, LabelSetId};
 use crate::packet::{Address, Direction, Flags, Packet, Segment};
 use crate::time::Timestamp;
-use capture::CaptureHistory;
-use case::{LabelSetHistory, Ttls};
-use exam::Evidence;
+use capture_quality::CaptureHistory;
+use evidence::{Evidence, Ttls};
+use history::LabelSetHistory;
 
-/// What is known about every set, to judge it by.
+/// Maximum number of servers with known SYN/ACK TTLs. If the table is full, it is cleared: active
+/// servers are recorded again with their next SYN/ACK.
+const MAX_SERVERS: usize = 4096;
+/// Number of slots for the latest opening SYNs, by ISN.
+const SYN_SLOTS: usize = 4096;
+/// Minimum time from a SYN to the RST of a client that has closed its socket: no client waits less.
+/// An earlier RST comes from a scanner or a health check, which does not need the connection.
+const MIN_ABORT_DELAY: Duration = Duration::from_millis(200);
+
+/// Recent history of all label sets, of the servers, and of the capture.
 #[derive(Debug)]
 pub struct Diagnosis {
-    span: Span,
+    span: DiagnosisSpan,
     timeout: Duration,
-    cases: Vec<Option<(LabelSetId, LabelSetHistory)>>,
-    /// With which TTLs the SYN/ACKs of a server come in.
-    answers_of: HashMap<Address, Ttls, foldhash::fast::RandomState>,
-    /// The first and the latest time it heard of.
-    heard: Option<(Timestamp, Timestamp)>,
+    histories: Vec<Option<(LabelSetId, LabelSetHistory)>>,
+    /// TTLs of received SYN/ACKs by server address.
+    synack_ttls: HashMap<Address, Ttls, foldhash::fast::RandomState>,
+    /// Time of the first and of the latest event.
+    observed: Option<(Timestamp, Timestamp)>,
     capture: CaptureHistory,
-    /// Which set an ISN was met for last: a packet that passes through is met again under another address.
-    passing: Vec<Option<ForwardedSyn>>,
+    /// The latest opening SYNs in slots by ISN. A forwarded packet is captured again with other
+    /// addresses and the same ISN.
+    opening_syns: Vec<Option<ForwardedSyn>>,
 }
 
-/// An attempt by its ISN.
+/// An opening SYN that may be captured again when this host forwards it.
 #[derive(Clone, Copy, Debug)]
 struct ForwardedSyn {
     isn: u32,
-    set: LabelSetId,
+    label_set: LabelSetId,
     began: Timestamp,
-    given_up: bool,
-}
-
-/// A copy of all that a report is made from, so that it can be made at leisure.
-#[derive(Debug)]
-pub struct Findings {
-    exams: Vec<Evidence>,
-    span: Span,
-    heard: Option<(Timestamp, Timestamp)>,
-    capture: CaptureQuality,
+    /// `true` if the client's RST was counted.
+    is_aborted: bool,
 }
 
 impl Diagnosis {
-    /// Nothing was heard yet. Attempts are unanswered after `timeout`; verdicts are about what happened within `span`.
-    pub fn new(span: Span, timeout: Duration) -> Self {
+    /// Creates a diagnosis without events. Attempts without an answer after `timeout` are
+    /// unanswered. Verdicts cover `span`.
+    pub fn new(span: DiagnosisSpan, timeout: Duration) -> Self {
         Self {
             span,
             timeout,
-            cases: Vec::new(),
-            answers_of: HashMap::default(),
-            heard: None,
+            histories: Vec::new(),
+            synack_ttls: HashMap::default(),
+            observed: None,
             capture: CaptureHistory::default(),
-            passing: vec![None; PASSING],
+            opening_syns: vec![None; SYN_SLOTS],
         }
     }
 
-    /// A set begins.
-    pub fn create(&mut self, set: LabelSetId, name: &LabelSet) {
-        let place = set.index();
-        if self.cases.len() <= place {
-            self.cases.resize_with(place + 1, || None);
+    /// Starts the history of a new label set.
+    pub fn create(&mut self, id: LabelSetId, label_set: &LabelSet) {
+        let index = id.index();
+        if self.histories.len() <= index {
+            self.histories.resize_with(index + 1, || None);
         }
-        if let Some(case) = self.cases.get_mut(place) {
-            *case = Some((
-                set,
-                LabelSetHistory::new(name.clone(), self.span, self.timeout),
-            ));
+        if let Some(slot) = self.histories.get_mut(index) {
+            let history = LabelSetHistory::new(label_set.clone(), self.span, self.timeout);
+            *slot = Some((id, history));
         }
     }
 
-    /// A set ends.
-    pub fn remove(&mut self, set: LabelSetId) {
-        if let Some(case) = self
-            .cases
-            .get_mut(set.index())
-            .filter(|case| case.as_ref().is_some_and(|(of, _)| *of == set))
+    /// Removes the history of a label set.
+    pub fn remove(&mut self, id: LabelSetId) {
+        if let Some(slot) = self
+            .histories
+            .get_mut(id.index())
+            .filter(|slot| slot.as_ref().is_some_and(|(of, _)| *of == id))
         {
-            *case = None;
+            *slot = None;
         }
     }
 
-    /// Hears a fact of a set.
-    pub fn hear(&mut self, set: LabelSetId, heard: &ObservedEvent<'_>) {
-        self.pass_time(heard.at);
-        match (heard.event, heard.packet) {
+    /// Applies an event of a label set.
+    pub fn apply(&mut self, id: LabelSetId, observed: &ObservedEvent<'_>) {
+        self.advance_clock(observed.at);
+        match (observed.event, observed.packet) {
             (Event::SynAck(_) | Event::Answered(..), Some(Packet::Segment(synack))) => {
-                self.note_answer(synack.from.address, synack.hop_limit);
+                self.record_synack_ttl(synack.from.address, synack.hop_limit);
             }
             (Event::Opened(_), Some(Packet::Segment(syn))) => {
-                self.note_passing(set, heard.at, syn.sequence);
+                self.record_opening_syn(id, observed.at, syn.sequence);
             }
             (Event::Rst(_, Side::Client), Some(Packet::Segment(rst))) => {
-                self.note_given_up(set, heard.at, rst);
+                self.record_client_rst(id, observed.at, rst);
             }
             _ => {}
         }
-        if let Some(case) = self.case_of(set) {
-            case.hear(heard);
+        if let Some(history) = self.history_mut(id) {
+            history.apply(observed);
         }
     }
 
-    /// Hears of many attempts of a set at once.
-    pub fn hear_many(&mut self, set: LabelSetId, many: &ObservedBurst<'_>) {
-        self.pass_time(many.at);
-        for syn in many.syns {
+    /// Applies several new attempts of a label set at once.
+    pub fn apply_burst(&mut self, id: LabelSetId, burst: &ObservedBurst<'_>) {
+        self.advance_clock(burst.at);
+        for syn in burst.syns {
             if let Packet::Segment(syn) = syn {
-                self.note_passing(set, many.at, syn.sequence);
+                self.record_opening_syn(id, burst.at, syn.sequence);
             }
         }
-        if let Some(case) = self.case_of(set) {
-            case.hear_many(many);
+        if let Some(history) = self.history_mut(id) {
+            history.apply_burst(burst);
         }
     }
 
-    /// Hears that a packet was met again on its way through this host.
-    pub fn hear_copy(&mut self, at: Timestamp, kind: PacketKind, packet: Option<&Packet>) {
+    /// Applies a duplicate: a packet that was captured again on its way through this host.
+    pub fn apply_duplicate(&mut self, at: Timestamp, kind: PacketKind, packet: Option<&Packet>) {
         let Some(Packet::Segment(segment)) = packet else {
             return;
         };
@@ -156,98 +176,94 @@ impl Diagnosis {
             PacketKind::SynAck => segment.acknowledgment.wrapping_sub(1),
             PacketKind::Rst | PacketKind::Icmp => return,
         };
-        let passing = self
-            .passing
-            .get(place_of(isn))
+        let syn = self
+            .opening_syns
+            .get(syn_slot(isn))
             .copied()
             .flatten()
-            .filter(|known| known.isn == isn);
-        let case = passing.and_then(|known| self.case_of(known.set));
-        if let (Some(case), Direction::Leaving) = (case, segment.via.direction) {
-            case.pass_on(at, kind);
+            .filter(|syn| syn.isn == isn);
+        let history = syn.and_then(|syn| self.history_mut(syn.label_set));
+        if let (Some(history), Direction::Leaving) = (history, segment.via.direction) {
+            history.record_forwarded(at, kind);
         }
     }
 
-    /// Nothing else happened up to now.
-    pub fn pass_time(&mut self, now: Timestamp) {
-        let (since, latest) = self.heard.unwrap_or((now, now));
-        self.heard = Some((since, latest.max(now)));
+    /// Extends the observed time to `now` without an event.
+    pub fn advance_clock(&mut self, now: Timestamp) {
+        let (first, latest) = self.observed.unwrap_or((now, now));
+        self.observed = Some((first, latest.max(now)));
     }
 
-    /// How the capture is, in numbers that only grow.
-    pub fn note_capture(&mut self, facts: CaptureQuality) {
-        let now = self.heard.map(|(_, now)| now).unwrap_or_default();
-        self.capture.note(now, facts, self.span);
+    /// Records the current quality of the capture. Its counts only grow.
+    pub fn record_capture_quality(&mut self, quality: CaptureQuality) {
+        self.capture.record(self.now(), quality, self.span);
     }
 
-    /// Copies what a report is made from.
-    pub fn examine(&self) -> Findings {
-        let now = self.heard.map(|(_, now)| now).unwrap_or_default();
-        let exam = |(_, case): &(LabelSetId, LabelSetHistory)| {
-            case.examine(
-                now,
-                case.refused_by()
-                    .and_then(|server| self.answers_of.get(&server)),
-            )
+    /// Copies all facts that a report needs.
+    pub fn findings(&self) -> Findings {
+        let now = self.now();
+        let evidence_of = |(_, history): &(LabelSetId, LabelSetHistory)| -> Evidence {
+            let server = history.refused_by();
+            let synack_ttls = server.and_then(|server| self.synack_ttls.get(&server));
+            history.evidence(now, synack_ttls)
         };
-        let exams = self.cases.iter().flatten().map(exam).collect();
         Findings {
-            exams,
+            evidence: self.histories.iter().flatten().map(evidence_of).collect(),
             span: self.span,
-            heard: self.heard,
-            capture: self.capture.lately(),
+            observed: self.observed,
+            capture: self.capture.in_window(),
         }
     }
 
-    /// The case of a set, unless its place was given to another.
-    fn case_of(&mut self, set: LabelSetId) -> Option<&mut LabelSetHistory> {
-        let (of, case) = self.cases.get_mut(set.index())?.as_mut()?;
-        (*of == set).then_some(case)
+    fn now(&self) -> Timestamp {
+        self.observed.map(|(_, latest)| latest).unwrap_or_default()
     }
 
-    fn note_passing(&mut self, set: LabelSetId, began: Timestamp, isn: u32) {
-        if let Some(place) = self.passing.get_mut(place_of(isn)) {
-            *place = Some(ForwardedSyn {
+    /// Returns the history of a label set. `None` if its slot belongs to another label set.
+    fn history_mut(&mut self, id: LabelSetId) -> Option<&mut LabelSetHistory> {
+        let (of, history) = self.histories.get_mut(id.index())?.as_mut()?;
+        (*of == id).then_some(history)
+    }
+
+    fn record_opening_syn(&mut self, label_set: LabelSetId, began: Timestamp, isn: u32) {
+        if let Some(slot) = self.opening_syns.get_mut(syn_slot(isn)) {
+            *slot = Some(ForwardedSyn {
                 isn,
-                set,
+                label_set,
                 began,
-                given_up: false,
+                is_aborted: false,
             });
         }
     }
 
-    /// A RST that takes its number from a SYN/ACK and acknowledges nothing is the word of a kernel that knows of no such
-    /// connection (RFC 9293 3.10.7.1): the client closed its socket before the answer came, or never had one.
-    fn note_given_up(&mut self, set: LabelSetId, at: Timestamp, rst: &Segment) {
+    /// Records that a client had closed its socket before the answer, or never had one, if its RST
+    /// shows that. The RST takes its sequence number from a SYN/ACK and has no ACK: the kernel
+    /// sends it for an unknown connection (RFC 9293 3.10.7.1).
+    fn record_client_rst(&mut self, id: LabelSetId, at: Timestamp, rst: &Segment) {
         let isn = rst.sequence.wrapping_sub(1);
-        let known = self.passing.get_mut(place_of(isn)).and_then(Option::as_mut);
-        let Some(known) =
-            known.filter(|known| known.isn == isn && known.set == set && !known.given_up)
+        let slot = self.opening_syns.get_mut(syn_slot(isn));
+        let Some(syn) = slot
+            .and_then(Option::as_mut)
+            .filter(|syn| syn.isn == isn && syn.label_set == id && !syn.is_aborted)
         else {
             return;
         };
-        if !rst.flags.has(Flags::ACK) && at.since(known.began) >= GIVES_UP {
-            known.given_up = true;
-            if let Some(case) = self.case_of(set) {
-                case.give_up(at);
+        if !rst.flags.has(Flags::ACK) && at.since(syn.began) >= MIN_ABORT_DELAY {
+            syn.is_aborted = true;
+            if let Some(history) = self.history_mut(id) {
+                history.record_client_abort(at);
             }
         }
     }
 
-    /// The table begins anew where it is full: what matters comes again.
-    fn note_answer(&mut self, server: Address, ttl: u8) {
-        if self.answers_of.len() >= MAX_SERVERS && !self.answers_of.contains_key(&server) {
-            self.answers_of.clear();
+    fn record_synack_ttl(&mut self, server: Address, ttl: u8) {
+        if self.synack_ttls.len() >= MAX_SERVERS && !self.synack_ttls.contains_key(&server) {
+            self.synack_ttls.clear();
         }
-        self.answers_of.entry(server).or_default().note(ttl);
+        self.synack_ttls.entry(server).or_default().record(ttl);
     }
 }
 
-const fn place_of(isn: u32) -> usize {
-    isn as usize % PASSING
+const fn syn_slot(isn: u32) -> usize {
+    isn as usize % SYN_SLOTS
 }
-
-const MAX_SERVERS: usize = 4096;
-const PASSING: usize = 4096;
-/// No client gives up sooner; a RST that comes sooner is that of a scanner or a health check, which wants no more.
-const GIVES_UP: Duration = Duration::from_millis(200);

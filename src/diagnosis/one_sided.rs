@@ -1,10 +1,21 @@
-//! Whether the capture sees one direction only: an asymmetric path, half of a mirror port.
+//! Detects a capture that contains one direction only: an asymmetric path, or half of a mirror
+//! port.
 //!
-//! A host with dead peers, a port scan and a flood look much the same: SYNs, and nothing back. They differ in what the
-//! client does next. Whoever gets an answer that the capture does not see sends no SYN again; whoever gets none does. A
-//! scan asks each server and port once or twice, a flood asks few of them, and a host sees both directions of its own
-//! traffic. So one direction only is what is said where clients elsewhere ask several servers again and again, are
-//! content each time, and not one packet comes back.
+//! The aggregator applies events here and exports the result as a metric and to the diagnosis.
+//!
+//! Hosts with dead peers, port scans and floods resemble half of a capture: SYNs, and no packet
+//! back. The next packet of the client shows the difference. A client with an answer that the
+//! capture misses sends no further SYN; a client without an answer retransmits its SYN. A scan
+//! sends one or two SYNs per server and port, and a flood sends SYNs to few servers. A host
+//! captures both directions of its own traffic. The capture is therefore one-sided only if all of
+//! these hold:
+//!
+//! - clients on other hosts open connections to several servers, several times each;
+//! - they almost never retransmit a SYN;
+//! - not one packet comes back.
+//!
+//! In the other direction, SYN/ACKs match no attempt. If the hosts they are sent to almost never
+//! reject them with a RST, the SYNs are missing from the capture.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +25,20 @@ use crate::labels::{LabelSetId, Vantage};
 use crate::packet::{Flags, Packet};
 use crate::time::Timestamp;
 
-/// Which direction a capture misses, if one.
+/// Length of an observation period. The result covers the current and the previous period.
+const PERIOD: Duration = Duration::from_secs(300);
+/// Maximum number of label sets observed per period. Others are no evidence.
+const MAX_LABEL_SETS: usize = 64;
+/// Minimum number of unanswered attempts, or of unmatched SYN/ACKs, for a result.
+const MIN_SAMPLES: u32 = 10;
+/// Minimum number of label sets with at least [`RECURRING_ATTEMPTS`] unanswered attempts.
+const MIN_RECURRING_SETS: usize = 3;
+/// Number of unanswered attempts that a scan or a flood does not reach for one server and port.
+const RECURRING_ATTEMPTS: u32 = 3;
+/// Number of cases for each negligible exception: one exception in ten cases is negligible.
+const CASES_PER_EXCEPTION: u32 = 10;
+
+/// The direction that a capture misses, if any.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct OneSided {
     /// `true` if the answers of servers are missing.
@@ -23,73 +47,77 @@ pub struct OneSided {
     pub syns_missing: bool,
 }
 
-/// The evidence of the last five to ten minutes.
+/// Evidence of the last five to ten minutes.
 #[derive(Default)]
 pub struct OneSidedDetector {
-    now: Epoch,
-    before: Epoch,
-    /// When `now` is over.
-    until: Timestamp,
+    current: ObservationPeriod,
+    previous: ObservationPeriod,
+    /// End of the current period.
+    current_ends_at: Timestamp,
 }
 
-/// What was heard in five minutes.
+/// Evidence of five minutes.
 #[derive(Default)]
-struct Epoch {
-    /// Sets in transit, and how many of their attempts found no answer. Few are enough.
+struct ObservationPeriod {
+    /// Number of unanswered attempts by label set, for a sample of the label sets in transit.
     unanswered: BTreeMap<u32, u32>,
-    /// SYNs that were sent again.
-    repeated: u32,
-    /// Packets of the server's side that fit an attempt or a set, and ICMP errors.
-    back: u32,
-    /// SYN/ACKs without their SYN.
-    stray_answers: u32,
-    /// RSTs as a host sends them that gets a SYN/ACK it did not ask for.
-    declined: u32,
+    /// SYN retransmissions.
+    syn_retransmissions: u32,
+    /// Packets of servers that match an attempt or a label set, and ICMP errors.
+    replies: u32,
+    /// SYN/ACKs without a SYN.
+    unmatched_synacks: u32,
+    /// RSTs without ACK, which a host sends in response to a SYN/ACK without a SYN of its own (RFC
+    /// 9293 3.10.7.1).
+    rejected_synacks: u32,
 }
 
 impl OneSidedDetector {
-    /// An attempt was opened in this set.
-    pub fn opened(&mut self, at: Timestamp, set: LabelSetId, vantage: Vantage) {
-        self.pass_time(at);
-        let known = &mut self.now.unanswered;
-        if vantage == Vantage::Transit && known.len() < MOST_SETS {
-            known.entry(set.number()).or_default();
+    /// Observes an attempt that was opened in this label set.
+    pub fn observe_attempt(&mut self, at: Timestamp, label_set: LabelSetId, vantage: Vantage) {
+        self.advance_period(at);
+        let unanswered = &mut self.current.unanswered;
+        if vantage == Vantage::Transit && unanswered.len() < MAX_LABEL_SETS {
+            unanswered.entry(label_set.number()).or_default();
         }
     }
 
-    /// What the tracker tells beside a packet, about an attempt of this set where it has one. As soon as one packet came
-    /// back, all else is no evidence.
+    /// Applies an event with its packet, and with the label set of its attempt if it has one. After
+    /// the first reply of a period no other event is evidence.
     #[inline]
-    pub fn hear(
+    pub fn apply(
         &mut self,
         at: Timestamp,
-        set: Option<LabelSetId>,
-        told: (&Event, Option<&Packet>),
+        label_set: Option<LabelSetId>,
+        event: &Event,
+        packet: Option<&Packet>,
     ) {
-        self.pass_time(at);
-        if self.now.back == 0 && is_evidence(told.0) {
-            self.weigh(set, told);
+        self.advance_period(at);
+        if self.current.replies == 0 && is_evidence(event) {
+            self.observe(label_set, event, packet);
         }
     }
 
-    fn pass_time(&mut self, at: Timestamp) {
-        if at >= self.until {
-            self.before = std::mem::take(&mut self.now);
-            self.until = at + EPOCH;
+    /// Starts a new period if the current one has ended.
+    fn advance_period(&mut self, at: Timestamp) {
+        if at >= self.current_ends_at {
+            self.previous = std::mem::take(&mut self.current);
+            self.current_ends_at = at + PERIOD;
         }
     }
 
-    fn weigh(&mut self, set: Option<LabelSetId>, (event, packet): (&Event, Option<&Packet>)) {
-        let (now, before) = (&mut self.now, &self.before);
+    fn observe(&mut self, label_set: Option<LabelSetId>, event: &Event, packet: Option<&Packet>) {
+        let current = &mut self.current;
+        let previous = &self.previous;
+        let is_observed = || previous.observes(label_set) || current.observes(label_set);
         match event {
-            Event::Syn(_, SynKind::Retransmission) if before.watches(set) || now.watches(set) => {
-                more(&mut now.repeated);
+            Event::Syn(_, SynKind::Retransmission) if is_observed() => {
+                increment(&mut current.syn_retransmissions);
             }
-            Event::Failed(_, FailureReason::Unanswered)
-                if before.watches(set) || now.watches(set) =>
-            {
-                set.into_iter()
-                    .for_each(|set| more(now.unanswered.entry(set.number()).or_default()));
+            Event::Failed(_, FailureReason::Unanswered) if is_observed() => {
+                if let Some(label_set) = label_set {
+                    increment(current.unanswered.entry(label_set.number()).or_default());
+                }
             }
             Event::SynAck(_)
             | Event::Answered(..)
@@ -99,69 +127,70 @@ impl OneSidedDetector {
             | Event::IcmpError(..)
             | Event::Unacceptable(_)
             | Event::Unmatched(PacketKind::Icmp)
-            | Event::Duplicate(PacketKind::SynAck | PacketKind::Icmp) => more(&mut now.back),
-            Event::Unmatched(PacketKind::SynAck) => more(&mut now.stray_answers),
+            | Event::Duplicate(PacketKind::SynAck | PacketKind::Icmp) => {
+                increment(&mut current.replies);
+            }
+            Event::Unmatched(PacketKind::SynAck) => increment(&mut current.unmatched_synacks),
             Event::Unmatched(PacketKind::Rst) => {
-                let declines = |packet: &&Packet| matches!(packet, Packet::Segment(rst) if !rst.flags.has(Flags::ACK));
-                packet
-                    .filter(declines)
-                    .into_iter()
-                    .for_each(|_| more(&mut now.declined));
+                if matches!(packet, Some(Packet::Segment(rst)) if !rst.flags.has(Flags::ACK)) {
+                    increment(&mut current.rejected_synacks);
+                }
             }
             _ => {}
         }
     }
 
-    /// A RST of the server's side belongs to a set, if to no attempt.
-    pub fn hear_server(&mut self) {
-        more(&mut self.now.back);
+    /// Observes a RST of a server that matches a label set and no attempt.
+    pub fn observe_server_packet(&mut self) {
+        increment(&mut self.current.replies);
     }
 
-    /// What it comes to.
-    pub fn verdict(&self) -> OneSided {
-        let sum = |count: fn(&Epoch) -> u32| count(&self.now).saturating_add(count(&self.before));
-        let seldom = |few: u32, of: u32| few.saturating_mul(10) <= of;
-        let mut sets = self.before.unanswered.clone();
-        for (set, count) in &self.now.unanswered {
-            let sum = sets.entry(*set).or_default();
+    /// Returns the direction that the capture misses, if any.
+    pub fn missing_direction(&self) -> OneSided {
+        let sum = |count: fn(&ObservationPeriod) -> u32| {
+            count(&self.current).saturating_add(count(&self.previous))
+        };
+        let is_negligible =
+            |exceptions: u32, of: u32| exceptions.saturating_mul(CASES_PER_EXCEPTION) <= of;
+        let mut unanswered_by_set = self.previous.unanswered.clone();
+        for (label_set, count) in &self.current.unanswered {
+            let sum = unanswered_by_set.entry(*label_set).or_default();
             *sum = sum.saturating_add(*count);
         }
-        let unanswered = sets
+        let unanswered = unanswered_by_set
             .values()
             .fold(0, |sum: u32, count| sum.saturating_add(*count));
-        let again_and_again = sets.values().filter(|count| **count >= AGAIN).count();
-        let nothing_back = sum(|epoch| epoch.back) == 0;
-        let strays = sum(|epoch| epoch.stray_answers);
+        let recurring_sets = unanswered_by_set
+            .values()
+            .filter(|count| **count >= RECURRING_ATTEMPTS)
+            .count();
+        let has_no_reply = sum(|period| period.replies) == 0;
+        let unmatched_synacks = sum(|period| period.unmatched_synacks);
         OneSided {
-            answers_missing: nothing_back
-                && strays == 0
-                && unanswered >= MANY
-                && again_and_again >= SEVERAL
-                && seldom(sum(|epoch| epoch.repeated), unanswered),
-            syns_missing: nothing_back
-                && strays >= MANY
-                && seldom(sum(|epoch| epoch.declined), strays),
+            answers_missing: has_no_reply
+                && unmatched_synacks == 0
+                && unanswered >= MIN_SAMPLES
+                && recurring_sets >= MIN_RECURRING_SETS
+                && is_negligible(sum(|period| period.syn_retransmissions), unanswered),
+            syns_missing: has_no_reply
+                && unmatched_synacks >= MIN_SAMPLES
+                && is_negligible(sum(|period| period.rejected_synacks), unmatched_synacks),
         }
     }
 }
 
-impl Epoch {
-    fn watches(&self, set: Option<LabelSetId>) -> bool {
-        set.is_some_and(|set| self.unanswered.contains_key(&set.number()))
+impl ObservationPeriod {
+    fn observes(&self, label_set: Option<LabelSetId>) -> bool {
+        label_set.is_some_and(|label_set| self.unanswered.contains_key(&label_set.number()))
     }
 }
 
-/// Whether it may be: the others are nearly all that a flood tells.
+/// Returns `true` if the event may be evidence. The excluded events are almost all events of a
+/// flood.
 const fn is_evidence(event: &Event) -> bool {
     !matches!(event, Event::Opened(_) | Event::Evicted(_))
 }
 
-fn more(count: &mut u32) {
+fn increment(count: &mut u32) {
     *count = count.saturating_add(1);
 }
-
-const EPOCH: Duration = Duration::from_secs(300);
-const MOST_SETS: usize = 64;
-const MANY: u32 = 10;
-const SEVERAL: usize = 3;
-const AGAIN: u32 = 3;

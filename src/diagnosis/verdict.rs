@@ -1,59 +1,62 @@
-//! The verdicts: a closed set.
+//! The closed set of verdicts on a label set, and the confidence of a verdict.
+//!
+//! `rules` selects the verdict; `summary`, `advice` and `report` describe it.
 
-/// What is wrong with a set, or that nothing is.
+/// The fault that the attempts of a label set show, if any.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Verdict {
-    /// What was captured cannot carry a verdict.
+    /// The capture is too incomplete for a verdict.
     CaptureUntrusted,
-    /// One peer asks many ports in vain, or this host does.
+    /// A peer tries many ports of this host without an answer, or this host tries many ports or
+    /// peers.
     Scan,
-    /// Many strangers open and never finish.
+    /// Many peers open connections and do not complete them.
     Flood,
-    /// An ICMP error says no.
+    /// An ICMP error ends the attempts.
     Rejected,
-    /// A RST that does not look like the server's.
+    /// A RST ends the attempts, and it does not seem to come from the server.
     RefusedOnTheWay,
-    /// A RST: nothing listens.
+    /// A RST ends the attempts: no process listens on the port.
     Refused,
-    /// This host passes SYNs, or answers, on to others, and does not.
+    /// This host receives SYNs or SYN/ACKs to forward, and does not send them on.
     DroppedHere,
-    /// This host is asked and says nothing.
+    /// SYNs arrive at this host, and no answer leaves it.
     HostSilent,
-    /// This host answers some and says nothing to others.
+    /// This host answers some attempts, and others not at all.
     HostOverloaded,
-    /// SYNs that ask for ECN get no answer, plain ones do.
+    /// ECN-setup SYNs get no answer, and SYNs without ECN do.
     EcnDropped,
-    /// Answers come after clients may have given up.
+    /// Answers come after the client may have closed its socket.
     Late,
-    /// The server answers, and the handshake is not completed.
+    /// The server answers, and the final ACK of the handshake does not arrive.
     AckLost,
-    /// The far side answers some and says nothing to others.
+    /// The server at the far end answers some attempts, and others not at all.
     FarOverloaded,
-    /// Single packets are lost: answers come after a repeated SYN.
+    /// Single packets are lost: answers come after a SYN retransmission.
     Loss,
-    /// Nothing comes back at all.
+    /// No packet comes back.
     SilentDrop,
-    /// Answers take much longer than they did.
+    /// Answers take much longer than before.
     Slow,
-    /// Nothing was decided yet.
+    /// No attempt has a result yet.
     Undecided,
-    /// All is well.
+    /// There is no fault.
     Fine,
 }
 
-/// How sure a verdict is.
+/// The certainty of a verdict.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Confidence {
-    /// It fits, and so do others.
+    /// The evidence fits the verdict, and it fits others as well.
     Low,
-    /// It is the likeliest.
+    /// The verdict is the most likely explanation.
     Medium,
-    /// The packets say so themselves.
+    /// The packets themselves state the cause.
     High,
 }
 
 impl Verdict {
-    /// All of them.
+    /// All verdicts.
     pub const ALL: [Self; 18] = [
         Self::CaptureUntrusted,
         Self::Scan,
@@ -75,7 +78,7 @@ impl Verdict {
         Self::Fine,
     ];
 
-    /// Its name in reports for programs. These names stay.
+    /// Returns the key of the verdict in JSON reports. Keys are stable.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::CaptureUntrusted => "capture_untrusted",
@@ -99,7 +102,7 @@ impl Verdict {
         }
     }
 
-    /// Its name for people.
+    /// Returns the name of the verdict in text reports.
     pub const fn title(self) -> &'static str {
         match self {
             Self::CaptureUntrusted => "capture not to be trusted",
@@ -123,14 +126,14 @@ impl Verdict {
         }
     }
 
-    /// Whether somebody should do something.
+    /// Returns `true` if the verdict is a fault.
     pub const fn is_wrong(self) -> bool {
         !matches!(self, Self::Undecided | Self::Fine)
     }
 }
 
 impl Confidence {
-    /// Its name.
+    /// Returns the key of the confidence in reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Low => "low",

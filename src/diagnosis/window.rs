@@ -1,131 +1,144 @@
-//! A while of packet time in slices, so that what is recent can be told from what was before, in bounded memory.
+//! Counts of one label set in slices of packet time, within a fixed amount of memory.
+//!
+//! `history` records events in the current slice; `evidence` reads the sums, which separate recent
+//! counts from earlier ones. At most [`MAX_SLICES`] slices are kept besides the current one.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::tally::AttemptCounts;
+use super::counts::AttemptCounts;
 use crate::time::Timestamp;
 
-/// What verdicts are about.
+/// Period that the verdicts of a live capture cover.
+const RECENT_PERIOD: Duration = Duration::from_secs(600);
+/// Width of a slice of a live capture.
+const RECENT_SLICE: Duration = Duration::from_secs(120);
+/// Initial width of a slice of a whole capture. It doubles each time the window is full.
+const WHOLE_SLICE: Duration = Duration::from_secs(1);
+/// Maximum number of closed slices. For a live capture they cover the verdict period and one hour
+/// before it.
+const MAX_SLICES: usize = 36;
+
+/// The period that verdicts cover.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Span {
-    /// All that was captured.
+pub enum DiagnosisSpan {
+    /// The whole capture.
     Whole,
-    /// The last ten minutes; the hour before is kept to compare them with.
+    /// The last ten minutes. The hour before is kept for comparison.
     Recent,
 }
 
-impl Span {
-    /// How far it reaches back; none if to the beginning.
+impl DiagnosisSpan {
+    /// Returns the length of the period. `None` if it begins with the capture.
     pub const fn length(self) -> Option<Duration> {
         match self {
             Self::Whole => None,
-            Self::Recent => Some(RECENT),
+            Self::Recent => Some(RECENT_PERIOD),
         }
     }
 }
 
-/// Counts in slices of time. A whole capture's slices grow wider as it goes on; of a live one the oldest leave.
+/// Counts in slices of time. If the window is full, slices of a whole capture are merged in pairs;
+/// of a live capture the oldest slice is dropped.
 #[derive(Clone, Debug)]
 pub(super) struct Window {
-    span: Span,
-    width: Duration,
-    past: VecDeque<(Timestamp, AttemptCounts)>,
-    open: Option<(Timestamp, AttemptCounts)>,
-    /// When the open slice is over.
-    until: Timestamp,
+    span: DiagnosisSpan,
+    slice_width: Duration,
+    closed: VecDeque<(Timestamp, AttemptCounts)>,
+    current: Option<(Timestamp, AttemptCounts)>,
+    /// End of the current slice.
+    current_ends_at: Timestamp,
 }
 
 impl Window {
-    pub(super) const fn new(span: Span) -> Self {
-        let width = match span {
-            Span::Whole => Duration::from_secs(1),
-            Span::Recent => SLICE,
+    pub(super) const fn new(span: DiagnosisSpan) -> Self {
+        let slice_width = match span {
+            DiagnosisSpan::Whole => WHOLE_SLICE,
+            DiagnosisSpan::Recent => RECENT_SLICE,
         };
         Self {
             span,
-            width,
-            past: VecDeque::new(),
-            open: None,
-            until: Timestamp::from_nanos(0),
+            slice_width,
+            closed: VecDeque::new(),
+            current: None,
+            current_ends_at: Timestamp::from_nanos(0),
         }
     }
 
-    /// The counts of the slice that this moment falls into.
+    /// Returns the counts of the slice for this time, and starts a slice if the current one has
+    /// ended.
     pub(super) fn at(&mut self, now: Timestamp) -> &mut AttemptCounts {
-        if self.open.is_none() {
-            self.until = now + self.width;
-        } else if now >= self.until {
-            if self.past.len() >= SLICES {
-                self.make_room();
+        if self.current.is_none() {
+            self.current_ends_at = now + self.slice_width;
+        } else if now >= self.current_ends_at {
+            if self.closed.len() >= MAX_SLICES {
+                self.free_slice();
             }
-            self.past.extend(self.open.take());
-            self.until = now + self.width;
+            self.closed.extend(self.current.take());
+            self.current_ends_at = now + self.slice_width;
         }
         &mut self
-            .open
+            .current
             .get_or_insert_with(|| (now, AttemptCounts::default()))
             .1
     }
 
-    /// What the verdict is about, and what it can be compared with: for a whole capture its last quarter of time and
-    /// what was before.
-    pub(super) fn sums(&self, now: Timestamp) -> Sums {
-        let slices = || self.past.iter().chain(&self.open);
-        let began = slices().next().map_or(now, |(start, _)| *start);
-        let since = match self.span {
-            Span::Whole => now.before(now.since(began) / 4),
-            Span::Recent => now.before(RECENT),
+    /// Returns the counts for a verdict, split into a recent and an earlier part. For a whole
+    /// capture the recent part is the last quarter of its time.
+    pub(super) fn sums(&self, now: Timestamp) -> WindowCounts {
+        let slices = || self.closed.iter().chain(&self.current);
+        let first = slices().next().map_or(now, |(start, _)| *start);
+        let recent_since = match self.span {
+            DiagnosisSpan::Whole => now.before(now.since(first) / 4),
+            DiagnosisSpan::Recent => now.before(RECENT_PERIOD),
         };
-        let mut sums = Sums::default();
-        for (start, tally) in slices() {
-            (if *start >= since {
-                &mut sums.lately
+        let mut sums = WindowCounts::default();
+        for (start, counts) in slices() {
+            let part = if *start >= recent_since {
+                &mut sums.recent
             } else {
-                &mut sums.before
-            })
-            .add(tally);
+                &mut sums.earlier
+            };
+            part.add(counts);
         }
-        sums.judged = sums.lately;
-        if self.span == Span::Whole {
-            sums.judged.add(&sums.before);
+        sums.in_span = sums.recent;
+        if self.span == DiagnosisSpan::Whole {
+            sums.in_span.add(&sums.earlier);
         }
         sums
     }
 
-    fn make_room(&mut self) {
+    fn free_slice(&mut self) {
         match self.span {
-            Span::Recent => drop(self.past.pop_front()),
-            Span::Whole => {
-                self.width *= 2;
+            DiagnosisSpan::Recent => drop(self.closed.pop_front()),
+            DiagnosisSpan::Whole => {
+                self.slice_width *= 2;
                 let mut merged: VecDeque<(Timestamp, AttemptCounts)> =
-                    VecDeque::with_capacity(SLICES);
-                for (start, tally) in self.past.drain(..) {
+                    VecDeque::with_capacity(MAX_SLICES);
+                for (start, counts) in self.closed.drain(..) {
                     match merged.back_mut() {
-                        Some((begun, sum)) if start < *begun + self.width => sum.add(&tally),
-                        _ => merged.push_back((start, tally)),
+                        Some((merged_start, sum)) if start < *merged_start + self.slice_width => {
+                            sum.add(&counts);
+                        }
+                        _ => merged.push_back((start, counts)),
                     }
                 }
-                self.past = merged;
+                self.closed = merged;
             }
         }
     }
 }
 
-/// Counts of one set, summed.
+/// Sums of the counts of one label set.
 #[derive(Clone, Copy, Default, Debug)]
-pub(super) struct Sums {
-    /// What the verdict is about.
-    pub(super) judged: AttemptCounts,
-    /// Its latest part, to see a change.
-    pub(super) lately: AttemptCounts,
-    /// What was before that.
-    pub(super) before: AttemptCounts,
+pub(super) struct WindowCounts {
+    /// Counts of the period that the verdict covers.
+    pub(super) in_span: AttemptCounts,
+    /// Counts of its latest part, to detect a change.
+    pub(super) recent: AttemptCounts,
+    /// Counts of the time before the latest part.
+    pub(super) earlier: AttemptCounts,
 }
-
-const RECENT: Duration = Duration::from_secs(600);
-const SLICE: Duration = Duration::from_secs(120);
-const SLICES: usize = 36;
 
 #[cfg(test)]
 mod tests {
@@ -136,37 +149,37 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_capture_keeps_every_count_however_long_it_is() {
-        let mut window = Window::new(Span::Whole);
+    fn whole_capture_window_keeps_every_count() {
+        let mut window = Window::new(DiagnosisSpan::Whole);
         for n in 0..100_000 {
             window.at(second(n)).attempts += 1;
         }
-        assert!(window.past.len() <= SLICES);
+        assert!(window.closed.len() <= MAX_SLICES);
         let sums = window.sums(second(100_000));
-        assert_eq!(sums.judged.attempts, 100_000);
+        assert_eq!(sums.in_span.attempts, 100_000);
         assert!(
-            sums.lately.attempts > 10_000 && sums.lately.attempts < 30_000,
+            sums.recent.attempts > 10_000 && sums.recent.attempts < 30_000,
             "{}",
-            sums.lately.attempts
+            sums.recent.attempts
         );
     }
 
     #[test]
-    fn a_live_window_forgets() {
-        let mut window = Window::new(Span::Recent);
+    fn live_window_drops_old_slices() {
+        let mut window = Window::new(DiagnosisSpan::Recent);
         for n in 0..100_000 {
             window.at(second(n)).attempts += 1;
         }
-        assert!(window.past.len() <= SLICES);
+        assert!(window.closed.len() <= MAX_SLICES);
         let sums = window.sums(second(100_000));
         assert!(
-            (480..=600).contains(&sums.judged.attempts),
+            (480..=600).contains(&sums.in_span.attempts),
             "{}",
-            sums.judged.attempts
+            sums.in_span.attempts
         );
-        assert!(sums.before.attempts > 3000);
+        assert!(sums.earlier.attempts > 3000);
         assert_eq!(
-            window.sums(second(101_000)).judged,
+            window.sums(second(101_000)).in_span,
             AttemptCounts::default()
         );
     }

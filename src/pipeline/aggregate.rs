@@ -10,7 +10,7 @@ use super::record::{Captured, Entry, Line, RecordBatch, Whose};
 use crate::capture::{ANY, InterfaceStatus};
 use crate::config::{CaptureSource, CountingConfig};
 use crate::diagnosis::{
-    CaptureQuality, Diagnosis, ObservedBurst, ObservedEvent, OneSidedDetector, Span,
+    CaptureQuality, Diagnosis, DiagnosisSpan, ObservedBurst, ObservedEvent, OneSidedDetector,
 };
 use crate::handshake::{Event, PacketKind, Side};
 use crate::labels::Reporter;
@@ -33,7 +33,7 @@ impl Aggregator {
     pub(crate) fn shared(
         source: &CaptureSource,
         counting: &CountingConfig,
-        span: Span,
+        span: DiagnosisSpan,
     ) -> SharedAggregator {
         let ledger = MetricStore::new(
             about(counting),
@@ -119,11 +119,11 @@ impl Aggregator {
                 self.ledger.remove(*set);
                 self.diagnosis.remove(*set);
             }
-            Line::Passed(now) => self.diagnosis.pass_time(*now),
+            Line::Passed(now) => self.diagnosis.advance_clock(*now),
             Line::Sums(sums) => {
                 (own.pending, own.tracked) = (sums.pending, sums.tracked);
                 (own.label_sets, own.label_sets_limit) = (sums.sets, sums.sets_limit);
-                let missing = self.sides.verdict();
+                let missing = self.sides.missing_direction();
                 own.answers_missing = missing.answers_missing;
                 own.syns_missing = missing.syns_missing;
             }
@@ -152,9 +152,9 @@ impl Aggregator {
             Whose::Nothing => return,
             Whose::Nobodys => {
                 self.count_nobodys(event);
-                self.sides.hear(*at, None, (event, packet));
+                self.sides.apply(*at, None, event, packet);
                 if let Event::Duplicate(kind) = event {
-                    self.diagnosis.hear_copy(*at, *kind, packet);
+                    self.diagnosis.apply_duplicate(*at, *kind, packet);
                 }
                 return;
             }
@@ -169,13 +169,13 @@ impl Aggregator {
                     },
                 );
                 if !is_syn && side == Side::Server {
-                    self.sides.hear_server();
+                    self.sides.observe_server_packet();
                 }
-                return self.sides.hear(*at, None, (event, packet));
+                return self.sides.apply(*at, None, event, packet);
             }
             Whose::Opened(set, vantage, folded) => {
                 self.ledger.exporter.overflowed_attempts += u64::from(folded);
-                self.sides.opened(*at, set, vantage);
+                self.sides.observe_attempt(*at, set, vantage);
                 (set, None)
             }
             Whose::Of(set) => (set, None),
@@ -184,8 +184,8 @@ impl Aggregator {
         if let Some(counted) = set_event(event, packet, reporter) {
             self.ledger.count_with_exemplar(set, &counted, connection);
         }
-        self.sides.hear(*at, Some(set), (event, packet));
-        self.diagnosis.hear(
+        self.sides.apply(*at, Some(set), event, packet);
+        self.diagnosis.apply(
             set,
             &ObservedEvent {
                 at: *at,
@@ -218,13 +218,13 @@ impl Aggregator {
             .for_each(|counted| self.ledger.count(set, &counted));
         self.ledger.exporter.overflowed_attempts += u64::from(folded);
         if let Some(vantage) = vantage {
-            self.sides.opened(since, set, vantage);
+            self.sides.observe_attempt(since, set, vantage);
         }
         let syns: Vec<&Packet> = shown
             .iter()
             .filter_map(|place| packet_at(readings, *place))
             .collect();
-        self.diagnosis.hear_many(
+        self.diagnosis.apply_burst(
             set,
             &ObservedBurst {
                 at: since,
@@ -251,7 +251,7 @@ impl Aggregator {
     fn note_capture(&mut self, listen_overflows: Option<u64>) {
         let own = &self.ledger.exporter;
         let interfaces = || own.interfaces.iter();
-        self.diagnosis.note_capture(CaptureQuality {
+        self.diagnosis.record_capture_quality(CaptureQuality {
             packets: interfaces().map(|interface| interface.captured).sum(),
             dropped: interfaces()
                 .map(|counts| counts.dropped_by_kernel + counts.dropped_by_interface)

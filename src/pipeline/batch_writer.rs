@@ -132,7 +132,7 @@ mod tests {
 
     use super::*;
     use crate::config::CaptureSource;
-    use crate::diagnosis::Span;
+    use crate::diagnosis::DiagnosisSpan;
     use crate::handshake::{Event, FailureReason, OwnerId};
     use crate::labels::{LabelSet, LabelSetId, Peer, Port, Vantage};
     use crate::metrics::ExpositionFormat;
@@ -148,7 +148,11 @@ mod tests {
     /// Whoever follows a number to a packet must not be led to that of a sheet before, or of another event.
     #[test]
     fn the_last_failure_is_shown_with_its_own_connection() {
-        let books = Aggregator::shared(&CaptureSource::Files(Vec::new()), &counting(), Span::Whole);
+        let books = Aggregator::shared(
+            &CaptureSource::Files(Vec::new()),
+            &counting(),
+            DiagnosisSpan::Whole,
+        );
         let mut desk = BatchWriter::new(Arc::clone(&books));
         let name = LabelSet {
             vantage: Vantage::Client,
@@ -194,8 +198,11 @@ mod tests {
                 let _first: Option<(RecordBatch, Vec<DecodedFrame>)> = sheets.iter().next();
                 panic!("the writer died");
             });
-            let books =
-                Aggregator::shared(&CaptureSource::Files(Vec::new()), &counting(), Span::Whole);
+            let books = Aggregator::shared(
+                &CaptureSource::Files(Vec::new()),
+                &counting(),
+                DiagnosisSpan::Whole,
+            );
             let mut desk = BatchWriter {
                 writer: Some(Writer {
                     thread,

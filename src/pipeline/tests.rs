@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use super::*;
 use crate::capture::Filter;
 use crate::config::CaptureSource;
-use crate::diagnosis::Span;
+use crate::diagnosis::DiagnosisSpan;
 use crate::handshake::{AttemptLimits, Event, FailureReason};
 use crate::labels::Peers;
 use crate::metrics::{Bounds, ExpositionFormat};
@@ -107,7 +107,11 @@ fn a_crowd_counts_as_its_attempts_do_one_by_one() {
         };
         let served: IpNet = "192.0.2.0/24".parse().expect("it is a network");
         let mut river = Pipeline::new(&counting, LocalAddressSource::for_file(&[served]), None);
-        let books = Aggregator::shared(&CaptureSource::Files(Vec::new()), &counting, Span::Whole);
+        let books = Aggregator::shared(
+            &CaptureSource::Files(Vec::new()),
+            &counting,
+            DiagnosisSpan::Whole,
+        );
         let (flow_hasher, mut desk) = (river.flow_hasher(), BatchWriter::new(Arc::clone(&books)));
         let at = |source: u32| Timestamp::default() + apart * source;
         let mut readings: Vec<DecodedFrame> = (0..1_000)

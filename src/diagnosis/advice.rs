@@ -1,29 +1,32 @@
-//! What else it could be, and what to do next.
+//! Alternative explanations of a verdict, and the next step with its command.
+//!
+//! `report` adds them to each label set; they depend on the verdict and its [`Evidence`].
 
-use super::CaptureQuality;
-use super::case::Report;
-use super::exam::Evidence;
-use super::rules::{clients_give_up, forwards, refuses_here};
+use serde::Serialize;
+
+use super::capture_quality::CaptureQuality;
+use super::evidence::{Evidence, IcmpReport};
+use super::rules::{clients_abort, forwards_port, is_refused_here};
 use super::verdict::Verdict;
 use crate::labels::{Peer, Port, Reporter, Vantage};
 use crate::packet::IcmpCode;
 
-/// The next step: what to do, and the command for it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// The next step: what to do, and the command for it. Its fields are those of the JSON report.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub(super) struct NextStep {
     pub(super) what: String,
     pub(super) command: String,
 }
 
-/// What the same packets could mean as well.
+/// Returns other explanations of the same packets.
 pub(super) fn alternatives(
     verdict: Verdict,
-    exam: &Evidence,
+    evidence: &Evidence,
     capture: &CaptureQuality,
 ) -> Vec<&'static str> {
-    let mut all = fitting(verdict, exam);
+    let mut all = common_alternatives(verdict, evidence);
     match (verdict, capture.listen_overflows) {
-        // The kernel says so itself: its word is in the sentence.
+        // The kernel counts overflows of accept queues. The summary contains its count.
         (Verdict::HostSilent | Verdict::HostOverloaded, Some(0)) => {
             all.retain(|other| !other.contains("accept queue"));
         }
@@ -35,10 +38,11 @@ pub(super) fn alternatives(
     all
 }
 
-fn fitting(verdict: Verdict, exam: &Evidence) -> Vec<&'static str> {
+fn common_alternatives(verdict: Verdict, evidence: &Evidence) -> Vec<&'static str> {
     match verdict {
         Verdict::Refused
-            if (exam.is_asked() && !forwards(exam)) || exam.name.vantage == Vantage::Local =>
+            if (evidence.is_server() && !forwards_port(evidence))
+                || evidence.label_set.vantage == Vantage::Local =>
         {
             vec![
                 "this host's firewall rejects with a RST",
@@ -50,7 +54,7 @@ fn fitting(verdict: Verdict, exam: &Evidence) -> Vec<&'static str> {
             "the server's firewall rejects with a RST",
             "the service listens on another address of that host",
         ],
-        Verdict::RefusedOnTheWay if refuses_here(exam) => {
+        Verdict::RefusedOnTheWay if is_refused_here(evidence) => {
             vec!["the RSTs came in through an interface that is not captured"]
         }
         Verdict::RefusedOnTheWay => vec![
@@ -58,8 +62,8 @@ fn fitting(verdict: Verdict, exam: &Evidence) -> Vec<&'static str> {
             "the server's kernel and another stack on it use different TTLs",
         ],
         Verdict::Rejected
-            if exam
-                .reports
+            if evidence
+                .icmp_reports
                 .iter()
                 .all(|report| report.reporter == Reporter::Own) =>
         {
@@ -88,7 +92,7 @@ fn fitting(verdict: Verdict, exam: &Evidence) -> Vec<&'static str> {
             "a firewall on the way limits new connections, or its state table is full",
             "one of several servers behind that address, or one of several paths, is dead",
         ],
-        Verdict::Loss if exam.is_asked() => vec![
+        Verdict::Loss if evidence.is_server() => vec![
             "a congested or faulty link, in either direction",
             "clients on paths of more than a second",
             "clients that open ahead and send nothing, where the server defers accepting (TCP_DEFER_ACCEPT)",
@@ -99,7 +103,7 @@ fn fitting(verdict: Verdict, exam: &Evidence) -> Vec<&'static str> {
                 "the server drops some SYNs under load",
             ]
         }
-        Verdict::Late if clients_give_up(exam) => vec![
+        Verdict::Late if clients_abort(evidence) => vec![
             "the client's time limit is shorter than the way there and back",
             "its SYNs, or the first answers, are lost",
             "somebody tries the port with half a handshake, from far away",
@@ -109,7 +113,7 @@ fn fitting(verdict: Verdict, exam: &Evidence) -> Vec<&'static str> {
             "an accept queue that drains slowly",
             "heavy loss",
         ],
-        Verdict::AckLost if exam.name.vantage == Vantage::Client => {
+        Verdict::AckLost if evidence.label_set.vantage == Vantage::Client => {
             vec![
                 "the server's accept queue is full, and it ignores the ACK",
                 "the ACKs are lost on the way there",
@@ -131,7 +135,7 @@ fn fitting(verdict: Verdict, exam: &Evidence) -> Vec<&'static str> {
             "the path got longer",
             "the server, or a proxy before it, is busy",
         ],
-        Verdict::CaptureUntrusted if exam.judged().evicted > exam.judged().decided() => {
+        Verdict::CaptureUntrusted if evidence.counts().evicted > evidence.counts().decided() => {
             vec!["a flood of SYNs, or a scan: then most of them are nobody's attempts"]
         }
         Verdict::CaptureUntrusted => vec!["it missed none, and nothing came back"],
@@ -139,28 +143,34 @@ fn fitting(verdict: Verdict, exam: &Evidence) -> Vec<&'static str> {
     }
 }
 
-/// What to do next.
-pub(super) fn next(verdict: Verdict, exam: &Evidence, facts: &CaptureQuality) -> Option<NextStep> {
-    let there = |what: &str, command: String| {
+/// Returns the next step. `None` if there is nothing to do.
+pub(super) fn next_step(
+    verdict: Verdict,
+    evidence: &Evidence,
+    capture: &CaptureQuality,
+) -> Option<NextStep> {
+    let step = |what: &str, command: String| {
         Some(NextStep {
             what: what.to_owned(),
             command,
         })
     };
-    let port = &exam.name.port;
-    let server = exam.server();
+    let port = &evidence.label_set.port;
+    let server = evidence.server();
     match verdict {
         Verdict::Undecided | Verdict::Fine => None,
-        Verdict::CaptureUntrusted if exam.judged().evicted > exam.judged().decided() => there(
-            "judge again with room for more",
-            "tcp_handshake_exporter diagnose -i any --for 1m --handshake.max-attempts 1048576"
-                .to_owned(),
-        ),
-        Verdict::CaptureUntrusted if facts.dropped == 0 => there(
+        Verdict::CaptureUntrusted if evidence.counts().evicted > evidence.counts().decided() => {
+            step(
+                "judge again with room for more",
+                "tcp_handshake_exporter diagnose -i any --for 1m --handshake.max-attempts 1048576"
+                    .to_owned(),
+            )
+        }
+        Verdict::CaptureUntrusted if capture.dropped == 0 => step(
             "capture where both directions pass, best on the host itself",
-            capture(exam),
+            capture_command(evidence),
         ),
-        Verdict::CaptureUntrusted => there(
+        Verdict::CaptureUntrusted => step(
             "capture again, narrower and with a larger buffer",
             format!(
                 "tcp_handshake_exporter diagnose -i any --for 1m -p {} --capture.buffer-size 64MiB",
@@ -171,112 +181,127 @@ pub(super) fn next(verdict: Verdict, exam: &Evidence, facts: &CaptureQuality) ->
                 }
             ),
         ),
-        Verdict::Refused | Verdict::SilentDrop | Verdict::FarOverloaded if forwards(exam) => there(
-            "see where they are passed on to, and look there",
-            forwarded(port),
-        ),
-        Verdict::Refused if exam.is_asked() || exam.name.vantage == Vantage::Local => {
-            there("see what listens here", format!("ss -ltnp{}", sport(port)))
+        Verdict::Refused | Verdict::SilentDrop | Verdict::FarOverloaded
+            if forwards_port(evidence) =>
+        {
+            step(
+                "see where they are passed on to, and look there",
+                conntrack_command(port),
+            )
         }
-        Verdict::Refused => there(
+        Verdict::Refused
+            if evidence.is_server() || evidence.label_set.vantage == Vantage::Local =>
+        {
+            step(
+                "see what listens here",
+                format!("ss -ltnp{}", ss_filter(port)),
+            )
+        }
+        Verdict::Refused => step(
             "on the server, see what listens",
-            format!("ss -ltnp{}", sport(port)),
+            format!("ss -ltnp{}", ss_filter(port)),
         ),
-        Verdict::RefusedOnTheWay if refuses_here(exam) => there(
+        Verdict::RefusedOnTheWay if is_refused_here(evidence) => step(
             "find the rule that refuses here",
             "nft list ruleset | grep -n reject".to_owned(),
         ),
-        Verdict::RefusedOnTheWay => there(
+        Verdict::RefusedOnTheWay => step(
             "find the hop that refuses",
-            format!("traceroute -n -T{} {server}", dport(port)),
+            format!("traceroute -n -T{} {server}", traceroute_port(port)),
         ),
-        Verdict::Rejected => there(&rejection_step(exam), rejection_command(exam)),
-        Verdict::HostSilent => there(
+        Verdict::Rejected => step(&rejection_step(evidence), rejection_command(evidence)),
+        Verdict::HostSilent => step(
             "look for the rule that drops them, then at the accept queue (Recv-Q against Send-Q)",
             format!(
                 "nft list ruleset | grep -n drop; ss -ltn{}; nstat -az TcpExtListenOverflows TcpExtListenDrops",
-                sport(port)
+                ss_filter(port)
             ),
         ),
-        Verdict::HostOverloaded => there(
+        Verdict::HostOverloaded => step(
             "see whether the accept queue is full (Recv-Q against Send-Q)",
             format!(
                 "ss -ltn{}; nstat -az TcpExtListenOverflows TcpExtListenDrops",
-                sport(port)
+                ss_filter(port)
             ),
         ),
-        Verdict::FarOverloaded => there(
+        Verdict::FarOverloaded => step(
             "on the server, see whether the accept queue is full (Recv-Q against Send-Q)",
             format!(
                 "ss -ltn{}; nstat -az TcpExtListenOverflows TcpExtListenDrops",
-                sport(port)
+                ss_filter(port)
             ),
         ),
-        Verdict::Late if clients_give_up(exam) => there(
+        Verdict::Late if clients_abort(evidence) => step(
             "on the client, compare its time limit with how long answers take",
-            capture(exam),
+            capture_command(evidence),
         ),
-        Verdict::Late if exam.is_asked() => there(
+        Verdict::Late if evidence.is_server() => step(
             "see what holds the accept queue up",
-            format!("ss -ltnp{}", sport(port)),
+            format!("ss -ltnp{}", ss_filter(port)),
         ),
-        Verdict::Late | Verdict::SilentDrop => there(
+        Verdict::Late | Verdict::SilentDrop => step(
             "on the server, see whether the SYNs arrive (then its host drops them) or not (then the path does), or capture at both ends and `compare`",
-            capture(exam),
+            capture_command(evidence),
         ),
-        Verdict::AckLost if exam.name.vantage == Vantage::Client => there(
+        Verdict::AckLost if evidence.label_set.vantage == Vantage::Client => step(
             "on the server, see whether the accept queue is full (Recv-Q against Send-Q)",
-            format!("ss -ltn{}", sport(port)),
+            format!("ss -ltn{}", ss_filter(port)),
         ),
-        Verdict::AckLost => there(
+        Verdict::AckLost => step(
             "on the client, see whether the SYN/ACKs arrive",
-            capture(exam),
+            capture_command(evidence),
         ),
-        Verdict::Loss if exam.is_asked() => there(
+        Verdict::Loss if evidence.is_server() => step(
             "on the client, see whether the SYN/ACKs arrive",
-            capture(exam),
+            capture_command(evidence),
         ),
-        Verdict::Loss | Verdict::Slow => there(
+        Verdict::Loss | Verdict::Slow => step(
             "see where on the way",
             format!("mtr -n -T{} {server}", mtr_port(port)),
         ),
-        Verdict::EcnDropped => there(
+        Verdict::EcnDropped => step(
             "on the client, try without ECN",
             "sysctl -w net.ipv4.tcp_ecn=0".to_owned(),
         ),
-        Verdict::DroppedHere => there(
+        Verdict::DroppedHere => step(
             "look for the rule that drops them, then at the route",
             format!(
                 "nft list ruleset | grep -n drop; ip route get {server}; sysctl net.ipv4.ip_forward net.ipv4.conf.all.rp_filter"
             ),
         ),
-        Verdict::Flood => there(
+        Verdict::Flood => step(
             "see whether SYN cookies are on and how often they are sent",
             "sysctl net.ipv4.tcp_syncookies; nstat -az TcpExtSyncookiesSent".to_owned(),
         ),
-        Verdict::Scan if exam.is_asked() => there(
+        Verdict::Scan if evidence.is_server() => step(
             "see what it asks for",
-            format!("tcpdump -nni any 'tcp and src host {}'", exam.name.peer),
+            format!(
+                "tcpdump -nni any 'tcp and src host {}'",
+                evidence.label_set.peer
+            ),
         ),
-        Verdict::Scan => there(
+        Verdict::Scan => step(
             "see which program it is",
             "ss -tnp state syn-sent".to_owned(),
         ),
     }
 }
 
-/// The tcpdump command that shows the set's handshakes.
-pub(super) fn capture(exam: &Evidence) -> String {
+/// Returns the tcpdump command that shows the handshakes of the label set.
+pub(super) fn capture_command(evidence: &Evidence) -> String {
     let mut terms = Vec::new();
-    if let Port::Number(port) = exam.name.port {
+    if let Port::Number(port) = evidence.label_set.port {
         terms.push(format!("port {port}"));
     }
-    let ends = [
-        exam.name.local.map(|local| format!("host {local}")),
-        far_end(exam),
+    let hosts = [
+        evidence
+            .label_set
+            .local
+            .map(|local| format!("host {local}")),
+        peer_filter(evidence),
     ];
-    // A set in transit names the server only; from this host, both ends are known.
-    terms.extend(ends.into_iter().flatten());
+    // In transit the label set contains the server only; in other vantages, both hosts.
+    terms.extend(hosts.into_iter().flatten());
     let tcp = if terms.is_empty() {
         "tcp".to_owned()
     } else {
@@ -285,28 +310,35 @@ pub(super) fn capture(exam: &Evidence) -> String {
     format!("tcpdump -nni any '({tcp}) or icmp or icmp6'")
 }
 
-fn far_end(exam: &Evidence) -> Option<String> {
-    match &exam.name.peer {
-        Peer::Network(block) if block.is_host() => Some(format!("host {block}")),
-        Peer::Network(block) => Some(format!("net {block}")),
+fn peer_filter(evidence: &Evidence) -> Option<String> {
+    match &evidence.label_set.peer {
+        Peer::Network(prefix) if prefix.is_host() => Some(format!("host {prefix}")),
+        Peer::Network(prefix) => Some(format!("net {prefix}")),
         Peer::Group(_) | Peer::Other => None,
     }
 }
 
-fn rejection_step(exam: &Evidence) -> String {
-    match exam.reports.iter().max_by_key(|report| report.count) {
+fn rejection_step(evidence: &Evidence) -> String {
+    match evidence
+        .icmp_reports
+        .iter()
+        .max_by_key(|report| report.count)
+    {
         Some(report) if is_prohibition(report.code) => {
-            format!("{}, find the rule that rejects", place(report))
+            format!("{}, find the rule that rejects", rejecting_host(report))
         }
         Some(report) if report.code == IcmpCode::TimeExceeded => {
             "see where it goes in circles".to_owned()
         }
-        Some(report) => format!("{}, see the route and the neighbour", place(report)),
+        Some(report) => format!(
+            "{}, see the route and the neighbour",
+            rejecting_host(report)
+        ),
         None => "see who rejects".to_owned(),
     }
 }
 
-fn place(report: &Report) -> String {
+fn rejecting_host(report: &IcmpReport) -> String {
     if report.reporter == Reporter::Own {
         "here".to_owned()
     } else {
@@ -314,20 +346,24 @@ fn place(report: &Report) -> String {
     }
 }
 
-fn rejection_command(exam: &Evidence) -> String {
-    match exam.reports.iter().max_by_key(|report| report.count) {
+fn rejection_command(evidence: &Evidence) -> String {
+    match evidence
+        .icmp_reports
+        .iter()
+        .max_by_key(|report| report.count)
+    {
         Some(report) if is_prohibition(report.code) => {
             "nft list ruleset | grep -n reject".to_owned()
         }
         Some(report) if report.code == IcmpCode::TimeExceeded => {
             format!(
                 "traceroute -n -T{} {}",
-                dport(&exam.name.port),
-                exam.server()
+                traceroute_port(&evidence.label_set.port),
+                evidence.server()
             )
         }
-        Some(_) => format!("ip route get {0}; ip neigh show {0}", exam.server()),
-        None => capture(exam),
+        Some(_) => format!("ip route get {0}; ip neigh show {0}", evidence.server()),
+        None => capture_command(evidence),
     }
 }
 
@@ -343,7 +379,7 @@ const fn is_prohibition(code: IcmpCode) -> bool {
     )
 }
 
-fn sport(port: &Port) -> String {
+fn ss_filter(port: &Port) -> String {
     if let Port::Number(port) = port {
         format!(" 'sport = :{port}'")
     } else {
@@ -351,7 +387,7 @@ fn sport(port: &Port) -> String {
     }
 }
 
-fn dport(port: &Port) -> String {
+fn traceroute_port(port: &Port) -> String {
     if let Port::Number(port) = port {
         format!(" -p {port}")
     } else {
@@ -359,14 +395,14 @@ fn dport(port: &Port) -> String {
     }
 }
 
-/// What the kernel's table of translations knows of the port.
-fn forwarded(port: &Port) -> String {
-    let which = if let Port::Number(port) = port {
+/// Returns the command that lists the kernel's address translations for the port.
+fn conntrack_command(port: &Port) -> String {
+    let filter = if let Port::Number(port) = port {
         format!(" --orig-port-dst {port}")
     } else {
         String::new()
     };
-    format!("conntrack -L -p tcp{which}; nft list ruleset | grep -n dnat")
+    format!("conntrack -L -p tcp{filter}; nft list ruleset | grep -n dnat")
 }
 
 fn mtr_port(port: &Port) -> String {
