@@ -8,7 +8,7 @@ use anyhow::Context;
 use super::progress_bar::ProgressBar;
 use super::{EXIT_FINDING, logging};
 use crate::capture::{Files, Filter, ReadOutcome, Source};
-use crate::compare::{Comparison, End, text};
+use crate::compare::{CaptureSide, Comparison, text};
 use crate::config::{CompareConfig, PortRange, ReportFormat};
 use crate::decode::decode;
 use crate::pipeline::matches_ports;
@@ -19,11 +19,11 @@ pub(super) fn compare(task: &CompareConfig) -> anyhow::Result<ExitCode> {
     let mut comparison = Comparison::default();
     let mut broken = Vec::new();
     // A forwarded port has another number at the server: there all are read.
-    for (end, file, ports) in [
-        (End::Client, &task.client, &task.ports[..]),
-        (End::Server, &task.server, &[]),
+    for (side, file, ports) in [
+        (CaptureSide::Client, &task.client, &task.ports[..]),
+        (CaptureSide::Server, &task.server, &[]),
     ] {
-        broken.extend(read(&mut comparison, end, file, ports)?);
+        broken.extend(read(&mut comparison, side, file, ports)?);
     }
     logging::warn_truncated_files(&broken);
     let report = comparison.report();
@@ -48,7 +48,7 @@ pub(super) fn compare(task: &CompareConfig) -> anyhow::Result<ExitCode> {
 /// Reads one capture to its end. Says where it broke, if it did.
 fn read(
     comparison: &mut Comparison,
-    end: End,
+    side: CaptureSide,
     file: &str,
     ports: &[PortRange],
 ) -> anyhow::Result<Vec<(String, String)>> {
@@ -69,12 +69,12 @@ fn read(
             if let Ok(packet) = decode(&frame)
                 && matches_ports(ports, &packet)
             {
-                comparison.observe(end, frame.at, &packet);
+                comparison.observe(side, frame.at, &packet);
             }
         })?;
         bar.advance(read, bytes_read.bytes());
         if let ReadOutcome::EndOfFile(at) = progress {
-            comparison.end(end, at);
+            comparison.end(side, at);
             let broken = files.statuses().into_iter();
             return Ok(broken
                 .filter_map(|condition| Some((condition.name, condition.broken?)))

@@ -1,14 +1,25 @@
-//! Two captures of the same time, from a client and from its server: where was each attempt lost?
+//! Comparison of two captures of the same time, one from a client and one from its server: where
+//! was each attempt lost?
 //!
-//! Attempts are joined by the client's initial sequence number, which NAT and port forwarding leave alone, and where two
-//! share one, by the timestamp values of their SYNs. The two clocks may differ by hours: the offset is estimated from
-//! what both ends saw.
+//! The `compare` command passes the decoded packets of both files to [`Comparison::observe`] and
+//! prints the [`ComparisonReport`].
+//!
+//! - Attempts are joined by the client's initial sequence number, which NAT and port forwarding do
+//!   not change. If two attempts have the same one, the timestamp values of their SYNs decide.
+//! - The two clocks may differ by hours: the offset is estimated from the packets that both
+//!   captures contain.
 
-mod clock;
+/// The attempts of one capture.
+mod view;
+/// Joined attempts, and where each was lost.
 mod outcome;
+/// The offset between the two clocks.
+mod clock_offset;
+/// The report as data.
 mod report;
-mod side;
+/// The report as text.
 mod text;
+
 #[cfg(test)]
 mod tests;
 
@@ -18,18 +29,18 @@ pub use text::text;
 
 use crate::packet::Packet;
 use crate::time::Timestamp;
-use side::CaptureView;
+use view::CaptureView;
 
-/// Which capture a packet is from.
+/// The host that a capture is from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum End {
-    /// The client's.
+pub enum CaptureSide {
+    /// The client.
     Client,
-    /// The server's.
+    /// The server.
     Server,
 }
 
-/// Both captures, as far as handshakes go.
+/// The handshakes of both captures.
 #[derive(Debug, Default)]
 pub struct Comparison {
     client: CaptureView,
@@ -37,24 +48,25 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// A packet of one capture.
-    pub fn observe(&mut self, end: End, at: Timestamp, packet: &Packet) {
-        match end {
-            End::Client => self.client.observe(at, packet),
-            End::Server => self.server.observe(at, packet),
-        }
+    /// Records a packet of one capture.
+    pub fn observe(&mut self, side: CaptureSide, at: Timestamp, packet: &Packet) {
+        self.view_mut(side).observe(at, packet);
     }
 
-    /// That capture ended, with a packet of this time.
-    pub const fn end(&mut self, end: End, at: Timestamp) {
-        match end {
-            End::Client => self.client.end(at),
-            End::Server => self.server.end(at),
-        }
+    /// Records that one capture ended with a packet of this time.
+    pub const fn end(&mut self, side: CaptureSide, at: Timestamp) {
+        self.view_mut(side).end(at);
     }
 
-    /// What became of each attempt of the client.
+    /// Returns the outcome of each attempt of the client.
     pub fn report(self) -> ComparisonReport {
         ComparisonReport::of(&self.client, &self.server)
+    }
+
+    const fn view_mut(&mut self, side: CaptureSide) -> &mut CaptureView {
+        match side {
+            CaptureSide::Client => &mut self.client,
+            CaptureSide::Server => &mut self.server,
+        }
     }
 }

@@ -1,45 +1,52 @@
-//! What became of one attempt, seen from both ends.
+//! Joins the attempts of both captures, and determines where each attempt was lost.
+//!
+//! `report` joins each attempt of the client's [`CaptureView`] with the server's, and groups the
+//! results.
 
 use std::time::Duration;
 
-use super::side::{CaptureView, ObservedAttempt};
+use super::view::{CaptureView, ObservedAttempt};
 use crate::time::Timestamp;
 
-/// Where an attempt went.
+/// An attempt that began less than this before the end of the client's capture may be answered
+/// after the end.
+const TIME_TO_ANSWER: Duration = Duration::from_secs(1);
+
+/// Where an attempt was lost, if it was. The order is that of severity.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Outcome {
     /// The server's answer reached the client, and every SYN and SYN/ACK arrived.
     Fine,
-    /// The server's answer reached the client after packets were lost on the way there.
+    /// The server's answer reached the client after SYNs were lost on the way to the server.
     LossThere,
-    /// The same after packets were lost on the way back.
+    /// The server's answer reached the client after SYN/ACKs were lost on the way to the client.
     LossBack,
-    /// It began so late that its end is not in the captures.
+    /// The attempt began too late for its end to be in the captures.
     Undecided,
-    /// It was answered, by a server of which the server's capture shows nothing at all.
+    /// The attempt was answered by a server that does not occur in the server's capture.
     Elsewhere,
-    /// The server itself said no, and that reached the client.
+    /// The server itself refused or rejected the attempt, and its packet reached the client.
     RefusedByServer,
-    /// The client was told something that the server never sent.
+    /// The client received an answer that the server never sent.
     AnsweredBetween,
     /// The server answered, and no answer reached the client.
     LostBack,
-    /// Its SYNs reached the server, which said nothing.
+    /// SYNs reached the server, and the server sent no answer.
     NeverAnswered,
-    /// None of its SYNs reached the server.
+    /// No SYN reached the server.
     LostThere,
 }
 
-/// An attempt of the client, and the same at the server if it is there.
+/// An attempt of the client, and the same attempt in the server's capture if it is there.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Joined<'a> {
+pub(super) struct JoinedAttempt<'a> {
     pub(super) client: &'a ObservedAttempt,
     pub(super) server: Option<&'a ObservedAttempt>,
     pub(super) outcome: Outcome,
 }
 
 impl Outcome {
-    /// Its name in reports for programs.
+    /// Returns the key of the outcome in JSON reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Fine => "fine",
@@ -55,7 +62,7 @@ impl Outcome {
         }
     }
 
-    /// Its name for people.
+    /// Returns the name of the outcome in text reports.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Fine => "fine",
@@ -71,7 +78,7 @@ impl Outcome {
         }
     }
 
-    /// Where to look.
+    /// Returns the likely cause and where to search for it. Empty if there is no fault.
     pub const fn means(self) -> &'static str {
         match self {
             Self::Fine | Self::Undecided | Self::Elsewhere => "",
@@ -95,14 +102,16 @@ impl Outcome {
         }
     }
 
-    /// Whether somebody should do something.
+    /// Returns `true` if the outcome is a fault.
     pub const fn is_wrong(self) -> bool {
         !matches!(self, Self::Fine | Self::Undecided | Self::Elsewhere)
     }
 }
 
-impl<'a> Joined<'a> {
-    /// The client's attempt with its other end: the one with the same ISN, and the same SYNs where several have it.
+impl<'a> JoinedAttempt<'a> {
+    /// Joins an attempt of the client with the attempt of the server's capture that has the same
+    /// ISN. If several attempts have that ISN, a SYN in both captures decides. Also returns the
+    /// index of the server's attempt.
     pub(super) fn of(
         client: &'a ObservedAttempt,
         server: &'a CaptureView,
@@ -114,36 +123,33 @@ impl<'a> Joined<'a> {
             [only] => Some(*only),
             several => several
                 .iter()
-                .find(|(_, seen)| client.shares_a_syn(seen))
+                .find(|(_, candidate)| client.shares_a_syn(candidate))
                 .copied(),
         };
-        let seen = joined.map(|(_, seen)| seen);
-        let outcome = match outcome(client, seen, client_ended) {
-            Outcome::AnsweredBetween if !client.synacks.is_empty() && !asked(server, client) => {
+        let at_server = joined.map(|(_, attempt)| attempt);
+        let outcome = match outcome(client, at_server, client_ended) {
+            Outcome::AnsweredBetween
+                if !client.synacks.is_empty() && !contains_server_of(server, client) =>
+            {
                 Outcome::Elsewhere
             }
             outcome => outcome,
         };
-        (
-            joined.map(|(place, _)| place),
-            Self {
-                client,
-                server: seen,
-                outcome,
-            },
-        )
-    }
-
-    pub(super) const fn at_server(&self) -> Option<&'a ObservedAttempt> {
-        self.server
+        let joined_attempt = Self {
+            client,
+            server: at_server,
+            outcome,
+        };
+        (joined.map(|(index, _)| index), joined_attempt)
     }
 }
 
-/// Whether the capture has any packet of that server, by the name the client has for it.
-fn asked(server: &CaptureView, client: &ObservedAttempt) -> bool {
+/// Returns `true` if the server's capture has an attempt to the address that the client uses, or
+/// one with the same ISN.
+fn contains_server_of(server: &CaptureView, client: &ObservedAttempt) -> bool {
     client
         .server()
-        .is_some_and(|asked| server.knows(asked.address))
+        .is_some_and(|endpoint| server.contains_server(endpoint.address))
         || server.with_isn(client.isn).next().is_some()
 }
 
@@ -152,34 +158,28 @@ fn outcome(
     server: Option<&ObservedAttempt>,
     client_ended: Timestamp,
 ) -> Outcome {
-    let told = !client.synacks.is_empty() || !client.rsts.is_empty() || !client.errors.is_empty();
-    let young = client_ended.since(client.began()) < TIME_TO_ANSWER;
-    match (server, told) {
+    let may_be_unfinished = client_ended.since(client.began()) < TIME_TO_ANSWER;
+    match (server, client.has_answer()) {
         (None, true) => Outcome::AnsweredBetween,
-        (None, false) | (Some(_), false) if young => Outcome::Undecided,
+        (None, false) | (Some(_), false) if may_be_unfinished => Outcome::Undecided,
         (None, false) => Outcome::LostThere,
-        (Some(server), false)
-            if !server.synacks.is_empty()
-                || !server.rsts.is_empty()
-                || !server.errors.is_empty() =>
-        {
-            Outcome::LostBack
-        }
+        (Some(server), false) if server.has_answer() => Outcome::LostBack,
         (Some(_), false) => Outcome::NeverAnswered,
         (Some(server), true) => responder(client, server),
     }
 }
 
-/// Who told the client what it was told.
+/// Returns the outcome of an answered attempt that is in both captures, by the sender of the
+/// answer.
 fn responder(client: &ObservedAttempt, server: &ObservedAttempt) -> Outcome {
-    let sent = |sequence: u32| {
+    let is_sent = |sequence: u32| {
         server
             .synacks
             .iter()
-            .any(|synack| synack.mark.sequence == sequence)
+            .any(|synack| synack.id.sequence == sequence)
     };
     if let Some(first) = client.synacks.first() {
-        return if !sent(first.mark.sequence) {
+        return if !is_sent(first.id.sequence) {
             Outcome::AnsweredBetween
         } else if client.syns.len() > server.syns.len() {
             Outcome::LossThere
@@ -189,18 +189,20 @@ fn responder(client: &ObservedAttempt, server: &ObservedAttempt) -> Outcome {
             Outcome::Fine
         };
     }
-    let rejected = |by| server.errors.iter().any(|(_, _, reporter)| *reporter == by);
-    let by_server = (!client.rsts.is_empty() && !server.rsts.is_empty())
-        || client
-            .errors
+    let is_reported_at_server = |by| {
+        server
+            .icmp_errors
             .iter()
-            .any(|(_, _, reporter)| rejected(*reporter));
-    if by_server {
+            .any(|(_, _, reporter)| *reporter == by)
+    };
+    let is_by_server = (!client.rsts.is_empty() && !server.rsts.is_empty())
+        || client
+            .icmp_errors
+            .iter()
+            .any(|(_, _, reporter)| is_reported_at_server(*reporter));
+    if is_by_server {
         Outcome::RefusedByServer
     } else {
         Outcome::AnsweredBetween
     }
 }
-
-/// An attempt that began so shortly before the end may have been answered after it.
-const TIME_TO_ANSWER: Duration = Duration::from_secs(1);

@@ -1,8 +1,8 @@
-//! Made-up captures of both ends: what was lost where, whatever the clocks say.
+//! Comparisons of generated captures: each outcome, with different clocks, NAT, and equal ISNs.
 
 use std::time::Duration;
 
-use super::{Comparison, End, text};
+use super::{CaptureSide, Comparison, ComparisonReport, text};
 use crate::packet::{
     Address, CapturePoint, Direction, Endpoint, Flags, IcmpCode, IcmpError, Packet, Quote, Segment,
 };
@@ -10,8 +10,10 @@ use crate::time::Timestamp;
 
 const CLIENT: &str = "10.0.0.1";
 const SERVER: &str = "10.0.0.9";
+const SYNACK: Flags = Flags::SYN.with(Flags::ACK);
+const RST: Flags = Flags::RST.with(Flags::ACK);
 
-fn end(address: &str, port: u16) -> Endpoint {
+fn endpoint(address: &str, port: u16) -> Endpoint {
     Endpoint {
         address: host(address),
         port,
@@ -22,7 +24,7 @@ fn host(address: &str) -> Address {
     address.parse::<std::net::IpAddr>().unwrap().into()
 }
 
-/// Who says what to whom; the timestamp value tells one from the next.
+/// Returns a segment. The timestamp value `ts` distinguishes it from retransmissions.
 fn segment(
     from: Endpoint,
     to: Endpoint,
@@ -49,76 +51,86 @@ fn segment(
     })
 }
 
-/// Two captures of one attempt to port 80 with ISN 99; times are milliseconds by the client's clock.
-struct Both {
+/// Two captures of one attempt to port 80 with ISN 99; times are milliseconds by the client's
+/// clock.
+struct CapturePair {
     comparison: Comparison,
-    /// What the server's clock is ahead by.
+    /// The server's clock minus the client's.
     ahead: Duration,
-    asked: Endpoint,
-    seen_as: (Endpoint, Endpoint),
+    /// The server's endpoint in the client's capture.
+    server: Endpoint,
+    /// The endpoints of client and server in the server's capture.
+    arrives_as: (Endpoint, Endpoint),
 }
 
-impl Both {
+impl CapturePair {
     fn new() -> Self {
-        let asked = end(SERVER, 80);
+        let server = endpoint(SERVER, 80);
         Self {
             comparison: Comparison::default(),
             ahead: Duration::ZERO,
-            asked,
-            seen_as: (end(CLIENT, 1000), asked),
+            server,
+            arrives_as: (endpoint(CLIENT, 1000), server),
         }
     }
 
-    fn client(&mut self, at: u64, packet: &Packet) {
-        self.comparison.observe(End::Client, millis(at), packet);
+    fn at_client(&mut self, at: u64, packet: &Packet) {
+        self.comparison
+            .observe(CaptureSide::Client, millis(at), packet);
     }
 
-    fn server(&mut self, at: u64, packet: &Packet) {
+    fn at_server(&mut self, at: u64, packet: &Packet) {
         self.comparison
-            .observe(End::Server, millis(at) + self.ahead, packet);
+            .observe(CaptureSide::Server, millis(at) + self.ahead, packet);
     }
 
     fn syn_leaves(&mut self, at: u64, ts: u32) {
-        self.client(
+        self.at_client(
             at,
-            &segment(end(CLIENT, 1000), self.asked, Flags::SYN, (99, 0), ts),
+            &segment(endpoint(CLIENT, 1000), self.server, Flags::SYN, (99, 0), ts),
         );
     }
 
     fn syn_arrives(&mut self, at: u64, ts: u32) {
-        self.server(
+        self.at_server(
             at,
-            &segment(self.seen_as.0, self.seen_as.1, Flags::SYN, (99, 0), ts),
+            &segment(
+                self.arrives_as.0,
+                self.arrives_as.1,
+                Flags::SYN,
+                (99, 0),
+                ts,
+            ),
         );
     }
 
     fn synack_leaves(&mut self, at: u64, ts: u32) {
-        self.server(
+        self.at_server(
             at,
-            &segment(self.seen_as.1, self.seen_as.0, SYNACK, (500, 100), ts),
+            &segment(self.arrives_as.1, self.arrives_as.0, SYNACK, (500, 100), ts),
         );
     }
 
     fn synack_arrives(&mut self, at: u64, ts: u32) {
-        self.client(
+        self.at_client(
             at,
-            &segment(self.asked, end(CLIENT, 1000), SYNACK, (500, 100), ts),
+            &segment(self.server, endpoint(CLIENT, 1000), SYNACK, (500, 100), ts),
         );
     }
 
     fn rst_arrives(&mut self, at: u64) {
-        self.client(
+        self.at_client(
             at,
-            &segment(self.asked, end(CLIENT, 1000), RST, (0, 100), 0),
+            &segment(self.server, endpoint(CLIENT, 1000), RST, (0, 100), 0),
         );
     }
 
-    /// The verdict on the only path, after both captures went on for a while.
+    /// Ends both captures a minute after the attempt, and asserts the verdict on the only path.
     #[track_caller]
-    fn is(mut self, verdict: &str) -> super::ComparisonReport {
-        self.comparison.end(End::Client, millis(60_000));
+    fn assert_verdict(mut self, verdict: &str) -> ComparisonReport {
+        self.comparison.end(CaptureSide::Client, millis(60_000));
         self.comparison
-            .end(End::Server, millis(60_000) + self.ahead);
+            .end(CaptureSide::Server, millis(60_000) + self.ahead);
         let report = self.comparison.report();
         assert_eq!(
             report
@@ -136,20 +148,17 @@ fn millis(millis: u64) -> Timestamp {
     Timestamp::from_nanos(1_000_000_000_000) + Duration::from_millis(millis)
 }
 
-const SYNACK: Flags = Flags::SYN.with(Flags::ACK);
-const RST: Flags = Flags::RST.with(Flags::ACK);
-
 #[test]
-fn an_answer_that_arrives_is_fine_and_tells_the_offset() {
-    let mut both = Both::new();
-    both.ahead = Duration::from_secs(7200);
-    both.syn_leaves(0, 1);
-    both.syn_arrives(10, 1);
-    both.synack_leaves(10, 2);
-    both.synack_arrives(30, 2);
-    let report = both.is("fine");
+fn answered_attempt_is_fine_and_gives_offset() {
+    let mut captures = CapturePair::new();
+    captures.ahead = Duration::from_secs(7200);
+    captures.syn_leaves(0, 1);
+    captures.syn_arrives(10, 1);
+    captures.synack_leaves(10, 2);
+    captures.synack_arrives(30, 2);
+    let report = captures.assert_verdict("fine");
     let clock = report.clock.unwrap();
-    // The way is 10 ms there and 20 ms back; by the two alone nobody can tell that from 15 and 15.
+    // The delays are 10 ms there and 20 ms back; the packets fit 15 ms and 15 ms as well.
     assert!((clock.offset_seconds - 7199.995).abs() < 1e-6, "{clock:?}");
     assert!(
         (clock.error_seconds.unwrap() - 0.015).abs() < 1e-6,
@@ -162,64 +171,70 @@ fn an_answer_that_arrives_is_fine_and_tells_the_offset() {
 }
 
 #[test]
-fn nothing_arrives() {
-    let mut both = Both::new();
-    both.syn_leaves(0, 1);
-    both.syn_leaves(1000, 2);
-    let report = both.is("lost_there");
+fn syn_only_at_client_is_lost_there() {
+    let mut captures = CapturePair::new();
+    captures.syn_leaves(0, 1);
+    captures.syn_leaves(1000, 2);
+    let report = captures.assert_verdict("lost_there");
     assert!(text(&report).starts_with("No attempt is in both captures"));
     assert!(!report.all_fine());
 }
 
 #[test]
-fn the_server_says_nothing() {
-    let mut both = Both::new();
-    both.syn_leaves(0, 1);
-    both.syn_arrives(1, 1);
-    both.is("never_answered");
+fn syn_without_answer_is_never_answered() {
+    let mut captures = CapturePair::new();
+    captures.syn_leaves(0, 1);
+    captures.syn_arrives(1, 1);
+    captures.assert_verdict("never_answered");
 }
 
 #[test]
-fn the_answer_is_lost() {
-    let mut both = Both::new();
-    both.syn_leaves(0, 1);
-    both.syn_arrives(1, 1);
-    both.synack_leaves(1, 2);
-    both.synack_leaves(1001, 3);
-    both.is("lost_back");
+fn synack_only_at_server_is_lost_back() {
+    let mut captures = CapturePair::new();
+    captures.syn_leaves(0, 1);
+    captures.syn_arrives(1, 1);
+    captures.synack_leaves(1, 2);
+    captures.synack_leaves(1001, 3);
+    captures.assert_verdict("lost_back");
 }
 
 #[test]
-fn a_rst_that_the_server_never_sent() {
-    let mut both = Both::new();
-    both.syn_leaves(0, 1);
-    both.rst_arrives(1);
-    both.is("answered_between");
-    let mut both = Both::new();
-    both.syn_leaves(0, 1);
-    both.syn_arrives(1, 1);
-    both.rst_arrives(1);
-    both.is("answered_between");
+fn rst_only_at_client_is_answered_between() {
+    let mut captures = CapturePair::new();
+    captures.syn_leaves(0, 1);
+    captures.rst_arrives(1);
+    captures.assert_verdict("answered_between");
+    let mut captures = CapturePair::new();
+    captures.syn_leaves(0, 1);
+    captures.syn_arrives(1, 1);
+    captures.rst_arrives(1);
+    captures.assert_verdict("answered_between");
 }
 
 #[test]
-fn a_rst_of_the_server() {
-    let mut both = Both::new();
-    both.syn_leaves(0, 1);
-    both.syn_arrives(1, 1);
-    both.server(
+fn rst_at_both_ends_is_refused_by_server() {
+    let mut captures = CapturePair::new();
+    captures.syn_leaves(0, 1);
+    captures.syn_arrives(1, 1);
+    captures.at_server(
         1,
-        &segment(end(SERVER, 80), end(CLIENT, 1000), RST, (0, 100), 0),
+        &segment(
+            endpoint(SERVER, 80),
+            endpoint(CLIENT, 1000),
+            RST,
+            (0, 100),
+            0,
+        ),
     );
-    both.rst_arrives(2);
-    both.is("refused_by_server");
+    captures.rst_arrives(2);
+    captures.assert_verdict("refused_by_server");
 }
 
 #[test]
-fn a_rejection_by_its_reporter() {
+fn icmp_error_is_attributed_to_its_reporter() {
     let quote = Quote {
-        from: end(CLIENT, 1000),
-        to: end(SERVER, 80),
+        from: endpoint(CLIENT, 1000),
+        to: endpoint(SERVER, 80),
         sequence: 99,
         flags: None,
     };
@@ -238,40 +253,46 @@ fn a_rejection_by_its_reporter() {
             quote,
         })
     };
-    let mut both = Both::new();
-    both.syn_leaves(0, 1);
-    both.syn_arrives(1, 1);
-    both.server(1, &error(SERVER));
-    both.client(2, &error(SERVER));
-    both.is("refused_by_server");
-    let mut both = Both::new();
-    both.syn_leaves(0, 1);
-    both.client(2, &error("10.0.0.254"));
-    both.is("answered_between");
+    let mut captures = CapturePair::new();
+    captures.syn_leaves(0, 1);
+    captures.syn_arrives(1, 1);
+    captures.at_server(1, &error(SERVER));
+    captures.at_client(2, &error(SERVER));
+    captures.assert_verdict("refused_by_server");
+    let mut captures = CapturePair::new();
+    captures.syn_leaves(0, 1);
+    captures.at_client(2, &error("10.0.0.254"));
+    captures.assert_verdict("answered_between");
 }
 
 #[test]
-fn a_proxy_answers_with_a_number_of_its_own() {
-    let mut both = Both::new();
-    both.syn_leaves(0, 1);
-    both.client(
+fn synack_with_other_isn_is_answered_between() {
+    let mut captures = CapturePair::new();
+    captures.syn_leaves(0, 1);
+    captures.at_client(
         1,
-        &segment(end(SERVER, 80), end(CLIENT, 1000), SYNACK, (77, 100), 5),
+        &segment(
+            endpoint(SERVER, 80),
+            endpoint(CLIENT, 1000),
+            SYNACK,
+            (77, 100),
+            5,
+        ),
     );
-    both.syn_arrives(5, 1);
-    both.synack_leaves(5, 2);
-    both.is("answered_between");
+    captures.syn_arrives(5, 1);
+    captures.synack_leaves(5, 2);
+    captures.assert_verdict("answered_between");
 }
 
 #[test]
-fn through_nat_and_port_forwarding() {
-    let mut both = Both::new();
-    both.seen_as = (end("192.0.2.1", 40_000), end("172.16.0.5", 8080));
-    both.syn_leaves(0, 1);
-    both.syn_arrives(1, 1);
-    both.synack_leaves(1, 2);
-    both.synack_arrives(2, 2);
-    let report = both.is("fine");
+fn translated_attempt_is_joined_and_shown() {
+    let mut captures = CapturePair::new();
+    captures.arrives_as = (endpoint("192.0.2.1", 40_000), endpoint("172.16.0.5", 8080));
+    captures.syn_leaves(0, 1);
+    captures.syn_arrives(1, 1);
+    captures.synack_leaves(1, 2);
+    captures.synack_arrives(2, 2);
+    let report = captures.assert_verdict("fine");
     assert_eq!(
         report.paths[0].arrives_as.as_deref(),
         Some("192.0.2.1 -> 172.16.0.5 port 8080")
@@ -279,54 +300,54 @@ fn through_nat_and_port_forwarding() {
 }
 
 #[test]
-fn loss_on_either_way_before_an_answer() {
-    let mut both = Both::new();
-    both.syn_leaves(0, 1);
-    both.syn_leaves(1000, 2);
-    both.syn_arrives(1001, 2);
-    both.synack_leaves(1001, 3);
-    both.synack_arrives(1002, 3);
-    both.is("loss_there");
-    let mut both = Both::new();
-    both.syn_leaves(0, 1);
-    both.syn_arrives(1, 1);
-    both.synack_leaves(1, 2);
-    both.syn_leaves(1000, 3);
-    both.syn_arrives(1001, 3);
-    both.synack_leaves(1001, 4);
-    both.synack_arrives(1002, 4);
-    both.is("loss_back");
+fn loss_before_answer_is_there_or_back() {
+    let mut captures = CapturePair::new();
+    captures.syn_leaves(0, 1);
+    captures.syn_leaves(1000, 2);
+    captures.syn_arrives(1001, 2);
+    captures.synack_leaves(1001, 3);
+    captures.synack_arrives(1002, 3);
+    captures.assert_verdict("loss_there");
+    let mut captures = CapturePair::new();
+    captures.syn_leaves(0, 1);
+    captures.syn_arrives(1, 1);
+    captures.synack_leaves(1, 2);
+    captures.syn_leaves(1000, 3);
+    captures.syn_arrives(1001, 3);
+    captures.synack_leaves(1001, 4);
+    captures.synack_arrives(1002, 4);
+    captures.assert_verdict("loss_back");
 }
 
 #[test]
-fn who_began_at_the_end_is_not_judged() {
-    let mut both = Both::new();
-    both.syn_leaves(59_900, 1);
-    both.is("undecided");
+fn attempt_at_capture_end_is_undecided() {
+    let mut captures = CapturePair::new();
+    captures.syn_leaves(59_900, 1);
+    captures.assert_verdict("undecided");
 }
 
 #[test]
-fn an_answer_from_a_server_that_the_capture_does_not_know() {
-    let mut both = Both::new();
-    both.asked = end("10.0.0.77", 443);
-    both.syn_leaves(0, 1);
-    both.synack_arrives(5, 2);
-    assert!(both.is("elsewhere").all_fine());
+fn answer_of_uncaptured_server_is_elsewhere() {
+    let mut captures = CapturePair::new();
+    captures.server = endpoint("10.0.0.77", 443);
+    captures.syn_leaves(0, 1);
+    captures.synack_arrives(5, 2);
+    assert!(captures.assert_verdict("elsewhere").all_fine());
 }
 
 #[test]
-fn the_same_number_twice_is_told_apart_by_timestamps() {
-    let mut both = Both::new();
-    both.syn_leaves(0, 1);
-    both.syn_arrives(1, 1);
-    both.synack_leaves(1, 2);
-    both.synack_arrives(2, 2);
-    let other = end("10.0.0.2", 1000);
-    both.server(
+fn attempts_with_equal_isn_differ_by_timestamp() {
+    let mut captures = CapturePair::new();
+    captures.syn_leaves(0, 1);
+    captures.syn_arrives(1, 1);
+    captures.synack_leaves(1, 2);
+    captures.synack_arrives(2, 2);
+    let other = endpoint("10.0.0.2", 1000);
+    captures.at_server(
         3,
-        &segment(other, end(SERVER, 80), Flags::SYN, (99, 0), 777),
+        &segment(other, endpoint(SERVER, 80), Flags::SYN, (99, 0), 777),
     );
-    let report = both.is("fine");
+    let report = captures.assert_verdict("fine");
     assert_eq!(
         (report.attempts_at_both, report.attempts_at_server_only),
         (1, 1)

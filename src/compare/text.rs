@@ -1,33 +1,38 @@
-//! The comparison for people.
+//! The comparison as text: the clocks, then each path, worst first.
+//!
+//! The input is a finished [`ComparisonReport`]; the `compare` command prints the result.
 
 use std::fmt::Write;
 
-use super::report::{Attempt, ComparisonReport, Delay, Legs, Path};
+use super::report::{ComparedAttempt, ComparisonReport, DelayRange, PathReport, TransitCounts};
 
-/// The report as text.
+/// Maximum number of attempts printed for a path.
+const MAX_PRINTED_ATTEMPTS: usize = 4;
+
+/// Returns the report as text.
 pub fn text(report: &ComparisonReport) -> String {
     let mut text = String::new();
-    push(&mut text, &clocks(report));
+    push_line(&mut text, &clock_offset(report));
     for path in &report.paths {
-        describe(&mut text, path);
+        push_path(&mut text, path);
     }
     if report.attempts_at_client == 0 {
-        push(
+        push_line(
             &mut text,
             "The client's capture has no attempt: was it made at the client, at that time?",
         );
     }
     if report.attempts_at_server_only > 0 {
-        push(
+        push_line(
             &mut text,
             &format!(
                 "{} in the server's capture are not in the client's: of other clients, or from before it began.",
-                attempts(report.attempts_at_server_only)
+                attempt_count(report.attempts_at_server_only)
             ),
         );
     }
     if report.left_out > 0 {
-        push(
+        push_line(
             &mut text,
             &format!(
                 "{} more attempts were left out, for want of room.",
@@ -38,56 +43,66 @@ pub fn text(report: &ComparisonReport) -> String {
     text
 }
 
-fn clocks(report: &ComparisonReport) -> String {
-    let both = attempts(report.attempts_at_both);
-    match report.clock {
-        Some(clock) => {
-            let (by, side) = (clock.offset_seconds.abs(), if clock.offset_seconds < 0.0 { "behind" } else { "ahead of" });
-            let error = clock.error_seconds.map_or_else(|| "roughly".to_owned(), |error| format!("± {}", time(error)));
-            format!("The server's clock is {} {side} the client's ({error}, by {both} seen at both ends).", time(by))
-        }
-        None => "No attempt is in both captures, so their clocks cannot be compared: make sure that they are of the same time."
-            .to_owned(),
-    }
+fn clock_offset(report: &ComparisonReport) -> String {
+    let Some(clock) = report.clock else {
+        return "No attempt is in both captures, so their clocks cannot be compared: make sure that \
+                they are of the same time."
+            .to_owned();
+    };
+    let attempts = attempt_count(report.attempts_at_both);
+    let offset = duration(clock.offset_seconds.abs());
+    let relation = if clock.offset_seconds < 0.0 {
+        "behind"
+    } else {
+        "ahead of"
+    };
+    let error = clock.error_seconds.map_or_else(
+        || "roughly".to_owned(),
+        |error| format!("± {}", duration(error)),
+    );
+    format!(
+        "The server's clock is {offset} {relation} the client's ({error}, by {attempts} seen at both ends)."
+    )
 }
 
-fn describe(text: &mut String, path: &Path) {
+fn push_path(text: &mut String, path: &PathReport) {
     let mark = if path.wrong { "WRONG" } else { "ok   " };
     let ends = format!("{} -> {} port {}", path.client, path.server, path.port);
-    push(
+    push_line(
         text,
         &format!(
             "{mark} {ends:44} {} of {}: {}",
             path.affected,
-            attempts(path.attempts),
+            attempt_count(path.attempts),
             path.title
         ),
     );
     if path.wrong {
-        push(text, &format!("      {}", path.means));
+        push_line(text, &format!("      {}", path.means));
     }
     if let Some(name) = &path.arrives_as {
-        push(text, &format!("      arrives as {name}"));
+        push_line(text, &format!("      arrives as {name}"));
     }
-    let legs =
-        |what: &str, Legs { left, arrived }: Legs| format!("{what} {left} left, {arrived} arrived");
-    push(
+    let transit = |what: &str, TransitCounts { left, arrived }: TransitCounts| {
+        format!("{what} {left} left, {arrived} arrived")
+    };
+    push_line(
         text,
         &format!(
             "      {}; {}; {}",
-            legs("SYNs", path.syns),
-            legs("SYN/ACKs", path.synacks),
-            legs("RSTs", path.rsts)
+            transit("SYNs", path.syns),
+            transit("SYN/ACKs", path.synacks),
+            transit("RSTs", path.rsts)
         ),
     );
     if !path.icmp.is_empty() {
-        push(
+        push_line(
             text,
             &format!("      the client was told: {}", path.icmp.join(", ")),
         );
     }
     if path.wrong && !path.server_known {
-        push(
+        push_line(
             text,
             &format!(
                 "      the server's capture has no packet to {}: is it that server's?",
@@ -95,8 +110,8 @@ fn describe(text: &mut String, path: &Path) {
             ),
         );
     }
-    let delay = |way: &str, delay: Option<Delay>| {
-        delay.map(|Delay { min, max }| format!("{way} {} to {}", time(min), time(max)))
+    let delay = |way: &str, delay: Option<DelayRange>| {
+        delay.map(|DelayRange { min, max }| format!("{way} {} to {}", duration(min), duration(max)))
     };
     let delays: Vec<String> = [
         delay("there", path.delay_there_seconds),
@@ -106,29 +121,29 @@ fn describe(text: &mut String, path: &Path) {
     .flatten()
     .collect();
     if !delays.is_empty() {
-        push(text, &format!("      one way: {}", delays.join(", ")));
+        push_line(text, &format!("      one way: {}", delays.join(", ")));
     }
     if path.wrong {
-        for attempt in path.list.iter().take(SHOWN) {
-            push(text, &format!("      {}", line(attempt)));
+        for attempt in path.list.iter().take(MAX_PRINTED_ATTEMPTS) {
+            push_line(text, &format!("      {}", attempt_line(attempt)));
         }
-        if path.attempts > SHOWN {
-            push(
+        if path.attempts > MAX_PRINTED_ATTEMPTS {
+            push_line(
                 text,
                 &format!(
                     "      and {} more (--output json lists them)",
-                    path.attempts - SHOWN
+                    path.attempts - MAX_PRINTED_ATTEMPTS
                 ),
             );
         }
     }
 }
 
-/// One attempt: the moments of its packets, in seconds after its first SYN.
-fn line(attempt: &Attempt) -> String {
-    let moments = |all: &[f64]| match all {
+/// Returns a line with the times of the packets of an attempt, in seconds after its first SYN.
+fn attempt_line(attempt: &ComparedAttempt) -> String {
+    let times = |times: &[f64]| match times {
         [] => "-".to_owned(),
-        all => all
+        times => times
             .iter()
             .map(|at| format!("{at:.3}"))
             .collect::<Vec<_>>()
@@ -138,8 +153,8 @@ fn line(attempt: &Attempt) -> String {
         "{} at {:.6}: SYN left {}, arrived {}",
         attempt.client,
         attempt.began,
-        moments(&attempt.syns_left),
-        moments(&attempt.syns_arrived)
+        times(&attempt.syns_left),
+        times(&attempt.syns_arrived)
     );
     for (what, left, arrived) in [
         ("SYN/ACK", &attempt.synacks_left, &attempt.synacks_arrived),
@@ -149,15 +164,15 @@ fn line(attempt: &Attempt) -> String {
             let _ = write!(
                 line,
                 "; {what} left {}, arrived {}",
-                moments(left),
-                moments(arrived)
+                times(left),
+                times(arrived)
             );
         }
     }
     line
 }
 
-fn attempts(count: usize) -> String {
+fn attempt_count(count: usize) -> String {
     if count == 1 {
         "1 attempt".to_owned()
     } else {
@@ -165,7 +180,8 @@ fn attempts(count: usize) -> String {
     }
 }
 
-fn time(seconds: f64) -> String {
+/// Formats a duration with a unit.
+fn duration(seconds: f64) -> String {
     match seconds.abs() {
         s if s >= 1.0 => format!("{seconds:.3} s"),
         s if s >= 0.001 => format!("{:.3} ms", seconds * 1e3),
@@ -173,9 +189,7 @@ fn time(seconds: f64) -> String {
     }
 }
 
-fn push(text: &mut String, line: &str) {
-    // Writing to a string cannot fail.
+fn push_line(text: &mut String, line: &str) {
+    // Writing to a `String` cannot fail.
     let _ = writeln!(text, "{}", line.trim_end());
 }
-
-const SHOWN: usize = 4;
