@@ -1,11 +1,12 @@
-//! `compare` as people run it: for each fault, the captures of both ends and the right answer.
+//! The `compare` command: for each fault, the captures of client and server give the expected
+//! verdict.
 
 use serde_json::Value;
 
 use crate::program::{file, printed, run, said};
 
-/// The comparison of two golden captures, as programs get it.
-fn compared(client: &str, server: &str) -> (Value, i32) {
+/// Returns the JSON report on two golden captures, and the exit status.
+fn compare(client: &str, server: &str) -> (Value, i32) {
     let capture = |name: &str| file(&format!("tests/captures/{name}.pcap"));
     let output = run(&[
         "compare",
@@ -21,7 +22,7 @@ fn compared(client: &str, server: &str) -> (Value, i32) {
     )
 }
 
-/// Port and verdict of each path, in the order of ports.
+/// Returns the port and verdict of each path, sorted by port.
 fn verdicts(report: &Value) -> Vec<(u64, String)> {
     let paths = report["paths"].as_array().unwrap().iter();
     let mut all: Vec<_> = paths
@@ -37,7 +38,7 @@ fn verdicts(report: &Value) -> Vec<(u64, String)> {
 }
 
 #[test]
-fn each_fault_is_found_where_it_is() {
+fn each_fault_gets_its_verdict() {
     let cases: [(&str, &str, u64, &str); 21] = [
         ("open", "open-server", 8001, "fine"),
         ("open", "demo-server", 8001, "fine"),
@@ -79,7 +80,7 @@ fn each_fault_is_found_where_it_is() {
         ("hurry-client", "hurry-server", 8025, "loss_back"),
         ("ecn", "demo-server", 80, "elsewhere"),
         ("too-short", "path-drop-server", 8003, "undecided"),
-        // At the firewall the SYNs came in: it is where they are lost.
+        // The SYNs enter the firewall, which drops them.
         (
             "path-drop-client",
             "path-drop-firewall",
@@ -88,7 +89,7 @@ fn each_fault_is_found_where_it_is() {
         ),
     ];
     for (client, server, port, verdict) in cases {
-        let (report, status) = compared(client, server);
+        let (report, status) = compare(client, server);
         assert_eq!(
             verdicts(&report),
             [(port, verdict.to_owned())],
@@ -100,9 +101,9 @@ fn each_fault_is_found_where_it_is() {
 }
 
 #[test]
-fn all_faults_at_once() {
-    let (report, _) = compared("demo", "demo-server");
-    let wanted = [
+fn demo_captures_get_one_verdict_per_port() {
+    let (report, _) = compare("demo", "demo-server");
+    let expected = [
         (8001, "fine"),
         (8002, "refused_by_server"),
         (8003, "lost_there"),
@@ -117,40 +118,40 @@ fn all_faults_at_once() {
     ];
     assert_eq!(
         verdicts(&report),
-        wanted.map(|(port, verdict)| (port, verdict.to_owned()))
+        expected.map(|(port, verdict)| (port, verdict.to_owned()))
     );
     assert_eq!(report["attempts_at_both"], 31);
     assert_eq!(report["attempts_at_server_only"], 0);
 }
 
 #[test]
-fn clocks_may_differ_by_hours() {
+fn clock_difference_of_hours_changes_no_verdict() {
     let mut shifted = std::fs::read(file("tests/captures/demo-server.pcap")).unwrap();
     shift(&mut shifted, 5 * 3600);
     let folder = tempfile::tempdir().unwrap();
-    let late = folder.path().join("late.pcap");
-    std::fs::write(&late, shifted).unwrap();
+    let shifted_file = folder.path().join("late.pcap");
+    std::fs::write(&shifted_file, shifted).unwrap();
     let output = run(&[
         "compare",
         "--output",
         "json",
         &file("tests/captures/demo.pcap"),
-        late.to_str().unwrap(),
+        shifted_file.to_str().unwrap(),
     ]);
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let (same, _) = compared("demo", "demo-server");
-    assert_eq!(verdicts(&report), verdicts(&same));
+    let (unshifted, _) = compare("demo", "demo-server");
+    assert_eq!(verdicts(&report), verdicts(&unshifted));
     let offset = |report: &Value| report["clock"]["offset_seconds"].as_f64().unwrap();
-    assert!((offset(&report) - offset(&same) - 18_000.0).abs() < 1e-6);
+    assert!((offset(&report) - offset(&unshifted) - 18_000.0).abs() < 1e-6);
     assert!(
-        offset(&same).abs() < 0.001,
-        "one host's namespaces have one clock"
+        offset(&unshifted).abs() < 0.001,
+        "the namespaces of one host share a clock"
     );
 }
 
 #[test]
-fn nat_is_shown_by_both_names() {
-    let (report, _) = compared("forward-client", "demo-server");
+fn nat_is_reported_with_translated_addresses() {
+    let (report, _) = compare("forward-client", "demo-server");
     assert_eq!(
         report["paths"][0]["arrives_as"],
         "10.77.2.1 -> 10.77.2.2 port 3306"
@@ -158,7 +159,7 @@ fn nat_is_shown_by_both_names() {
 }
 
 #[test]
-fn the_words_for_people() {
+fn text_report_quotes_clocks_paths_and_attempts() {
     let capture = |name: &str| file(&format!("tests/captures/{name}.pcap"));
     let output = run(&[
         "compare",
@@ -173,12 +174,12 @@ fn the_words_for_people() {
          The client's capture has no attempt: was it made at the client, at that time?\n"
     );
     let output = run(&["compare", &capture("closed"), &capture("demo-server")]);
-    let words = printed(&output);
-    let lines: Vec<&str> = words.lines().collect();
-    assert!(lines[0].starts_with("The server's clock is "), "{words}");
+    let text = printed(&output);
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("The server's clock is "), "{text}");
     assert!(
         lines[0].ends_with(", by 3 attempts seen at both ends)."),
-        "{words}"
+        "{text}"
     );
     assert_eq!(
         lines[1],
@@ -192,20 +193,21 @@ fn the_words_for_people() {
         lines[3],
         "      SYNs 3 left, 3 arrived; SYN/ACKs 0 left, 0 arrived; RSTs 3 left, 3 arrived"
     );
-    assert!(lines[5].starts_with("      10.77.1.2:34388 at "), "{words}");
+    assert!(lines[5].starts_with("      10.77.1.2:34388 at "), "{text}");
     assert!(
         lines[5].ends_with(": SYN left 0.000, arrived 0.000; RST left 0.000, arrived 0.000"),
-        "{words}"
+        "{text}"
     );
 }
 
-/// Moves every packet of a little-endian pcap file.
+/// Adds this number of seconds to the time of every packet of a little-endian pcap file.
 fn shift(pcap: &mut [u8], seconds: u32) {
     let mut at = 24;
     while at < pcap.len() {
         let word = |at: usize| u32::from_le_bytes(pcap[at..at + 4].try_into().unwrap());
-        let (moved, length) = (word(at) + seconds, word(at + 8) as usize);
-        pcap[at..at + 4].copy_from_slice(&moved.to_le_bytes());
+        let shifted = word(at) + seconds;
+        let length = word(at + 8) as usize;
+        pcap[at..at + 4].copy_from_slice(&shifted.to_le_bytes());
         at += 16 + length;
     }
 }

@@ -1,4 +1,4 @@
-//! `diagnose` as people run it: on each golden capture, from where it was recorded, the right verdict.
+//! The `diagnose` command: each golden capture gives the expected verdict and text.
 
 use serde_json::Value;
 use tcp_handshake_exporter::diagnosis::rules;
@@ -7,53 +7,15 @@ use crate::golden::difference;
 use crate::program::{file, printed, run, said};
 use crate::stories::STORIES;
 
-/// Whose addresses are this host's, by where a story was recorded. A mirror port has none of them.
-fn local(story: &str, seen_from: &str) -> &'static str {
-    if story == "one-way" {
-        return "203.0.113.1";
-    }
-    match seen_from.split(' ').next().unwrap() {
-        "client" => "10.77.1.2,2001:db8:1::2,127.0.0.0/8,::1",
-        "firewall" => "10.77.1.1,10.77.2.1,2001:db8:1::1,2001:db8:2::1",
-        "server" => "10.77.2.2,10.77.2.3,2001:db8:2::2",
-        "host" => "192.0.2.1,10.88.0.1,2001:db8:9::1,2001:db8:88::1",
-        "near" => "192.0.2.1,2001:db8:9::1",
-        stranger => panic!("who is {stranger}?"),
-    }
-}
+/// Start of the table of rules in docs/diagnosis.md.
+const RULES_BEGIN: &str =
+    "<!-- rules: from the table in the code; UPDATE_README=1 cargo test manual rewrites it -->\n";
+/// End of the table of rules in docs/diagnosis.md.
+const RULES_END: &str = "<!-- end of rules -->\n";
 
-fn report(story: &str, seen_from: &str) -> (Value, i32) {
-    let capture = file(&format!("tests/captures/{story}.pcap"));
-    let output = run(&[
-        "diagnose",
-        "--output",
-        "json",
-        "--capture.local",
-        local(story, seen_from),
-        &capture,
-    ]);
-    assert_eq!(said(&output), "");
-    (
-        serde_json::from_slice(&output.stdout).unwrap(),
-        output.status.code().unwrap(),
-    )
-}
-
-/// Port and verdict of each set, in the order of ports.
-fn verdicts(report: &Value) -> Vec<(u16, String)> {
-    let sets = report["sets"].as_array().unwrap().iter();
-    let word = |set: &Value, field: &str| set[field].as_str().unwrap().to_owned();
-    let mut all: Vec<_> = sets
-        .map(|set| (word(set, "port").parse().unwrap(), word(set, "verdict")))
-        .collect();
-    all.sort();
-    all.dedup();
-    all
-}
-
-/// What each capture must be found to show. A RST that is forged on the way is known by its TTL where the same
-/// address also answers (`demo`), and by the forger itself; alone it is a refusal.
-const SHOWN: [(&str, &[(u16, &str)]); STORIES.len()] = [
+/// The expected verdicts by port for each capture. A forged RST is recognized by its TTL if the
+/// same address also answers (`demo`), and by the forging host itself. Otherwise it is a refusal.
+const EXPECTED: [(&str, &[(u16, &str)]); STORIES.len()] = [
     (
         "demo",
         &[
@@ -157,63 +119,110 @@ const SHOWN: [(&str, &[(u16, &str)]); STORIES.len()] = [
     ),
 ];
 
+/// Returns the local addresses of the host that recorded a capture. A mirror port has no local
+/// address in it.
+fn local_addresses(story: &str, seen_from: &str) -> &'static str {
+    if story == "one-way" {
+        return "203.0.113.1";
+    }
+    match seen_from.split(' ').next().unwrap() {
+        "client" => "10.77.1.2,2001:db8:1::2,127.0.0.0/8,::1",
+        "firewall" => "10.77.1.1,10.77.2.1,2001:db8:1::1,2001:db8:2::1",
+        "server" => "10.77.2.2,10.77.2.3,2001:db8:2::2",
+        "host" => "192.0.2.1,10.88.0.1,2001:db8:9::1,2001:db8:88::1",
+        "near" => "192.0.2.1,2001:db8:9::1",
+        unknown => panic!("the addresses of {unknown} are not known"),
+    }
+}
+
+/// Returns the JSON report on a capture, and the exit status.
+fn report(story: &str, seen_from: &str) -> (Value, i32) {
+    let capture = file(&format!("tests/captures/{story}.pcap"));
+    let output = run(&[
+        "diagnose",
+        "--output",
+        "json",
+        "--capture.local",
+        local_addresses(story, seen_from),
+        &capture,
+    ]);
+    assert_eq!(said(&output), "");
+    (
+        serde_json::from_slice(&output.stdout).unwrap(),
+        output.status.code().unwrap(),
+    )
+}
+
+/// Returns the port and verdict of each label set, sorted by port.
+fn verdicts(report: &Value) -> Vec<(u16, String)> {
+    let sets = report["sets"].as_array().unwrap().iter();
+    let text = |set: &Value, field: &str| set[field].as_str().unwrap().to_owned();
+    let mut all: Vec<_> = sets
+        .map(|set| (text(set, "port").parse().unwrap(), text(set, "verdict")))
+        .collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
 #[test]
-fn each_golden_capture_has_its_verdict() {
+fn golden_captures_get_expected_verdicts() {
     for story in &STORIES {
-        let known = SHOWN.iter().find(|(file, _)| *file == story.file);
-        let (_, shown) = known.unwrap_or_else(|| panic!("{}: which verdict?", story.file));
+        let expected = EXPECTED.iter().find(|(file, _)| *file == story.file);
+        let (_, expected) =
+            expected.unwrap_or_else(|| panic!("{}: no expected verdict", story.file));
         let (report, status) = report(story.file, story.seen_from);
         let mut found = verdicts(&report);
         if story.file.starts_with("scan-") {
             assert_eq!(found.len(), 25);
             found.dedup_by(|one, other| one.1 == other.1);
         }
-        let wanted: Vec<(u16, String)> = shown
+        let expected: Vec<(u16, String)> = expected
             .iter()
             .map(|(port, verdict)| (*port, (*verdict).to_owned()))
             .collect();
-        assert_eq!(found, wanted, "{}", story.file);
-        let all_fine = wanted
+        assert_eq!(found, expected, "{}", story.file);
+        let all_fine = expected
             .iter()
             .all(|(_, verdict)| verdict == "fine" || verdict == "undecided");
         assert_eq!(status, if all_fine { 0 } else { 3 }, "{}", story.file);
     }
 }
 
-/// Beside each capture stands what is said of it. `UPDATE_GOLDEN=1` writes it anew.
+/// The expected text is in a `.diagnosis` file beside each capture. `UPDATE_GOLDEN=1` rewrites it.
 #[test]
-fn each_golden_capture_has_its_words() {
+fn golden_captures_get_expected_text() {
     let update = std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| value == "1");
-    let mut wrong = Vec::new();
+    let mut mismatches = Vec::new();
     for story in &STORIES {
         let capture = file(&format!("tests/captures/{}.pcap", story.file));
         let path = file(&format!("tests/captures/{}.diagnosis", story.file));
-        let said = printed(&run(&[
+        let found = printed(&run(&[
             "diagnose",
             "--capture.local",
-            local(story.file, story.seen_from),
+            local_addresses(story.file, story.seen_from),
             &capture,
         ]));
         if update {
-            std::fs::write(&path, &said).unwrap();
+            std::fs::write(&path, &found).unwrap();
         }
-        let wanted = std::fs::read_to_string(&path).unwrap_or_default();
-        if wanted != said {
+        let expected = std::fs::read_to_string(&path).unwrap_or_default();
+        if expected != found {
             println!(
-                "{path} (-) against the program (+):\n{}",
-                difference(&wanted, &said)
+                "{path} (-) compared with the program (+):\n{}",
+                difference(&expected, &found)
             );
-            wrong.push(path);
+            mismatches.push(path);
         }
     }
     assert!(
-        wrong.is_empty(),
-        "not as expected, see above; if all is right, UPDATE_GOLDEN=1 writes them anew: {wrong:?}"
+        mismatches.is_empty(),
+        "the output differs, see above; if it is correct, UPDATE_GOLDEN=1 rewrites the files: {mismatches:?}"
     );
 }
 
 #[test]
-fn the_report_for_programs_shows_what_a_verdict_rests_on() {
+fn json_report_contains_evidence() {
     let (report, _) = report("demo", "client any");
     assert_eq!(report["version"], 1);
     let set = |port: &str| {
@@ -244,92 +253,94 @@ fn the_report_for_programs_shows_what_a_verdict_rests_on() {
         .collect();
     assert!(
         severities.is_sorted_by(|one, other| one >= other),
-        "the worst comes first: {severities:?}"
+        "label sets are not sorted by severity: {severities:?}"
     );
 }
 
 #[test]
-fn the_manual_has_the_table_of_rules() {
+fn manual_contains_table_of_rules() {
     let path = file("docs/diagnosis.md");
     let manual = std::fs::read_to_string(&path).unwrap();
     let (before, rest) = manual
-        .split_once(BEGIN)
-        .expect("the manual marks its table of rules");
+        .split_once(RULES_BEGIN)
+        .expect("docs/diagnosis.md marks the start of its table of rules");
     let (table, after) = rest
-        .split_once(END)
-        .expect("the manual marks the end of its table of rules");
+        .split_once(RULES_END)
+        .expect("docs/diagnosis.md marks the end of its table of rules");
     let mut rows =
         "| verdict | given when | in reports for programs | shown by |\n|---|---|---|---|\n"
             .to_owned();
-    for (verdict, says) in rules() {
-        let shown = shown_by(verdict.as_str());
+    for (verdict, condition) in rules() {
+        let examples = examples_of(verdict.as_str());
         assert!(
-            !shown.is_empty(),
-            "no golden capture shows {}",
+            !examples.is_empty(),
+            "no golden capture has the verdict {}",
             verdict.as_str()
         );
         rows += &format!(
-            "| {} | {says} | `{}` | {} |\n",
+            "| {} | {condition} | `{}` | {} |\n",
             verdict.title(),
             verdict.as_str(),
-            shown.join(", ")
+            examples.join(", ")
         );
     }
     if std::env::var_os("UPDATE_README").is_some() {
-        return std::fs::write(&path, format!("{before}{BEGIN}{rows}{END}{after}")).unwrap();
+        return std::fs::write(
+            &path,
+            format!("{before}{RULES_BEGIN}{rows}{RULES_END}{after}"),
+        )
+        .unwrap();
     }
     assert!(
         table == rows,
-        "docs/diagnosis.md does not have the code's table of rules: {BEGIN}"
+        "docs/diagnosis.md differs from the table of rules in the code: {RULES_BEGIN}"
     );
     for (verdict, _) in rules() {
         assert!(
             after.contains(&format!("`{}`", verdict.as_str())),
-            "the manual does not explain {}",
+            "docs/diagnosis.md does not explain {}",
             verdict.as_str()
         );
     }
 }
 
-/// `make demo` says nothing of whose capture it is.
+/// `make demo` runs without `--capture.local`.
 #[test]
-fn the_demo_comes_to_the_same_conclusions_without_a_flag() {
+fn demo_verdicts_need_no_local_addresses() {
     let demo = file("tests/captures/demo.pcap");
     let output = run(&["diagnose", "--output", "json", &demo]);
-    let (told, _) = report("demo", "client any");
+    let (with_addresses, _) = report("demo", "client any");
     assert_eq!(
         verdicts(&serde_json::from_slice(&output.stdout).unwrap()),
-        verdicts(&told)
+        verdicts(&with_addresses)
     );
     let quick_start = std::fs::read_to_string(file("README.md")).unwrap();
-    for (port, _) in verdicts(&told) {
+    for (port, _) in verdicts(&with_addresses) {
         assert!(
             quick_start.contains(&port.to_string()),
-            "the README does not say what {port} is"
+            "README.md does not mention port {port}"
         );
     }
 }
 
 #[test]
-fn colours_are_for_terminals() {
+fn output_to_pipe_has_no_colors() {
     let output = run(&["diagnose", &file("tests/captures/demo.pcap")]);
     assert!(!printed(&output).contains('\x1b'));
     assert_eq!(output.status.code(), Some(3));
 }
 
-/// The golden captures of one story that show this verdict, and at most three: a reader wants one to look at.
-fn shown_by(verdict: &str) -> Vec<String> {
-    let one_story = |(file, _): &&(&str, _)| !file.starts_with("demo") && !file.ends_with("-v6");
-    let shows = |(_, shown): &&(&str, &[(u16, &str)])| shown.iter().any(|(_, one)| *one == verdict);
-    SHOWN
+/// Returns at most three golden captures with this verdict. Captures of many faults and IPv6
+/// variants are left out.
+fn examples_of(verdict: &str) -> Vec<String> {
+    let is_example = |(file, _): &&(&str, _)| !file.starts_with("demo") && !file.ends_with("-v6");
+    let has_verdict =
+        |(_, verdicts): &&(&str, &[(u16, &str)])| verdicts.iter().any(|(_, one)| *one == verdict);
+    EXPECTED
         .iter()
-        .filter(one_story)
-        .filter(shows)
+        .filter(is_example)
+        .filter(has_verdict)
         .map(|(file, _)| format!("`{file}`"))
         .take(3)
         .collect()
 }
-
-const BEGIN: &str =
-    "<!-- rules: from the table in the code; UPDATE_README=1 cargo test manual rewrites it -->\n";
-const END: &str = "<!-- end of rules -->\n";

@@ -1,4 +1,4 @@
-//! When the capture is said to see one direction only, and when it must not be.
+//! Captures that are reported as one-sided, and captures that must not be.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -7,19 +7,22 @@ use crate::forge::{Format, Link, capture, story};
 use crate::oracle::{IN_TRANSIT, own_figures, page};
 use crate::program::{printed, run};
 
+/// A later packet that is not part of a handshake, so that all pending attempts are decided.
+const LATER: &str = "z = 10.0.9.9:1\nq = 10.0.9.8:1\n19000 z > q UDP\n";
+
 #[test]
-fn clients_that_are_content_with_nothing_are_half_a_capture() {
-    assert_eq!(missing(&asked(4, 4, &[0]), IN_TRANSIT), "answers");
+fn syns_without_retransmission_or_reply_miss_answers() {
+    assert_eq!(missing(&attempts(4, 4, &[0]), IN_TRANSIT), "answers");
 }
 
 #[test]
-fn the_diagnosis_says_the_same() {
+fn diagnosis_reports_one_sided_capture() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("half.pcap");
     std::fs::write(
         &file,
         capture(
-            &story(&asked(4, 4, &[0])),
+            &story(&attempts(4, 4, &[0])),
             Link::Ethernet,
             Format::PLAIN,
             65_535,
@@ -39,22 +42,22 @@ fn the_diagnosis_says_the_same() {
 }
 
 #[test]
-fn dead_peers_are_asked_again_and_are_no_half_of_a_capture() {
-    assert_eq!(missing(&asked(4, 4, &[0, 1000, 3000]), IN_TRANSIT), "");
+fn retransmissions_to_dead_peers_are_not_one_sided() {
+    assert_eq!(missing(&attempts(4, 4, &[0, 1000, 3000]), IN_TRANSIT), "");
 }
 
 #[test]
-fn a_host_that_gives_up_at_once_sees_both_directions_of_its_own_traffic() {
+fn unanswered_local_attempts_are_not_one_sided() {
     assert_eq!(
-        missing(&asked(4, 4, &[0]), "--capture.local 10.0.0.2/32"),
+        missing(&attempts(4, 4, &[0]), "--capture.local 10.0.0.2/32"),
         ""
     );
 }
 
 #[test]
-fn a_scan_is_no_half_of_a_capture() {
+fn scan_is_not_one_sided() {
     assert_eq!(
-        missing(&asked(250, 1, &[0]), IN_TRANSIT),
+        missing(&attempts(250, 1, &[0]), IN_TRANSIT),
         "",
         "of a network"
     );
@@ -66,11 +69,11 @@ fn a_scan_is_no_half_of_a_capture() {
         )
         .unwrap();
     }
-    assert_eq!(missing(&(ports + LATER), IN_TRANSIT), "", "of a host");
+    assert_eq!(missing(&(ports + LATER), IN_TRANSIT), "", "of one host");
 }
 
 #[test]
-fn a_flood_is_no_half_of_a_capture() {
+fn flood_is_not_one_sided() {
     let mut flood = String::from("s = 10.0.0.9:443\n");
     for n in 1..=250 {
         write!(flood, "c{n} = 10.9.1.{n}:{n}\n{n} c{n} > s S seq={n}\n").unwrap();
@@ -79,44 +82,44 @@ fn a_flood_is_no_half_of_a_capture() {
 }
 
 #[test]
-fn one_packet_back_is_enough_to_trust_the_capture() {
-    let asks = "x = 10.0.3.1:80\ny = 10.0.3.2:9\n6000 y > x S seq=1\n";
+fn one_reply_makes_capture_two_sided() {
+    let attempt = "x = 10.0.3.1:80\ny = 10.0.3.2:9\n6000 y > x S seq=1\n";
     for answer in [
         "SA seq=9 ack=2",
         "RA seq=0 ack=2",
         "SA seq=9 ack=77",
         "3/1 of y > x S seq=1",
     ] {
-        let text = asked(4, 4, &[0]) + asks + &format!("6001 x > y {answer}\n");
+        let text = attempts(4, 4, &[0]) + attempt + &format!("6001 x > y {answer}\n");
         assert_eq!(missing(&text, IN_TRANSIT), "", "{answer}");
     }
 }
 
 #[test]
-fn answers_without_questions_are_half_a_capture() {
-    assert_eq!(missing(&answers(12, ""), IN_TRANSIT), "syns");
-    // One direction of a link: clients and servers on its one side.
+fn synacks_without_syns_miss_syns() {
+    assert_eq!(missing(&synacks(12, ""), IN_TRANSIT), "syns");
+    // One direction of a link that has clients and servers on one side.
     assert_eq!(
-        missing(&(asked(4, 4, &[0]) + &answers(12, "")), IN_TRANSIT),
+        missing(&(attempts(4, 4, &[0]) + &synacks(12, "")), IN_TRANSIT),
         "syns"
     );
-    assert_eq!(missing(&answers(9, ""), IN_TRANSIT), "", "too few to tell");
+    assert_eq!(missing(&synacks(9, ""), IN_TRANSIT), "", "too few SYN/ACKs");
 }
 
 #[test]
-fn backscatter_that_a_host_declines_is_no_half_of_a_capture() {
-    assert_eq!(missing(&answers(12, "R seq=78"), IN_TRANSIT), "");
+fn backscatter_rejected_by_rst_is_not_one_sided() {
+    assert_eq!(missing(&synacks(12, "R seq=78"), IN_TRANSIT), "");
 }
 
 #[test]
-fn a_capture_that_began_in_the_middle_is_no_half_of_one() {
-    let text = answers(12, "")
+fn unmatched_synacks_then_reply_are_not_one_sided() {
+    let text = synacks(12, "")
         + "x = 10.0.3.1:80\ny = 10.0.3.2:9\n6000 y > x S seq=1\n6001 x > y SA seq=9 ack=2\n";
     assert_eq!(missing(&text, IN_TRANSIT), "");
 }
 
 #[test]
-fn no_recorded_capture_is_half_of_one() {
+fn recorded_captures_are_not_one_sided() {
     for name in [
         "demo",
         "path-drop-client",
@@ -125,25 +128,27 @@ fn no_recorded_capture_is_half_of_one() {
         "full-queue-client",
     ] {
         let figures = own_figures(&page(format!("tests/captures/{name}.pcap").as_ref(), ""));
-        assert_eq!(said(&figures), "", "{name}");
+        assert_eq!(missing_in(&figures), "", "{name}");
     }
 }
 
-/// So many servers are asked so often, with a SYN at each of these milliseconds, and nothing comes back.
-fn asked(servers: u8, times: u16, syns: &[u64]) -> String {
+/// Returns the packets of `per_server` attempts to each of `servers` servers, without answers.
+/// `syns` are the times of the SYNs of an attempt in milliseconds.
+fn attempts(servers: u8, per_server: u16, syns: &[u64]) -> String {
     let mut text = String::new();
     for server in 1..=servers {
         writeln!(text, "s{server} = 10.0.1.{server}:443").unwrap();
     }
-    for time in 0..times {
-        writeln!(text, "c{time} = 10.0.0.2:{}", 40_000 + time).unwrap();
+    for client in 0..per_server {
+        writeln!(text, "c{client} = 10.0.0.2:{}", 40_000 + client).unwrap();
     }
-    let pairs = (0..times).flat_map(|time| (1..=servers).map(move |server| (time, server)));
-    for (at, (time, server)) in (0_u64..).zip(pairs) {
+    let pairs =
+        (0..per_server).flat_map(|client| (1..=servers).map(move |server| (client, server)));
+    for (at, (client, server)) in (0_u64..).zip(pairs) {
         for syn in syns {
             writeln!(
                 text,
-                "{} c{time} > s{server} S seq={at} ts={}",
+                "{} c{client} > s{server} S seq={at} ts={}",
                 at + syn,
                 at + syn
             )
@@ -158,8 +163,8 @@ fn asked(servers: u8, times: u16, syns: &[u64]) -> String {
     packets.join("\n") + "\n" + LATER
 }
 
-/// So many SYN/ACKs to nobody who asked; what the host says to each.
-fn answers(count: u8, reply: &str) -> String {
+/// Returns SYN/ACKs without SYNs, each with this reply of its receiver unless it is empty.
+fn synacks(count: u8, reply: &str) -> String {
     let mut text = String::from("t = 10.0.2.1:443\n");
     for n in 1..=count {
         writeln!(
@@ -176,7 +181,7 @@ fn answers(count: u8, reply: &str) -> String {
     text
 }
 
-/// Which direction is said to be missing.
+/// Returns the direction that the metrics report as missing.
 fn missing(text: &str, arguments: &str) -> String {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(
@@ -184,10 +189,10 @@ fn missing(text: &str, arguments: &str) -> String {
         capture(&story(text), Link::Ethernet, Format::PLAIN, 65_535),
     )
     .unwrap();
-    said(&own_figures(&page(file.path(), arguments)))
+    missing_in(&own_figures(&page(file.path(), arguments)))
 }
 
-fn said(figures: &BTreeMap<String, f64>) -> String {
+fn missing_in(figures: &BTreeMap<String, f64>) -> String {
     let is = |missing: &&str| figures[&format!("one_sided{{missing=\"{missing}\"}}")] > 0.0;
     ["answers", "syns"]
         .into_iter()
@@ -195,6 +200,3 @@ fn said(figures: &BTreeMap<String, f64>) -> String {
         .collect::<Vec<_>>()
         .join(" ")
 }
-
-/// Time goes on, so that whoever waits is decided.
-const LATER: &str = "z = 10.0.9.9:1\nq = 10.0.9.8:1\n19000 z > q UDP\n";

@@ -1,4 +1,4 @@
-//! The reports for programs: docs/diagnosis.md names each of their fields, and no others.
+//! JSON reports: docs/diagnosis.md names each of their fields, and no others.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::program::{file, run};
 
 #[test]
-fn the_manual_names_every_field_of_diagnose() {
+fn manual_names_all_fields_of_diagnose() {
     let report = |capture: &str| {
         let capture = file(&format!("tests/captures/{capture}.pcap"));
         run(&[
@@ -23,7 +23,7 @@ fn the_manual_names_every_field_of_diagnose() {
     let found = fields_of(["demo", "demo-server", "one-way", "slow", "flood"].map(report));
     let manual = section("## JSON\n", "## Both ends");
     assert_named(&found, &manual);
-    // Beside the other way round: the tables have a field in each line.
+    // The reverse: each table row of the section names fields that a report has.
     let rows = manual
         .lines()
         .filter(|line| line.starts_with("| `"))
@@ -38,7 +38,7 @@ fn the_manual_names_every_field_of_diagnose() {
 }
 
 #[test]
-fn the_manual_names_every_field_of_compare() {
+fn manual_names_all_fields_of_compare() {
     let capture = |name: &str| file(&format!("tests/captures/{name}.pcap"));
     let report = |(client, server): (&str, &str)| {
         run(&[
@@ -60,7 +60,7 @@ fn the_manual_names_every_field_of_compare() {
     );
 }
 
-/// Every name of a field, however deep.
+/// Returns the names of all fields, including nested ones.
 fn fields_of<const N: usize>(reports: [Vec<u8>; N]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for report in reports {
@@ -92,7 +92,7 @@ fn assert_named(found: &BTreeSet<String>, manual: &str) {
     );
 }
 
-/// What stands between backticks.
+/// Returns the texts between backticks.
 fn quoted(text: &str) -> impl Iterator<Item = String> {
     text.split('`').skip(1).step_by(2).map(str::to_owned)
 }
@@ -101,6 +101,6 @@ fn section(begin: &str, end: &str) -> String {
     let manual = std::fs::read_to_string(file("docs/diagnosis.md")).unwrap();
     let (_, rest) = manual
         .split_once(begin)
-        .expect("the manual has that section");
+        .expect("docs/diagnosis.md has this section");
     format!("{begin}{}", rest.split(end).next().unwrap())
 }
