@@ -157,11 +157,11 @@ descriptors! {
         "Attempts in the table, including decided ones.";
     TRACKED_ATTEMPTS_LIMIT = Gauge "tcp_handshake_exporter_tracked_attempts_limit" []
         "Maximum number of attempts in the table.";
-    LABEL_SETS = Gauge "tcp_handshake_exporter_sets" []
+    LABEL_SETS = Gauge "tcp_handshake_exporter_label_sets" []
         "Label sets that exist: one for each vantage, local address, port and peer.";
-    LABEL_SETS_LIMIT = Gauge "tcp_handshake_exporter_sets_limit" []
+    LABEL_SETS_LIMIT = Gauge "tcp_handshake_exporter_label_sets_limit" []
         "Maximum number of label sets, not counting overflow sets.";
-    OVERFLOWED_ATTEMPTS = Counter "tcp_handshake_exporter_sets_folded_total" []
+    OVERFLOWED_ATTEMPTS = Counter "tcp_handshake_exporter_overflowed_attempts_total" []
         "Attempts counted in an overflow set (peer=\"other\") because the limit on label sets was reached.";
     CLOCK_STEPS = Counter "tcp_handshake_exporter_clock_steps_total" []
         "Number of times that packet time stepped back by at least one second.";

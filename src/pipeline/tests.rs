@@ -133,8 +133,9 @@ fn a_crowd_counts_as_its_attempts_do_one_by_one() {
             .write(ExpositionFormat::Text, &mut page)
             .expect("there is room");
         let page = String::from_utf8(page).expect("it is text");
-        let about_sets =
-            |line: &&str| line.contains("peer=\"other\"") || line.contains("sets_folded_total ");
+        let about_sets = |line: &&str| {
+            line.contains("peer=\"other\"") || line.contains("overflowed_attempts_total ")
+        };
         let counts: Vec<String> = page.lines().filter(about_sets).map(str::to_owned).collect();
         (lines, counts)
     };

@@ -143,8 +143,8 @@ fn a_page_is_cut_down_to_what_it_says_of_attempts() {
         tcp_handshake_syns_total{port=\"2\"} 0\n\
         # TYPE tcp_handshake_attempts_total counter\n\
         tcp_handshake_attempts_total{port=\"2\"} 0\n\
-        # TYPE tcp_handshake_exporter_sets gauge\n\
-        tcp_handshake_exporter_sets 1\n\
+        # TYPE tcp_handshake_exporter_label_sets gauge\n\
+        tcp_handshake_exporter_label_sets 1\n\
         # TYPE process_open_fds gauge\n\
         process_open_fds 9\n";
     let kept = "# TYPE tcp_handshake_syns_total counter\ntcp_handshake_syns_total{port=\"1\"} 10\n";

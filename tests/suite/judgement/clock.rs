@@ -58,7 +58,10 @@ fn a_capture_of_days_keeps_what_was_long_ago() {
     .unwrap();
     let name = file.path().to_string_lossy();
     let shown = printed(&run(&["diagnose", "--output", "metrics", &name]));
-    assert!(shown.contains("tcp_handshake_exporter_sets 2\n"), "{shown}");
+    assert!(
+        shown.contains("tcp_handshake_exporter_label_sets 2\n"),
+        "{shown}"
+    );
     let shown = printed(&run(&[
         "diagnose",
         "--output",
@@ -68,7 +71,7 @@ fn a_capture_of_days_keeps_what_was_long_ago() {
         &name,
     ]));
     assert!(
-        shown.contains("tcp_handshake_exporter_sets 1\n"),
+        shown.contains("tcp_handshake_exporter_label_sets 1\n"),
         "as asked for: {shown}"
     );
 }

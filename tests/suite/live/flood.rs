@@ -137,7 +137,7 @@ fn forty_concurrent_scrapes_succeed_during_a_flood() {
         let flood = scope
             .spawn(|| near.inside(|| send(Load::Flood, "eth0", FLOOD_DURATION, SYNS_PER_SECOND)));
         exporter.metrics_once("the table of label sets is full", |page| {
-            sum(page, "tcp_handshake_exporter_sets") > 500.0
+            sum(page, "tcp_handshake_exporter_label_sets") > 500.0
         });
         while !flood.is_finished() {
             let scrapes: Vec<_> = (0..SCRAPES)

@@ -27,7 +27,7 @@ use crate::netns::oracle::Oracle;
 /// Metrics of the exporter that must exist and be 0.
 const ERROR_METRICS: [&str; 4] = [
     "dropped_packets_total",
-    "sets_folded_total",
+    "overflowed_attempts_total",
     "clock_steps_total",
     "pending_attempts",
 ];

@@ -116,7 +116,7 @@ fn other_user_keeps_net_raw_and_reopens_interface() {
     std::fs::write(&config, "labels: {max-sets: 400}\n").expect("it can be written");
     exporter.signal(Signal::SIGHUP);
     exporter.metrics_once("the configuration file can still be read", |page| {
-        page.get("tcp_handshake_exporter_sets_limit", &[]) == Some(400.0)
+        page.get("tcp_handshake_exporter_label_sets_limit", &[]) == Some(400.0)
     });
 }
 
@@ -169,7 +169,7 @@ fn root_drops_capabilities_and_reads_only_own_folders() {
         page.get(successful, &[]) == Some(0.0)
     });
     assert_eq!(
-        page.get("tcp_handshake_exporter_sets_limit", &[]),
+        page.get("tcp_handshake_exporter_label_sets_limit", &[]),
         Some(500.0)
     );
     assert!(

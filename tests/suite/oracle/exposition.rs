@@ -155,7 +155,7 @@ fn a_page_is_read_line_by_line() {
     let page = "# HELP tcp_handshake_syns_total SYNs\n\
         tcp_handshake_syns_total{vantage=\"transit\",local_address=\"\",port=\"443\",peer=\"2001:db8::1\"} 3\n\
         tcp_handshake_failures_total{reason=\"refused\",vantage=\"transit\",local_address=\"\",port=\"443\",peer=\"2001:db8::1\"} 1\n\
-        tcp_handshake_exporter_sets 1\n\
+        tcp_handshake_exporter_label_sets 1\n\
         tcp_handshake_exporter_capture_up{interface=\"a b\"} 1\n";
     let set = Set {
         vantage: "transit".to_owned(),

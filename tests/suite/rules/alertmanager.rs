@@ -87,7 +87,7 @@ fn outage_of_hundred_clients_sends_one_page() {
     }
     // A rollout stops all exporters, and one of them has another alert.
     clients().for_each(|client| all.add("TCPHandshakeExporterDown", &client, "", ""));
-    all.add("TCPHandshakeSetsFolded", "app7:10077", "", "");
+    all.add("TCPHandshakeLabelSetsFull", "app7:10077", "", "");
     alertmanager.post(&all);
 
     let mut received = BTreeMap::new();

@@ -90,7 +90,7 @@ const IMPOSSIBLE_CASES: [(&str, &str, &str); 9] = [
 ];
 
 /// Cases of alerts that compare with usual values, in a separate file because they take days.
-const USUAL_CASES: [(&str, &[&str], Requirement); 2] = [
+const BASELINE_CASES: [(&str, &[&str], Requirement); 2] = [
     (
         "an outage that lasts for longer than a day",
         &["for days"],
@@ -134,13 +134,13 @@ fn every_alert_is_tested_in_every_case() {
                 ));
             }
         }
-        if alert.expr.contains(":usual_") {
-            let tests = rule_tests(&format!("{name}_usual"));
-            let cases = USUAL_CASES.iter().filter(|(_, name_parts, requirement)| {
+        if alert.expr.contains(":baseline_") {
+            let tests = rule_tests(&format!("{name}_baseline"));
+            let cases = BASELINE_CASES.iter().filter(|(_, name_parts, requirement)| {
                 !is_tested(&tests, name, name_parts, requirement)
             });
             missing.extend(
-                cases.map(|(case, ..)| format!("tests/rules/{name}_usual.yml, {case}: missing")),
+                cases.map(|(case, ..)| format!("tests/rules/{name}_baseline.yml, {case}: missing")),
             );
         }
     }

@@ -160,7 +160,7 @@ fn server_address(port: u16) -> SocketAddr {
 /// Returns (port, leg) of the client's paths: the leg on which attempts fail.
 fn legs(prometheus: &Prometheus<'_>) -> BTreeSet<(String, String)> {
     let paths = prometheus.series(&format!(
-        "path:tcp_handshake_where:info5m{{instance=\"{CLIENT_TARGET}\"}}"
+        "path:tcp_handshake_loss_location:info5m{{instance=\"{CLIENT_TARGET}\"}}"
     ));
     paths
         .into_iter()

@@ -53,13 +53,13 @@ fn promtool_rule_tests_pass() {
         .unwrap()
         .map(|test| test.unwrap().path())
         .collect();
-    tests.sort_by_key(|test| !is_usual(test));
+    tests.sort_by_key(|test| !is_baseline(test));
     assert!(tests.len() > 17, "{tests:?}");
     let queue = Mutex::new(VecDeque::from(tests));
     let failed = Mutex::new(String::new());
     let work = || {
         while let Some(test) = { queue.lock().unwrap().pop_front() } {
-            let output = if is_usual(&test) {
+            let output = if is_baseline(&test) {
                 let short = with_short_days(&test);
                 promtool(&[
                     "test",
@@ -80,8 +80,8 @@ fn promtool_rule_tests_pass() {
 }
 
 /// Returns `true` for the tests of alerts that compare with usual values of the hour of the day.
-fn is_usual(test: &Path) -> bool {
-    test.to_string_lossy().ends_with("_usual.yml")
+fn is_baseline(test: &Path) -> bool {
+    test.to_string_lossy().ends_with("_baseline.yml")
 }
 
 /// Writes the test and the rules to a folder, with a day of 48 min and an hour of 2 min.
