@@ -1,7 +1,7 @@
-# make run    sniff on every interface and serve http://localhost:10077/metrics
-# make demo   the same from a bundled capture: needs no privilege
-# make test   all checks and tests
-# make help   the rest
+# make run    capture on every interface and serve http://localhost:10077/metrics
+# make demo   serve the metrics of a bundled capture, without privileges
+# make test   run all checks and tests
+# make help   list all targets
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -11,20 +11,20 @@ NAME := tcp_handshake_exporter
 BINARY := target/release/$(NAME)
 TRIPLE := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 RUNNER := CARGO_TARGET_$(shell echo $(TRIPLE) | tr 'a-z-' 'A-Z_')_RUNNER
-# Namespaces, nftables and packet sockets need root; the tests are built by you and run by root.
+# Namespaces, nftables and packet sockets need root: the current user builds the tests, and root runs them.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,$(RUNNER)='sudo -E')
 
 .PHONY: help
-help: ## say what there is
+help: ## list all targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
 .PHONY: run
-run: build ## build and sniff on every interface (ARGS="-i eth0 -p 3306" for flags)
+run: build ## build and capture on every interface (flags: ARGS="-i eth0 -p 3306")
 	@if [ "$$(id -u)" = 0 ]; then exec $(BINARY) $(ARGS); fi; \
 	echo "Capturing needs CAP_NET_RAW: starting with sudo."; exec sudo $(BINARY) $(ARGS)
 
 .PHONY: demo
-demo: build ## replay a bundled capture of every case and serve what it shows
+demo: build ## replay a bundled capture with every kind of failure and serve its metrics
 	$(BINARY) --capture.file tests/captures/demo.pcap --labels.idle-timeout 8760h $(ARGS)
 
 .PHONY: build
@@ -46,27 +46,27 @@ test-tools:
 	@scripts/tools
 
 .PHONY: test
-test: test-packages test-tools ## format, lints, all tests, promtool
+test: test-packages test-tools ## check format and lints, run all tests
 	cargo fmt --all --check
 	cargo clippy --locked --all-targets -- -D warnings
-	@if [ "$$(id -u)" != 0 ]; then echo "Live tests make network namespaces: they run with sudo."; fi
+	@if [ "$$(id -u)" != 0 ]; then echo "Live tests create network namespaces and run with sudo."; fi
 	$(AS_ROOT) cargo test --locked
 
 .PHONY: oracle
-oracle: test-packages ## compare with tshark's reading: make oracle CAPTURES=directory
+oracle: test-packages ## compare the results with tshark's (CAPTURES=directory)
 	ORACLE_CAPTURES="$(abspath $(or $(CAPTURES),tests/captures))" cargo test --locked --test suite -- --nocapture oracle
 
 .PHONY: bench
-bench: packages ## measure the whole program against others: ratios in one run (ROUNDS=5)
+bench: packages ## measure the whole program against other programs, as ratios within one run (ROUNDS=5)
 	cargo bench --locked --bench whole
 
 .PHONY: scale
-scale: ## rules over a simulated fleet: how long they take (ARGS="--exporters 100" for less than 14 GiB)
+scale: ## measure rule evaluation on a simulated fleet (14 GiB of memory; less with ARGS="--exporters 100")
 	@scripts/packages prometheus python3
 	python3 tests/scale/fleet.py $(ARGS)
 
 .PHONY: fuzz
-fuzz: packages ## fuzz every target for a minute each (SECONDS_EACH=60)
+fuzz: packages ## fuzz each target for one minute (SECONDS_EACH=60)
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
 	cargo test --locked --test suite -- --ignored write_the_seeds_of_fuzzing
 	for target in decode quote tracker file; do \
@@ -77,31 +77,31 @@ fuzz: packages ## fuzz every target for a minute each (SECONDS_EACH=60)
 	done
 
 .PHONY: soak
-soak: test-packages ## an hour of mixed load in network namespaces (MINUTES=10 PROFILE=dev)
+soak: test-packages ## run one hour of mixed load in network namespaces (MINUTES=10 PROFILE=dev)
 	SOAK_MINUTES=$(or $(MINUTES),60) $(AS_ROOT) cargo test --locked --profile $(or $(PROFILE),release) --test suite -- \
 		--ignored --nocapture under_mixed_load
 
 .PHONY: golden
-golden: ## rewrite the golden expositions after a change that is meant
+golden: ## regenerate the golden files after an intended change
 	UPDATE_GOLDEN=1 cargo test --locked --test suite -- golden
 
 .PHONY: rules
-rules: ## rewrite what is made from rules after a change of deploy/prometheus/rules
+rules: ## regenerate the Kubernetes rules after a change of deploy/prometheus/rules
 	UPDATE_RULES=1 cargo test --locked --test suite -- rules_and_dashboards_are_the_same_everywhere
 
 .PHONY: deb
-deb: packages test-tools ## build a Debian package: target/debian/*.deb
+deb: packages test-tools ## build a Debian package in target/debian
 	target/tools/bin/cargo-deb deb --locked
 
 .PHONY: deny
-deny: ## licences, bans, sources and known vulnerabilities of what is depended on
+deny: ## check licenses, bans, sources and known vulnerabilities of the dependencies
 	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 	cargo deny check
 
 .PHONY: manual
-manual: ## rewrite manual pages and completions after a change of the command line
+manual: ## regenerate manual pages and completions after a change of the command line
 	UPDATE_MANUAL=1 cargo test --locked --test suite -- manual_and_completions
 
 .PHONY: clean
-clean: ## remove what was built
+clean: ## remove the build output
 	cargo clean

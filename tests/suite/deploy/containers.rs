@@ -18,7 +18,7 @@ fn dockerfiles_pass_hadolint() {
         return;
     };
     let output = Command::new(hadolint)
-        .args([DOCKERFILE, "deploy/compose/lab/Dockerfile"].map(file))
+        .args([DOCKERFILE, "deploy/compose/testbed/Dockerfile"].map(file))
         .output()
         .unwrap();
     assert!(
@@ -163,7 +163,7 @@ fn firewall_script_switches_faults() {
         return;
     };
     let host = laboratory.host("firewall");
-    let fault = file("deploy/compose/lab/fault");
+    let fault = file("deploy/compose/testbed/fault");
     for (name, rule) in [
         ("drop", "tcp dport 443 drop"),
         ("reject", "reject with icmpx admin-prohibited"),
