@@ -66,14 +66,14 @@ fn every_panel_shows_data_from_prometheus() {
         }
     }
     assert!(without_data.is_empty(), "no data: {without_data:#?}");
-    let where_it_breaks = queries.iter().position(|query| {
-        query.location.starts_with("path") && query.location.contains("\"Where it breaks\"")
+    let fault_location = queries.iter().position(|query| {
+        query.location.starts_with("path") && query.location.contains("\"Fault location\"")
     });
-    assert_where_it_breaks(&answer(where_it_breaks.unwrap()));
+    assert_fault_location(&answer(fault_location.unwrap()));
 }
 
-/// Panics unless the panel `Where it breaks` shows the code of each fault of the stage.
-fn assert_where_it_breaks(answer: &str) {
+/// Panics unless the panel `Fault location` shows the code of each fault of the testbed.
+fn assert_fault_location(answer: &str) {
     const FINE: u8 = 0;
     const LOST_THERE: u8 = 1;
     const SILENT: u8 = 2;
@@ -106,7 +106,7 @@ fn run_queries_on_stage(folder: &Path) {
                   promtool query instant http://127.0.0.1:9090 \"$(cat \"$query\")\" >\"$query.answer\" 2>&1; done; true";
     let mut stage = Command::new("python3");
     stage
-        .arg(file("tests/dashboards/stage.py"))
+        .arg(file("tests/dashboards/testbed.py"))
         .args(["--exporter", env!("CARGO_BIN_EXE_tcp_handshake_exporter")]);
     stage
         .args([
