@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
-"""A simulated fleet, scraped by a real Prometheus that evaluates the rules: how long do they take?
+"""Measures how long the rules take in a real Prometheus that scrapes a simulated fleet.
 
-    fleet.py [--exporters 1000] [--sets 100] [--scrape 60] [--minutes 12] [--watched 1.0] [--keep]
+    fleet.py [--exporters 1000] [--sets 100] [--scrape 60] [--minutes 12] [--watched 1.0] [--again 1000] [--keep]
 
-One process stands for all exporters: each is asked by half of its sets and asks others in the other half, a share of them
-(--watched) hosts of this fleet, so that both ends of these paths are compared. Each set has attempts in every scrape; now and then one
-needs a second SYN (--again), each set at its own time; one server in fifty has an outage on one of its ports. After --minutes the figures of Prometheus about itself are printed, and the exit status is 1 where a
-group of rules takes longer than a tenth of its interval. --keep leaves it running until it is interrupted.
+One process simulates all exporters. Each exporter is the server in half of its label sets and the client in the other half.
+A share of its servers (--watched) are hosts of the fleet, so both ends of these paths are compared. Each label set has
+attempts in every scrape. One attempt in N (--again) needs a SYN retransmission, at a different time in each label set. One
+server in fifty has an outage on one of its ports.
 
-The median of the last five evaluations counts: the first ones meet the start of everything. Leave the machine alone meanwhile.
-3.2 million series need some 14 GiB of memory; try it with --exporters 100 first. Needs Prometheus and Python 3.11.
+After --minutes, the figures of Prometheus about itself are printed. The exit status is 1 if a group of rules takes longer
+than a tenth of its interval. With --keep, Prometheus runs until an interrupt.
+
+The result is the median of the last five evaluations, because the first evaluations include the start of Prometheus. Do not
+use the machine for other work during the run. 3.2 million series need about 14 GiB of memory; start with --exporters 100.
+Needs Prometheus and Python 3.11.
 """
 
 import argparse
@@ -33,26 +37,26 @@ from pathlib import Path
 
 RULES = Path(__file__).resolve().parents[2] / "deploy/prometheus/rules"
 BOUNDS = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.95, 1.95, 2.95, 4.95]
-# One page has one family after the other, as the format wants it.
+# The exposition format requires the samples of one metric family to be contiguous.
 PLAIN = ["syns", "syn_retransmissions", "synacks", "synack_retransmissions", "attempts", "answered", "late_answers", "evicted"]
 REASONS = ["unanswered", "refused", "unreachable", "prohibited"]
-# Ports of a server; the first one of every fiftieth server is out of order.
+# Ports of a server. The first port of every fiftieth server has an outage.
 PORTS = [3306, 443]
-OUT_OF_ORDER = 50
+OUTAGE_INTERVAL = 50
 
 
 def main():
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument("--exporters", type=int, default=1000)
-    words.add_argument("--sets", type=int, default=100, help="sets of an exporter")
-    words.add_argument("--watched", type=float, default=1.0, help="share of the asked servers that run the exporter")
-    words.add_argument("--again", type=int, default=1000, metavar="N", help="one attempt in N needs a second SYN")
-    words.add_argument("--rules", type=Path, default=RULES, help="the folder of rules: to compare two versions")
-    words.add_argument("--scrape", type=int, default=60, metavar="SECONDS", help="the interval of the scrapes")
-    words.add_argument("--minutes", type=float, default=12, help="how long it runs")
-    words.add_argument("--port", type=int, default=19190, help="Prometheus's; the stub takes the next one")
-    words.add_argument("--keep", action="store_true", help="leave it running")
-    options = words.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--exporters", type=int, default=1000)
+    parser.add_argument("--sets", type=int, default=100, help="label sets of each exporter")
+    parser.add_argument("--watched", type=float, default=1.0, help="share of servers that run the exporter")
+    parser.add_argument("--again", type=int, default=1000, metavar="N", help="one attempt in N needs a SYN retransmission")
+    parser.add_argument("--rules", type=Path, default=RULES, help="directory of the rules, to compare two versions")
+    parser.add_argument("--scrape", type=int, default=60, metavar="SECONDS", help="scrape interval")
+    parser.add_argument("--minutes", type=float, default=12, help="duration of the run")
+    parser.add_argument("--port", type=int, default=19190, help="port of Prometheus; the simulated exporters use the next port")
+    parser.add_argument("--keep", action="store_true", help="keep Prometheus running after the report")
+    options = parser.parse_args()
     if not shutil.which("prometheus"):
         sys.exit("fleet.py needs prometheus")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -74,7 +78,7 @@ async def run(options):
                 sys.exit((folder / "prometheus.log").read_text()[-2000:])
             slow = await asyncio.to_thread(report, options)
             if options.keep:
-                print(f"it goes on: http://127.0.0.1:{options.port}", flush=True)
+                print(f"Prometheus is running: http://127.0.0.1:{options.port}", flush=True)
                 await asyncio.Event().wait()
             return 1 if slow else 0
     finally:
@@ -84,7 +88,7 @@ async def run(options):
 
 
 class Fleet:
-    """What every exporter would say now."""
+    """Simulates the metrics of every exporter."""
 
     def __init__(self, options):
         self.options = options
@@ -106,10 +110,10 @@ class Fleet:
         template, sets = self.pages[number]
         seconds = time.time() - self.start + 1000
         again = self.options.again
-        return template % tuple(value for family in zip(*(counts(kind, turn, again, seconds) for kind, turn in sets)) for value in family)
+        return template % tuple(value for family in zip(*(counts(kind, phase, again, seconds) for kind, phase in sets)) for value in family)
 
     def template(self, number):
-        """Its page with gaps for the counts, family by family; and how its sets are doing."""
+        """Returns the exposition of an exporter with placeholders for the counts, and the state of each label set."""
         sets = list(self.sets(number))
         labels = [f'vantage="{v}",local_address="{l}",port="{port}",peer="{p}"' for v, l, port, p, _ in sets]
         page = [
@@ -130,11 +134,11 @@ class Fleet:
         families += [("tcp_handshake_latency_seconds_bucket", f',le="{bound}"') for bound in [*BOUNDS, "+Inf"]]
         families += [("tcp_handshake_latency_seconds_sum", ""), ("tcp_handshake_latency_seconds_count", "")]
         page += [f"{name}{{{own}{more}}} %d" for name, more in families for own in labels]
-        kinds = [(kind, turn(local, port, peer, vantage)) for vantage, local, port, peer, kind in sets]
+        kinds = [(kind, phase(local, port, peer, vantage)) for vantage, local, port, peer, kind in sets]
         return "\n".join(page) + "\n", kinds
 
     def sets(self, number):
-        """(vantage, local address, port, peer, does it work), the two ends of each path alike."""
+        """Yields (vantage, local address, port, peer, `True` if the port works); both ends of a path agree."""
         exporters, half = self.options.exporters, self.options.sets // 2
         for distance in range(1, half + 1):
             port = PORTS[distance % len(PORTS)]
@@ -146,20 +150,20 @@ class Fleet:
 
 
 def works(server, port):
-    return server % OUT_OF_ORDER != 0 or port != PORTS[0]
+    return server % OUTAGE_INTERVAL != 0 or port != PORTS[0]
 
 
-def turn(local, port, peer, vantage):
-    """When its turn is to need a second SYN: the same at both ends of a path, another for each path."""
+def phase(local, port, peer, vantage):
+    """Returns when a SYN retransmission is due: the same value at both ends of a path, another value for each path."""
     client, server = (local, peer) if vantage == "client" else (peer, local)
     return zlib.crc32(f"{client} {server} {port}".encode())
 
 
-def counts(fine, turn, again, seconds):
-    """All counts of a set: 0.2 attempts a second, of which all or none are answered."""
+def counts(fine, phase, again, seconds):
+    """Returns all counts of a label set: 0.2 attempts per second, either all or none of them answered."""
     attempts = int(seconds / 5)
     answered, failed = (attempts, 0) if fine else (0, attempts)
-    again = (attempts + turn % again) // again if fine else 2 * attempts
+    again = (attempts + phase % again) // again if fine else 2 * attempts
     plain = [attempts + again, again, answered, 0, attempts, answered, 0, 0]
     buckets = [answered * min(n, 6) // 6 for n in range(len(BOUNDS) + 1)]
     return [*plain, 0, 0, failed, 0, 0, 0, *buckets, answered, answered]
@@ -170,7 +174,7 @@ def address(number):
 
 
 def start(folder, options):
-    """A Prometheus that scrapes them all and evaluates the rules as they are."""
+    """Starts a Prometheus that scrapes all exporters and evaluates the unmodified rules."""
     (folder / "targets.json").write_text(json.dumps([
         {"targets": [f"127.0.0.1:{options.port + 1}"], "labels": {"__metrics_path__": f"/{number}/metrics", "instance": f"host-{number}"}}
         for number in range(options.exporters)]))
@@ -189,45 +193,45 @@ def start(folder, options):
 
 
 def report(options):
-    """Prints what Prometheus says of itself; gives back the groups that are too slow."""
-    def ask(path, **arguments):
+    """Prints the figures of Prometheus about itself. Returns the groups that are too slow."""
+    def get(path, **arguments):
         url = f"http://127.0.0.1:{options.port}/api/v1/{path}?{urllib.parse.urlencode(arguments)}"
         with urllib.request.urlopen(url, timeout=120) as answer:
             return json.load(answer)["data"]
 
     def one(query):
-        result = ask("query", query=query)["result"]
+        result = get("query", query=query)["result"]
         return float(result[0]["value"][1]) if result else 0.0
 
-    for words, query in FIGURES:
-        print(f"{words:40} {one(query):12.{0 if one(query) >= 100 else 2}f}")
-    recorded = [one(f"count({{__name__='{name}'}})") for name in ask("label/__name__/values") if ":" in name]
-    print(f"{'of the series, recorded by the rules':40} {sum(recorded):12.0f}")
+    for title, query in FIGURES:
+        print(f"{title:40} {one(query):12.{0 if one(query) >= 100 else 2}f}")
+    recorded = [one(f"count({{__name__='{name}'}})") for name in get("label/__name__/values") if ":" in name]
+    print(f"{'series recorded by the rules':40} {sum(recorded):12.0f}")
     slow = []
-    for group in ask("rules")["groups"]:
+    for group in get("rules")["groups"]:
         durations = 'prometheus_rule_group_last_duration_seconds{rule_group=~".*;%s"}[5m]' % group["name"]
-        usual, longest = one(f"quantile_over_time(0.5, {durations})"), one(f"max_over_time({durations})")
-        print(f"\n{group['name']}: {usual:.2f} s every {group['interval']} s (at most {longest:.2f} s), {len(group['rules'])} rules")
+        median, longest = one(f"quantile_over_time(0.5, {durations})"), one(f"max_over_time({durations})")
+        print(f"\n{group['name']}: {median:.2f} s every {group['interval']} s (at most {longest:.2f} s), {len(group['rules'])} rules")
         for rule in sorted(group["rules"], key=lambda rule: -rule["evaluationTime"])[:4]:
             print(f"    {rule['evaluationTime']:7.3f} s  {rule['name']} {rule['health']} {rule.get('lastError', '')}")
-        if usual > group["interval"] / 10:
+        if median > group["interval"] / 10:
             slow.append(group["name"])
-    print("\nlonger than a tenth of the interval: " + (", ".join(slow) or "none"), flush=True)
+    print("\ngroups longer than a tenth of their interval: " + (", ".join(slow) or "none"), flush=True)
     return slow
 
 
-# What Prometheus is asked at the end.
+# Title and query of each figure in the report.
 FIGURES = [
     ("exporters scraped", 'sum(up{job="tcp_handshake"})'),
     ("series in memory", "prometheus_tsdb_head_series"),
-    ("samples a second", "rate(prometheus_tsdb_head_samples_appended_total[3m])"),
+    ("samples per second", "rate(prometheus_tsdb_head_samples_appended_total[3m])"),
     ("resident memory, GiB", 'process_resident_memory_bytes{job="prometheus"} / 2^30'),
-    ("CPU seconds a second", 'rate(process_cpu_seconds_total{job="prometheus"}[3m])'),
+    ("CPU seconds per second", 'rate(process_cpu_seconds_total{job="prometheus"}[3m])'),
     ("slowest scrape, s", 'max(scrape_duration_seconds{job="tcp_handshake"})'),
     ("paths compared", "count(path:tcp_handshake_loss_location:info5m)"),
-    ("of these, not fine", 'count(path:tcp_handshake_loss_location:info5m{where!="fine"})'),
-    ("alerts that fire", 'count(ALERTS{alertstate="firing"})'),
-    ("evaluations missed", "sum(prometheus_rule_group_iterations_missed_total)"),
+    ("compared paths that are not fine", 'count(path:tcp_handshake_loss_location:info5m{where!="fine"})'),
+    ("firing alerts", 'count(ALERTS{alertstate="firing"})'),
+    ("missed evaluations", "sum(prometheus_rule_group_iterations_missed_total)"),
 ]
 LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1

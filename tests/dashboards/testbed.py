@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
-"""A stage for the dashboards: a small company in network namespaces, with an exporter on every host and a Prometheus.
+"""Runs a test network for the dashboards: hosts in network namespaces, an exporter on each host, and one Prometheus.
 
-    stage.py --exporter PATH [--healthy SECONDS] [--faults SECONDS] [--scrape SECONDS] [-- COMMAND [ARGUMENT...]]
+    testbed.py --exporter PATH [--healthy SECONDS] [--faults SECONDS] [--scrape SECONDS] [-- COMMAND [ARGUMENT...]]
 
-Plays a healthy time, then a time with faults, then runs COMMAND beside the Prometheus (http://127.0.0.1:9090) with the
-moments STAGE_HEALTHY, STAGE_FAULTS and STAGE_END (Unix time) in its environment; the play goes on until COMMAND ends.
-Without a COMMAND it plays until it is interrupted. It ends with COMMAND's status and leaves nothing behind.
+Generates healthy traffic, then traffic with faults, then runs COMMAND in the namespace of Prometheus
+(http://127.0.0.1:9090). The environment of COMMAND contains the start times TESTBED_HEALTHY and TESTBED_FAULTS, and
+TESTBED_END (Unix time). Traffic continues until COMMAND ends. Without a COMMAND, traffic continues until an interrupt.
+Exits with the status of COMMAND and removes all namespaces, processes and files.
 Needs root, iproute2, nftables, Prometheus and Python 3.11.
 
                                         fw: router, Prometheus
     web-1 web-2 batch-1 office  ---+-----------+------------+---  api-1 db-1 db-2 cache-1 edge-1
 
-Every line is a wire of its own with its own delay, so that latencies look like something.
+Each host has its own link with its own delay, so latencies differ.
 """
 
 import argparse
@@ -32,7 +33,7 @@ import tempfile
 import time
 from pathlib import Path
 
-# name: (network of its wire, one-way delay in milliseconds, what its exporter is told)
+# name: (network of its link, one-way delay in milliseconds, flags of its exporter)
 HOSTS = {
     "web-1": (11, 0.0, ["--capture.acks"]),
     "web-2": (12, 0.0, []),
@@ -42,14 +43,15 @@ HOSTS = {
     "db-1": (22, 0.0, ["--capture.acks"]),
     "db-2": (23, 5.0, []),
     "cache-1": (24, 0.0, []),
-    # Its exporter will not be trusted.
+    # This exporter becomes unreliable: its tables are small, and one interface goes down.
     "edge-1": (25, 0.0, ["-i", "eth0", "-i", "spare", "--labels.max-sets", "24", "--handshake.max-attempts", "256"]),
 }
-WATCHER = "fw"
-OFFICE_DESKS = range(2, 32)
-NOBODY = 29  # a network that the router knows to be unreachable from the time of the faults on
-# Of pauses between connects: the square root of it is how many times less they vary than by mere chance.
-STEADINESS = 4
+MONITOR = "fw"
+OFFICE_ADDRESSES = range(2, 32)
+UNREACHABLE = 29  # a network with an unreachable route on the router after the faults start
+# Shape of the gamma distribution of pauses between connects. Compared with exponential pauses, the relative deviation is smaller
+# by the square root of this value.
+PAUSE_SHAPE = 4
 
 # host: {port: backlog}
 SERVERS = {
@@ -62,8 +64,9 @@ SERVERS = {
     "edge-1": {25: 128},
 }
 
-# client, server's network, port, connects a second (on average: at the slowest of the wave, a window of eight seconds still has far
-# more than the five SYNs that a verdict takes, also where several are sent at once), how many at once, address family
+# client, server's network, port, mean connects per second, connects at once, address family
+# Each rate is high enough for the five SYNs that a fault location requires: in a window of eight seconds, at the minimum of the
+# sine wave, and with several connects at once.
 TRAFFIC = [
     ("office", 11, 443, 5.0, 1, 4),
     ("office", 12, 443, 4.0, 1, 4),
@@ -83,34 +86,34 @@ TRAFFIC = [
 ]
 
 HEALTHY = """
-table inet stage {
+table inet testbed {
   chain forward {
     type filter hook forward priority 0;
-    # No line is perfect.
+    # Background packet loss.
     tcp dport 5432 tcp flags & (syn | ack) == syn numgen random mod 1000 < 4 drop
   }
 }
 """
 
 FAULTS = """
-flush chain inet stage forward
-table inet stage {
+flush chain inet testbed forward
+table inet testbed {
   chain forward {
-    # The way there: one client's SYNs are dropped; and another's to a server that never saw it before.
+    # Loss on the way to the server: SYNs of one client, and of another client to a server that never saw it before.
     iifname "batch-1" tcp dport 3306 tcp flags & (syn | ack) == syn drop
     iifname "web-2" tcp dport 5432 tcp flags & (syn | ack) == syn drop
-    # The way back: SYN/ACKs to one client are dropped.
+    # Loss on the way back: SYN/ACKs to one client.
     oifname "web-2" tcp sport 6379 tcp flags & (syn | ack) == (syn | ack) drop
-    # A lossy line.
+    # A lossy link.
     tcp dport 5432 tcp flags & (syn | ack) == syn numgen random mod 100 < 25 drop
-    # A firewall that says so.
+    # A firewall that rejects.
     tcp dport 9200 reject with icmpx type admin-prohibited
   }
 }
 """
 
-FLOODED = """
-table inet stage {
+DROP_FLOODED_PORT = """
+table inet testbed {
   chain input {
     type filter hook input priority 0;
     tcp dport 7000 drop
@@ -120,106 +123,106 @@ table inet stage {
 
 
 def main():
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument("--exporter", type=Path, required=True, help="the program to run on every host")
-    words.add_argument("--healthy", type=float, default=60, metavar="SECONDS")
-    words.add_argument("--faults", type=float, default=60, metavar="SECONDS")
-    words.add_argument("--scrape", type=int, default=2, metavar="SECONDS", help="the interval of the scrapes")
-    words.add_argument("command", nargs="*", help="what to run beside the Prometheus")
-    options = words.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--exporter", type=Path, required=True, help="the exporter to run on each host")
+    parser.add_argument("--healthy", type=float, default=60, metavar="SECONDS")
+    parser.add_argument("--faults", type=float, default=60, metavar="SECONDS")
+    parser.add_argument("--scrape", type=int, default=2, metavar="SECONDS", help="scrape interval")
+    parser.add_argument("command", nargs="*", help="command to run in the namespace of Prometheus")
+    options = parser.parse_args()
     for program in ["ip", "nft", "prometheus", str(options.exporter)]:
         if not shutil.which(program):
-            sys.exit(f"stage.py needs {program}")
+            sys.exit(f"testbed.py needs {program}")
     if os.geteuid() != 0:
-        sys.exit("stage.py makes network namespaces: run it as root")
+        sys.exit("testbed.py creates network namespaces: run it as root")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with contextlib.suppress(KeyboardInterrupt), Stage() as stage:
-        sys.exit(asyncio.run(stage.play(options)))
+    with contextlib.suppress(KeyboardInterrupt), Testbed() as testbed:
+        sys.exit(asyncio.run(testbed.run_scenario(options)))
 
 
-class Stage:
-    """All hosts, all processes; gone when left."""
+class Testbed:
+    """All hosts and processes. Leaving the context removes them."""
 
     def __enter__(self):
-        self.prefix = f"stage-{os.getpid()}-"
+        self.prefix = f"testbed-{os.getpid()}-"
         self.home = os.open("/proc/self/ns/net", os.O_RDONLY)
         self.folder = Path(tempfile.mkdtemp(prefix=self.prefix))
-        self.doors, self.processes, self.tasks = {}, {}, []
+        self.namespaces, self.processes, self.tasks = {}, {}, []
         return self
 
     def __exit__(self, *_):
         for process in self.processes.values():
             process.kill()
             process.wait()
-        for host in self.doors:
+        for host in self.namespaces:
             subprocess.run(["ip", "netns", "delete", self.prefix + host], stderr=subprocess.DEVNULL, check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    async def play(self, options):
+    async def run_scenario(self, options):
         self.build()
         for host, (_, _, flags) in HOSTS.items():
             self.run(host, f"exporter {host}", [options.exporter, *flags])
-        self.run(WATCHER, f"exporter {WATCHER}", [options.exporter])
-        self.watch(options.scrape)
+        self.run(MONITOR, f"exporter {MONITOR}", [options.exporter])
+        self.start_prometheus(options.scrape)
         servers = {host: self.serve(host, ports) for host, ports in SERVERS.items()}
         for line in TRAFFIC:
             self.start(self.connects(*line))
         healthy = time.time()
         await asyncio.sleep(options.healthy)
         faults = time.time()
-        self.break_things(servers)
+        self.inject_faults(servers)
         await asyncio.sleep(options.faults * 0.6)
-        # Late in the play, for the dashboard of the exporters: one of them is gone.
+        # Late in the run, one exporter goes down, for the dashboard of the exporters.
         self.processes["exporter office"].kill()
         await asyncio.sleep(options.faults * 0.4)
-        print("stage.py: the play is on", file=sys.stderr, flush=True)
+        print("testbed.py: running with faults", file=sys.stderr, flush=True)
         if not options.command:
             await asyncio.Event().wait()
-        moments = {"STAGE_HEALTHY": healthy, "STAGE_FAULTS": faults, "STAGE_END": time.time()}
-        environment = os.environ | {name: f"{at:.0f}" for name, at in moments.items()} | {"STAGE": self.prefix + WATCHER}
-        command = ["ip", "netns", "exec", self.prefix + WATCHER, *options.command]
+        moments = {"TESTBED_HEALTHY": healthy, "TESTBED_FAULTS": faults, "TESTBED_END": time.time()}
+        environment = os.environ | {name: f"{at:.0f}" for name, at in moments.items()} | {"TESTBED": self.prefix + MONITOR}
+        command = ["ip", "netns", "exec", self.prefix + MONITOR, *options.command]
         return await (await asyncio.create_subprocess_exec(*command, env=environment)).wait()
 
-    # Hosts and wires
+    # Hosts and links
 
     def build(self):
-        for host in [WATCHER, *HOSTS]:
+        for host in [MONITOR, *HOSTS]:
             call(["ip", "netns", "add", self.prefix + host])
-            self.doors[host] = os.open(f"/run/netns/{self.prefix}{host}", os.O_RDONLY)
+            self.namespaces[host] = os.open(f"/run/netns/{self.prefix}{host}", os.O_RDONLY)
             self.set(host, "net.ipv6.conf.default.accept_dad", 0)
             self.set(host, "net.ipv4.ip_local_port_range", "20000 60000")
             self.ip(host, "link set lo up")
         for parameter, value in [("net.ipv4.ip_forward", 1), ("net.ipv6.conf.all.forwarding", 1),
                                  ("net.ipv4.icmp_ratelimit", 0), ("net.ipv6.icmp.ratelimit", 0)]:
-            self.set(WATCHER, parameter, value)
-        self.ip(WATCHER, "addr add 10.0.0.1/32 dev lo\naddr add 2001:db8::1/128 dev lo")
-        self.nft(WATCHER, HEALTHY)
+            self.set(MONITOR, parameter, value)
+        self.ip(MONITOR, "addr add 10.0.0.1/32 dev lo\naddr add 2001:db8::1/128 dev lo")
+        self.nft(MONITOR, HEALTHY)
         for host, (network, delay, _) in HOSTS.items():
-            self.wire(host, delay)
+            self.link(host, delay)
             self.ip(host, f"addr add 10.0.{network}.2/24 dev eth0\naddr add 2001:db8:{network}::2/64 dev eth0 nodad\n"
                           "route add default dev eth0\nroute add ::/0 dev eth0")
-            self.ip(WATCHER, f"route add 10.0.{network}.0/24 dev {host}\nroute add 2001:db8:{network}::/64 dev {host}")
-        for desk in OFFICE_DESKS:
-            if desk > 2:
-                self.ip("office", f"addr add 10.0.{HOSTS['office'][0]}.{desk}/24 dev eth0")
+            self.ip(MONITOR, f"route add 10.0.{network}.0/24 dev {host}\nroute add 2001:db8:{network}::/64 dev {host}")
+        for number in OFFICE_ADDRESSES:
+            if number > 2:
+                self.ip("office", f"addr add 10.0.{HOSTS['office'][0]}.{number}/24 dev eth0")
         self.ip("edge-1", "link add spare type bridge\nlink set spare up")
 
-    def wire(self, host, delay):
-        """A pair of tunnel devices and a process in the middle that takes its time."""
-        ends = [self.tunnel(host, "eth0"), self.tunnel(WATCHER, host)]
+    def link(self, host, delay):
+        """Connects a host to the router by two tunnel devices. The event loop forwards packets with the delay."""
+        ends = [self.tunnel(host, "eth0"), self.tunnel(MONITOR, host)]
         loop = asyncio.get_running_loop()
         for here, there in [ends, ends[::-1]]:
-            loop.add_reader(here, self.carry, loop, here, there, delay / 1000)
+            loop.add_reader(here, self.forward, loop, here, there, delay / 1000)
 
     @staticmethod
-    def carry(loop, here, there, delay):
+    def forward(loop, here, there, delay):
         with contextlib.suppress(BlockingIOError):
             while True:
                 packet = os.read(here, 65536)
                 if delay == 0:
-                    drop_in(there, packet)
+                    write_packet(there, packet)
                 else:
-                    loop.call_later(delay * random.lognormvariate(0, 0.35), drop_in, there, packet)
+                    loop.call_later(delay * random.lognormvariate(0, 0.35), write_packet, there, packet)
 
     def tunnel(self, host, name):
         with self.inside(host):
@@ -230,19 +233,19 @@ class Stage:
 
     @contextlib.contextmanager
     def inside(self, host):
-        """Sockets made here stay in the host's namespace."""
-        move(self.doors[host])
+        """Enters the host's namespace. Sockets created here stay in it."""
+        enter_namespace(self.namespaces[host])
         try:
             yield
         finally:
-            move(self.home)
+            enter_namespace(self.home)
 
     def run(self, host, name, command):
         log = (self.folder / f"{name}.log").open("w")
-        words = ["ip", "netns", "exec", self.prefix + host, *map(str, command)]
-        # They end with the stage, even where it is killed.
+        arguments = ["ip", "netns", "exec", self.prefix + host, *map(str, command)]
+        # The processes end with this one, even if it is killed.
         self.processes[name] = subprocess.Popen(
-            words, stdout=log, stderr=log, preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
+            arguments, stdout=log, stderr=log, preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
 
     def ip(self, host, lines):
         call(["ip", "-netns", self.prefix + host, "-batch", "-"], lines)
@@ -256,17 +259,17 @@ class Stage:
             if path.exists():
                 path.write_text(str(value))
 
-    def watch(self, seconds):
-        targets = {host: f"10.0.{network}.2" for host, (network, _, _) in HOSTS.items()} | {WATCHER: "127.0.0.1"}
+    def start_prometheus(self, seconds):
+        targets = {host: f"10.0.{network}.2" for host, (network, _, _) in HOSTS.items()} | {MONITOR: "127.0.0.1"}
         jobs = "".join(
             f"    - targets: ['{address}:10077']\n      labels: {{instance: {host}}}\n" for host, address in targets.items())
         rules = self.folder / "rules.yml"
-        rules.write_text(in_short(RULES.read_text(), seconds))
+        rules.write_text(with_short_windows(RULES.read_text(), seconds))
         config = self.folder / "prometheus.yml"
         config.write_text(f"global: {{scrape_interval: {seconds}s, scrape_timeout: {seconds}s, evaluation_interval: {seconds}s}}\n"
                           f"rule_files: ['{rules}']\n"
                           f"scrape_configs:\n- job_name: tcp_handshake\n  static_configs:\n{jobs}")
-        self.run(WATCHER, "prometheus", [
+        self.run(MONITOR, "prometheus", [
             "prometheus", f"--config.file={config}", f"--storage.tsdb.path={self.folder}/data",
             "--web.listen-address=127.0.0.1:9090", "--log.level=warn"])
 
@@ -299,8 +302,8 @@ class Stage:
         server = f"10.0.{network}.2" if family == 4 else f"2001:db8:{network}::2"
         while True:
             wave = 1 + 0.35 * math.sin(time.time() / 45 + port)
-            # Pauses vary, but less than by mere chance, which leaves a window empty now and then.
-            await asyncio.sleep(random.gammavariate(STEADINESS, pool / (rate * wave * STEADINESS)))
+            # Pauses vary less than exponential ones, which would leave some windows without a connect.
+            await asyncio.sleep(random.gammavariate(PAUSE_SHAPE, pool / (rate * wave * PAUSE_SHAPE)))
             for _ in range(pool):
                 self.start(self.connect(client, server, port, family))
 
@@ -310,7 +313,7 @@ class Stage:
         with attempt, contextlib.suppress(OSError):
             attempt.setblocking(False)
             if client == "office":
-                attempt.bind((f"10.0.{HOSTS['office'][0]}.{random.choice(OFFICE_DESKS)}", 0))
+                attempt.bind((f"10.0.{HOSTS['office'][0]}.{random.choice(OFFICE_ADDRESSES)}", 0))
             async with asyncio.timeout(8):
                 await asyncio.get_running_loop().sock_connect(attempt, (server, port))
                 await asyncio.sleep(0.05)
@@ -320,24 +323,24 @@ class Stage:
         self.tasks.append(task)
         task.add_done_callback(self.tasks.remove)
 
-    # What breaks
+    # Faults
 
-    def break_things(self, servers):
+    def inject_faults(self, servers):
         loop = asyncio.get_running_loop()
-        self.nft(WATCHER, FAULTS)
-        self.ip(WATCHER, f"route add unreachable 10.0.{NOBODY}.0/24")
-        # One server goes down, another one no longer accepts.
+        self.nft(MONITOR, FAULTS)
+        self.ip(MONITOR, f"route add unreachable 10.0.{UNREACHABLE}.0/24")
+        # One server goes down, and another one stops calling accept.
         down, stuck = servers["api-1"][8443], servers["api-1"][8080]
         loop.remove_reader(down)
         down.close()
         loop.remove_reader(stuck)
-        # A machine is taken away: its clients do not know yet. Seldom: for a route that is not there Linux sends one ICMP error a
-        # second to each source (after five at once, whatever icmp_ratelimit says), and the rest would be unanswered.
-        self.start(self.connects("web-1", NOBODY, 8500, 0.3, 1, 4))
-        # A new client of a server, which the router does not know of.
+        # A host is removed, and its client continues to connect, at a low rate. For an unreachable route, Linux sends one ICMP error
+        # per second to each source (after a burst of five, for any icmp_ratelimit), so further attempts would be unanswered.
+        self.start(self.connects("web-1", UNREACHABLE, 8500, 0.3, 1, 4))
+        # A new client of a server. The router drops its SYNs, so the server never sees it.
         self.start(self.connects("web-2", HOSTS["db-2"][0], 5432, 2.0, 1, 4))
-        # A flood from addresses that do not exist, to a port that the host drops.
-        self.nft("edge-1", FLOODED)
+        # A flood from spoofed addresses to a port on which the host drops SYNs.
+        self.nft("edge-1", DROP_FLOODED_PORT)
         self.start(self.flood("office", 25, 7000))
         self.ip("edge-1", "link set spare down")
 
@@ -354,8 +357,8 @@ class Stage:
             await asyncio.sleep(random.expovariate(80))
 
 
-def in_short(rules, seconds):
-    """The recording rules with a window of eight scrapes for five minutes, and one scrape for a minute."""
+def with_short_windows(rules, seconds):
+    """Returns the rules with five minutes shortened to eight scrape intervals and one minute to one scrape interval."""
     window = 8 * seconds
     for long, short in [("[5m]", f"[{window}s]"), ("offset 5m", f"offset {window}s"), ("offset 1m", f"offset {seconds}s"),
                         ("< bool 300", f"< bool {window}"), (">= 300", f">= {window}"), ("/ 300", f"/ {window}"),
@@ -364,7 +367,7 @@ def in_short(rules, seconds):
     return rules
 
 
-def drop_in(device, packet):
+def write_packet(device, packet):
     with contextlib.suppress(OSError):
         os.write(device, packet)
 
@@ -372,11 +375,11 @@ def drop_in(device, packet):
 def call(command, text=""):
     done = subprocess.run(command, input=text, text=True, capture_output=True, check=False)
     if done.returncode != 0:
-        sys.exit(f"stage.py: {' '.join(command)}: {done.stderr}{text}")
+        sys.exit(f"testbed.py: {' '.join(command)}: {done.stderr}{text}")
 
 
-def move(door):
-    if LIBC.setns(door, CLONE_NEWNET) != 0:
+def enter_namespace(namespace):
+    if LIBC.setns(namespace, CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), "setns")
 
 
