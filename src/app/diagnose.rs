@@ -25,7 +25,7 @@ pub(super) fn diagnose(task: &DiagnoseConfig) -> anyhow::Result<ExitCode> {
     let stop = Arc::new(AtomicBool::new(false));
     match &task.source {
         CaptureSource::Interfaces(..) => {
-            privilege::give_up(None, privilege::Keeps::Captures)?;
+            privilege::drop_privileges(None, privilege::Retain::Captures)?;
             stop_after(task.duration, Arc::clone(&stop))?;
         }
         CaptureSource::Files(files) => {

@@ -99,11 +99,11 @@ pub(super) fn serve(config: &ServeConfig) -> anyhow::Result<()> {
 /// Drops privileges, then opens every file that a reload reads, so that a file which this user cannot
 /// read is reported now.
 fn drop_privileges(config: &ServeConfig) -> anyhow::Result<http::AccessControl> {
-    let keeps = match &config.source {
-        CaptureSource::Interfaces(..) => privilege::Keeps::Captures,
-        CaptureSource::Files(_) => privilege::Keeps::Files,
+    let retain = match &config.source {
+        CaptureSource::Interfaces(..) => privilege::Retain::Captures,
+        CaptureSource::Files(_) => privilege::Retain::Files,
     };
-    privilege::give_up(identity(config)?.as_ref(), keeps)?;
+    privilege::drop_privileges(identity(config)?.as_ref(), retain)?;
     let access = match &config.web_config {
         Some(file) => http::AccessControl::from_file(file)?,
         None => http::AccessControl::disabled(),
@@ -121,7 +121,7 @@ fn drop_privileges(config: &ServeConfig) -> anyhow::Result<http::AccessControl> 
     if config.counting.filter.expression.is_some() {
         readable.extend(RESOLVER_FILES.map(Into::into));
     }
-    privilege::confine(&readable);
+    privilege::restrict_self(&readable);
     Ok(access)
 }
 

@@ -1,4 +1,4 @@
-//! Who the program is to be: `NAME|UID[:GROUP]`.
+//! The user and group to change to: parses `--user NAME|UID[:GROUP]`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -30,7 +30,7 @@ impl FromStr for Identity {
             Ok(number) => User::from_uid(Uid::from_raw(number)),
             Err(_) => User::from_name(name),
         };
-        let known = known.map_err(|error| format!("this host does not tell its users: {error}"))?;
+        let known = known.map_err(|error| format!("cannot look up users: {error}"))?;
         let user = known
             .as_ref()
             .map(|user| user.uid)
@@ -53,12 +53,13 @@ impl FromStr for Identity {
     }
 }
 
+/// Returns the group of a name or a numeric ID.
 fn by_name_or_number(group: &str) -> Result<Gid, String> {
     if let Ok(number) = group.parse() {
         return Ok(Gid::from_raw(number));
     }
-    let known = Group::from_name(group)
-        .map_err(|error| format!("this host does not tell its groups: {error}"))?;
+    let known =
+        Group::from_name(group).map_err(|error| format!("cannot look up groups: {error}"))?;
     known
         .map(|group| group.gid)
         .ok_or_else(|| format!("there is no group `{group}`"))

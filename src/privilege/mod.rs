@@ -1,7 +1,11 @@
-//! Least privilege: once captures and listeners are open, the program keeps what reopening an interface needs, and can
-//! get nothing back.
+//! Least privilege: drops capabilities and changes the user, once captures and listeners are open.
 //!
-//! To be called before the first thread starts: capabilities and Landlock are each thread's own, and are inherited.
+//! `app` calls it. Invariants:
+//!
+//! - Only the capability for reopening an interface or a capture file remains. No dropped privilege
+//!   can be regained.
+//! - It is called before the first thread starts, because capabilities and Landlock rules belong to
+//!   a thread and are inherited.
 
 mod identity;
 mod sandbox;
@@ -11,84 +15,86 @@ use nix::sys::prctl::{set_keepcaps, set_no_new_privs};
 use nix::unistd::{getgid, getuid, setgroups, setresgid, setresuid};
 
 pub use identity::Identity;
-pub use sandbox::confine;
+pub use sandbox::restrict_self;
 
-/// What has to go on being possible.
+/// The access that must be retained.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Keeps {
-    /// Opening interfaces that come back.
+pub enum Retain {
+    /// Reopening interfaces that return.
     Captures,
-    /// Opening capture files that only root may read, where root it is.
+    /// Opening capture files that only root can read, if the program remains root.
     Files,
 }
 
-/// Privilege that cannot be given up. Nothing is served then.
+/// Privileges cannot be dropped. Nothing is served in this case.
 #[derive(Debug, thiserror::Error)]
 pub enum PrivilegeError {
-    /// Not root, and another user is wanted.
+    /// Another user was requested, but this process is not root.
     #[error(
         "cannot become --user {identity}: {reason}: start as root, or as that user and without --user"
     )]
     User {
-        /// Who was wanted.
+        /// The requested user.
         identity: Identity,
-        /// In the system's words.
+        /// The error of the system.
         reason: nix::Error,
     },
-    /// The kernel refuses.
-    #[error("cannot give up capabilities: {0}")]
+    /// The kernel does not allow changing the capabilities.
+    #[error("cannot drop capabilities: {0}")]
     Capabilities(#[from] caps::errors::CapsError),
-    /// The kernel refuses.
-    #[error("cannot give up privileges for good: {0}")]
+    /// The kernel does not allow setting `no_new_privs`.
+    #[error("cannot set no_new_privs: {0}")]
     NoNewPrivileges(nix::Error),
 }
 
-/// Becomes another user where one is wanted, and gives up every capability but the one that is needed.
+/// Changes to the requested user, if any, and drops every capability except the one to retain.
 ///
 /// # Errors
 ///
-/// It cannot be done.
-pub fn give_up(identity: Option<&Identity>, keeps: Keeps) -> Result<(), PrivilegeError> {
-    let needed = match (keeps, identity) {
-        (Keeps::Captures, _) => Some(Capability::CAP_NET_RAW),
-        (Keeps::Files, None) => Some(Capability::CAP_DAC_READ_SEARCH),
-        (Keeps::Files, Some(_)) => None,
+/// Returns an error if the kernel rejects one of the changes.
+pub fn drop_privileges(identity: Option<&Identity>, retain: Retain) -> Result<(), PrivilegeError> {
+    let needed = match (retain, identity) {
+        (Retain::Captures, _) => Some(Capability::CAP_NET_RAW),
+        (Retain::Files, None) => Some(Capability::CAP_DAC_READ_SEARCH),
+        (Retain::Files, Some(_)) => None,
     };
-    let had = caps::read(None, CapSet::Permitted)?;
-    let kept: CapsHashSet = needed
+    let permitted = caps::read(None, CapSet::Permitted)?;
+    let retained: CapsHashSet = needed
         .into_iter()
-        .filter(|capability| had.contains(capability))
+        .filter(|capability| permitted.contains(capability))
         .collect();
-    empty_the_bounding_set();
+    clear_bounding_set();
     if let Some(identity) = identity {
         become_user(identity).map_err(|reason| PrivilegeError::User {
             identity: identity.clone(),
             reason,
         })?;
     }
-    caps::set(None, CapSet::Effective, &kept)?;
-    caps::set(None, CapSet::Permitted, &kept)?;
+    caps::set(None, CapSet::Effective, &retained)?;
+    caps::set(None, CapSet::Permitted, &retained)?;
     caps::clear(None, CapSet::Inheritable)?;
-    // Kernels before 4.3 have none.
-    let _none_left = caps::clear(None, CapSet::Ambient);
+    // Kernels before 4.3 have no ambient set.
+    let _unsupported = caps::clear(None, CapSet::Ambient);
     set_no_new_privs().map_err(PrivilegeError::NoNewPrivileges)?;
-    let names: Vec<String> = kept.iter().map(ToString::to_string).collect();
+    let names: Vec<String> = retained.iter().map(ToString::to_string).collect();
     tracing::debug!(
         uid = getuid().as_raw(),
         capabilities = names.join(","),
-        "privileges are given up"
+        "privileges dropped"
     );
     Ok(())
 }
 
-/// What no program that is started from here could get. Nothing is started, so who may not do this, need not.
-fn empty_the_bounding_set() {
+/// Clears the bounding set, which limits the capabilities of programs started by this one.
+///
+/// This program starts none, so a failure for lack of CAP_SETPCAP is ignored.
+fn clear_bounding_set() {
     for capability in caps::all() {
-        let _unknown_or_not_allowed = caps::drop(None, CapSet::Bounding, capability);
+        let _unknown_or_not_permitted = caps::drop(None, CapSet::Bounding, capability);
     }
 }
 
-/// Permitted capabilities outlive the change of user, effective ones do not.
+/// Changes user and group. Permitted capabilities survive the change; effective ones do not.
 fn become_user(identity: &Identity) -> nix::Result<()> {
     let Identity { user, group, .. } = *identity;
     if getuid() == user && getgid() == group {

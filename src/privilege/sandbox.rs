@@ -1,4 +1,5 @@
-//! Landlock: of the file system, what is read again and nothing else; of the network, no new TCP connection or listener.
+//! Landlock sandbox: allows reading the files that a reload needs, and denies writes and new TCP
+//! sockets.
 
 use std::path::{Path, PathBuf};
 
@@ -7,22 +8,38 @@ use landlock::{
     RulesetStatus, path_beneath_rules,
 };
 
-/// Confines the program to reading these files, and what else may come to stand in their folders: who writes a file
-/// anew puts another in its place. Where the kernel has no Landlock, the log says so.
-pub fn confine(files: &[PathBuf]) {
-    let folders = files.iter().flat_map(|file| folders_of(file));
-    let readable: Vec<PathBuf> = OWN.iter().map(PathBuf::from).chain(folders).collect();
+/// Paths that the program reads about itself and the interfaces of the host.
+const SYSTEM_PATHS: [&str; 5] = [
+    "/proc/self",
+    "/proc/stat",
+    "/proc/net",
+    "/sys/class/net",
+    "/sys/devices",
+];
+
+/// Restricts this process to reading the directories of these files, and denies TCP bind and
+/// connect.
+///
+/// Whole directories are readable because replacing a file creates a new one in its directory. The
+/// result is logged; a kernel without Landlock is not an error.
+pub fn restrict_self(files: &[PathBuf]) {
+    let directories = files.iter().flat_map(|file| directories_of(file));
+    let readable: Vec<PathBuf> = SYSTEM_PATHS
+        .iter()
+        .map(PathBuf::from)
+        .chain(directories)
+        .collect();
     match enforce(&readable) {
         Ok(RulesetStatus::FullyEnforced) => {
-            tracing::info!("confined by Landlock: files are read, none is written");
+            tracing::info!("Landlock enforced: configured files are readable, none is writable");
         }
         Ok(RulesetStatus::PartiallyEnforced) => {
-            tracing::info!("confined by Landlock, as far as this kernel has it");
+            tracing::info!("Landlock enforced in part: this kernel does not support all rules");
         }
         Ok(RulesetStatus::NotEnforced) => {
-            tracing::info!("not confined: this kernel has no Landlock");
+            tracing::info!("Landlock not enforced: this kernel does not support it");
         }
-        Err(error) => tracing::warn!(%error, "not confined"),
+        Err(error) => tracing::warn!(%error, "Landlock not enforced"),
     }
 }
 
@@ -31,7 +48,7 @@ fn enforce(readable: &[PathBuf]) -> Result<RulesetStatus, RulesetError> {
         .handle_access(AccessFs::from_all(ABI::V5))?
         .handle_access(AccessNet::from_all(ABI::V4))?
         .create()?
-        // What is not there is left out.
+        // Paths that do not exist are skipped.
         .add_rules(path_beneath_rules(
             readable,
             AccessFs::ReadFile | AccessFs::ReadDir,
@@ -39,29 +56,20 @@ fn enforce(readable: &[PathBuf]) -> Result<RulesetStatus, RulesetError> {
     Ok(ruleset.restrict_self()?.ruleset)
 }
 
-/// Where it stands, and where it stands in truth if the name is a link.
-fn folders_of(file: &Path) -> Vec<PathBuf> {
-    let folder = |file: &Path| {
-        file.parent().map(|folder| {
-            if folder == Path::new("") {
+/// Returns the directory of the file and, if the file is a symbolic link, that of its target.
+fn directories_of(file: &Path) -> Vec<PathBuf> {
+    let directory = |file: &Path| {
+        file.parent().map(|parent| {
+            if parent == Path::new("") {
                 ".".into()
             } else {
-                folder.to_owned()
+                parent.to_owned()
             }
         })
     };
-    let real = file.canonicalize().ok();
-    [folder(file), real.as_deref().and_then(folder)]
+    let target = file.canonicalize().ok();
+    [directory(file), target.as_deref().and_then(directory)]
         .into_iter()
         .flatten()
         .collect()
 }
-
-/// What the program reads of itself and of the host's interfaces.
-const OWN: [&str; 5] = [
-    "/proc/self",
-    "/proc/stat",
-    "/proc/net",
-    "/sys/class/net",
-    "/sys/devices",
-];
