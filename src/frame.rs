@@ -1,56 +1,61 @@
-//! What a capture hands over: bytes as they were on the wire, when, and where they were met.
+//! Captured frames: the bytes of a packet, its timestamp, and the interface that captured it.
+//!
+//! `capture` produces frames and `decode` reads them.
 
 use crate::time::Timestamp;
 
 /// One captured frame, borrowed from the capture's buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
-    /// When the kernel, or whoever wrote the file, met it.
+    /// When it was captured, as stamped by the kernel or by the program that wrote the file.
     pub at: Timestamp,
-    /// Where it was met.
+    /// The interface that captured it.
     pub interface: &'a Interface,
-    /// Its length on the wire, in bytes; more than `bytes` holds where the capture cut it.
+    /// Its length on the wire, in bytes. It exceeds the length of `bytes` if the capture truncated
+    /// the frame.
     pub wire_length: u32,
-    /// What was captured of it, from the link header on.
+    /// The captured bytes, from the link header on.
     pub bytes: &'a [u8],
 }
 
-/// A place where frames are met: a network interface, or one capture file.
+/// A network interface, or an interface that a capture file describes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Interface {
-    /// The number, from 0, of the watched interface or capture file whose frames these are.
+    /// Index, from 0, of the live interface or capture file among the inputs of this run.
     pub id: u16,
-    /// Tells it from all others: one capture file may hold the frames of several interfaces.
+    /// Unique number in this run. One capture file may hold the frames of several interfaces.
     pub number: u32,
-    /// How its frames begin.
+    /// Link layer of its frames.
     pub link: Link,
-    /// Its own hardware address, where known: tells frames that leave from frames that enter.
+    /// Its hardware address, if known: distinguishes leaving frames from entering ones.
     pub hardware_address: Option<[u8; 6]>,
 }
 
-/// The link layers that are understood, by what stands before the IP header.
+/// The supported link layers, by the header that precedes the IP header.
+///
 /// See <https://www.tcpdump.org/linktypes.html>.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Link {
-    /// Ethernet, with any number of VLAN tags, MPLS labels, PPPoE, or 802.2 LLC inside.
+    /// Ethernet, with VLAN tags, MPLS labels, PPPoE, or 802.2 LLC inside.
     Ethernet,
     /// Linux cooked capture: 16 bytes, packet type first.
     LinuxSll,
     /// Linux cooked capture, version 2: 20 bytes, with the interface's index.
     LinuxSll2,
-    /// BSD loopback: the address family in the byte order of whoever captured.
+    /// BSD loopback: the address family in the byte order of the capturing host.
     Null,
     /// OpenBSD loopback: the address family in network byte order.
     Loop,
-    /// No link header: IPv4 or IPv6, told by its version.
+    /// No link header: IPv4 or IPv6, distinguished by the version field.
     Raw,
-    /// PPP, with or without its framing's address and control; Cisco's HDLC may be in between.
+    /// PPP, with or without the address and control fields of its framing. Cisco HDLC frames may be
+    /// mixed in.
     Ppp,
     /// PPP in a PPPoE session, without the Ethernet header.
     PppEther,
-    /// Cisco's HDLC.
+    /// Cisco HDLC.
     CiscoHdlc,
-    /// 802.2 LLC and SNAP, as over ATM.
+    /// 802.2 LLC and SNAP, as used over ATM.
     Llc,
     /// IEEE 802.11.
     Wifi,
@@ -58,79 +63,82 @@ pub enum Link {
     WifiRadiotap,
     /// IEEE 802.11 behind a Prism or AVS header.
     WifiPrism,
-    /// What the BSDs' firewall logs.
+    /// PFLOG: packets logged by the packet filter of the BSDs (pf).
     PacketFilterLog,
-    /// What Linux' firewall logs.
+    /// NFLOG: packets logged by Linux netfilter.
     NetfilterLog,
     /// Frames of any link layer behind a Per-Packet Information header.
     Ppi,
-    /// Frames of any link layer behind macOS's header.
+    /// Frames of any link layer behind the PKTAP header of macOS.
     Pktap,
-    /// One that only files have.
+    /// A link layer that occurs only in capture files.
     Legacy(LegacyLink),
-    /// None of these.
+    /// Not supported.
     Other,
 }
 
-/// Link layers that are met in captures of other systems and other times.
+/// Link layers of older or non-Linux systems, which occur only in capture files.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum LegacyLink {
     /// Token ring (IEEE 802.5).
     TokenRing,
-    /// ARCNET, as the BSDs give it.
+    /// ARCNET, with the header of the BSDs.
     Arcnet,
-    /// ARCNET, as Linux gives it.
+    /// ARCNET, with the header of Linux.
     ArcnetLinux,
     /// FDDI (ANSI X3.139).
     Fddi,
-    /// Symantec's Enterprise Firewall.
+    /// Symantec Enterprise Firewall.
     Symantec,
     /// Frame relay.
     FrameRelay,
-    /// OpenBSD's IPsec, behind its decryption.
+    /// Packets decrypted by IPsec of OpenBSD.
     Enc,
     /// IP over Fibre Channel (RFC 2625).
     FibreChannel,
-    /// ATM, as SunOS gives it.
+    /// ATM, with the header of SunOS.
     SunAtm,
-    /// Apple's IP over IEEE 1394.
+    /// IP over IEEE 1394 of Apple.
     Firewire,
-    /// Juniper's header before Ethernet.
+    /// Juniper header before Ethernet.
     Juniper,
-    /// Endace's records.
+    /// Endace ERF records.
     Erf,
-    /// PPP behind a byte that tells the direction.
+    /// PPP behind a direction byte.
     PppDirection,
-    /// Cisco's HDLC behind such a byte.
+    /// Cisco HDLC behind a direction byte.
     CiscoDirection,
-    /// Frame relay behind such a byte.
+    /// Frame relay behind a direction byte.
     FrameRelayDirection,
-    /// MPLS without anything before it.
+    /// MPLS without a header before it.
     Mpls,
     /// IP over InfiniBand.
     Infiniband,
-    /// Ethernet with a tag of four bytes behind its addresses, for a switch's chip: Marvell's, Broadcom's.
+    /// Ethernet with a four-byte switch tag behind its addresses (Marvell DSA, Broadcom).
     SwitchTag,
-    /// The same with eight bytes: Marvell's with a type of its own.
+    /// Ethernet with an eight-byte switch tag behind its addresses: Marvell's EtherType DSA.
     SwitchTagLong,
-    /// Ethernet behind four bytes: Broadcom's other tag, Hilscher's netANALYZER.
-    BehindTag,
-    /// IP over a serial line (RFC 1055), behind what libpcap puts before it.
+    /// Ethernet behind a four-byte header (Broadcom's prepended tag, Hilscher netANALYZER).
+    PrependedTag,
+    /// IP over a serial line (RFC 1055), behind the header of libpcap.
     Slip,
-    /// Solaris' header before IP.
+    /// Solaris IPNET header before IP.
     IpNet,
-    /// Juniper's header before PPP.
+    /// Juniper header before PPP.
     JuniperPpp,
-    /// Juniper's header before frame relay.
+    /// Juniper header before frame relay.
     JuniperFrameRelay,
-    /// Juniper's header before Cisco's HDLC.
+    /// Juniper header before Cisco HDLC.
     JuniperCisco,
 }
 
 impl Link {
-    /// The link layer of this number, be it `LINKTYPE_`, as in files, or `DLT_`, as in libpcap: raw IP alone has
-    /// different ones.
-    pub const fn of_number(number: u32) -> Self {
+    /// Returns the link layer of a `LINKTYPE_` number, as in files, or of a `DLT_` number, as in
+    /// libpcap.
+    ///
+    /// For the layers listed here the numbers differ only for raw IP and for ATM. Both are
+    /// accepted.
+    pub const fn from_linktype(number: u32) -> Self {
         match number {
             0 => Self::Null,
             1 => Self::Ethernet,
@@ -149,8 +157,8 @@ impl Link {
             239 => Self::NetfilterLog,
             258 => Self::Pktap,
             276 => Self::LinuxSll2,
-            number => match LegacyLink::of_number(number) {
-                Some(seldom) => Self::Legacy(seldom),
+            number => match LegacyLink::from_linktype(number) {
+                Some(legacy) => Self::Legacy(legacy),
                 None => Self::Other,
             },
         }
@@ -158,7 +166,7 @@ impl Link {
 }
 
 impl LegacyLink {
-    const fn of_number(number: u32) -> Option<Self> {
+    const fn from_linktype(number: u32) -> Option<Self> {
         Some(match number {
             6 => Self::TokenRing,
             7 => Self::Arcnet,
@@ -181,7 +189,7 @@ impl LegacyLink {
             206 => Self::FrameRelayDirection,
             219 => Self::Mpls,
             226 => Self::IpNet,
-            240 | 282 => Self::BehindTag,
+            240 | 282 => Self::PrependedTag,
             242 => Self::Infiniband,
             281 | 284 => Self::SwitchTag,
             285 => Self::SwitchTagLong,

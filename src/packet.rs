@@ -1,38 +1,41 @@
-//! Facts about one packet, as read from its headers: a TCP segment, or an ICMP error that quotes one.
+//! Facts about one packet, as read from its headers: a TCP segment, or an ICMP error that quotes
+//! one.
+//!
+//! `decode` produces packets; all later modules read them.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv6Addr};
 
-/// What decoding makes of a frame that has to do with handshakes.
+/// A decoded packet that is relevant to handshakes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Packet {
     /// A TCP segment.
     Segment(Segment),
-    /// An ICMP error about one.
+    /// An ICMP error that quotes a TCP segment.
     IcmpError(IcmpError),
 }
 
 impl Packet {
-    /// The two ends it is about: who sent it, or what it quotes, and to whom.
-    pub const fn ends(&self) -> (&Endpoint, &Endpoint) {
+    /// Returns the source and the destination of the segment, or of the quoted segment.
+    pub const fn endpoints(&self) -> (&Endpoint, &Endpoint) {
         match self {
             Self::Segment(segment) => (&segment.from, &segment.to),
             Self::IcmpError(error) => (&error.quote.from, &error.quote.to),
         }
     }
 
-    /// Whether it is a segment that asks for a connection.
+    /// Returns `true` if it is a segment that requests a connection: SYN set, ACK not set.
     pub const fn is_syn(&self) -> bool {
         matches!(self, Self::Segment(segment) if segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::ACK))
     }
 
-    /// Whether it is about a connection over IPv4.
+    /// Returns `true` if the segment, or the quoted segment, is IPv4.
     pub const fn is_v4(&self) -> bool {
-        self.ends().0.address.is_v4()
+        self.endpoints().0.address.is_v4()
     }
 
-    /// Where it was met.
+    /// Returns where it was captured.
     pub const fn via(&self) -> CapturePoint {
         match self {
             Self::Segment(segment) => segment.via,
@@ -41,78 +44,82 @@ impl Packet {
     }
 }
 
-/// A TCP segment (RFC 9293 section 3.1), with what its IP header adds.
+/// A TCP segment (RFC 9293 section 3.1), with fields of its IP header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Segment {
-    /// Where it was met.
+    /// Where it was captured.
     pub via: CapturePoint,
-    /// Who sent it.
+    /// Source.
     pub from: Endpoint,
-    /// Whom it is for.
+    /// Destination.
     pub to: Endpoint,
-    /// Sequence number; of a SYN, the initial one (ISN).
+    /// Sequence number; in a SYN, the initial sequence number (ISN).
     pub sequence: u32,
     /// Acknowledgment number; meaningless without the ACK flag.
     pub acknowledgment: u32,
     /// Control bits.
     pub flags: Flags,
-    /// TSval of the timestamps option (RFC 7323), where it has one.
+    /// TSval of the timestamps option (RFC 7323). `None` if the segment has no such option.
     pub timestamp: Option<u32>,
-    /// IPv4 identification; IPv6 has none.
+    /// IPv4 identification. `None` for IPv6.
     pub identification: Option<u16>,
     /// TTL, or hop limit.
     pub hop_limit: u8,
-    /// Bytes of data it says it carries, whether they were captured or not.
+    /// Payload length in bytes according to the headers, captured or not.
     pub payload_length: u16,
-    /// Whether ECE and CWR are both set: of a SYN, that it asks for ECN (RFC 3168 section 6.1.1).
+    /// `true` if ECE and CWR are both set: a SYN then requests ECN (RFC 3168 section 6.1.1).
     pub ecn_setup: bool,
 }
 
-/// An ICMP or ICMPv6 error message, and the TCP segment it is about.
+/// An ICMP or ICMPv6 error message, and the TCP segment it quotes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct IcmpError {
-    /// Where it was met.
+    /// Where it was captured.
     pub via: CapturePoint,
-    /// Who says so.
+    /// Source of the error.
     pub reporter: Address,
-    /// Who is told: the sender of the quoted segment, as a rule.
+    /// Destination of the error: normally the source of the quoted segment.
     pub recipient: Address,
-    /// What is said.
+    /// Type and code.
     pub code: IcmpCode,
-    /// About which segment.
+    /// The quoted segment.
     pub quote: Quote,
 }
 
-/// The start of the segment that an ICMP error quotes: at least ports and sequence number (RFC 792, RFC 4443).
+/// The start of the segment that an ICMP error quotes: at least ports and sequence number (RFC 792,
+/// RFC 4443).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Quote {
-    /// Who sent the quoted segment.
+    /// Source of the quoted segment.
     pub from: Endpoint,
-    /// Whom it was for.
+    /// Destination of the quoted segment.
     pub to: Endpoint,
     /// Its sequence number.
     pub sequence: u32,
-    /// Its control bits, where the quote is long enough to hold them.
+    /// Its control bits. `None` if the quote is too short to hold them.
     pub flags: Option<Flags>,
 }
 
-/// Where a packet was met, as far as the capture knows: one packet is met again and again on its way through a host.
+/// Where a packet was captured, as far as the capture knows.
+///
+/// One packet can be captured several times on its way through a host.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct CapturePoint {
-    /// Which interface: its index on this host where the link header has one, else the number of the capture.
+    /// Index of the interface on this host if the link header has one; otherwise the number of the
+    /// capture.
     pub interface: u32,
-    /// Into the host, out of it, or not known.
+    /// Into the host, out of the host, or unknown.
     pub direction: Direction,
-    /// Whether that interface is the loopback.
+    /// `true` if the interface is the loopback.
     pub loopback: bool,
 }
 
-/// Which way a packet goes, seen from the host that captured it.
+/// Direction of a packet, as seen from the capturing host.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Direction {
-    /// It came in.
+    /// It entered the host.
     Entering,
-    /// It went out.
+    /// It left the host.
     Leaving,
     /// The capture does not say.
     Unknown,
@@ -136,9 +143,11 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// An IP address of either family in one form, so that nothing is written twice: IPv4 as v4-mapped IPv6. It is compared,
-/// masked and hashed far more often than it is written, so it is kept as a number, in two halves; aligned as little as ports
-/// allow, for many packets wait at once.
+/// An IP address of either family. IPv4 is stored as v4-mapped IPv6, so that no code exists once
+/// per family.
+///
+/// It is compared, masked and hashed far more often than it is formatted, so it is stored as two
+/// 64-bit halves of one number. The 4-byte alignment keeps queued packets small.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(C, packed(4))]
 pub struct Address {
@@ -147,25 +156,25 @@ pub struct Address {
 }
 
 impl Address {
-    /// Nobody's: `::`.
+    /// The unspecified address `::`.
     pub const UNSPECIFIED: Self = Self { high: 0, low: 0 };
 
-    /// The address as people write it; v4-mapped as IPv4.
+    /// Returns the address in its own family; v4-mapped as IPv4.
     pub fn ip(self) -> IpAddr {
         Ipv6Addr::from_bits(self.bits()).to_canonical()
     }
 
-    /// Whether it is IPv4.
+    /// Returns `true` if it is IPv4.
     pub const fn is_v4(self) -> bool {
         self.high == 0 && self.low >> 32 == 0xffff
     }
 
-    /// Whether it is one of the loopback's: 127.0.0.0/8, or `::1`.
+    /// Returns `true` if it is a loopback address: in 127.0.0.0/8, or `::1`.
     pub const fn is_loopback(self) -> bool {
         self.high == 0 && (self.low >> 24 == 0x00ff_ff7f || self.low == 1)
     }
 
-    /// From the one form as a number.
+    /// Creates an address from its 128 bits, IPv4 as v4-mapped IPv6.
     pub const fn from_bits(bits: u128) -> Self {
         Self {
             high: (bits >> 64) as u64,
@@ -173,27 +182,31 @@ impl Address {
         }
     }
 
-    /// The one form as a number.
+    /// Returns the 128 bits of the address, IPv4 as v4-mapped IPv6.
     pub const fn bits(self) -> u128 {
         (self.high as u128) << 64 | self.low as u128
     }
 
-    /// All of it in four bytes: of IPv4 the address itself, of IPv6 a fold that tells most addresses apart.
-    pub const fn folded(self) -> u32 {
-        let both = if self.is_v4() {
+    /// Returns the address in 32 bits: an IPv4 address itself, or the XOR of the four words of an
+    /// IPv6 address.
+    ///
+    /// The XOR fold distinguishes most IPv6 addresses.
+    pub const fn xor_folded(self) -> u32 {
+        let half = if self.is_v4() {
             self.low & 0xffff_ffff
         } else {
             self.high ^ self.low
         };
-        ((both ^ both >> 32) & 0xffff_ffff) as u32
+        ((half ^ half >> 32) & 0xffff_ffff) as u32
     }
 
-    /// The last four of its bytes: of IPv4 the address.
+    /// Returns the last 4 bytes: for IPv4 the whole address.
     pub const fn last_word(self) -> u32 {
         (self.low & 0xffff_ffff) as u32
     }
 
-    /// The first twelve of its bytes, as words. With what is [folded](Self::folded) they are all of it.
+    /// Returns the first 12 bytes as three words. Together with [`Self::xor_folded`] they determine
+    /// the address.
     pub const fn first_words(self) -> [u32; 3] {
         [
             (self.high >> 32) as u32,
@@ -202,8 +215,8 @@ impl Address {
         ]
     }
 
-    /// The address that begins with these words and folds to that.
-    pub fn unfolded(folded: u32, first_words: [u32; 3]) -> Self {
+    /// Reconstructs the address from its XOR fold and its first 12 bytes.
+    pub fn from_xor_folded(folded: u32, first_words: [u32; 3]) -> Self {
         let [one, two, three] = first_words.map(u64::from);
         let start = Self {
             high: one << 32 | two,
@@ -212,7 +225,7 @@ impl Address {
         let last = if start.is_v4() {
             folded
         } else {
-            folded ^ start.folded()
+            folded ^ start.xor_folded()
         };
         Self {
             low: start.low | u64::from(last),
@@ -221,7 +234,7 @@ impl Address {
     }
 }
 
-/// As one number.
+/// Hashes the address as one 128-bit number.
 impl Hash for Address {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u128(self.bits());
@@ -252,8 +265,10 @@ impl fmt::Debug for Address {
     }
 }
 
-/// The control bits of a segment that matter here. ECE, CWR and the rest may stand beside them (RFC 3168): they are
-/// masked away, so that an ECN-setup SYN is a SYN.
+/// The control bits FIN, SYN, RST and ACK of a segment.
+///
+/// All other bits are masked out, so that an ECN-setup SYN, which has ECE and CWR set (RFC 3168),
+/// is a SYN.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Flags(u8);
 
@@ -267,35 +282,37 @@ impl Flags {
     /// ACK.
     pub const ACK: Self = Self(0x10);
 
-    /// From the thirteenth byte of a TCP header; bits of no interest here are dropped.
+    /// Creates flags from the byte at offset 13 of a TCP header. Other bits are dropped.
     pub const fn from_byte(byte: u8) -> Self {
         Self(byte & (Self::FIN.0 | Self::SYN.0 | Self::RST.0 | Self::ACK.0))
     }
 
-    /// These bits and those.
+    /// Returns the union of both sets of bits.
     #[must_use]
     pub const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Whether all of `other`'s bits are set.
+    /// Returns `true` if all bits of `other` are set.
     pub const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 }
 
-/// The ICMP and ICMPv6 errors, each with the name that its counter carries.
+/// The ICMP and ICMPv6 errors. [`Self::as_str`] is the value of the label `code`.
+///
+/// Variants are annotated with type/code; `v6` marks those of ICMPv6.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum IcmpCode {
-    /// 3/0, v6 1/0: no route there.
+    /// 3/0, v6 1/0: no route to the network.
     NetUnreachable,
-    /// 3/1, v6 1/3: the last router finds nobody at that address.
+    /// 3/1, v6 1/3: the last router gets no reply to its address resolution.
     HostUnreachable,
-    /// 3/2: the host has no TCP.
+    /// 3/2: the host does not support TCP.
     ProtocolUnreachable,
-    /// 3/3, v6 1/4: what iptables' and nftables' REJECT say by default.
+    /// 3/3, v6 1/4: the default of REJECT in iptables and nftables.
     PortUnreachable,
-    /// 3/4, v6 2/0: too big to pass. Ends no attempt.
+    /// 3/4, v6 2/0: the packet exceeds the MTU. Ends no attempt.
     FragmentationNeeded,
     /// 3/5.
     SourceRouteFailed,
@@ -313,7 +330,7 @@ pub enum IcmpCode {
     NetTos,
     /// 3/12.
     HostTos,
-    /// 3/13, v6 1/1: a firewall says no.
+    /// 3/13, v6 1/1: prohibited by a firewall.
     AdminProhibited,
     /// 3/14.
     PrecedenceViolation,
@@ -321,13 +338,13 @@ pub enum IcmpCode {
     PrecedenceCutoff,
     /// v6 1/2.
     BeyondScope,
-    /// v6 1/5: ingress or egress policy.
+    /// v6 1/5: the source address failed the ingress or egress policy.
     PolicyFailed,
-    /// v6 1/6: a reject route.
+    /// v6 1/6: the destination has a reject route.
     RejectRoute,
     /// 4/0: obsolete (RFC 6633). Ends no attempt.
     SourceQuench,
-    /// 11, v6 3: TTL or hop limit used up, as in a routing loop.
+    /// 11, v6 3: TTL or hop limit exceeded, as in a routing loop.
     TimeExceeded,
     /// 12, v6 4.
     ParameterProblem,
@@ -336,7 +353,7 @@ pub enum IcmpCode {
 }
 
 impl IcmpCode {
-    /// The code by name: a label's value.
+    /// Returns the name of the code, a label value.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NetUnreachable => "net_unreachable",
@@ -365,7 +382,9 @@ impl IcmpCode {
         }
     }
 
-    /// Whether it ends a connection attempt; what only concerns size or speed does not (RFC 5461 section 3, RFC 6633).
+    /// Returns `true` if it ends a connection attempt.
+    ///
+    /// Errors about packet size or sending rate do not (RFC 5461 section 3, RFC 6633).
     pub const fn ends_an_attempt(self) -> bool {
         !matches!(self, Self::FragmentationNeeded | Self::SourceQuench)
     }

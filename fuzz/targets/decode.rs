@@ -11,7 +11,7 @@ fuzz_target!(|data: &[u8]| {
     let [high, low, more, bytes @ ..] = data else {
         return;
     };
-    let link = Link::of_number(u16::from_be_bytes([*high, *low]).into());
+    let link = Link::from_linktype(u16::from_be_bytes([*high, *low]).into());
     let interface = Interface {
         id: 0,
         number: 0,

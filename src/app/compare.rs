@@ -60,7 +60,7 @@ fn read(
             acks: false,
         },
     )?;
-    let bytes_read = files.meter();
+    let bytes_read = files.byte_counter();
     let mut bar = ProgressBar::new(&names);
     loop {
         let mut read = 0;
@@ -77,7 +77,7 @@ fn read(
             comparison.end(side, at);
             let broken = files.statuses().into_iter();
             return Ok(broken
-                .filter_map(|condition| Some((condition.name, condition.broken?)))
+                .filter_map(|condition| Some((condition.name, condition.error?)))
                 .collect());
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::logging::SetLevel;
-use crate::capture::clock;
+use crate::capture::now;
 use crate::cli;
 use crate::config::{ServeConfig, Settings};
 use crate::metrics::Reload;
@@ -35,7 +35,7 @@ impl Reloader {
         if has_file {
             aggregator.lock().ledger.exporter.reload = Some(Reload {
                 successful: true,
-                succeeded_at: clock(),
+                succeeded_at: now(),
             });
         }
         (
@@ -64,7 +64,7 @@ impl Reloader {
         state.successful = outcome.is_ok();
         match &outcome {
             Ok(()) => {
-                state.succeeded_at = clock();
+                state.succeeded_at = now();
                 tracing::info!("configuration is read again");
             }
             Err(reason) => tracing::error!(reason, "configuration stays as it was"),

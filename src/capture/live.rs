@@ -1,51 +1,81 @@
-//! Live interfaces: opened, drained, and opened again when they come back. The only place where a clock is read.
+//! Live capture: opens interfaces, reads their ring buffers, and reopens interfaces that return.
+//!
+//! It emits frames in timestamp order, and is the only module that reads a clock for packets.
 
+use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pcap::{Active, Capture, Precision};
 
-use super::error::{CaptureError, words};
+use super::error::{CaptureError, pcap_message};
 use super::filter::Filter;
-use super::link::{LINUX_SLL2, understood};
+use super::interfaces::{LINUX_SLL2, NetworkInterface, supported_link};
 use super::merge::Merger;
 use super::{InterfaceStatus, ReadOutcome, Source, interfaces};
 use crate::frame::{Frame, Interface, Link};
 use crate::time::Timestamp;
 
-/// One or more interfaces, captured at once.
+/// The pseudo-device of libpcap that captures on every interface.
+pub const ANY: &str = "any";
+const NANOS_PER_MICRO: i64 = 1_000;
+/// Captured bytes per frame.
+///
+/// Enough for the link header, tags, IPv6 with an extension header or IPv4 with options, and TCP
+/// with options. Enough for the quote in an ICMP error, too.
+const SNAPLEN: i32 = 160;
+/// Milliseconds after which the kernel delivers a ring block that is not full.
+const BLOCK_TIMEOUT_MS: i32 = 50;
+/// Maximum milliseconds that a read waits for packets. It bounds the delay of a shutdown too.
+const POLL_TIMEOUT_MS: u8 = 250;
+/// Maximum time that frames are held for merging, and lag of the time reported while idle.
+const REORDER_DELAY: Duration = Duration::from_millis(250);
+/// Interval between attempts to reopen an interface.
+const REOPEN_INTERVAL: Duration = Duration::from_secs(1);
+/// Interval between checks of whether interfaces are up.
+const LINK_POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Maximum number of frames per read. A batch of this size delays a scrape only briefly.
+const READ_BATCH: usize = 2048;
+/// Maximum number of frames held for merging.
+const MAX_HELD: usize = 65_536;
+
+/// A capture on one or more interfaces.
 pub struct Live {
-    taps: Vec<Tap>,
-    plan: Plan,
+    captures: Vec<InterfaceCapture>,
+    settings: CaptureSettings,
     merger: Merger,
-    /// Whether the last read left nothing behind, so that it is worth waiting.
+    /// `true` if the last read emptied every ring buffer; the next read then waits for packets.
     drained: bool,
-    /// By the clock that nobody sets.
-    next_look: Instant,
+    /// Monotonic time of the next check of the links.
+    next_link_poll: Instant,
 }
 
-/// How to capture.
+/// Options of a live capture.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LiveOptions {
-    /// Size of each interface's ring, in bytes.
+    /// Size of the ring buffer of each interface, in bytes.
     pub buffer_size: i32,
-    /// What passes.
+    /// The packet filter.
     pub filter: Filter,
 }
 
-/// The options, and how finely packets are stamped.
+/// The options of a capture, and the timestamp precision.
 ///
-/// For nanoseconds libpcap asks the kernel to stamp whatever arrives at the host (`SO_TIMESTAMPNS`), which costs each packet of bulk
-/// traffic more than the filter does; for microseconds only what passes the filter is stamped. One ring keeps the order by itself.
-/// Several are brought into the order of their stamps, and what this host forwards leaves it in a few microseconds.
-struct Plan {
+/// For nanoseconds, libpcap makes the kernel stamp every packet that arrives at the host
+/// (`SO_TIMESTAMPNS`). This costs more per packet of bulk traffic than the filter does. For
+/// microseconds, only packets that pass the filter are stamped.
+///
+/// A single ring buffer preserves the packet order, so microseconds suffice. Several ring buffers
+/// are merged by timestamp and need nanoseconds, because this host forwards a packet within a few
+/// microseconds.
+struct CaptureSettings {
     options: LiveOptions,
     precision: Precision,
 }
 
-impl Plan {
-    fn of(options: LiveOptions, rings: usize) -> Self {
+impl CaptureSettings {
+    fn new(options: LiveOptions, rings: usize) -> Self {
         Self {
             options,
             precision: if rings > 1 {
@@ -57,101 +87,114 @@ impl Plan {
     }
 }
 
-struct Tap {
+/// The capture on one interface.
+struct InterfaceCapture {
     name: String,
     interface: Interface,
+    /// `None` while the interface is detached.
     capture: Option<Capture<Active>>,
     link_up: bool,
-    /// The kernel's number of it, which goes with it where it is renamed.
+    /// Interface index of the kernel. It does not change if the interface is renamed.
     index: Option<u32>,
-    /// Why it could not be opened again, as far as it was said.
-    complaint: Option<CaptureError>,
-    /// By the clock that nobody sets.
+    /// The last error of reopening the interface that was logged.
+    last_error: Option<CaptureError>,
+    /// Monotonic time of the next attempt to reopen the interface.
     reopen_at: Instant,
-    drops: Drops,
-    /// Frames up to then were read: later reads give later ones.
+    drops: DropCounters,
+    /// Frames up to this time were read. Later reads return later frames.
     read_up_to: Timestamp,
 }
 
-/// Drop counts that go on where libpcap's 32-bit ones wrap, or start anew with a new capture.
+/// 64-bit drop counters of an interface.
+///
+/// They continue when the 32-bit counters of libpcap wrap, or restart with a new capture.
 #[derive(Default)]
-struct Drops {
+struct DropCounters {
     by_kernel: u64,
     by_interface: u64,
     last: (u32, u32),
 }
 
 impl Live {
-    /// Opens all of them; `any` is every interface there is or will be.
+    /// Opens all interfaces. `any` covers all present and future interfaces.
     ///
     /// # Errors
     ///
-    /// No privilege, no such interface, an interface that is down, a filter that is none.
+    /// Returns an error if the privilege is missing, an interface does not exist or is down, or the
+    /// filter is invalid.
     pub fn open(names: &[String], options: LiveOptions) -> Result<Self, CaptureError> {
-        let (ids, plan) = (0u16.., Plan::of(options, names.len()));
-        let taps = ids
+        let settings = CaptureSettings::new(options, names.len());
+        let captures = (0u16..)
             .zip(names)
-            .map(|(id, name)| Tap::open(name, id, &plan))
+            .map(|(id, name)| InterfaceCapture::open(name, id, &settings))
             .collect::<Result<_, _>>()?;
         Ok(Self {
-            taps,
-            plan,
+            captures,
+            settings,
             merger: Merger::default(),
             drained: false,
-            next_look: Instant::now(),
+            next_link_poll: Instant::now(),
         })
     }
 
-    /// Reads what each ring holds, some of it where it holds much. Says whether all of them were empty.
+    /// Reads at most one batch from each ring buffer. Returns `true` if all were empty.
     fn drain(&mut self, sink: &mut dyn FnMut(Frame<'_>)) -> Result<bool, CaptureError> {
         let now = now();
-        if let [only] = self.taps.as_mut_slice() {
-            return Ok(only.read(now, &self.plan, sink)? == 0);
+        if let [only] = self.captures.as_mut_slice() {
+            return Ok(only.read(now, &self.settings, sink)? == 0);
         }
         let mut empty = true;
-        for tap in &mut self.taps {
+        for capture in &mut self.captures {
             let merger = &mut self.merger;
-            empty &= tap.read(now, &self.plan, &mut |frame| merger.hold(&frame))? == 0;
+            empty &= capture.read(now, &self.settings, &mut |frame| merger.hold(&frame))? == 0;
         }
-        self.release(now.before(HOLD), sink);
+        self.release(now.before(REORDER_DELAY), sink);
         Ok(empty)
     }
 
-    /// Hands over what no ring can have anything earlier for, what was held for long enough, and what is too much.
+    /// Emits held frames, in timestamp order, while one of three conditions holds.
+    ///
+    /// No ring buffer can contain an earlier frame; the frame is older than `settled`; or more than
+    /// [`MAX_HELD`] frames are held.
     fn release(&mut self, settled: Timestamp, sink: &mut dyn FnMut(Frame<'_>)) {
         let read = self
-            .taps
+            .captures
             .iter()
-            .map(|tap| tap.read_up_to)
+            .map(|capture| capture.read_up_to)
             .min()
             .unwrap_or(settled);
         while let Some((at, id)) = self.merger.earliest() {
             let due = at <= read.max(settled) || self.merger.len() > MAX_HELD;
-            match self.taps.get(usize::from(id)) {
-                Some(tap) if due => self.merger.release(&tap.interface, sink),
+            match self.captures.get(usize::from(id)) {
+                Some(capture) if due => self.merger.release(&capture.interface, sink),
                 _ => break,
             }
         }
     }
 
-    /// A capture on an interface that is taken down goes on without a word, and wakes up with it.
-    fn look_at_links(&mut self) {
+    /// Updates the link state of each interface, at most once per [`LINK_POLL_INTERVAL`].
+    ///
+    /// libpcap reports no error if an interface is taken down, and resumes when it is set up again.
+    fn poll_links(&mut self) {
         let now = Instant::now();
-        if now < self.next_look {
+        if now < self.next_link_poll {
             return;
         }
-        self.next_look = now + LOOK;
+        self.next_link_poll = now + LINK_POLL_INTERVAL;
         if let Ok(known) = interfaces::list() {
-            for tap in self.taps.iter_mut().filter(|tap| tap.name != ANY) {
-                tap.link_up = known.get(&tap.name).is_some_and(|interface| interface.up);
-                tap.follow_name();
+            for capture in &mut self.captures {
+                capture.update_link(&known);
             }
         }
     }
 
     fn wait(&self) -> Result<(), CaptureError> {
-        let mut fds: Vec<PollFd<'_>> = self.taps.iter().filter_map(Tap::poll_fd).collect();
-        match poll(&mut fds, PollTimeout::from(WAIT)) {
+        let mut fds: Vec<PollFd<'_>> = self
+            .captures
+            .iter()
+            .filter_map(InterfaceCapture::poll_fd)
+            .collect();
+        match poll(&mut fds, PollTimeout::from(POLL_TIMEOUT_MS)) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
             Err(error) => Err(CaptureError::Wait(error.to_string())),
         }
@@ -164,111 +207,128 @@ impl Source for Live {
             self.wait()?;
         }
         self.drained = self.drain(sink)?;
-        // A block that the kernel has not handed over yet may hold packets a little older than now.
+        // A ring block that the kernel has not delivered yet may hold packets slightly older than
+        // now.
         Ok(if self.drained {
-            ReadOutcome::Idle(now().before(HOLD))
+            ReadOutcome::Idle(now().before(REORDER_DELAY))
         } else {
             ReadOutcome::MayHaveMore
         })
     }
 
     fn statuses(&mut self) -> Vec<InterfaceStatus> {
-        self.look_at_links();
-        self.taps.iter_mut().map(Tap::condition).collect()
+        self.poll_links();
+        self.captures
+            .iter_mut()
+            .map(InterfaceCapture::status)
+            .collect()
     }
 }
 
-impl Tap {
-    fn open(name: &str, id: u16, plan: &Plan) -> Result<Self, CaptureError> {
-        let (capture, interface) = open_capture(name, id, plan)?;
+impl InterfaceCapture {
+    fn open(name: &str, id: u16, settings: &CaptureSettings) -> Result<Self, CaptureError> {
+        let (capture, interface) = open_capture(name, id, settings)?;
         Ok(Self {
             name: name.to_owned(),
             interface,
             capture: Some(capture),
             link_up: true,
-            index: index_of(name),
-            complaint: None,
+            index: interfaces::index_of(name),
+            last_error: None,
             reopen_at: Instant::now(),
-            drops: Drops::default(),
+            drops: DropCounters::default(),
             read_up_to: Timestamp::default(),
         })
     }
 
-    /// Reads a batch. An interface that is gone, or down, is tried again every second.
+    /// Reads a batch and returns the number of frames.
+    ///
+    /// If the interface is detached, tries to reopen it once per [`REOPEN_INTERVAL`].
     fn read(
         &mut self,
         now: Timestamp,
-        plan: &Plan,
+        settings: &CaptureSettings,
         sink: &mut dyn FnMut(Frame<'_>),
     ) -> Result<usize, CaptureError> {
         let Some(capture) = &mut self.capture else {
-            self.read_up_to = now.before(HOLD);
+            self.read_up_to = now.before(REORDER_DELAY);
             return if Instant::now() >= self.reopen_at {
-                self.reopen(plan).map(|()| 0)
+                self.reopen(settings).map(|()| 0)
             } else {
                 Ok(0)
             };
         };
-        let (interface, mut last) = (&self.interface, None);
-        let read = capture.dispatch(Some(BATCH), |packet| {
-            let frame = frame_of(&packet, interface, plan.precision);
+        let interface = &self.interface;
+        let mut last = None;
+        let read = capture.dispatch(Some(READ_BATCH), |packet| {
+            let frame = frame_of(&packet, interface, settings.precision);
             last = Some(frame.at);
             sink(frame);
         });
-        self.read_up_to = last.unwrap_or_else(|| self.read_up_to.max(now.before(HOLD)));
+        self.read_up_to = last.unwrap_or_else(|| self.read_up_to.max(now.before(REORDER_DELAY)));
         match read {
             Ok(count) => Ok(count),
             Err(error) => {
-                self.lose(&words(&error));
+                self.detach(&pcap_message(&error));
                 Ok(0)
             }
         }
     }
 
-    fn lose(&mut self, reason: &str) {
-        tracing::warn!(
-            interface = self.name,
-            reason,
-            "capture stopped, trying again"
-        );
+    /// Closes the capture and schedules an attempt to reopen it.
+    fn detach(&mut self, reason: &str) {
+        tracing::warn!(interface = self.name, reason, "capture stopped, retrying");
         self.capture = None;
-        self.reopen_at = Instant::now() + REOPEN;
+        self.reopen_at = Instant::now() + REOPEN_INTERVAL;
         self.drops.last = (0, 0);
     }
 
-    /// A capture goes on where its interface is renamed, but it is a name that was asked for: another interface may come
-    /// to have it.
-    fn follow_name(&mut self) {
-        if self.capture.is_some() && index_of(&self.name) != self.index {
-            self.lose("another interface has the name, or none");
+    fn update_link(&mut self, known: &BTreeMap<String, NetworkInterface>) {
+        if self.name != ANY {
+            let interface = known.get(&self.name);
+            self.link_up = interface.is_some_and(|interface| interface.up);
+            self.check_interface_index();
         }
     }
 
-    fn reopen(&mut self, plan: &Plan) -> Result<(), CaptureError> {
-        self.reopen_at = Instant::now() + REOPEN;
-        match open_capture(&self.name, self.interface.id, plan) {
+    /// Detaches the capture if its interface was renamed: another one may get the configured name.
+    ///
+    /// libpcap itself continues to capture on the renamed interface.
+    fn check_interface_index(&mut self) {
+        if self.capture.is_some() && interfaces::index_of(&self.name) != self.index {
+            self.detach("the interface was renamed or replaced");
+        }
+    }
+
+    /// Tries to reopen the interface.
+    ///
+    /// Returns an error only if a further attempt cannot succeed.
+    fn reopen(&mut self, settings: &CaptureSettings) -> Result<(), CaptureError> {
+        self.reopen_at = Instant::now() + REOPEN_INTERVAL;
+        match open_capture(&self.name, self.interface.id, settings) {
             Ok((capture, interface)) => {
-                tracing::info!(interface = self.name, "capture goes on");
+                tracing::info!(interface = self.name, "capture resumed");
                 self.capture = Some(capture);
                 self.interface = interface;
-                self.index = index_of(&self.name);
-                self.complaint = None;
+                self.index = interfaces::index_of(&self.name);
+                self.last_error = None;
                 Ok(())
             }
             Err(CaptureError::NoSuchInterface { .. } | CaptureError::Down { .. }) => Ok(()),
-            // It may be want of memory or of descriptors, which passes.
+            // The cause may be temporary: no memory, or no file descriptor.
             Err(error @ (CaptureError::Interface { .. } | CaptureError::Interfaces(_))) => {
-                if self.complaint.as_ref() != Some(&error) {
-                    tracing::warn!(interface = self.name, %error, "trying again");
-                    self.complaint = Some(error);
+                if self.last_error.as_ref() != Some(&error) {
+                    let interface = &self.name;
+                    tracing::warn!(interface, %error, "cannot reopen the interface, retrying");
+                    self.last_error = Some(error);
                 }
                 Ok(())
             }
-            Err(for_good) => Err(for_good),
+            Err(permanent) => Err(permanent),
         }
     }
 
-    fn condition(&mut self) -> InterfaceStatus {
+    fn status(&mut self) -> InterfaceStatus {
         if let Some(stats) = self
             .capture
             .as_mut()
@@ -281,7 +341,7 @@ impl Tap {
             up: self.capture.is_some() && self.link_up,
             dropped_by_kernel: self.drops.by_kernel,
             dropped_by_interface: self.drops.by_interface,
-            broken: None,
+            error: None,
         }
     }
 
@@ -291,7 +351,8 @@ impl Tap {
     )]
     fn poll_fd(&self) -> Option<PollFd<'_>> {
         let fd = self.capture.as_ref()?.as_raw_fd();
-        // SAFETY: libpcap keeps the descriptor open for as long as the capture lives, and `self` is borrowed.
+        // SAFETY: libpcap keeps the descriptor open while the capture exists, and `self` is
+        // borrowed.
         Some(PollFd::new(
             unsafe { BorrowedFd::borrow_raw(fd) },
             PollFlags::POLLIN,
@@ -299,7 +360,7 @@ impl Tap {
     }
 }
 
-impl Drops {
+impl DropCounters {
     fn add(&mut self, by_kernel: u32, by_interface: u32) {
         self.by_kernel += u64::from(by_kernel.wrapping_sub(self.last.0));
         self.by_interface += u64::from(by_interface.wrapping_sub(self.last.1));
@@ -307,12 +368,14 @@ impl Drops {
     }
 }
 
-/// A ring that the kernel hands over in blocks (TPACKET_V3: no immediate mode, and a timeout that retires blocks that
-/// are not full), and of each frame as much as headers need.
+/// Opens a capture whose kernel ring buffer delivers frames in blocks and truncates them to
+/// headers.
+///
+/// Blocks need TPACKET_V3: no immediate mode, and a timeout that retires blocks that are not full.
 fn open_capture(
     name: &str,
     id: u16,
-    plan: &Plan,
+    settings: &CaptureSettings,
 ) -> Result<(Capture<Active>, Interface), CaptureError> {
     let known = interfaces::list()?;
     if name != ANY && !known.contains_key(name) {
@@ -322,25 +385,26 @@ fn open_capture(
             known,
         });
     }
-    let explained = |error: pcap::Error| explain(name, &words(&error));
+    let classified = |error: pcap::Error| CaptureError::of_interface(name, &error);
     let mut capture = Capture::from_device(name)
-        .map_err(explained)?
+        .map_err(classified)?
         .promisc(name != ANY)
         .snaplen(SNAPLEN)
-        .timeout(BLOCK_TIMEOUT)
-        .buffer_size(plan.options.buffer_size)
-        .precision(plan.precision)
+        .timeout(BLOCK_TIMEOUT_MS)
+        .buffer_size(settings.options.buffer_size)
+        .precision(settings.precision)
         .open()
         .and_then(Capture::setnonblock)
-        .map_err(explained)?;
-    // Only the second version of the cooked header tells interfaces apart; older libpcaps have the first one alone.
+        .map_err(classified)?;
+    // Only version 2 of the cooked header identifies interfaces. Older versions of libpcap have
+    // version 1 only.
     if name == ANY && capture.set_datalink(LINUX_SLL2).is_err() {
         tracing::warn!(
-            "libpcap does not tell interfaces apart: copies on bridges are known by direction alone"
+            "libpcap lacks Linux cooked v2: duplicates on bridges are detected by direction alone"
         );
     }
-    let link = understood(capture.get_datalink(), name)?;
-    plan.options.filter.install(&mut capture, link)?;
+    let link = supported_link(capture.get_datalink(), name)?;
+    settings.options.filter.install(&mut capture, link)?;
     let own = known
         .get(name)
         .and_then(|interface| interface.hardware_address);
@@ -356,12 +420,7 @@ fn open_capture(
     ))
 }
 
-/// None where nothing has that name. `any` is no interface.
-fn index_of(name: &str) -> Option<u32> {
-    nix::net::if_::if_nametoindex(name).ok()
-}
-
-/// The microseconds field holds nanoseconds where these were asked for.
+/// Converts a packet of libpcap. Its microseconds field holds nanoseconds if these were requested.
 fn frame_of<'a>(
     packet: &pcap::Packet<'a>,
     interface: &'a Interface,
@@ -381,54 +440,9 @@ fn frame_of<'a>(
     }
 }
 
-fn explain(name: &str, reason: &str) -> CaptureError {
-    let interface = name.to_owned();
-    let says = |words: &str| reason.to_lowercase().contains(words);
-    if says("permission") || says("not permitted") {
-        let binary = std::env::current_exe()
-            .map_or_else(|_| "<binary>".to_owned(), |path| path.display().to_string());
-        CaptureError::NotPermitted { interface, binary }
-    } else if says("is not up") || says("network is down") {
-        CaptureError::Down { interface }
-    } else if says("no such device") {
-        CaptureError::NoSuchInterface {
-            interface,
-            known: Vec::new(),
-        }
-    } else {
-        CaptureError::Interface {
-            interface,
-            reason: reason.to_owned(),
-        }
-    }
-}
-
-/// The time of day, for what is no packet.
-pub fn clock() -> Timestamp {
-    now()
-}
-
-fn now() -> Timestamp {
+/// Returns the current time of day, for events that are not packets.
+pub fn now() -> Timestamp {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(Timestamp::default(), |since| Timestamp::default() + since)
 }
-
-/// The name that stands for every interface.
-pub const ANY: &str = "any";
-const NANOS_PER_MICRO: i64 = 1_000;
-/// Long enough for link header, tags, IPv6 with an extension header or IPv4 with options, and TCP with options; and
-/// for the quote in an ICMP error.
-const SNAPLEN: i32 = 160;
-/// Milliseconds after which the kernel hands over a block that is not full.
-const BLOCK_TIMEOUT: i32 = 50;
-/// Milliseconds that a read waits for packets; also how soon a stop is noticed.
-const WAIT: u8 = 250;
-/// How far behind the clock "nothing arrived" is said.
-const HOLD: Duration = Duration::from_millis(250);
-const REOPEN: Duration = Duration::from_secs(1);
-/// How often it is looked whether interfaces are up.
-const LOOK: Duration = Duration::from_secs(1);
-/// How many frames are handed over in one go: few enough that a scrape never waits long.
-const BATCH: usize = 2048;
-const MAX_HELD: usize = 65_536;

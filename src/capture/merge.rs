@@ -1,4 +1,6 @@
-//! Frames of several captures brought into the order of their time.
+//! Merges the frames of several captures into timestamp order.
+//!
+//! Used by `live`, between the ring buffers of several interfaces and the sink.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -6,19 +8,22 @@ use std::collections::BinaryHeap;
 use crate::frame::{Frame, Interface};
 use crate::time::Timestamp;
 
-/// Holds copies of frames until no earlier one can come.
+/// Maximum number of unused buffers kept for reuse.
+const MAX_SPARE_BUFFERS: usize = 1024;
+
+/// Holds copies of frames until no earlier frame can arrive.
 #[derive(Default)]
 pub(super) struct Merger {
-    held: BinaryHeap<Reverse<Held>>,
-    /// Buffers to use again.
+    held: BinaryHeap<Reverse<HeldFrame>>,
+    /// Buffers for reuse.
     spare: Vec<Vec<u8>>,
     arrived: u64,
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Held {
+struct HeldFrame {
     at: Timestamp,
-    /// Frames of the same instant keep the order in which they came.
+    /// Keeps frames with equal timestamps in arrival order.
     arrival: u64,
     interface: u16,
     wire_length: u32,
@@ -26,13 +31,13 @@ struct Held {
 }
 
 impl Merger {
-    /// Keeps a copy.
+    /// Stores a copy of the frame.
     pub(super) fn hold(&mut self, frame: &Frame<'_>) {
         let mut bytes = self.spare.pop().unwrap_or_default();
         bytes.clear();
         bytes.extend_from_slice(frame.bytes);
         self.arrived += 1;
-        self.held.push(Reverse(Held {
+        self.held.push(Reverse(HeldFrame {
             at: frame.at,
             arrival: self.arrived,
             interface: frame.interface.id,
@@ -41,18 +46,19 @@ impl Merger {
         }));
     }
 
+    /// Returns the number of held frames.
     pub(super) fn len(&self) -> usize {
         self.held.len()
     }
 
-    /// The time of the earliest frame and the interface it was met on.
+    /// Returns the timestamp of the earliest held frame and the index of its interface.
     pub(super) fn earliest(&self) -> Option<(Timestamp, u16)> {
         self.held
             .peek()
             .map(|Reverse(held)| (held.at, held.interface))
     }
 
-    /// Hands the earliest frame over.
+    /// Emits the earliest held frame.
     pub(super) fn release(&mut self, interface: &Interface, sink: &mut dyn FnMut(Frame<'_>)) {
         if let Some(Reverse(held)) = self.held.pop() {
             sink(Frame {
@@ -61,11 +67,9 @@ impl Merger {
                 wire_length: held.wire_length,
                 bytes: &held.bytes,
             });
-            if self.spare.len() < MAX_SPARE {
+            if self.spare.len() < MAX_SPARE_BUFFERS {
                 self.spare.push(held.bytes);
             }
         }
     }
 }
-
-const MAX_SPARE: usize = 1024;

@@ -1,56 +1,61 @@
-//! Captures: the only room that knows a device, a file, or a clock.
+//! Packet capture from live interfaces and capture files.
+//!
+//! It produces [`Frame`]s for `decode`. Only this module opens a device or a capture file, and only
+//! `live` reads the clock that packets are stamped by.
 
 mod error;
 mod file;
 mod filter;
 pub mod interfaces;
-mod link;
 mod live;
 mod merge;
 
 pub use error::CaptureError;
 pub use file::{ByteCounter, Files};
 pub use filter::Filter;
-pub use live::{ANY, Live, LiveOptions, clock};
+pub use live::{ANY, Live, LiveOptions, now};
 
 use crate::frame::Frame;
 use crate::time::Timestamp;
 
-/// Where frames come from: live interfaces, or capture files. Both hand over frames in the order of their time.
+/// A source of frames: live interfaces, or capture files. Both emit frames in timestamp order.
 pub trait Source {
-    /// Hands over some frames, waiting a moment for the first where none is there.
+    /// Emits the available frames, up to a batch. Waits briefly for the first one if none is
+    /// available.
     ///
     /// # Errors
     ///
-    /// The capture cannot go on: what was handed over before stands.
+    /// Returns an error if the capture cannot continue. Frames that were already emitted stay
+    /// valid.
     fn read(&mut self, sink: &mut dyn FnMut(Frame<'_>)) -> Result<ReadOutcome, CaptureError>;
 
-    /// How each interface or file is, in the order of their numbers.
+    /// Returns the status of each interface or file, ordered by its index.
     fn statuses(&mut self) -> Vec<InterfaceStatus>;
 }
 
-/// What a read came to.
+/// The outcome of a read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ReadOutcome {
-    /// There may be more at once.
+    /// More frames may be available immediately.
     MayHaveMore,
-    /// Nothing is waiting: all that was met up to then has been handed over.
+    /// No frame is waiting. All frames captured up to this time have been emitted.
     Idle(Timestamp),
-    /// There is no more: the last file ended, with a packet of this time, whether that was handed over or not.
+    /// The last file ended. The time is that of its last packet, emitted or filtered out.
     EndOfFile(Timestamp),
 }
 
-/// How an interface or file is.
+/// The status of an interface or a file.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct InterfaceStatus {
-    /// Its name.
+    /// Name of the interface or file.
     pub name: String,
-    /// Whether packets are read from it.
+    /// `true` if packets are read from it.
     pub up: bool,
-    /// Packets that the kernel dropped since the start, for want of room in the buffer.
+    /// Packets dropped by the kernel since the start because the capture buffer was full.
     pub dropped_by_kernel: u64,
-    /// Packets that the interface dropped since the start.
+    /// Packets dropped by the interface since the start.
     pub dropped_by_interface: u64,
-    /// Where a file broke, in words.
-    pub broken: Option<String>,
+    /// Why a file could not be read to its end, and where it is damaged. `None` if there was no
+    /// error.
+    pub error: Option<String>,
 }

@@ -1,28 +1,33 @@
-//! ICMP errors (RFC 792, RFC 1122, RFC 1812, RFC 4443) and the segment they quote.
+//! Parses ICMP errors (RFC 792, RFC 1122, RFC 1812, RFC 4443) and the segment they quote.
 
 use etherparse::ip_number;
 
-use super::net::{self, Family, Internet};
-use super::skip::{Discard, TRUNCATED};
-use super::tcp::flags_of_part;
+use super::error::{Discard, TRUNCATED};
+use super::ip::{self, IpFamily, IpPacket};
+use super::tcp::partial_flags;
 use crate::packet::{Address, CapturePoint, Endpoint, IcmpCode, IcmpError, Quote};
 
-/// Reads the ICMP error that `packet` carries.
-pub(super) fn read(
-    packet: &Internet<'_>,
+/// Length of an ICMP header, in bytes.
+const ICMP_HEADER_LEN: usize = 8;
+/// Length of a quoted packet on the wire: it is unknown.
+const UNKNOWN_WIRE_LEN: usize = usize::MAX;
+
+/// Parses the ICMP error in `packet`. `bytes` begin at the ICMP header.
+pub(super) fn parse(
+    packet: &IpPacket<'_>,
     via: CapturePoint,
-    family: Family,
+    family: IpFamily,
     bytes: &[u8],
 ) -> Result<IcmpError, Discard> {
     let &[kind, code, ..] = bytes else {
         return Err(TRUNCATED);
     };
     let code = match family {
-        Family::V4 => code_v4(kind, code),
-        Family::V6 => code_v6(kind, code),
+        IpFamily::V4 => code_v4(kind, code),
+        IpFamily::V6 => code_v6(kind, code),
     };
     let code = code.ok_or(Discard::NotTcpError)?;
-    let quote = quote(family, bytes.get(ICMP_HEADER..).ok_or(TRUNCATED)?)?;
+    let quote = quote(family, bytes.get(ICMP_HEADER_LEN..).ok_or(TRUNCATED)?)?;
     Ok(IcmpError {
         via,
         reporter: Address::from_bits(packet.from),
@@ -32,17 +37,19 @@ pub(super) fn read(
     })
 }
 
-/// At least the IP header and eight bytes of what follows it (RFC 792): ports and sequence number.
-fn quote(family: Family, bytes: &[u8]) -> Result<Quote, Discard> {
+/// Parses the quote: the IP header and at least 8 bytes after it (RFC 792), with ports and sequence
+/// number.
+fn quote(family: IpFamily, bytes: &[u8]) -> Result<Quote, Discard> {
     let version = bytes.first().ok_or(TRUNCATED)? >> 4;
-    if !matches!((family, version), (Family::V4, 4) | (Family::V6, 6)) {
+    if !matches!((family, version), (IpFamily::V4, 4) | (IpFamily::V6, 6)) {
         return Err(Discard::NotTcpError);
     }
-    let packet = net::header(family, bytes, UNKNOWN).map_err(|skip| match skip {
-        Discard::LaterFragment => Discard::NotTcpError,
-        other => other,
-    })?;
-    if packet.carries != ip_number::TCP {
+    let packet =
+        ip::parse_header(family, bytes, UNKNOWN_WIRE_LEN).map_err(|reason| match reason {
+            Discard::LaterFragment => Discard::NotTcpError,
+            other => other,
+        })?;
+    if packet.protocol != ip_number::TCP {
         return Err(Discard::NotTcpError);
     }
     let tcp = packet.payload;
@@ -59,7 +66,7 @@ fn quote(family: Family, bytes: &[u8]) -> Result<Quote, Discard> {
             port: u16::from_be_bytes([t0, t1]),
         },
         sequence: u32::from_be_bytes([s0, s1, s2, s3]),
-        flags: flags_of_part(tcp),
+        flags: partial_flags(tcp),
     })
 }
 
@@ -105,7 +112,3 @@ const fn code_v6(kind: u8, code: u8) -> Option<IcmpCode> {
         _ => return None,
     })
 }
-
-const ICMP_HEADER: usize = 8;
-/// How much of the quoted packet was on the wire when it was met.
-const UNKNOWN: usize = usize::MAX;

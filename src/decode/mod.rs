@@ -1,60 +1,66 @@
-//! From bytes to facts: every byte string is a packet or a named reason to pass it over.
+//! Decodes frames: every byte string is a packet or a named reason to discard it.
 //!
-//! Pure and total: nothing is remembered from one frame to the next, and no input makes it panic. Lengths that headers
-//! claim are checked against what is there; a frame that was cut is read as far as its headers go. Only the outermost
-//! TCP header counts: what travels inside a tunnel is another network's business.
+//! It reads frames from `capture` and emits packets to `pipeline` and `handshake`. Invariants:
+//!
+//! - It has no state between frames, and no input makes it panic.
+//! - Lengths in headers are checked against the captured bytes. A truncated frame is decoded as far
+//!   as its headers allow.
+//! - Only the outermost TCP header is decoded. TCP inside a tunnel belongs to another network.
 
+mod error;
 mod icmp;
+mod ip;
 mod link;
-mod net;
-mod skip;
 mod tcp;
 
-pub use skip::{Discard, Undecodable};
+pub use error::{Discard, Undecodable};
 
 use crate::frame::Frame;
 use crate::packet::{IcmpError, Packet, Segment};
 
-/// Reads a frame.
+/// Receives a decoded packet, so that it can be written to its final location directly.
+///
+/// Returning the packet would cost a copy. A copy directly after the parts were written has to wait
+/// until these stores have reached the cache. Implementations must be inlined to have this effect.
+pub trait PacketSink {
+    /// The result of receiving a packet.
+    type Outcome;
+    /// Receives a TCP segment.
+    fn segment(self, segment: Segment) -> Self::Outcome;
+    /// Receives an ICMP error.
+    fn icmp_error(self, error: IcmpError) -> Self::Outcome;
+}
+
+/// Decodes a frame and returns its packet.
 ///
 /// # Errors
 ///
-/// Why it is passed over: damaged, beyond what is understood, or none of our business.
+/// Returns why the frame is discarded: damaged, not supported, or not part of a handshake.
 pub fn decode(frame: &Frame<'_>) -> Result<Packet, Discard> {
     decode_into(frame, CollectPacket)
 }
 
-/// What is done with a packet at once. So it is written where it belongs, and copied from nowhere: a copy that is made just
-/// after its parts were written waits until these have reached the cache. Methods that are not inlined win nothing.
-pub trait PacketSink {
-    /// What comes of it.
-    type Outcome;
-    /// It is a segment.
-    fn segment(self, segment: Segment) -> Self::Outcome;
-    /// It is an ICMP error.
-    fn icmp_error(self, error: IcmpError) -> Self::Outcome;
-}
-
-/// The same for who takes the packet.
+/// Decodes a frame and passes its packet to `sink`.
 ///
 /// # Errors
 ///
-/// As above; then nothing is taken.
+/// Returns why the frame is discarded: damaged, not supported, or not part of a handshake. In this
+/// case `sink` receives nothing.
 #[inline(always)]
-pub fn decode_into<T: PacketSink>(frame: &Frame<'_>, taker: T) -> Result<T::Outcome, Discard> {
-    let link::Opened {
+pub fn decode_into<T: PacketSink>(frame: &Frame<'_>, sink: T) -> Result<T::Outcome, Discard> {
+    let link::LinkPayload {
         via,
         version,
         bytes,
-    } = link::open(frame)?;
-    let beyond = usize::try_from(frame.wire_length)
+    } = link::parse(frame)?;
+    let uncaptured = usize::try_from(frame.wire_length)
         .unwrap_or(usize::MAX)
         .saturating_sub(frame.bytes.len());
-    let packet = net::read(version, bytes, beyond)?;
+    let packet = ip::parse(version, bytes, uncaptured)?;
     match packet.payload {
-        net::Payload::Tcp(bytes) => tcp::read(&packet, via, bytes, taker),
-        net::Payload::Icmp(family, bytes) => {
-            Ok(taker.icmp_error(icmp::read(&packet, via, family, bytes)?))
+        ip::TransportPayload::Tcp(bytes) => tcp::parse(&packet, via, bytes, sink),
+        ip::TransportPayload::Icmp(family, bytes) => {
+            Ok(sink.icmp_error(icmp::parse(&packet, via, family, bytes)?))
         }
     }
 }

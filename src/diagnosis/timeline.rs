@@ -117,7 +117,7 @@ impl TimelineRing {
             }
             Packet::IcmpError(error) => error.quote.sequence,
         };
-        let (&client, &server) = packet.ends();
+        let (&client, &server) = packet.endpoints();
         self.isns.push(isn);
         self.pending.push(AttemptTimeline {
             client,

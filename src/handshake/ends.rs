@@ -36,7 +36,7 @@ impl FlowKey {
 impl FlowHasher {
     /// The ends that a packet is about: its own, or those that it quotes.
     pub fn ends(&self, packet: &Packet) -> FlowKey {
-        let (from, to) = packet.ends();
+        let (from, to) = packet.endpoints();
         self.between(from, to)
     }
 

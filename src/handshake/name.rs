@@ -52,8 +52,8 @@ impl CompactTuple {
     pub(super) fn of(client: &Endpoint, server: &Endpoint) -> Self {
         let (client_port, server_port) = (client.port, server.port);
         Self {
-            client: client.address.folded(),
-            server: server.address.folded(),
+            client: client.address.xor_folded(),
+            server: server.address.xor_folded(),
             client_port,
             server_port,
         }
@@ -110,7 +110,7 @@ impl CompactTuple {
     /// The whole name, of which this is the rest.
     pub(super) fn with(self, rest: &Ipv6Remainder) -> FourTuple {
         let end = |folded, words, port| Endpoint {
-            address: Address::unfolded(folded, words),
+            address: Address::from_xor_folded(folded, words),
             port,
         };
         FourTuple {

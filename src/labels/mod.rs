@@ -97,7 +97,7 @@ impl LabelResolver {
             return;
         }
         for (index, packet) in batch.filter(|(_, packet)| packet.is_syn()) {
-            let (client, server) = packet.ends();
+            let (client, server) = packet.endpoints();
             let lookup = self.lookup(client, server, packet.via());
             self.registry.prefetch(&lookup);
             self.prefetched.insert(index, lookup);

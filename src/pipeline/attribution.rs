@@ -258,7 +258,7 @@ impl Attributor {
         let Beginning {
             packet, place, met, ..
         } = *beginning;
-        let ((client, server), mut via) = (packet.ends(), packet.via());
+        let ((client, server), mut via) = (packet.endpoints(), packet.via());
         if let Packet::IcmpError(_) = packet {
             // It came in over the loopback, but the SYN it is about was on its way out.
             via = CapturePoint {

@@ -107,7 +107,7 @@ impl CaptureLoop {
         self.on_progress = None;
         let broken = self.intake.statuses().into_iter();
         Ok(broken
-            .filter_map(|condition| Some((condition.name, condition.broken?)))
+            .filter_map(|condition| Some((condition.name, condition.error?)))
             .collect())
     }
 

@@ -331,7 +331,7 @@ pub(crate) fn open(
     match source {
         CaptureSource::Files(files) => {
             let source = Files::open(files, &filter)?;
-            let bytes_read = source.meter();
+            let bytes_read = source.byte_counter();
             let locality = LocalAddressSource::for_file(&counting.local);
             let pipeline = Pipeline::new(counting, locality, None);
             let source = PacketSource::ahead(Box::new(source), pipeline.flow_hasher());

@@ -12,7 +12,7 @@ use crate::wire::{all_wraps, samples};
 #[ignore = "writes fuzz/corpus"]
 fn write_the_seeds_of_fuzzing() {
     let numbers: Vec<(u16, Link)> = (0..300)
-        .map(|number| (number, Link::of_number(number.into())))
+        .map(|number| (number, Link::from_linktype(number.into())))
         .collect();
     let number_of = |link| numbers.iter().find(|(_, of)| *of == link).unwrap().0;
     let samples = samples();

@@ -96,7 +96,7 @@ fn a_file_that_is_no_capture() {
         &["diagnose", "--output", "metrics", &path],
         1,
         &format!(
-            "tcp_handshake_exporter: {path} is no capture file: expected pcap or pcapng, as it is or compressed by gzip or zstd \
+            "tcp_handshake_exporter: {path} is not a capture file: expected pcap or pcapng, plain or compressed with gzip or zstd \
              (it begins with 5b 70 61 63)\n"
         ),
     );

@@ -1,12 +1,13 @@
-//! Capture files, read in the order of their packets' time.
+//! Reads capture files and merges their packets by timestamp.
 //!
-//! They are not read by libpcap: it refuses files of blocks whose interfaces have different link types or snapshot
-//! lengths, knows no compression, does not tell where a file broke, and is no faster (60 ns a packet against 50).
+//! The files are not read by libpcap, for four reasons. It rejects pcapng files whose interfaces
+//! have different link types or snapshot lengths. It does not support compression. It does not
+//! report where a file is damaged. It is not faster (60 ns a packet against 50).
 
-mod blocks;
-mod classic;
-mod head;
 mod input;
+mod packet_header;
+mod pcap;
+mod pcapng;
 mod reader;
 mod stream;
 
@@ -21,89 +22,102 @@ use super::{InterfaceStatus, ReadOutcome, Source};
 use crate::frame::Frame;
 use crate::time::Timestamp;
 pub use input::ByteCounter;
-use reader::Reader;
+use reader::FileReader;
 
-/// One or more capture files (pcap and pcapng, as they are or compressed), merged by time.
+/// Maximum number of files that are all kept open from the start.
+const MAX_OPEN_FROM_START: usize = 16;
+/// Maximum number of frames per read. A batch of this size delays a scrape only briefly.
+const READ_BATCH: usize = 2048;
+
+/// One or more capture files (pcap and pcapng, plain or compressed), merged by timestamp.
 pub struct Files {
-    readers: Vec<Reader>,
-    /// Those that have not ended: not before when their next packet was met.
+    readers: Vec<FileReader>,
+    /// The files that have not ended, each with a lower bound of its next packet's timestamp.
     queue: BinaryHeap<Reverse<(Timestamp, usize)>>,
-    meter: ByteCounter,
+    bytes_read: ByteCounter,
 }
 
 impl Files {
-    /// Opens all of them; `-` is standard input. Among several, one that holds no capture is left for
-    /// [`InterfaceStatus::broken`] to tell.
+    /// Opens all files; `-` is standard input.
+    ///
+    /// If at least one file is a readable capture, the errors of the other ones are reported in
+    /// [`InterfaceStatus::error`] only.
     ///
     /// # Errors
     ///
-    /// One of them cannot be opened; none of them is a capture of a link layer that is understood; or the filter is no
-    /// filter.
+    /// Returns an error if the filter is invalid, if a file cannot be opened, or if no file is a
+    /// capture with a supported link layer.
     pub fn open(files: &[String], filter: &Filter) -> Result<Self, CaptureError> {
         filter.check()?;
-        let among_many = files.len() > FEW;
-        if among_many {
+        let close_after_first_packet = files.len() > MAX_OPEN_FROM_START;
+        if close_after_first_packet {
             raise_descriptor_limit();
         }
         let mut readers = Vec::with_capacity(files.len());
-        let meter = ByteCounter::default();
-        let mut complaint = None;
-        let mut good = false;
+        let bytes_read = ByteCounter::default();
+        let mut first_error = None;
+        let mut any_readable = false;
         for (id, file) in (0_u16..).zip(files) {
-            let mut reader = Reader::new(file, id, filter, &meter);
-            match reader.begin(among_many) {
-                Ok(()) => good = true,
+            let mut reader = FileReader::new(file, id, filter, &bytes_read);
+            match reader.read_first(close_after_first_packet) {
+                Ok(()) => any_readable = true,
                 Err(error @ (CaptureError::NoCapture { .. } | CaptureError::Link { .. })) => {
-                    reader.complain(&error);
-                    complaint.get_or_insert(error);
+                    reader.record_error(&error);
+                    first_error.get_or_insert(error);
                 }
                 Err(error) => return Err(error),
             }
             readers.push(reader);
         }
-        if let Some(error) = complaint.filter(|_| !good) {
+        if let Some(error) = first_error.filter(|_| !any_readable) {
             return Err(error);
         }
         let queue = readers
             .iter()
             .enumerate()
-            .map(|(nth, reader)| Reverse((reader.last, nth)))
+            .map(|(index, reader)| Reverse((reader.last, index)))
             .collect();
         Ok(Self {
             readers,
             queue,
-            meter,
+            bytes_read,
         })
     }
 
-    /// Tells how much of them was read, while they are.
-    pub fn meter(&self) -> ByteCounter {
-        self.meter.clone()
+    /// Returns a handle to the number of bytes read from all files.
+    pub fn byte_counter(&self) -> ByteCounter {
+        self.bytes_read.clone()
     }
 
-    /// Reads on in the file whose turn it is, as long as it is. Says how many packets that were, and whether more of
-    /// it would have to be waited for.
-    fn read_turn(&mut self, most: usize, sink: &mut dyn FnMut(Frame<'_>)) -> Option<(usize, bool)> {
-        let Reverse((_, nth)) = self.queue.pop()?;
+    /// Reads from the file with the earliest next packet until another file's packet is earlier.
+    ///
+    /// Returns the number of packets, and `true` if the file is a pipe whose next packet is
+    /// incomplete. Returns `None` if all files have ended.
+    fn read_earliest(
+        &mut self,
+        limit: usize,
+        sink: &mut dyn FnMut(Frame<'_>),
+    ) -> Option<(usize, bool)> {
+        let Reverse((_, index)) = self.queue.pop()?;
         let others = self.queue.peek().map(|Reverse(next)| *next);
-        let Some(reader) = self.readers.get_mut(nth) else {
+        let Some(reader) = self.readers.get_mut(index) else {
             return Some((0, false));
         };
         let mut read = 0;
         while let Some(at) = reader.next() {
-            if read >= most || others.is_some_and(|next| next < (at, nth)) {
-                self.queue.push(Reverse((at, nth)));
+            if read >= limit || others.is_some_and(|next| next < (at, index)) {
+                self.queue.push(Reverse((at, index)));
                 break;
             }
-            reader.hand_over(sink);
+            reader.emit(sink);
             read += 1;
-            read += reader.hand_over_whole(
-                most.saturating_sub(read),
+            read += reader.emit_buffered(
+                limit.saturating_sub(read),
                 others.map(|(next, _)| next),
                 sink,
             );
-            if reader.may_wait() {
-                self.queue.push(Reverse((at, nth)));
+            if reader.may_block() {
+                self.queue.push(Reverse((at, index)));
                 return Some((read, true));
             }
         }
@@ -114,8 +128,8 @@ impl Files {
 impl Source for Files {
     fn read(&mut self, sink: &mut dyn FnMut(Frame<'_>)) -> Result<ReadOutcome, CaptureError> {
         let mut read = 0;
-        while read < BATCH {
-            match self.read_turn(BATCH - read, sink) {
+        while read < READ_BATCH {
+            match self.read_earliest(READ_BATCH - read, sink) {
                 Some((more, false)) => read += more,
                 Some((_, true)) => break,
                 None => {
@@ -128,18 +142,15 @@ impl Source for Files {
     }
 
     fn statuses(&mut self) -> Vec<InterfaceStatus> {
-        self.readers.iter().map(Reader::condition).collect()
+        self.readers.iter().map(FileReader::status).collect()
     }
 }
 
-/// As many files at once as the system allows this process to ask for. Where that fails, the files tell.
+/// Raises the limit on open files to the hard limit.
+///
+/// A failure is ignored: opening a file beyond the limit then reports the error.
 fn raise_descriptor_limit() {
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         let _unchanged = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
 }
-
-/// So many files stay open from the start.
-const FEW: usize = 16;
-/// How many frames are handed over in one go: few enough that a scrape never waits long.
-const BATCH: usize = 2048;

@@ -1,76 +1,79 @@
-//! One capture file among several: opened when its turn comes, and with it what is known of it before and after.
+//! A capture file among several: opened when its next packet is due. Its status outlives the open
+//! file.
 
 use super::super::InterfaceStatus;
 use super::super::error::CaptureError;
 use super::super::filter::Filter;
-use super::head::Broken;
 use super::input::{ByteCounter, STANDARD_INPUT};
-use super::stream::Stream;
+use super::packet_header::FormatError;
+use super::stream::PacketStream;
 use crate::frame::Frame;
 use crate::time::Timestamp;
 
 /// A capture file.
-pub(super) struct Reader {
+pub(super) struct FileReader {
     file: String,
     id: u16,
     filter: Filter,
-    meter: ByteCounter,
-    state: State,
-    /// The time of the last packet that was read.
+    bytes_read: ByteCounter,
+    state: ReaderState,
+    /// Timestamp of the last packet that was read.
     pub(super) last: Timestamp,
-    broken: Option<String>,
+    error: Option<String>,
 }
 
-enum State {
-    /// Not yet, or no longer.
+enum ReaderState {
+    /// Not open yet, or closed after its first packet.
     Closed,
-    Open(Box<Stream>),
+    Open(Box<PacketStream>),
     Ended,
 }
 
-impl Reader {
-    /// The file has not been opened yet.
-    pub(super) fn new(file: &str, id: u16, filter: &Filter, meter: &ByteCounter) -> Self {
-        let (file, filter, meter) = (file.to_owned(), filter.clone(), meter.clone());
+impl FileReader {
+    /// Creates a reader without opening the file.
+    pub(super) fn new(file: &str, id: u16, filter: &Filter, bytes_read: &ByteCounter) -> Self {
         Self {
-            file,
+            file: file.to_owned(),
             id,
-            filter,
-            meter,
-            state: State::Closed,
+            filter: filter.clone(),
+            bytes_read: bytes_read.clone(),
+            state: ReaderState::Closed,
             last: Timestamp::default(),
-            broken: None,
+            error: None,
         }
     }
 
-    /// Opens the file as far as its first packet, and closes it again where it can be opened anew: `among_many` files
-    /// few have their packets at the same time.
+    /// Opens the file and reads its first packet.
+    ///
+    /// If `close` is `true` and the file is not a pipe, it is closed until its first packet is due.
+    /// Of many files, only some have packets at the same time.
     ///
     /// # Errors
     ///
-    /// The file cannot be opened; or its contents make no capture that is understood.
-    pub(super) fn begin(&mut self, among_many: bool) -> Result<(), CaptureError> {
-        let mut stream = Box::new(Stream::open(
+    /// Returns an error if the file cannot be opened, is not a capture file, or has no supported
+    /// link layer.
+    pub(super) fn read_first(&mut self, close: bool) -> Result<(), CaptureError> {
+        let mut stream = Box::new(PacketStream::open(
             &self.file,
             self.id,
             &self.filter,
-            &self.meter,
+            &self.bytes_read,
         )?);
         let first = stream.next();
-        let unknown = stream.unknown_link();
-        let may_close = !stream.is_pipe();
-        self.state = State::Open(stream);
+        let unsupported = stream.unsupported_link();
+        let can_reopen = !stream.is_pipe();
+        self.state = ReaderState::Open(stream);
         match first {
             Ok(Some(at)) => {
                 self.last = at;
-                if among_many && may_close {
-                    self.state = State::Closed;
+                if close && can_reopen {
+                    self.state = ReaderState::Closed;
                 }
             }
             Ok(None) => self.end(None),
-            Err(broken) => self.end(Some(broken)),
+            Err(error) => self.end(Some(error)),
         }
-        unknown.map_or(Ok(()), |link| {
+        unsupported.map_or(Ok(()), |link| {
             Err(CaptureError::Link {
                 place: self.name(),
                 link,
@@ -78,24 +81,27 @@ impl Reader {
         })
     }
 
-    /// The file is no capture, and none of it is read; or it is of an unknown link layer: then its packets are read, and
-    /// counted as what they are.
-    pub(super) fn complain(&mut self, error: &CaptureError) {
+    /// Records an error of opening the file.
+    ///
+    /// A file with an unsupported link layer is still read, so that its packets are counted as
+    /// undecodable. Any other file with an error is not read.
+    pub(super) fn record_error(&mut self, error: &CaptureError) {
         if !matches!(error, CaptureError::Link { .. }) {
-            self.state = State::Ended;
+            self.state = ReaderState::Ended;
         }
-        self.broken = Some(error.to_string());
+        self.error = Some(error.to_string());
     }
 
-    /// When the next packet was met.
+    /// Returns the timestamp of the next packet, opening the file if necessary. `None` if the file
+    /// has ended.
     pub(super) fn next(&mut self) -> Option<Timestamp> {
-        if matches!(self.state, State::Closed) {
-            match Stream::open(&self.file, self.id, &self.filter, &self.meter) {
-                Ok(stream) => self.state = State::Open(Box::new(stream)),
-                Err(error) => self.complain(&error),
+        if matches!(self.state, ReaderState::Closed) {
+            match PacketStream::open(&self.file, self.id, &self.filter, &self.bytes_read) {
+                Ok(stream) => self.state = ReaderState::Open(Box::new(stream)),
+                Err(error) => self.record_error(&error),
             }
         }
-        let State::Open(stream) = &mut self.state else {
+        let ReaderState::Open(stream) = &mut self.state else {
             return None;
         };
         match stream.next() {
@@ -104,43 +110,47 @@ impl Reader {
                 return Some(at);
             }
             Ok(None) => self.end(None),
-            Err(broken) => self.end(Some(broken)),
+            Err(error) => self.end(Some(error)),
         }
         None
     }
 
-    /// Hands over packets that came before `until`, at most so many, as long as that is quickly done. Says how many.
-    pub(super) fn hand_over_whole(
+    /// Emits at most `limit` packets with timestamps before `until` that are buffered and need no
+    /// filter.
+    ///
+    /// Returns the number of packets.
+    pub(super) fn emit_buffered(
         &mut self,
-        most: usize,
+        limit: usize,
         until: Option<Timestamp>,
         sink: &mut dyn FnMut(Frame<'_>),
     ) -> usize {
-        let State::Open(stream) = &mut self.state else {
+        let ReaderState::Open(stream) = &mut self.state else {
             return 0;
         };
-        let (count, last) = stream.hand_over_whole(most, until, sink);
+        let (count, last) = stream.emit_buffered(limit, until, sink);
         self.last = last.unwrap_or(self.last);
         count
     }
 
-    /// Hands the packet over that comes next.
-    pub(super) fn hand_over(&mut self, sink: &mut dyn FnMut(Frame<'_>)) {
-        if let State::Open(stream) = &mut self.state {
-            stream.hand_over(sink);
+    /// Emits the packet whose timestamp [`Self::next`] returned.
+    pub(super) fn emit(&mut self, sink: &mut dyn FnMut(Frame<'_>)) {
+        if let ReaderState::Open(stream) = &mut self.state {
+            stream.emit(sink);
         }
     }
 
-    /// Whether reading on may wait for whoever writes into a pipe.
-    pub(super) fn may_wait(&self) -> bool {
-        matches!(&self.state, State::Open(stream) if stream.may_wait())
+    /// Returns `true` if the next read may block until the other end of a pipe writes.
+    pub(super) fn may_block(&self) -> bool {
+        matches!(&self.state, ReaderState::Open(stream) if stream.may_block())
     }
 
-    pub(super) fn condition(&self) -> InterfaceStatus {
+    /// Returns the status of the file.
+    pub(super) fn status(&self) -> InterfaceStatus {
         InterfaceStatus {
             name: self.name(),
-            up: !matches!(self.state, State::Ended),
-            broken: self.broken.clone(),
+            up: !matches!(self.state, ReaderState::Ended),
+            error: self.error.clone(),
             ..InterfaceStatus::default()
         }
     }
@@ -153,11 +163,12 @@ impl Reader {
         }
     }
 
-    /// What was whole stands, wherever the file broke.
-    fn end(&mut self, broken: Option<Broken>) {
-        self.state = State::Ended;
-        if let Some(Broken(how)) = broken {
-            self.broken.get_or_insert(how);
+    /// Ends the file, after its last packet or at an error. Packets emitted before an error stay
+    /// valid.
+    fn end(&mut self, error: Option<FormatError>) {
+        self.state = ReaderState::Ended;
+        if let Some(FormatError(message)) = error {
+            self.error.get_or_insert(message);
         }
     }
 }

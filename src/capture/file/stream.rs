@@ -1,217 +1,240 @@
-//! One file, read packet by packet.
+//! The packets of one open capture file, in either format, after the user's filter.
 
 use super::super::error::CaptureError;
-use super::super::filter::{Filter, Sieve};
-use super::super::link::named;
-use super::blocks::Blocks;
-use super::classic::Classic;
-use super::head::{Broken, Described, Head};
-use super::input::{ByteCounter, Input, unreadable, words};
+use super::super::filter::{FileFilter, Filter};
+use super::super::interfaces::link_type_name;
+use super::input::{ByteCounter, Input, io_message, unreadable};
+use super::packet_header::{FormatError, InterfaceDescription, PacketHeader};
+use super::pcap::PcapReader;
+use super::pcapng::PcapngReader;
 use crate::frame::{Frame, Link};
 use crate::time::Timestamp;
 
-/// An open file.
-pub(super) struct Stream {
+/// An open capture file.
+pub(super) struct PacketStream {
     input: Input,
-    format: Format,
+    format: FileFormat,
     filter: Filter,
-    /// Of each link type that was met, what the user wants of it.
-    sieves: Vec<(u32, Option<Sieve>)>,
-    /// The packet that comes next, where it was looked at.
-    next: Option<Head>,
+    /// Compiled filter of each `LINKTYPE_` number that occurred in the file.
+    file_filters: Vec<(u32, Option<FileFilter>)>,
+    /// Header of the next packet, if it was read.
+    next: Option<PacketHeader>,
 }
 
-enum Format {
-    Classic(Classic, Described),
-    Blocks(Blocks),
+enum FileFormat {
+    Pcap(PcapReader, InterfaceDescription),
+    Pcapng(PcapngReader),
 }
 
-impl Stream {
-    /// Opens a file up to its first packet.
+impl PacketStream {
+    /// Opens a file and reads its header.
     pub(super) fn open(
         file: &str,
         id: u16,
         filter: &Filter,
-        meter: &ByteCounter,
+        bytes_read: &ByteCounter,
     ) -> Result<Self, CaptureError> {
-        let mut input = Input::open(file, meter)?;
+        let mut input = Input::open(file, bytes_read)?;
         let no_capture = |reason: String| CaptureError::NoCapture {
             file: file.to_owned(),
             reason,
         };
-        let format = match Classic::open(&mut input, id) {
-            Ok(Some(Ok((classic, described)))) => Ok(Some(Format::Classic(classic, described))),
+        let format = match PcapReader::open(&mut input, id) {
+            Ok(Some(Ok((reader, description)))) => Ok(Some(FileFormat::Pcap(reader, description))),
             Ok(Some(Err(reason))) => return Err(no_capture(reason)),
-            Ok(None) => Blocks::open(&mut input, id).map(|blocks| blocks.map(Format::Blocks)),
+            Ok(None) => {
+                PcapngReader::open(&mut input, id).map(|reader| reader.map(FileFormat::Pcapng))
+            }
             Err(error) => Err(error),
         };
-        let format = format.map_err(|error| unreadable(file, &words(&error)))?;
-        let format = format.ok_or_else(|| no_capture(beginning(input.here())))?;
+        let format = format.map_err(|error| unreadable(file, &io_message(&error)))?;
+        let format = format.ok_or_else(|| no_capture(describe_magic(input.buffered())))?;
         Ok(Self {
             input,
             format,
             filter: filter.clone(),
-            sieves: Vec::new(),
+            file_filters: Vec::new(),
             next: None,
         })
     }
 
-    /// When the next packet was met that the user does not keep out; it stays where it is.
-    pub(super) fn next(&mut self) -> Result<Option<Timestamp>, Broken> {
+    /// Returns the timestamp of the next packet that passes the user's filter, without consuming
+    /// it.
+    ///
+    /// Returns `None` at the end of the file.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file is truncated or damaged, or if the filter does not compile for
+    /// the link type.
+    pub(super) fn next(&mut self) -> Result<Option<Timestamp>, FormatError> {
         while self.next.is_none() {
-            let head = match &mut self.format {
-                Format::Classic(classic, described) => {
-                    classic.head(&mut self.input, described.ticks)?
+            let header = match &mut self.format {
+                FileFormat::Pcap(reader, description) => {
+                    reader.next_header(&mut self.input, description.timestamps)?
                 }
-                Format::Blocks(blocks) => blocks.head(&mut self.input)?,
+                FileFormat::Pcapng(reader) => reader.next_header(&mut self.input)?,
             };
-            let Some(head) = head else { return Ok(None) };
-            if self.keeps_out(&head)? {
-                self.input.take(head.record);
+            let Some(header) = header else {
+                return Ok(None);
+            };
+            if self.is_filtered_out(&header)? {
+                self.input.consume(header.record);
             } else {
-                self.next = Some(head);
+                self.next = Some(header);
             }
         }
-        Ok(self.next.as_ref().map(|head| head.at))
+        Ok(self.next.as_ref().map(|header| header.at))
     }
 
-    /// Hands over packets, at most so many and none that was met `until` then or later, as long as they are whole in the
-    /// buffer and there is nothing to ask of them. Says how many these were, and when the last one was met.
-    pub(super) fn hand_over_whole(
+    /// Emits at most `limit` packets with timestamps before `until`, as long as they are buffered.
+    ///
+    /// This fast path applies to pcap files without a user filter. Returns the number of packets
+    /// and the timestamp of the last one.
+    pub(super) fn emit_buffered(
         &mut self,
-        most: usize,
+        limit: usize,
         until: Option<Timestamp>,
         sink: &mut dyn FnMut(Frame<'_>),
     ) -> (usize, Option<Timestamp>) {
-        let (mut count, mut last) = (0, None);
-        let Format::Classic(classic, described) = &mut self.format else {
+        let mut count = 0;
+        let mut last = None;
+        let FileFormat::Pcap(reader, description) = &mut self.format else {
             return (count, last);
         };
         if self.next.is_some() || self.filter.expression.is_some() {
             return (count, last);
         }
-        let mut rest = self.input.here();
-        let whole = rest.len();
-        while count < most
-            && let Some(head) = classic.whole_head(rest, described.ticks)
-            && until.is_none_or(|until| head.at < until)
-            && let Some((record, after)) = rest.split_at_checked(head.record)
+        let mut remaining = self.input.buffered();
+        let available = remaining.len();
+        while count < limit
+            && let Some(header) = reader.buffered_header(remaining, description.timestamps)
+            && until.is_none_or(|until| header.at < until)
+            && let Some((record, after)) = remaining.split_at_checked(header.record)
         {
-            let bytes = record.get(head.offset..).unwrap_or_default();
+            let bytes = record.get(header.offset..).unwrap_or_default();
             sink(Frame {
-                at: head.at,
-                interface: &described.interface,
-                wire_length: head.wire_length,
+                at: header.at,
+                interface: &description.interface,
+                wire_length: header.wire_length,
                 bytes,
             });
-            (count, last, rest) = (count + 1, Some(head.at), after);
+            count += 1;
+            last = Some(header.at);
+            remaining = after;
         }
-        let taken = whole - rest.len();
-        classic.took(count as u64);
-        self.input.take(taken);
+        let consumed = available - remaining.len();
+        reader.add_packets(count as u64);
+        self.input.consume(consumed);
         (count, last)
     }
 
-    /// Hands the packet over that was looked at.
-    pub(super) fn hand_over(&mut self, sink: &mut dyn FnMut(Frame<'_>)) {
-        let Some(head) = &self.next else { return };
-        if let Some(described) = self.format.described().get(head.interface) {
-            let bytes = packet(&self.input, head);
+    /// Emits the packet whose timestamp [`Self::next`] returned.
+    pub(super) fn emit(&mut self, sink: &mut dyn FnMut(Frame<'_>)) {
+        let Some(header) = &self.next else { return };
+        if let Some(description) = self.format.interfaces().get(header.interface) {
+            let bytes = packet_bytes(&self.input, header);
             sink(Frame {
-                at: head.at,
-                interface: &described.interface,
-                wire_length: head.wire_length,
+                at: header.at,
+                interface: &description.interface,
+                wire_length: header.wire_length,
                 bytes,
             });
         }
-        self.input.take(head.record);
+        self.input.consume(header.record);
         self.next = None;
     }
 
-    /// Whether reading on may wait for whoever writes into a pipe.
-    pub(super) fn may_wait(&self) -> bool {
+    /// Returns `true` if the next read may block until the other end of a pipe writes.
+    pub(super) fn may_block(&self) -> bool {
         if !self.input.is_pipe || self.next.is_some() {
             return false;
         }
-        let here = self.input.here();
-        let is_whole = match &self.format {
-            Format::Classic(classic, _) => classic.is_whole(here),
-            Format::Blocks(blocks) => blocks.is_whole(here),
+        let buffered = self.input.buffered();
+        let is_buffered = match &self.format {
+            FileFormat::Pcap(reader, _) => reader.is_buffered(buffered),
+            FileFormat::Pcapng(reader) => reader.is_buffered(buffered),
         };
-        !is_whole
+        !is_buffered
     }
 
+    /// Returns `true` if the file cannot be opened a second time.
     pub(super) fn is_pipe(&self) -> bool {
         self.input.is_pipe
     }
 
-    /// The link type, where nothing in the file has one that is understood.
-    pub(super) fn unknown_link(&self) -> Option<String> {
-        let described = self.format.described();
-        let none = described
+    /// Returns the name of the first link type if no interface of the file has a supported one.
+    pub(super) fn unsupported_link(&self) -> Option<String> {
+        let interfaces = self.format.interfaces();
+        let none_supported = interfaces
             .iter()
-            .all(|described| described.interface.link == Link::Other);
-        described
+            .all(|description| description.interface.link == Link::Other);
+        interfaces
             .first()
-            .filter(|_| none)
-            .map(|first| named(first.number))
+            .filter(|_| none_supported)
+            .map(|first| link_type_name(first.linktype))
     }
 
-    fn keeps_out(&mut self, head: &Head) -> Result<bool, Broken> {
+    /// Returns `true` if the user's expression rejects the packet.
+    ///
+    /// Packets of unsupported link types are never rejected, so that they are counted as
+    /// undecodable.
+    fn is_filtered_out(&mut self, header: &PacketHeader) -> Result<bool, FormatError> {
         if self.filter.expression.is_none() {
             return Ok(false);
         }
-        let Some(described) = self.format.described().get(head.interface) else {
+        let Some(description) = self.format.interfaces().get(header.interface) else {
             return Ok(false);
         };
-        let number = described.number;
-        if described.interface.link == Link::Other {
+        let linktype = description.linktype;
+        if description.interface.link == Link::Other {
             return Ok(false);
         }
-        let known = self.sieves.iter().position(|(of, _)| *of == number);
-        let nth = match known {
-            Some(nth) => nth,
+        let compiled = self.file_filters.iter().position(|(of, _)| *of == linktype);
+        let index = match compiled {
+            Some(index) => index,
             None => {
-                let sieve =
-                    Sieve::new(&self.filter, number).map_err(|error| Broken(error.to_string()))?;
-                self.sieves.push((number, sieve));
-                self.sieves.len() - 1
+                let file_filter = FileFilter::new(&self.filter, linktype)
+                    .map_err(|error| FormatError(error.to_string()))?;
+                self.file_filters.push((linktype, file_filter));
+                self.file_filters.len() - 1
             }
         };
-        let bytes = packet(&self.input, head);
+        let bytes = packet_bytes(&self.input, header);
         Ok(self
-            .sieves
-            .get(nth)
-            .and_then(|(_, sieve)| sieve.as_ref())
-            .is_some_and(|sieve| sieve.keeps_out(bytes)))
+            .file_filters
+            .get(index)
+            .and_then(|(_, file_filter)| file_filter.as_ref())
+            .is_some_and(|file_filter| file_filter.is_filtered_out(bytes)))
     }
 }
 
-impl Format {
-    fn described(&self) -> &[Described] {
+impl FileFormat {
+    fn interfaces(&self) -> &[InterfaceDescription] {
         match self {
-            Self::Classic(_, described) => std::slice::from_ref(described),
-            Self::Blocks(blocks) => &blocks.interfaces,
+            Self::Pcap(_, description) => std::slice::from_ref(description),
+            Self::Pcapng(reader) => &reader.interfaces,
         }
     }
 }
 
-fn packet<'a>(input: &'a Input, head: &Head) -> &'a [u8] {
+fn packet_bytes<'a>(input: &'a Input, header: &PacketHeader) -> &'a [u8] {
     input
-        .here()
-        .get(head.offset..head.offset + head.captured)
+        .buffered()
+        .get(header.offset..header.offset + header.captured)
         .unwrap_or_default()
 }
 
-fn beginning(bytes: &[u8]) -> String {
-    let shown: Vec<String> = bytes
+/// Returns the first bytes of a file that is not a capture file, for an error message.
+fn describe_magic(bytes: &[u8]) -> String {
+    let magic: Vec<String> = bytes
         .iter()
         .take(4)
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    if shown.is_empty() {
+    if magic.is_empty() {
         "it is empty".to_owned()
     } else {
-        format!("it begins with {}", shown.join(" "))
+        format!("it begins with {}", magic.join(" "))
     }
 }

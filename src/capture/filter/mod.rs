@@ -1,75 +1,76 @@
-//! The kernel's filter: passes SYNs, RSTs and ICMP errors, and next to nothing else.
+//! Builds the kernel's packet filter, which passes SYNs, RSTs, ICMP errors and little else.
 //!
-//! `tcp[...]` compiles to IPv4 only, and `vlan` shifts the offsets of all that follows it, so every family, nesting and
-//! link type has arms of its own. What is seldom met but could hide a handshake passes as a whole. Every packet of the
-//! host runs through this: bulk TCP must fall out after a handful of instructions.
+//! - Each address family, nesting and link type has separate arms. `tcp[...]` compiles to IPv4
+//!   only, and `vlan` shifts the offsets of everything that follows it.
+//! - Rare encapsulations that could hide a handshake pass without further inspection.
+//! - Every packet of the host runs through the filter, so it must reject bulk TCP within a few
+//!   instructions.
 
-mod absolute;
-mod plain;
-mod sieve;
+mod file_filter;
+mod raw_offsets;
 
 use pcap::{Activated, Active, BpfProgram, Capture, Linktype};
 
-use super::error::{CaptureError, words};
+use super::error::{CaptureError, pcap_message};
 use crate::frame::Link;
-use absolute::{is_rare, is_tag, types};
-pub(super) use sieve::Sieve;
+pub(super) use file_filter::FileFilter;
+use raw_offsets::{is_encapsulation, is_vlan_tag, offsets_by_tags};
 
-/// What is to pass.
+/// Options of the packet filter.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Filter {
     /// A pcap-filter(7) expression that TCP segments must match too.
     pub expression: Option<String>,
-    /// Whether ACKs without data pass as well.
+    /// `true` if ACKs without data pass too.
     pub acks: bool,
 }
 
 impl Filter {
-    /// Sets the filter for a live capture of this link type.
+    /// Installs the filter in a live capture of this link type.
     pub(super) fn install(
         &self,
         capture: &mut Capture<Active>,
         link: Link,
     ) -> Result<(), CaptureError> {
-        let text = self.checked(capture, link)?;
+        let text = self.validated_text(capture, link)?;
         capture
             .filter(&text, true)
-            .map_err(|error| self.complaint(&error, &text))
+            .map_err(|error| self.error(&error, &text))
     }
 
-    /// The filter as a program, to run it over packets of this `DLT_` number.
+    /// Compiles the filter to a program for packets of this `DLT_` number.
     ///
     /// # Errors
     ///
-    /// The user's expression does not compile, or does not for this link type.
+    /// Returns an error if the user's expression does not compile for this link type.
     pub fn program(&self, link: Link, number: i32) -> Result<BpfProgram, CaptureError> {
-        let dead = |error| self.complaint(&error, "");
-        let capture = Capture::dead(Linktype(number)).map_err(dead)?;
-        let text = self.checked(&capture, link)?;
+        let capture = Capture::dead(Linktype(number)).map_err(|error| self.error(&error, ""))?;
+        let text = self.validated_text(&capture, link)?;
         capture
             .compile(&text, true)
-            .map_err(|error| self.complaint(&error, &text))
+            .map_err(|error| self.error(&error, &text))
     }
 
-    /// Whether the user's expression compiles for anything.
+    /// Checks the syntax of the user's expression by compiling it for Ethernet.
     ///
     /// # Errors
     ///
-    /// It does not.
+    /// Returns an error if the expression does not compile.
     pub fn check(&self) -> Result<(), CaptureError> {
         let Some(expression) = &self.expression else {
             return Ok(());
         };
-        let capture =
-            Capture::dead(Linktype::ETHERNET).map_err(|error| self.complaint(&error, ""))?;
+        let capture = Capture::dead(Linktype::ETHERNET).map_err(|error| self.error(&error, ""))?;
         capture
             .compile(expression, true)
             .map(drop)
-            .map_err(|error| self.complaint(&error, expression))
+            .map_err(|error| self.error(&error, expression))
     }
 
-    /// The whole expression, after a look at the user's part alone: so an error is about what the user wrote.
-    fn checked<T: Activated>(
+    /// Returns the whole expression.
+    ///
+    /// Compiles the user's part alone first, so that an error refers to the user's text.
+    fn validated_text<T: Activated>(
         &self,
         capture: &Capture<T>,
         link: Link,
@@ -77,106 +78,153 @@ impl Filter {
         if let Some(expression) = &self.expression {
             capture
                 .compile(expression, true)
-                .map_err(|error| self.complaint(&error, expression))?;
+                .map_err(|error| self.error(&error, expression))?;
         }
         Ok(self.text(link))
     }
 
-    fn complaint(&self, error: &pcap::Error, filter: &str) -> CaptureError {
+    /// Converts an error of libpcap about the user's expression, or about `filter` if there is
+    /// none.
+    fn error(&self, error: &pcap::Error, filter: &str) -> CaptureError {
         let filter = self.expression.as_deref().unwrap_or(filter).to_owned();
         CaptureError::Filter {
             filter,
-            reason: words(error),
+            reason: pcap_message(error),
         }
     }
 
-    /// The whole expression for a link type.
+    /// Returns the whole expression for a link type.
     pub fn text(&self, link: Link) -> String {
-        let plain = self.plain();
+        let standard = self.standard_offsets();
         match link {
             Link::Ethernet => {
-                let tagged = format!("vlan and ({plain} or (vlan and {plain}))");
-                let behind = self.behind_types(&types(12, 14), |_, _| None);
+                let tagged = format!("vlan and ({standard} or (vlan and {standard}))");
+                let nested = self.nested(&offsets_by_tags(12, 14), |_, _| None);
                 format!(
-                    "{plain} or ({} and (({tagged}) or {behind}))",
+                    "{standard} or ({} and (({tagged}) or {nested}))",
                     is_not_ip(12)
                 )
             }
-            // libpcap puts a tag back behind the cooked header, where `vlan` does not compile.
+            // libpcap reinserts a VLAN tag behind the cooked header, where `vlan` does not compile.
             Link::LinuxSll => {
-                let behind = self.behind_types(&types(14, 16), |t, ip| Some(self.at(t, ip)));
-                format!("{plain} or ({} and ({behind}))", is_not_ip(14))
+                let nested = self.nested(&offsets_by_tags(14, 16), |ethertype, ip| {
+                    Some(self.ip_by_ethertype(ethertype, ip))
+                });
+                format!("{standard} or ({} and ({nested}))", is_not_ip(14))
             }
             Link::LinuxSll2 => {
-                let [_, first, second] = types(18, 20);
-                // With two tags the header names the innermost protocol while a tag stands before it.
-                let left = [first, second]
-                    .map(|(ethertype, ip)| self.at(ethertype, ip))
+                let [_, first, second] = offsets_by_tags(18, 20);
+                // With two tags, the header contains the innermost protocol although a tag remains
+                // before it.
+                let remaining = [first, second]
+                    .map(|(ethertype, ip)| self.ip_by_ethertype(ethertype, ip))
                     .join(" or ");
-                let is_left = "link[20] & 0xf0 != 0x40 and link[20] & 0xf0 != 0x60";
-                let behind =
-                    self.behind_types(&[(0, 20), first, second], |t, ip| Some(self.at(t, ip)));
+                let is_tag_remaining = "link[20] & 0xf0 != 0x40 and link[20] & 0xf0 != 0x60";
+                let nested = self.nested(&[(0, 20), first, second], |ethertype, ip| {
+                    Some(self.ip_by_ethertype(ethertype, ip))
+                });
                 format!(
-                    "{plain} or ({is_left} and ({left})) or ({} and ({behind}))",
+                    "{standard} or ({is_tag_remaining} and ({remaining})) or ({} and ({nested}))",
                     is_not_ip(0)
                 )
             }
-            // libpcap knows this host's byte order and address families alone.
+            // libpcap supports only the byte order and the address families of this host.
             Link::Null => {
                 format!(
-                    "{plain} or {}",
-                    self.of_other_systems(&[u32::swap_bytes, |number| number], u32::to_be)
+                    "{standard} or {}",
+                    self.foreign_families(&[u32::swap_bytes, |number| number], u32::to_be)
                 )
             }
             Link::Loop => format!(
-                "{plain} or {}",
-                self.of_other_systems(&[|number| number], |number| number)
+                "{standard} or {}",
+                self.foreign_families(&[|number| number], |number| number)
             ),
-            Link::Ppp => format!("{plain} or {}", self.ppp()),
-            Link::CiscoHdlc => format!("{plain} or {} or {}", is_tag(2), self.rare(2, 4)),
-            // libpcap knows neither the fourth address, nor HT control, nor padding behind every radiotap header.
+            Link::Ppp => format!("{standard} or {}", self.ppp()),
+            Link::CiscoHdlc => format!(
+                "{standard} or {} or {}",
+                is_vlan_tag(2),
+                self.encapsulated(2, 4)
+            ),
+            // libpcap does not support the fourth address, HT control, or padding behind every
+            // radiotap header.
             Link::Wifi | Link::WifiRadiotap | Link::WifiPrism => {
-                let odd = "link[1] & 3 = 3 or link[1] & 0x80 != 0 or link[28:4] = 0xaaaa0300";
-                format!("{plain} or (link[0] & 0x0c = 8 and ({odd}))")
+                let unsupported =
+                    "link[1] & 3 = 3 or link[1] & 0x80 != 0 or link[28:4] = 0xaaaa0300";
+                format!("{standard} or (link[0] & 0x0c = 8 and ({unsupported}))")
             }
-            _ => plain,
+            _ => standard,
         }
     }
 
-    /// What is no IP packet at once: below one tag or two, or wrapped. What lies deeper passes as a whole.
-    fn behind_types(
+    /// Returns the arm for packets whose IP header libpcap finds.
+    ///
+    /// Only this arm contains the user's expression. Combined with the whole filter by `and`, the
+    /// expression would read shifted offsets or reject ICMP errors.
+    fn standard_offsets(&self) -> String {
+        let mut flags = vec!["tcp[13] & 6 != 0"];
+        let mut flags6 = vec!["ip6[53] & 6 != 0"];
+        if self.acks {
+            flags.push("(tcp[13] & 0x17 = 0x10 and ip[2:2] = ((ip[0] & 0xf) << 2) + ((tcp[12] & 0xf0) >> 2))");
+            flags6.push("(ip6[53] & 0x17 = 0x10 and ip6[4:2] = (ip6[52] & 0xf0) >> 2)");
+        }
+        // An extension header may precede an ICMP error, which an expression about ports must not
+        // reject.
+        let (also, also_extended) = match &self.expression {
+            Some(expression) => (
+                format!(" and ({expression})"),
+                format!(" and ({expression} or ip6[40] = 58)"),
+            ),
+            None => (String::new(), String::new()),
+        };
+        // Extension headers that may precede TCP: hop-by-hop, routing, authentication and
+        // destination options. Of fragments, only the first one contains the TCP header.
+        let extended = "(ip6[6] = 0 or ip6[6] = 43 or ip6[6] = 51 or ip6[6] = 60 or (ip6[6] = 44 and ip6[42:2] & 0xfff8 = 0))";
+        let flags = flags.join(" or ");
+        let flags6 = flags6.join(" or ");
+        format!(
+            "(((({flags}) or ip proto 51 or (ip6[6] = 6 and ({flags6}))){also}) or ({extended}{also_extended}) \
+             or icmp[0] = 3 or icmp[0] = 4 or icmp[0] = 11 or icmp[0] = 12 \
+             or (ip6[6] = 58 and ip6[40] >= 1 and ip6[40] <= 4))"
+        )
+    }
+
+    /// Returns the arm for packets behind one or two VLAN tags, or in PPPoE, MPLS or 802.2 SNAP.
+    ///
+    /// Everything behind more tags passes. `ip` creates the arm of IP behind the tags, if any.
+    fn nested(
         &self,
-        types: &[(usize, usize); 3],
+        offsets: &[(usize, usize); 3],
         ip: impl Fn(usize, usize) -> Option<String>,
     ) -> String {
-        let &[(t0, p0), (t1, p1), (t2, p2)] = types;
-        let arms = |t, p, rare| {
-            ip(t, p)
+        let &[(type0, payload0), (type1, payload1), (type2, payload2)] = offsets;
+        let arms = |ethertype, payload, encapsulated| {
+            ip(ethertype, payload)
                 .into_iter()
-                .chain([rare])
+                .chain([encapsulated])
                 .collect::<Vec<_>>()
                 .join(" or ")
         };
-        // Kernels before 6.9 refuse filters of more than some 650 instructions (net.core.optmem_max).
-        let short_of_room = self.acks || self.expression.is_some();
-        let below_one = if short_of_room {
-            is_rare(t1, p1)
+        // Kernels before 6.9 reject filters of more than about 650 instructions
+        // (net.core.optmem_max).
+        let must_be_short = self.acks || self.expression.is_some();
+        let behind_one_tag = if must_be_short {
+            is_encapsulation(type1, payload1)
         } else {
-            self.rare(t1, p1)
+            self.encapsulated(type1, payload1)
         };
         format!(
             "({} and ({} or ({} and ({} or {})))) or {}",
-            is_tag(t0),
-            arms(t1, p1, below_one),
-            is_tag(t1),
-            arms(t2, p2, is_rare(t2, p2)),
-            is_tag(t2),
-            self.rare(t0, p0)
+            is_vlan_tag(type0),
+            arms(type1, payload1, behind_one_tag),
+            is_vlan_tag(type1),
+            arms(type2, payload2, is_encapsulation(type2, payload2)),
+            is_vlan_tag(type2),
+            self.encapsulated(type0, payload0)
         )
     }
 }
 
-/// IP packets take another path, and shall not have to look at this one.
+/// Excludes plain IP packets from the nested arms, so that they are not evaluated for each of them.
 fn is_not_ip(ethertype: usize) -> String {
     format!("link[{ethertype}:2] != 0x0800 and link[{ethertype}:2] != 0x86dd")
 }

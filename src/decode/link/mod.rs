@@ -1,116 +1,120 @@
-//! Link layers: where the IP packet begins, and where and which way the frame was going.
+//! Parses link headers: locates the IP packet, and determines interface and direction of the frame.
 //!
 //! The formats are those of <https://www.tcpdump.org/linktypes.html>.
 
-mod cooked;
+mod encapsulated;
 mod ethernet;
-mod loopback;
-mod ppp;
-mod seldom;
-mod tags;
+mod legacy;
+mod linux_sll;
 mod wifi;
-mod wrapped;
 
-use super::skip::{Discard, MALFORMED, TRUNCATED, Undecodable};
+use super::error::{Discard, MALFORMED, TRUNCATED, Undecodable};
 use crate::frame::{Frame, Interface, Link};
 use crate::packet::{CapturePoint, Direction};
 
-/// What stands behind the link header.
+/// The payload of a link header, and where the frame was captured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Opened<'a> {
+pub(super) struct LinkPayload<'a> {
     pub(super) via: CapturePoint,
-    pub(super) version: Version,
-    /// From the IP header on.
+    pub(super) version: IpVersion,
+    /// The bytes from the IP header on.
     pub(super) bytes: &'a [u8],
 }
 
-/// Which IP the link header announces.
+/// The IP version according to the link header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Version {
+pub(super) enum IpVersion {
     V4,
     V6,
-    /// It does not say: the first four bits of the packet do.
-    Own,
+    /// The link header does not contain it: the first 4 bits of the packet do.
+    FromHeader,
 }
 
-/// An IP packet, and which IP it was said to be.
-type Announced<'a> = (Version, &'a [u8]);
+/// The IP version according to the link header, and the bytes from the IP header on.
+type NetworkPayload<'a> = (IpVersion, &'a [u8]);
 
-/// Takes the link header off.
+/// Parses the link header of a frame.
 #[inline(always)]
-pub(super) fn open<'a>(frame: &Frame<'a>) -> Result<Opened<'a>, Discard> {
+pub(super) fn parse<'a>(frame: &Frame<'a>) -> Result<LinkPayload<'a>, Discard> {
     match frame.interface.link {
-        Link::Ethernet => ethernet::open(frame.interface, frame.bytes),
-        Link::LinuxSll2 => cooked::open_v2(frame.bytes),
-        link => layer(link, frame.interface, frame.bytes),
+        Link::Ethernet => ethernet::parse(frame.interface, frame.bytes),
+        Link::LinuxSll2 => linux_sll::parse_v2(frame.bytes),
+        link => parse_as(link, frame.interface, frame.bytes),
     }
 }
 
-fn layer<'a>(link: Link, interface: &Interface, bytes: &'a [u8]) -> Result<Opened<'a>, Discard> {
-    let silent = |(version, bytes)| Opened {
-        via: unknown(interface),
+fn parse_as<'a>(
+    link: Link,
+    interface: &Interface,
+    bytes: &'a [u8],
+) -> Result<LinkPayload<'a>, Discard> {
+    let without_direction = |(version, bytes)| LinkPayload {
+        via: unknown_direction(interface),
         version,
         bytes,
     };
     match link {
-        Link::Ethernet => ethernet::open(interface, bytes),
-        Link::LinuxSll => cooked::open(interface, bytes),
-        Link::LinuxSll2 => cooked::open_v2(bytes),
-        Link::Null => loopback::open(interface, bytes, loopback::either_order),
-        Link::Loop => loopback::open(interface, bytes, u32::from_be_bytes),
-        Link::Raw => Ok(silent((Version::Own, bytes))),
-        Link::Ppp => ppp::open(bytes).map(silent),
-        Link::PppEther => ppp::session(bytes).map(silent),
-        Link::CiscoHdlc => ppp::cisco(bytes).map(silent),
-        Link::Llc => ethernet::logical(bytes).map(silent),
-        Link::Wifi => wifi::open(bytes, false).map(silent),
-        Link::WifiRadiotap => wifi::radiotap(bytes).map(silent),
-        Link::WifiPrism => wifi::prism(bytes).map(silent),
-        Link::PacketFilterLog => wrapped::packet_filter_log(bytes).map(silent),
-        Link::NetfilterLog => wrapped::netfilter_log(bytes).map(silent),
+        Link::Ethernet => ethernet::parse(interface, bytes),
+        Link::LinuxSll => linux_sll::parse_v1(interface, bytes),
+        Link::LinuxSll2 => linux_sll::parse_v2(bytes),
+        Link::Null => {
+            linux_sll::parse_loopback(interface, bytes, linux_sll::family_in_either_order)
+        }
+        Link::Loop => linux_sll::parse_loopback(interface, bytes, u32::from_be_bytes),
+        Link::Raw => Ok(without_direction((IpVersion::FromHeader, bytes))),
+        Link::Ppp => ethernet::parse_ppp(bytes).map(without_direction),
+        Link::PppEther => ethernet::parse_pppoe_session(bytes).map(without_direction),
+        Link::CiscoHdlc => ethernet::parse_cisco_hdlc(bytes).map(without_direction),
+        Link::Llc => ethernet::parse_llc(bytes).map(without_direction),
+        Link::Wifi => wifi::parse(bytes, false).map(without_direction),
+        Link::WifiRadiotap => wifi::parse_radiotap(bytes).map(without_direction),
+        Link::WifiPrism => wifi::parse_prism(bytes).map(without_direction),
+        Link::PacketFilterLog => encapsulated::parse_pflog(bytes).map(without_direction),
+        Link::NetfilterLog => encapsulated::parse_nflog(bytes).map(without_direction),
         Link::Ppi => {
-            let (inner, bytes) = wrapped::ppi(bytes)?;
-            unwrapped(inner, interface, bytes)
+            let (inner, bytes) = encapsulated::parse_ppi(bytes)?;
+            parse_inner(inner, interface, bytes)
         }
         Link::Pktap => {
-            let (inner, direction, bytes) = wrapped::pktap(bytes)?;
-            let opened = unwrapped(inner, interface, bytes)?;
-            Ok(Opened {
+            let (inner, direction, bytes) = encapsulated::parse_pktap(bytes)?;
+            let payload = parse_inner(inner, interface, bytes)?;
+            Ok(LinkPayload {
                 via: CapturePoint {
                     direction,
-                    ..opened.via
+                    ..payload.via
                 },
-                ..opened
+                ..payload
             })
         }
-        Link::Legacy(seldom) => {
-            let (direction, announced) = seldom::open(seldom, bytes)?;
-            let opened = silent(announced);
-            Ok(Opened {
+        Link::Legacy(legacy) => {
+            let (direction, network_payload) = legacy::parse(legacy, bytes)?;
+            let payload = without_direction(network_payload);
+            Ok(LinkPayload {
                 via: CapturePoint {
                     direction,
-                    ..opened.via
+                    ..payload.via
                 },
-                ..opened
+                ..payload
             })
         }
         Link::Other => Err(Undecodable::LinkType.into()),
     }
 }
 
-/// What stands behind a header that wraps frames of any link layer, but none that wraps again.
-fn unwrapped<'a>(
+/// Parses a frame behind a header that encapsulates frames of any link layer, but not a second such
+/// header.
+fn parse_inner<'a>(
     inner: Link,
     interface: &Interface,
     bytes: &'a [u8],
-) -> Result<Opened<'a>, Discard> {
+) -> Result<LinkPayload<'a>, Discard> {
     match inner {
         Link::Ppi | Link::Pktap => Err(MALFORMED),
-        inner => layer(inner, interface, bytes),
+        inner => parse_as(inner, interface, bytes),
     }
 }
 
-const fn unknown(interface: &Interface) -> CapturePoint {
+const fn unknown_direction(interface: &Interface) -> CapturePoint {
     CapturePoint {
         interface: interface.number,
         direction: Direction::Unknown,
@@ -118,21 +122,25 @@ const fn unknown(interface: &Interface) -> CapturePoint {
     }
 }
 
-/// IPv4 says 4 and at least five words of header, IPv6 says 6.
-fn begins_like_ip(bytes: &[u8]) -> bool {
+/// Returns `true` if the first byte is that of an IP header.
+///
+/// IPv4 has version 4 and a header length of at least 5 words; IPv6 has version 6.
+fn starts_like_ip(bytes: &[u8]) -> bool {
     matches!(bytes.first(), Some(0x45..=0x4f | 0x60..=0x6f))
 }
 
-fn read_u16(bytes: &[u8]) -> Result<(u16, &[u8]), Discard> {
-    let (two, rest) = take::<2>(bytes)?;
+/// Splits off a 16-bit number in network byte order.
+fn split_u16(bytes: &[u8]) -> Result<(u16, &[u8]), Discard> {
+    let (two, rest) = split_prefix::<2>(bytes)?;
     Ok((u16::from_be_bytes(*two), rest))
 }
 
-fn take<const N: usize>(bytes: &[u8]) -> Result<(&[u8; N], &[u8]), Discard> {
+/// Splits off the first `N` bytes.
+fn split_prefix<const N: usize>(bytes: &[u8]) -> Result<(&[u8; N], &[u8]), Discard> {
     bytes.split_first_chunk::<N>().ok_or(TRUNCATED)
 }
 
-/// What is left behind a header that tells its own length.
-fn behind(bytes: &[u8], length: usize) -> Result<&[u8], Discard> {
+/// Returns the bytes after the first `length` bytes.
+fn skip_bytes(bytes: &[u8], length: usize) -> Result<&[u8], Discard> {
     bytes.get(length..).ok_or(TRUNCATED)
 }

@@ -15,7 +15,7 @@ proptest! {
         bytes in prop::collection::vec(any::<u8>(), 0..200),
         more in 0..70_000_usize,
     ) {
-        let _ = read_of(Link::of_number(number), &bytes, bytes.len() + more);
+        let _ = read_of(Link::from_linktype(number), &bytes, bytes.len() + more);
     }
 
     #[test]

@@ -22,7 +22,7 @@ fn what_is_no_capture_is_refused_in_a_sentence() {
     ] {
         let said = diagnose_bytes(bytes, &[]);
         let sentence = format!(
-            "tcp_handshake_exporter: FILE is no capture file: expected pcap or pcapng, as it is or compressed by gzip or zstd \
+            "tcp_handshake_exporter: FILE is not a capture file: expected pcap or pcapng, plain or compressed with gzip or zstd \
              ({reason})\n"
         );
         assert_eq!(
@@ -50,7 +50,7 @@ fn what_cannot_be_opened_is_refused_in_a_sentence() {
 #[test]
 fn a_link_type_that_is_not_understood_is_named() {
     let said = diagnose_bytes(&pcap(220, &[vec![0; 64]]), &[]);
-    let sentence = "tcp_handshake_exporter: FILE has link type USB_LINUX_MMAPPED, which is not understood (understood are: \
+    let sentence = "tcp_handshake_exporter: FILE has link type USB_LINUX_MMAPPED, which is not supported (supported: \
                     Ethernet, Linux cooked v1 and v2, BSD loopback, raw IP, PPP, Cisco HDLC, IEEE 802.11, LLC, PFLOG, NFLOG, PPI, \
                     PKTAP, frame relay, ERF and older ones)\n";
     assert_eq!((said.code, &said.words[..]), (1, sentence));
@@ -95,47 +95,47 @@ fn of_a_file_that_breaks_what_was_whole_is_counted() {
         ),
         (
             with(&blocks, &[6, 0, 0, 0, 72]),
-            "what follows packet 1 is cut short: 7 bytes are missing",
+            "the block after packet 1 is cut short: 7 bytes are missing",
         ),
         (
             with(&blocks, &packet(0, 2, &tcp4(2))[..40]),
-            "what follows packet 1 is cut short: 32 bytes are missing",
+            "the block after packet 1 is cut short: 32 bytes are missing",
         ),
         (
             with(&blocks, &block(5, &[0; 80])[..40]),
-            "what follows packet 1 is cut short: 52 bytes are missing",
+            "the block after packet 1 is cut short: 52 bytes are missing",
         ),
         (
             with(&blocks, &words(&[6, 8, 0])),
-            "what follows packet 1, at byte 144, claims 8 bytes, fewer than a block can have",
+            "the block after packet 1, at byte 144, claims 8 bytes, fewer than a block can have",
         ),
         (
             with(&blocks, &words(&[6, 0x7fff_fffc, 0])),
-            "what follows packet 1, at byte 144, claims 2147483644 bytes, which no packet has",
+            "the block after packet 1, at byte 144, claims 2147483644 bytes, which no packet has",
         ),
         (
             with(&blocks, &words(&[5, 0x7fff_fffc, 0])),
-            "what follows packet 1 is cut short: 2147483632 bytes are missing",
+            "the block after packet 1 is cut short: 2147483632 bytes are missing",
         ),
         (
             with(&blocks, &packet(3, 2, &tcp4(2))),
-            "what follows packet 1, at byte 144, was met on interface 3, which the file does not describe",
+            "the block after packet 1, at byte 144, refers to interface 3, which the file does not describe",
         ),
         (
             with(&blocks, &other_length),
-            "what follows packet 1, at byte 144, has one length at its begin and another at its end",
+            "the block after packet 1, at byte 144, has different lengths at its start and its end",
         ),
         (
             with(&blocks, &words(&[0x0a0d_0d0a, 28, 7])),
-            "what follows packet 1, at byte 144, begins a section, but in no byte order",
+            "the block after packet 1, at byte 144, starts a section, but has no valid byte-order magic",
         ),
         (
             with(&blocks, &block(6, &words(&[0, 0, 0, 99, 99]))),
-            "what follows packet 1, at byte 144, claims 99 bytes of 0",
+            "the block after packet 1, at byte 144, claims 99 bytes of 0",
         ),
         (
             with(&blocks, &block(1, &[])),
-            "what follows packet 1, at byte 144, describes an interface without a link type",
+            "the block after packet 1, at byte 144, describes an interface without a link type",
         ),
     ] {
         let said = diagnose_bytes(&bytes, &[]);
@@ -197,7 +197,7 @@ fn of_a_compressed_file_that_breaks_what_was_whole_is_counted() {
             said.packets(),
             said.words
         );
-        let how = "reason=\"reading on failed: its compressed data is cut short or damaged (";
+        let how = "reason=\"reading failed: its compressed data is cut short or damaged (";
         assert!(said.words.contains(how), "{}", said.words);
     }
 }
@@ -229,13 +229,13 @@ fn among_several_files_one_that_is_no_capture_does_not_keep_the_others_from_bein
     );
     assert!(
         said.words
-            .contains("text is no capture file: expected pcap or pcapng"),
+            .contains("text is not a capture file: expected pcap or pcapng"),
         "{}",
         said.words
     );
     assert!(
         said.words
-            .contains("usb has link type USB_LINUX_MMAPPED, which is not understood"),
+            .contains("usb has link type USB_LINUX_MMAPPED, which is not supported"),
         "{}",
         said.words
     );

@@ -241,7 +241,7 @@ fn every_packet_is_decoded_or_skipped_by_name_or_none_of_our_business() {
             .map(|sample| wrap.frame(&sample.bytes))
             .collect();
         let number = (0..300)
-            .find(|number| Link::of_number(*number) == wrap.link)
+            .find(|number| Link::from_linktype(*number) == wrap.link)
             .unwrap();
         let said = diagnose_bytes(&pcap(number, &frames), &[]);
         assert_eq!(

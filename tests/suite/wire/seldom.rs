@@ -131,7 +131,7 @@ fn tagged() -> Vec<Wrap> {
 
 fn old() -> Vec<Wrap> {
     let of = |name, number, before: Parts<'_>, v4: Parts<'_>, v6: Parts<'_>| {
-        wrap(name, Link::of_number(number), before, v4, v6)
+        wrap(name, Link::from_linktype(number), before, v4, v6)
     };
     let record = |kind| [&[0; 8][..], &[kind], &[0; 7]].concat();
     let [ip4, ip6, frame] = &[22, 23, 0x82].map(record);
@@ -223,7 +223,7 @@ fn old() -> Vec<Wrap> {
             &[T4],
             &[T6],
         ),
-        both("mpls alone", Link::of_number(219), &[LABEL, LAST]),
+        both("mpls alone", Link::from_linktype(219), &[LABEL, LAST]),
         of(
             "a switch's tag",
             284,
@@ -252,8 +252,8 @@ fn old() -> Vec<Wrap> {
             &[T4],
             &[T6],
         ),
-        both("slip", Link::of_number(8), &[&[1], &[0; 15]]),
-        both("ipnet", Link::of_number(226), &[&[1, 2], &[0; 22]]),
+        both("slip", Link::from_linktype(8), &[&[1], &[0; 15]]),
+        both("ipnet", Link::from_linktype(226), &[&[1, 2], &[0; 22]]),
         of(
             "juniper's ppp",
             179,
