@@ -209,7 +209,7 @@ fn unsupported_link_type_exits_with_error() {
     let (status, _) = exporter.wait_for_exit(start);
     assert_eq!(status.code(), Some(1));
     let message =
-        "tcp_handshake_exporter: eth0 has link type CAN_SOCKETCAN, which is not understood";
+        "tcp_handshake_exporter: eth0 has link type CAN_SOCKETCAN, which is not supported";
     let deadline = Instant::now() + CONNECT_TIMEOUT;
     while !exporter.log().contains(message) {
         assert!(Instant::now() < deadline, "{}", exporter.log());
@@ -256,7 +256,10 @@ fn exhausted_descriptors_delay_reopening_the_interface() {
     limit(3);
     pair::connect(&pair.near, &pair.far);
     let deadline = Instant::now() + CONNECT_TIMEOUT;
-    while !exporter.log().contains("message=\"trying again\"") {
+    while !exporter
+        .log()
+        .contains("message=\"cannot reopen the interface, retrying\"")
+    {
         assert!(Instant::now() < deadline, "{}", exporter.log());
         std::thread::sleep(Duration::from_millis(50));
     }

@@ -136,9 +136,11 @@ fn every_alert_is_tested_in_every_case() {
         }
         if alert.expr.contains(":baseline_") {
             let tests = rule_tests(&format!("{name}_baseline"));
-            let cases = BASELINE_CASES.iter().filter(|(_, name_parts, requirement)| {
-                !is_tested(&tests, name, name_parts, requirement)
-            });
+            let cases = BASELINE_CASES
+                .iter()
+                .filter(|(_, name_parts, requirement)| {
+                    !is_tested(&tests, name, name_parts, requirement)
+                });
             missing.extend(
                 cases.map(|(case, ..)| format!("tests/rules/{name}_baseline.yml, {case}: missing")),
             );
