@@ -1,6 +1,8 @@
-//! The typed configuration: what the command line, the environment and the configuration file ask for.
+//! The typed configuration, from the command line, the environment and the configuration file.
 //!
-//! `cli` makes it, and every module below takes its settings from here; raw arguments never travel further.
+//! `cli` creates it; `pipeline` and `app` read their settings from here.
+//!
+//! Invariant: no other module reads raw arguments.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,114 +17,115 @@ use crate::http::ListenAddress;
 use crate::labels::Peers;
 use crate::metrics::Bounds;
 
-/// What the program is to do.
+/// The command to run.
 #[derive(Debug)]
 pub enum Task {
-    /// Sniff, or read captures, and serve /metrics.
+    /// Capture packets or read capture files, and serve /metrics.
     Serve(Box<ServeConfig>),
-    /// Say whether that could be done, and end.
+    /// Check the configuration of `Serve`, and exit.
     Check(Box<ServeConfig>),
-    /// Read captures, or sniff for a while, say what is wrong, and end.
+    /// Read capture files or capture for a limited time, report problems, and exit.
     Diagnose(Box<DiagnoseConfig>),
-    /// Read two captures of the same time, say where each attempt was lost, and end.
+    /// Read two simultaneous captures, report where each attempt was lost, and exit.
     Compare(CompareConfig),
-    /// List what can be sniffed.
+    /// List the interfaces that can be captured on, and exit.
     Interfaces,
 }
 
-/// The main job.
+/// The configuration of the exporter: the command without a subcommand.
 #[derive(Debug)]
 pub struct ServeConfig {
-    /// What to watch.
+    /// The source of packets.
     pub source: CaptureSource,
-    /// How to judge and name attempts.
+    /// How attempts are classified, labeled and counted.
     pub counting: CountingConfig,
-    /// Where to listen.
+    /// The sockets to listen on.
     pub listen: ListenConfig,
-    /// The web configuration.
+    /// The web configuration file. `None` for plain HTTP without authentication.
     pub web_config: Option<PathBuf>,
-    /// Path of the metrics page.
+    /// The path of the metrics endpoint.
     pub telemetry_path: String,
-    /// Requests served at once; no bound if zero.
+    /// Maximum number of concurrent requests. Unlimited if zero.
     pub max_requests: usize,
-    /// Whether the configuration can be read again over HTTP.
+    /// `true` if the configuration can be reloaded over HTTP.
     pub enable_lifecycle: bool,
-    /// Whether the exporter's own metrics are left out.
+    /// `true` if metrics about the exporter itself are excluded.
     pub disable_exporter_metrics: bool,
-    /// Who to be once captures and listeners are open: a name or number, which is looked up only then.
+    /// The user to switch to after captures and listeners are open: a name or number, resolved at that time. `None` to
+    /// keep the current user.
     pub user: Option<String>,
-    /// How to log.
+    /// The log settings.
     pub log: LogConfig,
-    /// The configuration file, which can be read again.
+    /// The configuration file, which can be reloaded. `None` if there is none.
     pub config: Option<PathBuf>,
-    /// All of this as it was written.
+    /// The values of all flags as text.
     pub settings: Settings,
 }
 
-/// Where to listen.
+/// The sockets to listen on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ListenConfig {
-    /// On these addresses.
+    /// Sockets bound to these addresses.
     Addresses(Vec<ListenAddress>),
-    /// On the sockets that systemd hands over.
+    /// Sockets passed by systemd (socket activation).
     Systemd,
 }
 
-/// Where packets come from.
+/// The source of packets.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum CaptureSource {
-    /// Live interfaces, with rings of so many bytes.
+    /// Live interfaces, and the size of each ring buffer in bytes.
     Interfaces(Vec<String>, i32),
     /// Capture files.
     Files(Vec<String>),
 }
 
-/// How packets become numbers.
+/// How attempts are classified, labeled and counted.
 #[derive(Clone, Debug)]
 pub struct CountingConfig {
-    /// What passes the capture.
+    /// The packets that are captured.
     pub filter: Filter,
-    /// Server ports that count; all if empty.
+    /// The server ports to count attempts to. All ports if empty.
     pub ports: Vec<PortRange>,
-    /// Networks declared to be this host's.
+    /// Prefixes configured as local.
     pub local: Vec<IpNet>,
-    /// Bounds on attempts.
+    /// The limits of tracked attempts.
     pub limits: AttemptLimits,
-    /// Most sets of series.
+    /// Maximum number of label sets, not counting overflow sets.
     pub max_sets: usize,
-    /// After how long without a packet a set is removed.
+    /// A label set without activity for this time is removed.
     pub idle_timeout: Duration,
-    /// How addresses become peers.
+    /// The rules that map an address to a peer.
     pub peers: Peers,
-    /// Bounds of the latency buckets.
+    /// The upper bounds of the latency buckets.
     pub bounds: Bounds,
-    /// Whether native histograms are kept beside these.
+    /// `true` if native histograms are kept beside the buckets.
     pub native_histograms: bool,
-    /// The peer groups as given, for the record.
+    /// The configured peer groups as text, for the configuration metrics.
     pub peer_groups: String,
-    /// The prefix lengths as given, for the record.
+    /// The configured IPv4 and IPv6 prefix lengths, for the configuration metrics.
     pub peer_prefixes: (u8, u8),
 }
 
-/// Where log lines go: standard error, in this form, from this level on.
+/// The log settings. Log lines go to standard error.
 #[derive(Clone, Copy, Debug)]
 pub struct LogConfig {
-    /// The least level that is logged.
+    /// The minimum level that is logged.
     pub level: tracing::level_filters::LevelFilter,
-    /// The form.
+    /// The format of log lines.
     pub format: LogFormat,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum LogFormat {
     /// `key=value` pairs.
     Logfmt,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// A port, or a range of them.
+/// A port or an inclusive range of ports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PortRange {
     pub(crate) first: u16,
@@ -130,7 +133,7 @@ pub struct PortRange {
 }
 
 impl PortRange {
-    /// Whether the port is in it.
+    /// Returns `true` if the range contains the port.
     pub const fn contains(&self, port: u16) -> bool {
         self.first <= port && port <= self.last
     }
@@ -146,62 +149,62 @@ impl std::fmt::Display for PortRange {
     }
 }
 
-/// The same once: what is wrong?
+/// The configuration of `diagnose`.
 #[derive(Debug)]
 pub struct DiagnoseConfig {
-    /// What to read, or to watch.
+    /// The source of packets.
     pub source: CaptureSource,
-    /// For how long to watch.
+    /// The duration of a live capture.
     pub duration: Duration,
-    /// What to print.
+    /// The output format.
     pub output: Output,
-    /// How to judge and name attempts.
+    /// How attempts are classified, labeled and counted.
     pub counting: CountingConfig,
-    /// How to log.
+    /// The log settings.
     pub log: LogConfig,
 }
 
-/// What is printed.
+/// The output format of `diagnose`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum Output {
-    /// A report for people, worst first
+    /// A text report, worst first
     Text,
-    /// The same for programs (docs/diagnosis.md)
+    /// A JSON report (docs/diagnosis.md)
     Json,
-    /// What /metrics would show
+    /// The metrics as /metrics exposes them
     Metrics,
 }
 
-/// Two captures of the same time: where was each attempt lost?
+/// The configuration of `compare`.
 #[derive(Debug)]
 pub struct CompareConfig {
-    /// The capture made at the client.
+    /// The capture file from the client.
     pub client: String,
-    /// The capture made at the server.
+    /// The capture file from the server.
     pub server: String,
-    /// Server ports that count, as the client names them; all if empty.
+    /// The server ports of the compared attempts, as seen by the client. All ports if empty.
     pub ports: Vec<PortRange>,
-    /// What to print.
+    /// The output format.
     pub output: ReportFormat,
-    /// How to log.
+    /// The log settings.
     pub log: LogConfig,
 }
 
-/// How it is printed.
+/// The output format of `compare`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum ReportFormat {
-    /// For people, worst first
+    /// A text report, worst first
     Text,
-    /// The same for programs (docs/diagnosis.md)
+    /// A JSON report (docs/diagnosis.md)
     Json,
 }
 
-/// What every flag was set to, as text by the flag's name: so two configurations can be compared.
+/// The values of all flags as text, by the flag's name, to compare two configurations.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Settings(pub(crate) BTreeMap<String, Vec<String>>);
 
 impl Settings {
-    /// The flags that are set otherwise in the other one, with the values here.
+    /// Returns the flags with other values than in `other`, with the values of this configuration.
     pub fn differences<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (&'a str, String)> {
         let changed = self
             .0
@@ -210,7 +213,7 @@ impl Settings {
         changed.map(|(flag, values)| (flag.as_str(), values.join(",")))
     }
 
-    /// Takes over what the other one says of these flags.
+    /// Copies the values of these flags from `other`.
     pub fn adopt(&mut self, other: &Self, flags: &[&str]) {
         for (flag, values) in self
             .0

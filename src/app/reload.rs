@@ -57,7 +57,7 @@ impl Reloader {
             tracing::warn!("there is no --config.file to read again");
             return Ok(());
         }
-        let read = cli::serve_again().map_err(|error| error.to_string());
+        let read = cli::reload().map_err(|error| error.to_string());
         let outcome = read.and_then(|new| self.change(&mut settings, new));
         let mut aggregator = self.aggregator.lock();
         let state = aggregator.ledger.exporter.reload.get_or_insert_default();

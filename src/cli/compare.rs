@@ -1,23 +1,23 @@
-//! The flags of `compare`.
+//! The flags of `compare`, converted into its configuration.
 
 use clap::Args;
 
-use super::LogFlags;
-use super::values::port_range;
+use super::flags::LogFlags;
+use super::value_parsers::port_range;
 use crate::config::{CompareConfig, PortRange, ReportFormat};
 
 #[derive(Args)]
 pub(super) struct CompareFlags {
-    /// Capture file from the client's end
+    /// Capture file from the client
     #[arg(value_name = "CLIENT")]
     client: String,
-    /// Capture file from the server's end
+    /// Capture file from the server
     #[arg(value_name = "SERVER")]
     server: String,
-    /// Only attempts to these server ports, as the client names them; repeatable
+    /// Compare only attempts to these server ports, as seen by the client; repeatable
     #[arg(short = 'p', long = "capture.port", value_name = "PORT|A-B", value_parser = port_range, value_delimiter = ',')]
     port: Vec<PortRange>,
-    /// What to print
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     output: ReportFormat,
     #[command(flatten)]

@@ -1,11 +1,11 @@
-//! The flags of `diagnose`.
+//! The flags of `diagnose`, converted into its configuration.
 
 use std::time::Duration;
 
 use clap::Args;
 
-use super::values::{buffer_size, duration};
-use super::{CountingFlags, LogFlags};
+use super::flags::{CountingFlags, LogFlags};
+use super::value_parsers::{buffer_size, duration};
 use crate::config::{CaptureSource, DiagnoseConfig, Output};
 
 #[derive(Args)]
@@ -13,7 +13,7 @@ pub(super) struct DiagnoseFlags {
     /// Capture files (pcap, pcapng, "-" for standard input)
     #[arg(value_name = "FILE", required_unless_present = "interface")]
     files: Vec<String>,
-    /// Interface to sniff instead; repeatable
+    /// Interface to capture on instead; repeatable
     #[arg(
         short = 'i',
         long = "capture.interface",
@@ -22,13 +22,13 @@ pub(super) struct DiagnoseFlags {
         conflicts_with = "files"
     )]
     interface: Vec<String>,
-    /// How long to sniff
+    /// Duration of the capture
     #[arg(long = "for", value_name = "DURATION", default_value = "30s", value_parser = duration, conflicts_with = "files")]
     duration: Duration,
     /// Size of each interface's ring buffer
     #[arg(long = "capture.buffer-size", value_name = "SIZE", default_value = "16MiB", value_parser = buffer_size, conflicts_with = "files")]
     buffer_size: i32,
-    /// What to print
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     output: Output,
     #[command(flatten)]
@@ -44,7 +44,7 @@ impl From<DiagnoseFlags> for DiagnoseConfig {
             interfaces => CaptureSource::Interfaces(interfaces, flags.buffer_size),
         };
         Self {
-            counting: flags.counting.of(&source),
+            counting: flags.counting.into_config(&source),
             source,
             duration: flags.duration,
             output: flags.output,

@@ -1,48 +1,54 @@
-//! The command line: flags, each also an environment variable, made into a typed configuration at once.
+//! The command line: flags, environment variables and the configuration file, converted into a typed configuration.
+//!
+//! `main` calls [`task`] once; `app::reload` calls [`reload`]. Nothing else reads raw arguments.
 
+mod arguments;
 mod compare;
+mod config_file;
 mod diagnose;
-mod document;
 mod flags;
-mod layers;
-mod values;
+mod precedence;
+mod value_parsers;
 
 use clap::CommandFactory;
 
 use crate::config::{ServeConfig, Task};
-pub use document::ConfigError;
-use flags::{CountingFlags, Flags, LogFlags};
+use arguments::Arguments;
+pub use config_file::ConfigError;
+use precedence::LoadError;
 
-/// Reads the command line, the environment and the configuration file. On a wrong command line it says what is wrong
-/// and ends the program with status 2; asked for help or the version, with 0.
+/// Reads the command line, the environment and the configuration file.
+///
+/// If the command line is invalid, prints the error and exits with status 2. If it requests help or the version, prints
+/// this and exits with status 0.
 ///
 /// # Errors
 ///
-/// The configuration file cannot be used.
+/// Returns an error if the configuration file cannot be read or is invalid.
 pub fn task() -> Result<Task, ConfigError> {
     let arguments: Vec<_> = std::env::args_os().collect();
-    match layers::read(&arguments) {
-        Err(layers::Fault::Usage(error)) => error.exit(),
-        read => read.map_err(ConfigError::from),
+    match precedence::load(&arguments) {
+        Err(LoadError::CommandLine(error)) => error.exit(),
+        loaded => loaded.map_err(ConfigError::from),
     }
 }
 
-/// Reads all of it again, for the main job: the file may have changed.
+/// Reads the command line, the environment and the configuration file again, because the file may have changed.
 ///
 /// # Errors
 ///
-/// The configuration file cannot be used.
-pub fn serve_again() -> Result<ServeConfig, ConfigError> {
+/// Returns an error if the configuration file cannot be read or is invalid.
+pub fn reload() -> Result<ServeConfig, ConfigError> {
     let arguments: Vec<_> = std::env::args_os().collect();
-    match layers::read(&arguments)? {
+    match precedence::load(&arguments)? {
         Task::Serve(serve) | Task::Check(serve) => Ok(*serve),
-        _ => Err(ConfigError::Together(
-            "only the main job has a configuration file".to_owned(),
+        _ => Err(ConfigError::Conflict(
+            "subcommands have no configuration file".to_owned(),
         )),
     }
 }
 
-/// The command line as such: what manual and completions are made from.
+/// Returns the definition of the command line, from which manual pages and completions are generated.
 pub fn command() -> clap::Command {
-    Flags::command()
+    Arguments::command()
 }

@@ -33,9 +33,9 @@ const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
 /// 2007). It is a count-min sketch that subtracts the noise that all other keys leave in each cell. Keys that occur once,
 /// as in a flood, therefore do not look frequent, and a recurring key stands out. Counts are halved every minute.
 ///
-/// All cells of a key are in one block, which is one cache line, as in blocked Bloom filters (Putze, Sanders and Singler,
-/// *Cache-, hash- and space-efficient Bloom filters*, 2007). In a flood one cache miss takes as long as the whole
-/// computation.
+/// All cells of a key are in one block, which is one cache line, because in a flood one cache miss takes as long as the
+/// whole computation. Blocked Bloom filters do the same (Putze, Sanders and Singler, *Cache-, hash- and space-efficient
+/// Bloom filters*, 2007).
 #[derive(Default)]
 pub(super) struct FrequencySketch {
     /// Empty until the first record, because most hosts never fill their registry.

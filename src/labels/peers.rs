@@ -112,7 +112,7 @@ pub fn network(text: &str) -> Result<IpNet, String> {
     let network = host.or_else(|_| text.parse::<IpNet>().map(|network| network.trunc()));
     network.map_err(|_| {
         format!(
-            "`{text}` is no network: write an address or CIDR, such as 10.0.0.0/8 or 2001:db8::/32"
+            "`{text}` is not a network: write an address or CIDR, such as 10.0.0.0/8 or 2001:db8::/32"
         )
     })
 }

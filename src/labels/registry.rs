@@ -70,7 +70,7 @@ pub struct LabelSetRegistry {
     peer_sets_by_scope: HashMap<Scope, u32, RandomState>,
     /// Counts the attempts of peers without a label set of their own.
     admission: FrequencySketch,
-    /// The overflow set of the last scope, because a flood asks for it once per SYN: finding it in the index takes 130 to
+    /// The overflow set of the last scope, because a flood needs it once per SYN: finding it in the index takes 130 to
     /// 270 instructions. `None` after a label set was created or removed, because another one may apply then.
     last_overflow: Option<(Scope, LabelSetId)>,
     /// No label set is idle for [`EVICTABLE_AFTER`] before this time.
@@ -251,9 +251,10 @@ impl LabelSetRegistry {
         (set, created)
     }
 
-    /// Returns the labels of the overflow set for a scope. It is that of the port if it exists or the port has a label
-    /// set, otherwise that of all ports: one per vantage and local address while there are fewer than
-    /// [`MAX_OVERFLOW_SETS`], otherwise one per vantage.
+    /// Returns the labels of the overflow set for a scope, the most specific of:
+    /// - the port: if this overflow set exists, or the port has a label set and fewer than [`MAX_OVERFLOW_SETS`] exist;
+    /// - all ports of the local address: if this overflow set exists, or fewer than [`MAX_OVERFLOW_SETS`] exist;
+    /// - all ports of the vantage.
     fn overflow_labels(&mut self, scope: Scope) -> LabelLookup {
         let of_port = self.lookup(scope, Peer::Other);
         let below_maximum = self.index.len() - self.peer_sets < MAX_OVERFLOW_SETS;

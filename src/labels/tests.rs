@@ -412,7 +412,7 @@ fn rst_matches_set_with_exactly_one_server_end() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Each attempt is in one existing label set, the number of label sets is bounded, and a label set with a pending
+    /// Each attempt is in one existing label set, and the number of label sets is bounded. A label set with a pending
     /// attempt is never evicted.
     #[test]
     fn attempts_are_in_exactly_one_set(

@@ -70,14 +70,20 @@ fn error_names_position_and_problem() {
         ),
         (
             "labels:\n  max-set: 9",
-            "2, column 3: unknown key labels.max-set (there are: idle-timeout, max-sets, peer-group, peer-prefix-v4, peer-prefix-v6)",
+            "2, column 3: unknown key labels.max-set (known keys: idle-timeout, max-sets, peer-group, peer-prefix-v4, peer-prefix-v6)",
         ),
         (
             "config: {file: x}",
-            "1, column 1: unknown key config (there are: ",
+            "1, column 1: unknown key config (known keys: ",
         ),
-        ("labels: 3", "1, column 9: labels holds keys, not a value"),
-        ("- 1", "1, column 1: the file holds keys, not a value"),
+        (
+            "labels: 3",
+            "1, column 9: labels must contain keys, not a value",
+        ),
+        (
+            "- 1",
+            "1, column 1: the file must contain keys, not a value",
+        ),
         (
             "labels:\n  max-sets:",
             "2, column 11: labels.max-sets: write a value, or leave the key out",
@@ -101,7 +107,7 @@ fn error_names_position_and_problem() {
         ),
         (
             "labels: {peer-group: {office: [10.0.0.0/8, 10.x]}}",
-            "1, column 23: labels.peer-group cannot be `office=10.0.0.0/8,10.x`: `10.x` is no network: write an address or CIDR, such \
+            "1, column 23: labels.peer-group cannot be `office=10.0.0.0/8,10.x`: `10.x` is not a network: write an address or CIDR, such \
              as 10.0.0.0/8 or 2001:db8::/32",
         ),
         (

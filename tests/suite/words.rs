@@ -153,7 +153,7 @@ fn values_out_of_range() {
         (
             "--capture.local <CIDR>",
             "10.0.0.0/40",
-            "`10.0.0.0/40` is no network: write an address or CIDR, such as 10.0.0.0/8 or 2001:db8::/32",
+            "`10.0.0.0/40` is not a network: write an address or CIDR, such as 10.0.0.0/8 or 2001:db8::/32",
         ),
         (
             "--handshake.timeout <DURATION>",
@@ -193,7 +193,7 @@ fn values_out_of_range() {
         (
             "--metrics.latency-buckets <LIST>",
             "0.1,fast",
-            "`fast` is no number of seconds",
+            "`fast` is not a number of seconds",
         ),
         (
             "--metrics.latency-buckets <LIST>",

@@ -1,11 +1,19 @@
-//! Values of flags, each read with advice for what cannot be read.
+//! Parsers of flag values. An error states the expected notation or range.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 
 use crate::config::PortRange;
 use crate::metrics::Bounds;
+
+const MIN_BUFFER_BYTES: i32 = 65_536;
+const MIN_TIMEOUT: Duration = Duration::from_millis(100);
+const MAX_TIMEOUT: Duration = Duration::from_secs(600);
+const MIN_IDLE_TIMEOUT: Duration = Duration::from_secs(600);
+const MAX_ATTEMPTS: RangeInclusive<usize> = 16..=16_777_216;
+const MAX_SETS: RangeInclusive<usize> = 1..=1_000_000;
 
 pub(super) fn port_range(text: &str) -> Result<PortRange, String> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
@@ -22,14 +30,13 @@ pub(super) fn buffer_size(text: &str) -> Result<i32, String> {
         .map_err(|_| "write a size such as 16MiB".to_owned())?;
     let bytes = i32::try_from(size.as_u64())
         .ok()
-        .filter(|bytes| *bytes >= 65_536);
+        .filter(|bytes| *bytes >= MIN_BUFFER_BYTES);
     bytes.ok_or_else(|| "the ring must have at least 64KiB and less than 2GiB".to_owned())
 }
 
 pub(super) fn timeout(text: &str) -> Result<Duration, String> {
-    let range = Duration::from_millis(100)..=Duration::from_secs(600);
     let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    range
+    (MIN_TIMEOUT..=MAX_TIMEOUT)
         .contains(&duration)
         .then_some(duration)
         .ok_or_else(|| "write a duration from 100ms to 10m".to_owned())
@@ -37,7 +44,7 @@ pub(super) fn timeout(text: &str) -> Result<Duration, String> {
 
 pub(super) fn idle_timeout(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    (duration >= Duration::from_secs(600))
+    (duration >= MIN_IDLE_TIMEOUT)
         .then_some(duration)
         .ok_or_else(|| "write a duration of at least 10m".to_owned())
 }
@@ -50,14 +57,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn max_attempts(text: &str) -> Result<usize, String> {
-    in_range(text, 16..=16_777_216)
+    in_range(text, &MAX_ATTEMPTS)
 }
 
 pub(super) fn max_sets(text: &str) -> Result<usize, String> {
-    in_range(text, 1..=1_000_000)
+    in_range(text, &MAX_SETS)
 }
 
-fn in_range(text: &str, range: std::ops::RangeInclusive<usize>) -> Result<usize, String> {
+fn in_range(text: &str, range: &RangeInclusive<usize>) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| range.contains(number));
     number.ok_or_else(|| format!("write a number from {} to {}", range.start(), range.end()))
 }
@@ -66,7 +73,7 @@ pub(super) fn bounds(text: &str) -> Result<Bounds, String> {
     let number = |text: &str| {
         text.trim()
             .parse::<f64>()
-            .map_err(|_| format!("`{text}` is no number of seconds"))
+            .map_err(|_| format!("`{text}` is not a number of seconds"))
     };
     let seconds = text
         .split(',')
@@ -77,7 +84,9 @@ pub(super) fn bounds(text: &str) -> Result<Bounds, String> {
 }
 
 pub(super) fn telemetry_path(text: &str) -> Result<String, String> {
-    let fits = text.starts_with('/') && text.len() > 1 && !text.starts_with("/-/");
-    fits.then(|| text.to_owned())
+    // `/-/` is reserved for the management endpoints.
+    let is_valid = text.starts_with('/') && text.len() > 1 && !text.starts_with("/-/");
+    is_valid
+        .then(|| text.to_owned())
         .ok_or_else(|| "write a path such as /metrics".to_owned())
 }
