@@ -45,8 +45,8 @@ impl Files {
     ///
     /// # Errors
     ///
-    /// Returns an error if the filter is invalid, if a file cannot be opened, or if no file is a
-    /// capture with a supported link layer.
+    /// Returns an error if the filter is invalid or a file cannot be opened. If files can be opened,
+    /// returns an error if none is a capture with a supported link layer.
     pub fn open(files: &[String], filter: &Filter) -> Result<Self, CaptureError> {
         filter.check()?;
         let close_after_first_packet = files.len() > MAX_OPEN_FROM_START;
