@@ -1,4 +1,4 @@
-//! Any bytes, of any link layer: a packet or a named skip, and the same whatever follows the packet.
+//! Decodes any bytes of any link layer: the result is a packet or a named discard, and repeatable.
 
 #![no_main]
 
@@ -8,7 +8,7 @@ use tcp_handshake_exporter::frame::{Frame, Interface, Link};
 use tcp_handshake_exporter::time::Timestamp;
 
 fuzz_target!(|data: &[u8]| {
-    let [high, low, more, bytes @ ..] = data else {
+    let [high, low, uncaptured_words, bytes @ ..] = data else {
         return;
     };
     let link = Link::from_linktype(u16::from_be_bytes([*high, *low]).into());
@@ -18,7 +18,7 @@ fuzz_target!(|data: &[u8]| {
         link,
         hardware_address: Some([2, 0, 0, 0, 0, 1]),
     };
-    let wire_length = u32::try_from(bytes.len()).unwrap() + 4 * u32::from(*more);
+    let wire_length = u32::try_from(bytes.len()).unwrap() + 4 * u32::from(*uncaptured_words);
     let frame = Frame {
         at: Timestamp::default(),
         interface: &interface,

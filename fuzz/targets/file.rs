@@ -1,4 +1,6 @@
-//! Any bytes as a capture file: read to an end, however it comes, in bounded time; and every packet of it decoded.
+//! Reads any bytes as a capture file to its end or an error, and decodes every packet.
+//!
+//! The number of frames, and with it the time, must be bounded by the size of the file.
 
 #![no_main]
 
@@ -15,19 +17,19 @@ fuzz_target!(|data: &[u8]| {
     };
     let mut frames = 0;
     let end = loop {
-        let progress = files.read(&mut |frame| {
+        let outcome = files.read(&mut |frame| {
             frames += 1;
-            let _skip = decode(&frame);
+            let _discarded = decode(&frame);
         });
-        if let ReadOutcome::EndOfFile(end) = progress.unwrap() {
+        if let ReadOutcome::EndOfFile(end) = outcome.unwrap() {
             break end;
         }
     };
-    // A compressed file may hold far more than it is long.
+    // A compressed file may contain far more bytes than its length.
     assert!(
         frames * 16 <= data.len() * 1100,
         "{frames} frames from {} bytes, up to {end:?}",
         data.len()
     );
-    assert!(files.statuses().iter().all(|condition| !condition.up));
+    assert!(files.statuses().iter().all(|status| !status.up));
 });

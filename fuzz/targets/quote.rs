@@ -1,4 +1,4 @@
-//! Any bytes that an ICMP error quotes.
+//! Decodes ICMP errors that quote any bytes.
 
 #![no_main]
 
@@ -29,14 +29,14 @@ fuzz_target!(|data: &[u8]| {
         hardware_address: None,
     };
     let wire_length = u32::try_from(bytes.len()).unwrap();
-    let read = decode(&Frame {
+    let decoded = decode(&Frame {
         at: Timestamp::default(),
         interface: &interface,
         wire_length,
         bytes: &bytes,
     });
-    // What is quoted decides nothing but what is told of the quote.
-    if let Ok(Packet::IcmpError(error)) = read {
+    // An error is decoded only if the quote contains an IP header and 8 bytes after it.
+    if let Ok(Packet::IcmpError(error)) = decoded {
         assert!(
             quote.len() >= if length == 20 { 28 } else { 48 },
             "{error:?} quotes more than there is"

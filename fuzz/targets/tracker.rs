@@ -1,4 +1,5 @@
-//! Any sequence of packets, by any clock: the books balance after each.
+//! Feeds the tracker any sequence of packets with any timestamps, and checks its invariants after
+//! each.
 
 #![no_main]
 #![allow(unreachable_pub, reason = "shared with the tests")]
@@ -17,6 +18,9 @@ use tcp_handshake_exporter::packet::{
 use tcp_handshake_exporter::time::Timestamp;
 use witness::{Caller, Witness};
 
+/// Bytes of input per step.
+const STEP: usize = 12;
+
 fuzz_target!(|data: &[u8]| {
     let mut witness = Witness::new(AttemptLimits {
         timeout: Duration::from_secs(5),
@@ -30,16 +34,16 @@ fuzz_target!(|data: &[u8]| {
             standing: standing(step[2]),
             own_word: step[2] & 2 != 0,
         };
-        let told = match step[3] & 7 {
+        let result = match step[3] & 7 {
             0 => witness.advance(now),
             1 => witness.observe(now, &error(step), caller),
             _ => witness.observe(now, &segment(step), caller),
         };
-        if let Err(wrong) = told {
+        if let Err(wrong) = result {
             panic!("{wrong}");
         }
     }
-    // At the end of time nothing waits.
+    // At the end of time no attempt is pending.
     if let Err(wrong) = witness.advance(Timestamp::from_nanos(u64::MAX)) {
         panic!("{wrong}");
     }
@@ -47,7 +51,7 @@ fuzz_target!(|data: &[u8]| {
     assert!(witness.tracked() <= 16);
 });
 
-/// Forward as a rule, by microseconds or seconds; back now and then.
+/// Advances the time by microseconds to hours, or moves it back by up to 26 seconds.
 fn time(now: Timestamp, unit: u8, by: u8) -> Timestamp {
     let by = u64::from(by);
     match unit & 7 {
@@ -58,6 +62,7 @@ fn time(now: Timestamp, unit: u8, by: u8) -> Timestamp {
     }
 }
 
+/// Returns the history of the peer.
 fn standing(byte: u8) -> PeerHistory {
     if byte & 1 == 0 {
         PeerHistory::New
@@ -66,7 +71,8 @@ fn standing(byte: u8) -> PeerHistory {
     }
 }
 
-/// Few ends and few numbers, so that everything meets everything.
+/// Creates a segment from few endpoints and sequence numbers, so that many segments match an
+/// attempt.
 fn segment(step: &[u8; STEP]) -> Packet {
     let from = end(step[4]);
     Packet::Segment(Segment {
@@ -96,7 +102,8 @@ fn error(step: &[u8; STEP]) -> Packet {
         IcmpCode::PortUnreachable,
         IcmpCode::TimeExceeded,
     ];
-    let (from, to) = (end(step[4]), end(step[4] >> 4));
+    let from = end(step[4]);
+    let to = end(step[4] >> 4);
     let flags = (step[7] & 0x20 != 0).then(|| Flags::from_byte(step[7]));
     let quote = Quote {
         from,
@@ -138,9 +145,7 @@ fn end(byte: u8) -> Endpoint {
     }
 }
 
-/// Around the wrap.
+/// Returns a sequence number near the wrap at 2^32.
 fn number(byte: u8) -> u32 {
     u32::from(byte & 7).wrapping_sub(4)
 }
-
-const STEP: usize = 12;
