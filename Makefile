@@ -58,7 +58,7 @@ oracle: test-packages ## compare the results with tshark's (CAPTURES=directory)
 
 .PHONY: bench
 bench: packages ## measure the whole program against other programs, as ratios within one run (ROUNDS=5)
-	cargo bench --locked --bench whole
+	cargo bench --locked --bench end_to_end
 
 .PHONY: scale
 scale: ## measure rule evaluation on a simulated fleet (14 GiB of memory; less with ARGS="--exporters 100")

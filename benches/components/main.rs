@@ -1,4 +1,4 @@
-//! The rooms one by one: what a packet costs in each. `cargo bench --bench parts`
+//! Measures the cost of a packet in each module: `cargo bench --bench components`.
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
@@ -17,16 +17,25 @@ use tcp_handshake_exporter::metrics::{
 use tcp_handshake_exporter::packet::{CapturePoint, Direction, Endpoint, Packet};
 use tcp_handshake_exporter::time::Timestamp;
 
-#[allow(dead_code, reason = "the whole program's benchmark uses all of it")]
-#[path = "../whole/sender.rs"]
+#[allow(dead_code, reason = "the end-to-end benchmark uses all of it")]
+#[path = "../end_to_end/sender.rs"]
 mod sender;
 
 use sender::{Random, frame};
 
-criterion_group!(benches, decoding, tracking, labelling, scraping);
+const SYN: u8 = 0x02;
+const ACK: u8 = 0x10;
+
+criterion_group!(
+    benches,
+    bench_decode,
+    bench_tracker,
+    bench_labels,
+    bench_scrape
+);
 criterion_main!(benches);
 
-fn decoding(criterion: &mut Criterion) {
+fn bench_decode(criterion: &mut Criterion) {
     let interface = Interface {
         id: 0,
         number: 0,
@@ -45,9 +54,11 @@ fn decoding(criterion: &mut Criterion) {
     });
 }
 
-/// A full table, as in a flood and on a busy server; packets in batches, as the program takes them.
-fn tracking(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("tracker, 131,072 attempts known");
+/// Measures the tracker with a full table, as in a flood and on a busy server.
+///
+/// Packets are processed in batches, as the program does.
+fn bench_tracker(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("tracker, 131,072 tracked attempts");
     group.throughput(Throughput::Elements(LOOK_AHEAD as u64));
     for (name, answered) in [
         ("SYN and SYN/ACK", true),
@@ -57,7 +68,8 @@ fn tracking(criterion: &mut Criterion) {
             timeout: Duration::from_secs(5),
             max_attempts: 131_072,
         });
-        let (mut random, mut number) = (Random::new(1), 0);
+        let mut random = Random::new(1);
+        let mut number = 0;
         let mut batch = move || packets(&mut random, &mut number, answered);
         for _ in 0..4_096 {
             track(&mut tracker, &batch());
@@ -73,13 +85,13 @@ fn tracking(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn labelling(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("labels, 500 sets");
+fn bench_labels(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("labels, 500 label sets");
     let server = end(Ipv4Addr::new(192, 0, 2, 2), 80);
     let locality = || LocalAddressSource::for_host([IpAddr::from([192, 0, 2, 2])], &[]);
     for (name, peers) in [
-        ("a peer that has a set", 500_u32),
-        ("a peer that has none", u32::MAX),
+        ("peer with a label set", 500_u32),
+        ("peer without a label set", u32::MAX),
     ] {
         let mut labels = LabelResolver::new(
             locality(),
@@ -91,7 +103,8 @@ fn labelling(criterion: &mut Criterion) {
             direction: Direction::Entering,
             loopback: false,
         };
-        let (mut random, mut now) = (Random::new(1), 0);
+        let mut random = Random::new(1);
+        let mut now = 0;
         let mut admit = move || {
             now += 1_000;
             let client = end(Ipv4Addr::from(random.below(peers)), 40_000);
@@ -108,9 +121,11 @@ fn labelling(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A page of 2,000 sets, each with a failure and answers slow enough for exemplars.
-fn scraping(criterion: &mut Criterion) {
-    let (server, now) = (end(Ipv4Addr::new(192, 0, 2, 2), 80), at(1_000));
+/// Measures an exposition of 2,000 label sets, each with a failure and answers slow enough for
+/// exemplars.
+fn bench_scrape(criterion: &mut Criterion) {
+    let server = end(Ipv4Addr::new(192, 0, 2, 2), 80);
+    let now = at(1_000);
     let mut labels = LabelResolver::new(
         LocalAddressSource::for_host([IpAddr::from([192, 0, 2, 2])], &[]),
         Peers::new(vec![], 32, 128),
@@ -129,7 +144,7 @@ fn scraping(criterion: &mut Criterion) {
         let name = labels
             .registry_mut()
             .labels(admission.set)
-            .expect("there is room for it");
+            .expect("the registry is not full");
         ledger.create(admission.set, name, now);
         let connection = Connection {
             client,
@@ -160,26 +175,27 @@ fn scraping(criterion: &mut Criterion) {
             );
         }
     }
-    let mut group = criterion.benchmark_group("scrape, 2,000 sets");
-    group.bench_function("copy, while the capture waits", |bencher| {
+    let mut group = criterion.benchmark_group("scrape, 2,000 label sets");
+    group.bench_function("copy under the lock", |bencher| {
         bencher.iter(|| black_box(ledger.clone()));
     });
     for format in ExpositionFormat::ALL {
         let copy = ledger.clone();
         let exposition = Exposition::new(move || copy.clone(), false);
-        let mut page = Vec::new();
+        let mut exposition_text = Vec::new();
         group.bench_function(format!("{format:?}"), |bencher| {
             bencher.iter(|| {
-                page.clear();
+                exposition_text.clear();
                 exposition
-                    .write(format, &mut page)
-                    .expect("memory takes it");
+                    .write(format, &mut exposition_text)
+                    .expect("writing to memory succeeds");
             });
         });
     }
     group.finish();
 }
 
+/// Returns a batch of packets: attempts with their answers if `answered` is `true`, else SYNs only.
 fn packets(random: &mut Random, number: &mut u64, answered: bool) -> Vec<(Timestamp, Packet)> {
     let interface = Interface {
         id: 0,
@@ -197,14 +213,16 @@ fn packets(random: &mut Random, number: &mut u64, answered: bool) -> Vec<(Timest
                 wire_length: 66,
                 bytes: &bytes,
             })
-            .expect("it is a segment"),
+            .expect("the frame contains a segment"),
         )
     };
     let attempts = if answered { LOOK_AHEAD / 2 } else { LOOK_AHEAD };
     let mut packets = Vec::with_capacity(LOOK_AHEAD);
     for _ in 0..attempts {
         *number += 1;
-        let (client, server, isn) = ((random.next(), 40_000), (0x0a02_0001, 80), random.next());
+        let client = (random.next(), 40_000);
+        let server = (0x0a02_0001, 80);
+        let isn = random.next();
         packets.push(segment(at(*number * 2_000), client, server, [isn, 0], SYN));
         if answered {
             packets.push(segment(
@@ -219,11 +237,10 @@ fn packets(random: &mut Random, number: &mut u64, answered: bool) -> Vec<(Timest
     packets
 }
 
+/// Processes a batch, with the prefetching that the program does.
 fn track(tracker: &mut Tracker, packets: &[(Timestamp, Packet)]) {
-    let (flow_hasher, latest) = (
-        tracker.flow_hasher(),
-        packets.last().map_or(at(0), |(latest, _)| *latest),
-    );
+    let flow_hasher = tracker.flow_hasher();
+    let latest = packets.last().map_or(at(0), |(latest, _)| *latest);
     let sighted: Vec<_> = packets
         .iter()
         .map(|(_, packet)| (*packet, flow_hasher.ends(packet)))
@@ -255,6 +272,3 @@ fn end(address: Ipv4Addr, port: u16) -> Endpoint {
 const fn at(nanos: u64) -> Timestamp {
     Timestamp::from_nanos(1_700_000_000_000_000_000 + nanos)
 }
-
-const SYN: u8 = 0x02;
-const ACK: u8 = 0x10;

@@ -1,11 +1,18 @@
-//! What does not depend on the machine's mood: instructions and allocations a packet, counted by valgrind.
+//! Instructions and allocations a packet, counted by valgrind (callgrind and dhat).
+//!
+//! Unlike times, they do not depend on the load of the machine.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::input::{SERVERS, Traffic};
 
-/// Counts and prints both for each kind of traffic, where valgrind is installed.
+/// Packets of the shorter run. They fill the table of attempts, so that both runs have a full one.
+const BASELINE_PACKETS: u64 = 400_000;
+/// Packets of the longer run.
+const MEASURED_PACKETS: u64 = 600_000;
+
+/// Counts and prints both for each kind of traffic, if valgrind is installed.
 pub(crate) fn measure(folder: &Path) {
     if Command::new("valgrind")
         .arg("--version")
@@ -13,69 +20,68 @@ pub(crate) fn measure(folder: &Path) {
         .status()
         .is_err()
     {
-        return println!(
-            "instructions and allocations: not counted, for valgrind is not installed\n"
-        );
+        return println!("instructions and allocations: not counted, valgrind is not installed\n");
     }
-    println!("counted by valgrind: what {MORE} packets take more than {FEW}, a packet");
+    println!(
+        "counted by valgrind: difference of {MEASURED_PACKETS} and {BASELINE_PACKETS} packets, per packet"
+    );
     let views: [(&str, &[&str]); 2] = [("", &[]), ("server's view", &["--capture.local", SERVERS])];
-    for (traffic, (seen, view)) in [Traffic::Mix, Traffic::Flood]
+    for (traffic, (view, flags)) in [Traffic::Mix, Traffic::Flood]
         .into_iter()
-        .flat_map(|of| views.map(|view| (of, view)))
+        .flat_map(|traffic| views.map(|view| (traffic, view)))
     {
-        let [few, more] = [FEW, MORE].map(|packets| traffic.write_some(folder, packets));
-        let a_packet = |count: fn(&Path, &[&str]) -> Option<u64>| {
-            let more = count(&more, view)?.saturating_sub(count(&few, view)?);
-            Some(more as f64 / (MORE - FEW) as f64)
+        let [baseline, measured] = [BASELINE_PACKETS, MEASURED_PACKETS]
+            .map(|packets| traffic.write_packets(folder, packets));
+        let per_packet = |count: fn(&Path, &[&str]) -> Option<u64>| {
+            let difference = count(&measured, flags)?.saturating_sub(count(&baseline, flags)?);
+            Some(difference as f64 / (MEASURED_PACKETS - BASELINE_PACKETS) as f64)
         };
-        let word = |count: Option<f64>| count.map_or("?".to_owned(), |count| format!("{count:.2}"));
-        let (instructions, allocations) = (a_packet(instructions), a_packet(allocations));
+        let format =
+            |count: Option<f64>| count.map_or("?".to_owned(), |count| format!("{count:.2}"));
         let name = traffic.name();
         println!(
-            "  {name:6} {seen:14} {} instructions, {} allocations",
-            word(instructions),
-            word(allocations)
+            "  {name:6} {view:14} {} instructions, {} allocations",
+            format(per_packet(instructions)),
+            format(per_packet(allocations))
         );
     }
     println!();
 }
 
-fn instructions(file: &Path, view: &[&str]) -> Option<u64> {
-    let said = valgrind(
+fn instructions(file: &Path, flags: &[&str]) -> Option<u64> {
+    let report = valgrind(
         &["--tool=callgrind", "--callgrind-out-file=/dev/null"],
         file,
-        view,
+        flags,
     )?;
-    number_after(&said, "Collected : ")
+    number_after(&report, "Collected : ")
 }
 
-fn allocations(file: &Path, view: &[&str]) -> Option<u64> {
-    let said = valgrind(&["--tool=dhat", "--dhat-out-file=/dev/null"], file, view)?;
-    let total = said.lines().find(|line| line.contains("Total:"))?;
+fn allocations(file: &Path, flags: &[&str]) -> Option<u64> {
+    let report = valgrind(&["--tool=dhat", "--dhat-out-file=/dev/null"], file, flags)?;
+    let total = report.lines().find(|line| line.contains("Total:"))?;
     number_after(total, "bytes in ")
 }
 
-fn valgrind(flags: &[&str], file: &Path, view: &[&str]) -> Option<String> {
+/// Runs the program under valgrind and returns the report of the tool.
+fn valgrind(tool: &[&str], file: &Path, flags: &[&str]) -> Option<String> {
     let program = env!("CARGO_BIN_EXE_tcp_handshake_exporter");
     let mut command = Command::new("valgrind");
     command
-        .args(flags)
+        .args(tool)
         .arg(program)
         .args(["diagnose", "--output", "metrics"])
-        .args(view)
+        .args(flags)
         .arg(file);
     let output = command.stdout(Stdio::null()).output().ok()?;
     Some(String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-fn number_after(text: &str, words: &str) -> Option<u64> {
-    let (_, number) = text.split_once(words)?;
+/// Returns the number that follows `label` in the text.
+fn number_after(text: &str, label: &str) -> Option<u64> {
+    let (_, number) = text.split_once(label)?;
     let end = number
-        .find(|sign: char| !sign.is_ascii_digit() && sign != ',')
+        .find(|char: char| !char.is_ascii_digit() && char != ',')
         .unwrap_or(number.len());
     number.get(..end)?.replace(',', "").parse().ok()
 }
-
-/// Past the filling of the table, so that both have a full one.
-const FEW: u64 = 400_000;
-const MORE: u64 = 600_000;

@@ -1,4 +1,4 @@
-//! The inputs: made from a seed, the same on every machine.
+//! Generates the capture files of the benchmark from a seed, identical on every machine.
 
 use std::fmt;
 use std::fs::File;
@@ -7,16 +7,19 @@ use std::path::{Path, PathBuf};
 
 use super::sender::{Random, frame};
 
-/// Where the servers of all inputs are: whoever looks from there names each client.
+/// Network of the servers in all inputs. In the servers' view each client is a peer.
 pub(crate) const SERVERS: &str = "10.2.0.0/24";
+const SYN: u8 = 0x02;
+const RST: u8 = 0x04;
+const ACK: u8 = 0x10;
 
 /// A kind of traffic.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Traffic {
-    /// Attempts of 2,000 clients to 50 servers: six in ten answered, the others refused, unanswered, or answered late;
-    /// with retransmissions as kernels send them.
+    /// Attempts of 2,000 clients to 50 servers: 60 % answered, the others refused, unanswered, or
+    /// answered late, with retransmissions as kernels send them.
     Mix,
-    /// One SYN each from sources that are never seen again.
+    /// SYNs, each from a different source.
     Flood,
     /// Data of established connections, with one SYN in a thousand packets.
     Bulk,
@@ -33,13 +36,13 @@ impl Traffic {
         }
     }
 
-    /// Writes the capture file, unless it is there.
+    /// Writes the capture file, unless it exists. Returns its path.
     pub(crate) fn write(self, folder: &Path) -> PathBuf {
-        self.write_some(folder, self.packets())
+        self.write_packets(folder, self.packets())
     }
 
-    /// Writes one of so many packets, unless it is there.
-    pub(crate) fn write_some(self, folder: &Path, packets: u64) -> PathBuf {
+    /// Writes a capture file of `packets` packets, unless it exists. Returns its path.
+    pub(crate) fn write_packets(self, folder: &Path, packets: u64) -> PathBuf {
         let path = folder.join(format!("{}-{packets}.pcap", self.name()));
         if path.exists() {
             return path;
@@ -52,7 +55,7 @@ impl Traffic {
             Self::Bulk => bulk(&mut writer, &mut random, packets),
         }
         writer.finish();
-        std::fs::rename(path.with_extension("part"), &path).expect("the file can be named");
+        std::fs::rename(path.with_extension("part"), &path).expect("the file can be renamed");
         path
     }
 
@@ -67,18 +70,23 @@ impl Traffic {
 
 impl fmt::Display for Traffic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = match self {
+        let description = match self {
             Self::Mix => "a mix of answered, refused, unanswered and late attempts",
             Self::Flood => "nothing but SYNs from spoofed sources",
             Self::Bulk => "data, and one SYN in a thousand packets",
         };
-        write!(f, "{}: {} packets, {words}", self.name(), self.packets())
+        write!(
+            f,
+            "{}: {} packets, {description}",
+            self.name(),
+            self.packets()
+        )
     }
 }
 
-/// One packet to come: when, and what.
+/// A packet to write, and its time in nanoseconds since the start.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Due {
+struct ScheduledPacket {
     at: u64,
     from: (u32, u16),
     to: (u32, u16),
@@ -89,15 +97,17 @@ struct Due {
 }
 
 fn mix(writer: &mut Writer, random: &mut Random, packets: u64) {
-    let mut due = std::collections::BinaryHeap::new();
-    let (mut now, mut attempts) = (0_u64, 0_u32);
+    let mut scheduled = std::collections::BinaryHeap::new();
+    let mut now = 0_u64;
+    let mut attempts = 0_u32;
     while writer.packets < packets {
         now += 40_000 + u64::from(random.below(20_000));
-        while due
-            .peek()
-            .is_some_and(|std::cmp::Reverse(next): &std::cmp::Reverse<Due>| next.at <= now)
-        {
-            if let Some(std::cmp::Reverse(next)) = due.pop().filter(|_| writer.packets < packets) {
+        while scheduled.peek().is_some_and(
+            |std::cmp::Reverse(next): &std::cmp::Reverse<ScheduledPacket>| next.at <= now,
+        ) {
+            if let Some(std::cmp::Reverse(next)) =
+                scheduled.pop().filter(|_| writer.packets < packets)
+            {
                 writer.packet(&next);
             }
         }
@@ -110,9 +120,10 @@ fn mix(writer: &mut Writer, random: &mut Random, packets: u64) {
             0x0a02_0000 + random.below(50),
             8000 + u16::try_from(random.below(4)).unwrap_or(0),
         );
-        let (isn, answer) = (random.next(), random.next());
+        let isn = random.next();
+        let answer = random.next();
         let millisecond = 1_000_000;
-        let syn = |after: u64| Due {
+        let syn = |after: u64| ScheduledPacket {
             at: now + after * millisecond,
             from: client,
             to: server,
@@ -121,7 +132,7 @@ fn mix(writer: &mut Writer, random: &mut Random, packets: u64) {
             flags: SYN,
             timestamp: u32::try_from((now / millisecond + after) & 0xffff_ffff).unwrap_or(0),
         };
-        let reply = |after: u64, flags: u8| Due {
+        let reply = |after: u64, flags: u8| ScheduledPacket {
             at: now + after * millisecond,
             from: server,
             to: client,
@@ -144,14 +155,14 @@ fn mix(writer: &mut Writer, random: &mut Random, packets: u64) {
                 reply(7000 + delay, SYN | ACK),
             ],
         };
-        due.extend(packets.into_iter().map(std::cmp::Reverse));
+        scheduled.extend(packets.into_iter().map(std::cmp::Reverse));
     }
 }
 
 fn flood(writer: &mut Writer, random: &mut Random, packets: u64) {
     for number in 0..packets {
         let port = u16::try_from(random.below(64_000)).unwrap_or(0) + 1024;
-        writer.packet(&Due {
+        writer.packet(&ScheduledPacket {
             at: number * 2_000,
             from: (random.next(), port),
             to: (0x0a02_0001, 80),
@@ -166,7 +177,7 @@ fn flood(writer: &mut Writer, random: &mut Random, packets: u64) {
 fn bulk(writer: &mut Writer, random: &mut Random, packets: u64) {
     for number in 0..packets {
         let syn = number % 1000 == 0;
-        writer.packet(&Due {
+        writer.packet(&ScheduledPacket {
             at: number * 1_000,
             from: (
                 0x0a01_0001,
@@ -181,7 +192,7 @@ fn bulk(writer: &mut Writer, random: &mut Random, packets: u64) {
     }
 }
 
-/// A pcap file with nanoseconds, Ethernet.
+/// Writes a pcap file with nanosecond timestamps and link type Ethernet.
 struct Writer {
     out: BufWriter<File>,
     packets: u64,
@@ -192,19 +203,19 @@ impl Writer {
         let mut out = BufWriter::new(File::create(path).expect("the file can be written"));
         let header: [u32; 6] = [0xa1b2_3c4d, 0x0004_0002, 0, 0, 65_535, 1];
         out.write_all(&header.map(u32::to_le_bytes).concat())
-            .expect("there is room");
+            .expect("the file can be written");
         Self { out, packets: 0 }
     }
 
-    fn packet(&mut self, due: &Due) {
+    fn packet(&mut self, packet: &ScheduledPacket) {
         let frame = frame(
-            due.from,
-            due.to,
-            [due.sequence, due.acknowledgment],
-            due.flags,
-            due.timestamp,
+            packet.from,
+            packet.to,
+            [packet.sequence, packet.acknowledgment],
+            packet.flags,
+            packet.timestamp,
         );
-        let at = 1_700_000_000_000_000_000 + due.at;
+        let at = 1_700_000_000_000_000_000 + packet.at;
         let part = |number: u64| u32::try_from(number).unwrap_or(0).to_le_bytes();
         let header = [
             part(at / 1_000_000_000),
@@ -216,15 +227,11 @@ impl Writer {
         self.out
             .write_all(&header)
             .and_then(|()| self.out.write_all(&frame))
-            .expect("there is room");
+            .expect("the file can be written");
         self.packets += 1;
     }
 
     fn finish(mut self) {
-        self.out.flush().expect("there is room");
+        self.out.flush().expect("the file can be written");
     }
 }
-
-const SYN: u8 = 0x02;
-const RST: u8 = 0x04;
-const ACK: u8 = 0x10;

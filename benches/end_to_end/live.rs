@@ -1,4 +1,6 @@
-//! The program on a live interface: a veth pair between two network namespaces, and a sender as fast as it goes.
+//! Measures the program on a live interface: a veth pair between two network namespaces.
+//!
+//! The sender sends as fast as it can.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -6,107 +8,135 @@ use std::process::{Child, Command, Stdio};
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
-use super::measure::{Spread, cpu_of, resident_of};
+use super::measure::{Spread, cpu_of, peak_resident_of};
 use super::sender::Load;
 
-/// Two hosts and a cable between them, removed when dropped.
-struct Cable {
+const PROGRAM: &str = env!("CARGO_BIN_EXE_tcp_handshake_exporter");
+/// Arguments of the program.
+const CAPTURE_FAR: &[&str] = &["-i", "far0"];
+/// Number of concurrent scrapes.
+const SCRAPES: usize = 40;
+/// Duration of one run.
+const RUN_TIME: Duration = Duration::from_secs(5);
+/// Longer than the handshake timeout, so that all deadlines have passed.
+const TIMEOUT_MARGIN: Duration = Duration::from_secs(6);
+const MIB: f64 = 1_048_576.0;
+
+/// Two network namespaces connected by a veth pair. They are deleted on drop.
+struct VethPair {
     near: String,
     far: String,
 }
 
-/// What one run came to.
+/// The results of one run.
 struct Run {
+    /// Number of frames sent.
     sent: u64,
-    /// What watched took.
+    /// CPU time of the observer.
     cpu: Duration,
-    page: String,
-    resident: u64,
+    /// Metrics of the observer.
+    metrics: String,
+    /// Peak resident memory of the observer, in bytes.
+    peak_resident: u64,
 }
 
 /// Measures and prints the flood and the bulk transfer.
 pub(crate) fn measure(this: &str, filter: &str, rounds: usize) {
     if !nix::unistd::geteuid().is_root() {
-        println!("live: not measured, for namespaces need root\n");
+        println!("live: not measured, network namespaces need root\n");
         return;
     }
-    let cable = Cable::lay();
-    flood(&cable, this);
-    scrapes(&cable, this);
-    bulk(&cable, this, filter, rounds);
+    let pair = VethPair::create();
+    flood(&pair, this);
+    scrapes(&pair, this);
+    bulk(&pair, this, filter, rounds);
 }
 
-fn flood(cable: &Cable, this: &str) {
+/// Measures CPU time and memory in a SYN flood.
+fn flood(pair: &VethPair, this: &str) {
     println!(
         "live flood: SYNs from spoofed sources over a veth pair, {} s",
-        SECONDS.as_secs()
+        RUN_TIME.as_secs()
     );
-    let run = cable.run(this, Load::Flood, Some((PROGRAM, WATCH)));
-    let captured = total(&run.page, "tcp_handshake_exporter_captured_packets_total");
+    let run = pair.run(this, Load::Flood, Some((PROGRAM, CAPTURE_FAR)));
+    let captured = total(
+        &run.metrics,
+        "tcp_handshake_exporter_captured_packets_total",
+    );
     println!(
         "  sent {:.0}/s, {}",
-        run.sent as f64 / SECONDS.as_secs_f64(),
-        run.fate()
+        run.sent as f64 / RUN_TIME.as_secs_f64(),
+        run.packet_counts()
     );
     println!(
         "  {:.0} ns of CPU a packet, {:.1} MiB resident\n",
         run.cpu.as_secs_f64() * 1e9 / captured.max(1.0),
-        run.resident as f64 / 1048576.0
+        run.peak_resident as f64 / MIB
     );
 }
 
-/// Forty at once, again and again, in the midst of a flood that fills all tables, and until its last deadlines have passed.
-fn scrapes(cable: &Cable, this: &str) {
-    println!("live flood, and {SCRAPES} scrapes at once of the plain text, again and again");
-    let mut watching = cable.watch(PROGRAM, WATCH);
+/// Measures repeated concurrent scrapes during a flood that fills all tables.
+///
+/// Memory is measured after the last deadlines of the flood have passed.
+fn scrapes(pair: &VethPair, this: &str) {
+    println!("live flood, and {SCRAPES} concurrent scrapes of the text format, repeatedly");
+    let mut observer = pair.start_observer(PROGRAM, CAPTURE_FAR);
     sleep(Duration::from_secs(1));
-    let seconds = (2 * SECONDS).as_secs().to_string();
-    let mut sender = inside(&cable.near);
+    let seconds = (2 * RUN_TIME).as_secs().to_string();
+    let mut sender = in_namespace(&pair.near);
     let mut sending = sender
         .args([this, "send", Load::Flood.name(), "near0", &seconds])
         .stdout(Stdio::null())
         .spawn()
-        .expect("it sends");
+        .expect("the sender runs");
     sleep(Duration::from_secs(2));
     let mut took = Vec::new();
-    while sending.try_wait().expect("it can be asked").is_none() {
+    while sending
+        .try_wait()
+        .expect("the status can be read")
+        .is_none()
+    {
         took.extend(scope(|scope| {
-            let one = || {
+            let scrape = || {
                 let start = Instant::now();
-                assert!(cable.page().contains(" 200 OK"), "a scrape was refused");
+                assert!(pair.scrape().contains(" 200 OK"), "a scrape failed");
                 start.elapsed().as_secs_f64()
             };
-            let all: Vec<_> = (0..SCRAPES).map(|_| scope.spawn(one)).collect();
-            all.into_iter()
-                .map(|one| one.join().expect("no panic"))
+            let scrapes: Vec<_> = (0..SCRAPES).map(|_| scope.spawn(scrape)).collect();
+            scrapes
+                .into_iter()
+                .map(|scrape| scrape.join().expect("no panic"))
                 .collect::<Vec<f64>>()
         }));
     }
-    sleep(Duration::from_secs(6));
-    let (page, resident) = (cable.page(), resident_of(watching.id()));
-    watching
+    sleep(TIMEOUT_MARGIN);
+    let metrics = pair.scrape();
+    let peak_resident = peak_resident_of(observer.id());
+    observer
         .kill()
-        .and_then(|()| watching.wait())
-        .expect("it ends");
+        .and_then(|()| observer.wait())
+        .expect("the observer ends");
     println!(
         "  {} scrapes, each answered within {} s",
         took.len(),
         Spread::of(took.iter().copied())
     );
     println!(
-        "  {}, {:.1} MiB resident at the most\n",
-        fate(&page),
-        resident as f64 / 1048576.0
+        "  {}, {:.1} MiB peak resident\n",
+        packet_counts(&metrics),
+        peak_resident as f64 / MIB
     );
 }
 
-/// How much slower the sender gets by what watches it: in each round it runs alone and beside each, in turn.
-fn bulk(cable: &Cable, this: &str, filter: &str, rounds: usize) {
+/// Measures how much an observer slows the sender down.
+///
+/// In each round the sender runs alone and then with each observer, in alternating order.
+fn bulk(pair: &VethPair, this: &str, filter: &str, rounds: usize) {
     println!(
-        "live bulk: full segments, one SYN in a thousand; what the sender keeps of its rate, of {rounds} rounds"
+        "live bulk: full segments, one SYN in a thousand; rate of the sender relative to its rate alone, {rounds} rounds"
     );
-    let watchers: [(&str, &str, &[&str]); 2] = [
-        ("this program", PROGRAM, WATCH),
+    let observers: [(&str, &str, &[&str]); 2] = [
+        ("this program", PROGRAM, CAPTURE_FAR),
         (
             "tcpdump -w /dev/null",
             "tcpdump",
@@ -115,51 +145,51 @@ fn bulk(cable: &Cable, this: &str, filter: &str, rounds: usize) {
     ];
     let rounds: Vec<(Run, [Run; 2])> = (0..rounds)
         .map(|round| {
-            let alone = cable.run(this, Load::Bulk, None);
-            let mut runs = watchers;
+            let alone = pair.run(this, Load::Bulk, None);
+            let mut runs = observers;
             runs.rotate_left(round % 2);
-            let mut watched =
-                runs.map(|(_, program, flags)| cable.run(this, Load::Bulk, Some((program, flags))));
-            watched.rotate_right(round % 2);
-            (alone, watched)
+            let mut observed =
+                runs.map(|(_, program, flags)| pair.run(this, Load::Bulk, Some((program, flags))));
+            observed.rotate_right(round % 2);
+            (alone, observed)
         })
         .collect();
     let columns: [fn(&[Run; 2]) -> &Run; 2] = [|[this, _]| this, |[_, other]| other];
-    for ((name, ..), of) in watchers.iter().zip(columns) {
+    for ((name, ..), of) in observers.iter().zip(columns) {
         let kept = Spread::of(
             rounds
                 .iter()
-                .map(|(alone, watched)| of(watched).sent as f64 / alone.sent as f64),
+                .map(|(alone, observed)| of(observed).sent as f64 / alone.sent as f64),
         );
         let cpu = Spread::of(
             rounds
                 .iter()
-                .map(|(_, watched)| of(watched).cpu.as_secs_f64() / SECONDS.as_secs_f64()),
+                .map(|(_, observed)| of(observed).cpu.as_secs_f64() / RUN_TIME.as_secs_f64()),
         );
         println!("  {name:22} {kept}, {:.1} % of a core", cpu.median * 100.0);
     }
-    let beside = |(_, [this, other]): &(Run, [Run; 2])| this.sent as f64 / other.sent as f64;
+    let ratio = |(_, [this, other]): &(Run, [Run; 2])| this.sent as f64 / other.sent as f64;
     println!(
         "  {:22} {}\n",
-        "the one to the other",
-        Spread::of(rounds.iter().map(beside))
+        "first to second",
+        Spread::of(rounds.iter().map(ratio))
     );
 }
 
 impl Run {
-    fn fate(&self) -> String {
-        fate(&self.page)
+    fn packet_counts(&self) -> String {
+        packet_counts(&self.metrics)
     }
 }
 
-impl Cable {
-    fn lay() -> Self {
+impl VethPair {
+    fn create() -> Self {
         let pid = std::process::id();
-        let cable = Self {
+        let pair = Self {
             near: format!("bench-{pid}-near"),
             far: format!("bench-{pid}-far"),
         };
-        let (near, far) = (cable.near.as_str(), cable.far.as_str());
+        let (near, far) = (pair.near.as_str(), pair.far.as_str());
         for line in [
             format!("netns add {near}"),
             format!("netns add {far}"),
@@ -172,101 +202,105 @@ impl Cable {
             let status = Command::new("ip").args(line.split(' ')).status();
             assert!(status.is_ok_and(|status| status.success()), "ip {line}");
         }
-        cable
+        pair
     }
 
-    /// Sends for a while, with something that watches the far end, or nothing.
-    fn run(&self, this: &str, load: Load, watcher: Option<(&str, &[&str])>) -> Run {
-        let mut watching = watcher.map(|(program, flags)| self.watch(program, flags));
+    /// Runs the sender, with an observer at the far end if one is given.
+    fn run(&self, this: &str, load: Load, observer: Option<(&str, &[&str])>) -> Run {
+        let mut observer = observer.map(|(program, flags)| self.start_observer(program, flags));
         sleep(Duration::from_secs(1));
-        let seconds = SECONDS.as_secs().to_string();
-        let sender = inside(&self.near)
+        let seconds = RUN_TIME.as_secs().to_string();
+        let sender = in_namespace(&self.near)
             .args([this, "send", load.name(), "near0", &seconds])
             .output()
-            .expect("it sends");
+            .expect("the sender runs");
         let sent = String::from_utf8_lossy(&sender.stdout)
             .trim()
             .parse()
-            .expect("the sender says how many");
+            .expect("the sender prints the number of frames");
         sleep(Duration::from_millis(500));
-        let (mut page, mut cpu, mut resident) = (String::new(), Duration::ZERO, 0);
-        if let Some(child) = &mut watching {
+        let mut metrics = String::new();
+        let mut cpu = Duration::ZERO;
+        let mut peak_resident = 0;
+        if let Some(child) = &mut observer {
             cpu = cpu_of(child.id());
-            resident = resident_of(child.id());
-            page = self.page();
-            child.kill().and_then(|()| child.wait()).expect("it ends");
+            peak_resident = peak_resident_of(child.id());
+            metrics = self.scrape();
+            child
+                .kill()
+                .and_then(|()| child.wait())
+                .expect("the observer ends");
         }
         Run {
             sent,
             cpu,
-            page,
-            resident,
+            metrics,
+            peak_resident,
         }
     }
 
-    fn watch(&self, program: &str, flags: &[&str]) -> Child {
-        let mut command = inside(&self.far);
+    fn start_observer(&self, program: &str, flags: &[&str]) -> Child {
+        let mut command = in_namespace(&self.far);
         command
             .arg(program)
             .args(flags)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("it watches")
+            .expect("the observer starts")
     }
 
-    /// The metrics of what watches, where it is this program.
-    fn page(&self) -> String {
-        let mut page = String::new();
-        let far = std::fs::File::open(format!("/run/netns/{}", self.far))
-            .expect("the namespace is there");
-        let read = || {
-            nix::sched::setns(far, nix::sched::CloneFlags::CLONE_NEWNET).expect("root may move in");
+    /// Returns the response to a scrape. Empty if the observer is not this program.
+    fn scrape(&self) -> String {
+        let mut response = String::new();
+        let far =
+            std::fs::File::open(format!("/run/netns/{}", self.far)).expect("the namespace exists");
+        let request = || {
+            nix::sched::setns(far, nix::sched::CloneFlags::CLONE_NEWNET)
+                .expect("root may enter the namespace");
             let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, 10077)) else {
                 return;
             };
-            write!(stream, "GET /metrics HTTP/1.0\r\n\r\n").expect("it reads");
-            stream.read_to_string(&mut page).expect("it answers");
+            write!(stream, "GET /metrics HTTP/1.0\r\n\r\n").expect("the request is sent");
+            stream
+                .read_to_string(&mut response)
+                .expect("the response is complete");
         };
-        scope(|scope| scope.spawn(read).join()).expect("no panic");
-        page
+        scope(|scope| scope.spawn(request).join()).expect("no panic");
+        response
     }
 }
 
-impl Drop for Cable {
+impl Drop for VethPair {
     fn drop(&mut self) {
         for name in [&self.near, &self.far] {
-            let _gone = Command::new("ip").args(["netns", "delete", name]).status();
+            let _deleted = Command::new("ip").args(["netns", "delete", name]).status();
         }
     }
 }
 
-fn inside(namespace: &str) -> Command {
+/// Returns a command that runs in the namespace.
+fn in_namespace(namespace: &str) -> Command {
     let mut command = Command::new("ip");
     command.args(["netns", "exec", namespace]);
     command
 }
 
-/// What came of the packets.
-fn fate(page: &str) -> String {
-    let of = |what: &str| {
+/// Formats the numbers of captured and dropped packets.
+fn packet_counts(metrics: &str) -> String {
+    let of = |kind: &str| {
         total(
-            page,
-            &format!("tcp_handshake_exporter_{what}_packets_total"),
+            metrics,
+            &format!("tcp_handshake_exporter_{kind}_packets_total"),
         )
     };
     format!("captured {}, dropped {}", of("captured"), of("dropped"))
 }
 
-/// The sum of a metric's series.
-fn total(page: &str, metric: &str) -> f64 {
-    let series = page.lines().filter(|line| line.starts_with(metric));
+/// Returns the sum of all series of a metric.
+fn total(metrics: &str, metric: &str) -> f64 {
+    let series = metrics.lines().filter(|line| line.starts_with(metric));
     series
         .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
         .sum()
 }
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_tcp_handshake_exporter");
-const WATCH: &[&str] = &["-i", "far0"];
-const SCRAPES: usize = 40;
-const SECONDS: Duration = Duration::from_secs(5);

@@ -1,12 +1,14 @@
-//! `make bench`: the whole program against others over the same packets, as ratios in one run.
+//! `make bench`: compares the whole program with others over the same packets, as ratios in one
+//! run.
 //!
-//! Each round runs every program once over every input, so that a noisy neighbour disturbs all of them alike; what is
-//! printed is the median over the rounds, with the least and the most. CPU time is user and system together; this program
-//! reads files in three threads, so what it takes is less than that.
+//! Each round runs every program once over every input, so that the load of other virtual machines
+//! affects all of them alike. The output is the median over the rounds, with minimum and maximum.
+//! CPU time is the sum of user and system time. This program reads files in three threads, so its
+//! elapsed time is shorter than its CPU time.
 
-#![allow(clippy::print_stdout, reason = "this is a program that prints")]
+#![allow(clippy::print_stdout, reason = "the benchmark prints its results")]
 
-mod counted;
+mod callgrind;
 mod input;
 mod live;
 mod measure;
@@ -35,7 +37,7 @@ fn main() {
             send(load, interface, Duration::from_secs(seconds), u64::MAX)
         );
     }
-    // `cargo test` runs benchmarks with this: nothing is measured then.
+    // `cargo test` runs benchmarks with this argument. Nothing is measured then.
     if arguments.iter().any(|argument| argument == "--test") {
         return;
     }
@@ -44,8 +46,10 @@ fn main() {
         .and_then(|rounds| rounds.parse().ok())
         .unwrap_or(5);
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    println!("{rounds} rounds; ratios are to the bare libpcap loop, least and most in brackets\n");
-    // One kind alone, for whoever works on it.
+    println!(
+        "{rounds} rounds; ratios are to the bare libpcap loop, minimum and maximum in brackets\n"
+    );
+    // Restricts the run to one part.
     let only = std::env::var("ONLY").unwrap_or_default();
     for traffic in Traffic::ALL
         .into_iter()
@@ -55,41 +59,42 @@ fn main() {
         compare(traffic, &file, rounds);
     }
     if only.is_empty() || only == "counted" {
-        counted::measure(&folder);
+        callgrind::measure(&folder);
     }
     if only == "files" || only == "counted" {
         return;
     }
     let this = std::env::current_exe()
-        .expect("the benchmark knows where it is")
+        .expect("the path of the benchmark is known")
         .display()
         .to_string();
     live::measure(&this, &filter(), rounds);
 }
 
-/// What every program here must do at the least: let libpcap read and filter the file.
+/// Runs the baseline of all programs: libpcap reads and filters the file.
 fn bare_loop(filter: &str, file: &str) {
     let mut capture = pcap::Capture::from_file_with_precision(file, pcap::Precision::Nano)
-        .expect("the file is there");
+        .expect("the file exists");
     capture.filter(filter, true).expect("the filter compiles");
     let mut packets = 0_u64;
     capture
         .for_each(None, |_| packets += 1)
-        .expect("the file is whole");
+        .expect("the file is complete");
     println!("{packets}");
 }
 
-/// What this program asks the kernel for on an Ethernet.
+/// Returns the kernel filter of this program for Ethernet.
 fn filter() -> String {
     tcp_handshake_exporter::capture::Filter::default()
         .text(tcp_handshake_exporter::frame::Link::Ethernet)
 }
 
+/// Runs all programs over a file and prints their times, ratios and memory.
 fn compare(traffic: Traffic, file: &Path, rounds: usize) {
     let filter = filter();
     let file = file.display().to_string();
     let this = std::env::current_exe()
-        .expect("the benchmark knows where it is")
+        .expect("the path of the benchmark is known")
         .display()
         .to_string();
     let diagnose = [
@@ -131,7 +136,8 @@ fn compare(traffic: Traffic, file: &Path, rounds: usize) {
     let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); others.len()];
     for round in 0..rounds {
         for ((name, command), samples) in others.iter().zip(&mut samples) {
-            // The slow ones say the same each time and for each input.
+            // The slow programs run once, because their results hardly vary between rounds and
+            // inputs.
             let slow = matches!(*name, "tshark, fields" | "argus");
             if !slow || (round == 0 && traffic == Traffic::Mix) {
                 samples.extend(run(command));
@@ -140,10 +146,10 @@ fn compare(traffic: Traffic, file: &Path, rounds: usize) {
     }
     let packets = traffic.packets() as f64;
     println!("{traffic}");
-    let heads = ["million/s", "ns/packet", "time", "CPU time", "peak MiB"];
+    let columns = ["million/s", "ns/packet", "time", "CPU time", "peak MiB"];
     println!(
         "  {:26} {:>9} {:>9} {:>22} {:>22} {:>9}",
-        "", heads[0], heads[1], heads[2], heads[3], heads[4]
+        "", columns[0], columns[1], columns[2], columns[3], columns[4]
     );
     let bare = samples.first().cloned().unwrap_or_default();
     for ((name, _), samples) in others.iter().zip(&samples) {
@@ -160,21 +166,19 @@ fn compare(traffic: Traffic, file: &Path, rounds: usize) {
             let ratios = samples
                 .iter()
                 .zip(&bare)
-                .map(|(one, bare)| of(one).div_duration_f64(of(bare)));
-            let Spread {
-                least,
-                median,
-                most,
-            } = Spread::of(ratios);
-            format!("{median:.2} ({least:.2}..{most:.2})")
+                .map(|(sample, bare)| of(sample).div_duration_f64(of(bare)));
+            let Spread { min, median, max } = Spread::of(ratios);
+            format!("{median:.2} ({min:.2}..{max:.2})")
         };
-        let (elapsed, cpu) = (ratio(|sample| sample.elapsed), ratio(|sample| sample.cpu));
+        let elapsed = ratio(|sample| sample.elapsed);
+        let cpu = ratio(|sample| sample.cpu);
         let memory = Spread::of(
             samples
                 .iter()
                 .map(|sample| sample.peak_bytes as f64 / (1024.0 * 1024.0)),
         );
-        let (nanos, peak) = (time.median, memory.most);
+        let nanos = time.median;
+        let peak = memory.max;
         println!(
             "  {name:26} {:9.2} {nanos:9.1} {elapsed:>22} {cpu:>22} {peak:9.1}",
             1_000.0 / nanos

@@ -1,52 +1,48 @@
-//! Runs a command to its end and says what it took.
+//! Runs a command and measures its time and memory.
 
 use std::fmt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// What one run took.
+/// Measurements of one run.
 #[derive(Clone, Copy)]
 pub(crate) struct Sample {
-    /// From start to end.
+    /// Wall-clock time.
     pub(crate) elapsed: Duration,
-    /// User and system time.
+    /// User and system CPU time.
     pub(crate) cpu: Duration,
-    /// Most memory resident at once.
+    /// Peak resident memory.
     pub(crate) peak_bytes: u64,
 }
 
-/// Several runs.
+/// The distribution of a measurement over several runs.
 pub(crate) struct Spread {
-    pub(crate) least: f64,
+    pub(crate) min: f64,
     pub(crate) median: f64,
-    pub(crate) most: f64,
+    pub(crate) max: f64,
 }
 
 impl Spread {
     pub(crate) fn of(values: impl Iterator<Item = f64>) -> Self {
         let mut values: Vec<f64> = values.collect();
         values.sort_by(f64::total_cmp);
-        let at = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
+        let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
         Self {
-            least: at(0),
+            min: at(0),
             median: at(values.len() / 2),
-            most: at(values.len().saturating_sub(1)),
+            max: at(values.len().saturating_sub(1)),
         }
     }
 }
 
-/// The median, and between what all of them lie.
+/// Formats the median, the minimum and the maximum.
 impl fmt::Display for Spread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:.3} ({:.3}..{:.3})",
-            self.median, self.least, self.most
-        )
+        write!(f, "{:.3} ({:.3}..{:.3})", self.median, self.min, self.max)
     }
 }
 
-/// None where the program is not installed or fails.
+/// Runs a command. Returns `None` if the program is not installed or fails.
 pub(crate) fn run(command: &[&str]) -> Option<Sample> {
     let (program, arguments) = command.split_first()?;
     let start = Instant::now();
@@ -56,7 +52,7 @@ pub(crate) fn run(command: &[&str]) -> Option<Sample> {
         .stderr(Stdio::null())
         .spawn()
         .ok()?;
-    let (status, usage) = wait(child.id())?;
+    let (status, usage) = wait4(child.id())?;
     let elapsed = start.elapsed();
     let time = |time: libc::timeval| {
         Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or(0))
@@ -70,14 +66,15 @@ pub(crate) fn run(command: &[&str]) -> Option<Sample> {
     })
 }
 
-/// The usage of one child alone, which the standard library does not tell.
+/// Waits for a child. Returns its status and its resource usage, which the standard library lacks.
 #[allow(
     unsafe_code,
-    reason = "wait4(2) has no safe wrapper that tells the usage"
+    reason = "wait4(2) has no safe wrapper that returns the usage"
 )]
-fn wait(pid: u32) -> Option<(i32, libc::rusage)> {
+fn wait4(pid: u32) -> Option<(i32, libc::rusage)> {
     let mut status = 0;
-    // SAFETY: all-zero bytes are a valid rusage, and both pointers are to locals that outlive the call.
+    // SAFETY: all-zero bytes are a valid rusage, and both pointers are to locals that outlive the
+    // call.
     let (waited, usage) = unsafe {
         let mut usage: libc::rusage = std::mem::zeroed();
         (
@@ -93,15 +90,15 @@ fn wait(pid: u32) -> Option<(i32, libc::rusage)> {
     (waited > 0).then_some((status, usage))
 }
 
-/// User and system time of a process that runs.
+/// Returns the user and system CPU time of a running process.
 pub(crate) fn cpu_of(pid: u32) -> Duration {
     let stat = process(pid).and_then(|process| process.stat().ok());
     let ticks = stat.map_or(0, |stat| stat.utime + stat.stime);
     Duration::from_secs_f64(ticks as f64 / procfs::ticks_per_second() as f64)
 }
 
-/// Bytes of memory that a process that runs has resident, at the most so far.
-pub(crate) fn resident_of(pid: u32) -> u64 {
+/// Returns the peak resident memory of a running process, in bytes.
+pub(crate) fn peak_resident_of(pid: u32) -> u64 {
     let status = process(pid).and_then(|process| process.status().ok());
     status.and_then(|status| status.vmhwm).unwrap_or(0) * 1024
 }

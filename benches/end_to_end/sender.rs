@@ -1,4 +1,4 @@
-//! A raw sender: frames put on an interface as fast as the kernel takes them.
+//! A raw sender: sends frames on an interface as fast as the kernel accepts them.
 
 use std::io::IoSlice;
 use std::os::fd::AsRawFd;
@@ -9,12 +9,23 @@ use nix::sys::socket::{
     AddressFamily, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockType, bind, sendmmsg, socket,
 };
 
-/// What is sent.
+/// 10.0.0.0/8, the network of spoofed sources.
+const SPOOFED: u32 = 0x0a00_0000;
+/// 192.0.2.1, the address of the sender.
+const NEAR: u32 = 0xc000_0201;
+/// 192.0.2.2, the address of the receiver.
+const FAR: u32 = 0xc000_0202;
+/// Number of frames per system call.
+const FRAMES_PER_CALL: usize = 64;
+/// Length of a full frame, in bytes.
+const MAX_FRAME_LEN: usize = 1514;
+
+/// The traffic to send.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Load {
-    /// SYNs, each from another source.
+    /// SYNs, each from a different source.
     Flood,
-    /// Full segments of established connections, and one SYN in a thousand.
+    /// Full segments of established connections, and one SYN per 1,000 packets.
     Bulk,
 }
 
@@ -33,7 +44,7 @@ impl Load {
     }
 }
 
-/// Sends for so long through this interface, at most so many a second. How many frames that were.
+/// Sends frames on an interface for `time`, at most `a_second` per second. Returns their number.
 pub(crate) fn send(load: Load, interface: &str, time: Duration, a_second: u64) -> u64 {
     let sender = socket(
         AddressFamily::Packet,
@@ -42,19 +53,20 @@ pub(crate) fn send(load: Load, interface: &str, time: Duration, a_second: u64) -
         None,
     )
     .expect("sending frames needs root");
-    bind(sender.as_raw_fd(), &address_of(interface)).expect("the interface is there");
+    bind(sender.as_raw_fd(), &address_of(interface)).expect("the interface exists");
     let mut random = Random::new(0x5eed);
-    let mut frames = vec![[0_u8; LONGEST]; AT_ONCE];
-    let (mut sent, start) = (0_u64, Instant::now());
-    let mut headers = MultiHeaders::<()>::preallocate(AT_ONCE, None);
+    let mut frames = vec![[0_u8; MAX_FRAME_LEN]; FRAMES_PER_CALL];
+    let mut sent = 0_u64;
+    let start = Instant::now();
+    let mut headers = MultiHeaders::<()>::preallocate(FRAMES_PER_CALL, None);
     while start.elapsed() < time {
         if u128::from(sent) > u128::from(a_second) * start.elapsed().as_micros() / 1_000_000 {
             sleep(Duration::from_millis(1));
             continue;
         }
-        let mut lengths = [0; AT_ONCE];
-        for (nth, (bytes, length)) in frames.iter_mut().zip(&mut lengths).enumerate() {
-            *length = fill(load, bytes, sent + nth as u64, &mut random);
+        let mut lengths = [0; FRAMES_PER_CALL];
+        for (index, (bytes, length)) in frames.iter_mut().zip(&mut lengths).enumerate() {
+            *length = fill(load, bytes, sent + index as u64, &mut random);
         }
         let slices: Vec<_> = frames
             .iter()
@@ -65,7 +77,7 @@ pub(crate) fn send(load: Load, interface: &str, time: Duration, a_second: u64) -
             sender.as_raw_fd(),
             &mut headers,
             &slices,
-            [None; AT_ONCE],
+            [None; FRAMES_PER_CALL],
             [],
             MsgFlags::empty(),
         );
@@ -74,39 +86,38 @@ pub(crate) fn send(load: Load, interface: &str, time: Duration, a_second: u64) -
     sent
 }
 
-fn fill(load: Load, bytes: &mut [u8; LONGEST], number: u64, random: &mut Random) -> usize {
-    let (from, to) = (
-        (
-            SPOOFED | random.next() >> 8,
-            1024 + (random.next() >> 17) as u16,
-        ),
-        (FAR, 81),
+/// Writes frame `number` to `bytes`. Returns its length.
+fn fill(load: Load, bytes: &mut [u8; MAX_FRAME_LEN], number: u64, random: &mut Random) -> usize {
+    let spoofed = (
+        SPOOFED | random.next() >> 8,
+        1024 + (random.next() >> 17) as u16,
     );
+    let to = (FAR, 81);
     let syn = load == Load::Flood || number.is_multiple_of(1000);
     let from = if load == Load::Flood {
-        from
+        spoofed
     } else {
         (NEAR, 40_000)
     };
     let flags = if syn { 0x02 } else { 0x10 };
-    let head = frame(
+    let header = frame(
         from,
         to,
         [random.next(), u32::from(!syn)],
         flags,
         random.next(),
     );
-    for (place, byte) in bytes.iter_mut().zip(head) {
-        *place = byte;
+    for (slot, byte) in bytes.iter_mut().zip(header) {
+        *slot = byte;
     }
     if load == Load::Flood {
-        head.len()
+        header.len()
     } else {
-        LONGEST
+        MAX_FRAME_LEN
     }
 }
 
-/// A segment in an Ethernet frame, with a timestamp option.
+/// Returns an Ethernet frame of a TCP segment with a timestamps option.
 pub(crate) fn frame(
     from: (u32, u16),
     to: (u32, u16),
@@ -116,8 +127,8 @@ pub(crate) fn frame(
 ) -> [u8; 66] {
     let mut frame = [0_u8; 66];
     let mut put = |at: usize, bytes: &[u8]| {
-        for (place, byte) in frame.iter_mut().skip(at).zip(bytes) {
-            *place = *byte;
+        for (slot, byte) in frame.iter_mut().skip(at).zip(bytes) {
+            *slot = *byte;
         }
     };
     put(
@@ -137,7 +148,7 @@ pub(crate) fn frame(
     frame
 }
 
-/// xorshift64* (Vigna 2014): small, and the same everywhere.
+/// The generator xorshift64* (Vigna 2014): small, and identical on every machine.
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -166,11 +177,3 @@ fn address_of(interface: &str) -> LinkAddr {
     });
     link.unwrap_or_else(|| panic!("no interface {interface}"))
 }
-
-/// 10.0.0.0/8, of which the sources are.
-const SPOOFED: u32 = 0x0a00_0000;
-/// 192.0.2.1 and 192.0.2.2, the two ends.
-const NEAR: u32 = 0xc000_0201;
-const FAR: u32 = 0xc000_0202;
-const AT_ONCE: usize = 64;
-const LONGEST: usize = 1514;

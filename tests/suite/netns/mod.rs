@@ -15,7 +15,7 @@ pub(crate) mod oracle;
 pub(crate) mod pair;
 pub(crate) mod recording;
 #[allow(dead_code, reason = "the benchmark uses all of it")]
-#[path = "../../../benches/whole/sender.rs"]
+#[path = "../../../benches/end_to_end/sender.rs"]
 pub(crate) mod sender;
 pub(crate) mod topology;
 
