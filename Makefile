@@ -68,7 +68,7 @@ scale: ## measure rule evaluation on a simulated fleet (14 GiB of memory; less w
 .PHONY: fuzz
 fuzz: packages ## fuzz each target for one minute (SECONDS_EACH=60)
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
-	cargo test --locked --test suite -- --ignored write_the_seeds_of_fuzzing
+	cargo test --locked --test suite -- --ignored write_fuzzing_seeds
 	for target in decode quote tracker file; do \
 		mkdir -p fuzz/corpus/$$target; \
 		RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none $$target fuzz/corpus/$$target \

@@ -1,28 +1,27 @@
-//! Feeds the tracker any sequence of packets with any timestamps, and checks its invariants after
-//! each.
+//! Any sequence of packets, by any clock: the invariants hold after each packet.
 
 #![no_main]
 #![allow(unreachable_pub, reason = "shared with the tests")]
 
-#[path = "../../tests/suite/witness.rs"]
-mod witness;
+#[path = "../../tests/suite/invariants.rs"]
+mod invariants;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
+use invariants::{CallerContext, InvariantChecker};
 use libfuzzer_sys::fuzz_target;
 use tcp_handshake_exporter::handshake::{AttemptLimits, PeerHistory};
 use tcp_handshake_exporter::packet::{
     Address, Direction, Endpoint, Flags, IcmpCode, IcmpError, Packet, Quote, Segment, CapturePoint,
 };
 use tcp_handshake_exporter::time::Timestamp;
-use witness::{Caller, Witness};
 
 /// Bytes of input per step.
 const STEP: usize = 12;
 
 fuzz_target!(|data: &[u8]| {
-    let mut witness = Witness::new(AttemptLimits {
+    let mut checker = InvariantChecker::new(AttemptLimits {
         timeout: Duration::from_secs(5),
         max_attempts: 16,
     });
@@ -30,25 +29,25 @@ fuzz_target!(|data: &[u8]| {
     for step in data.chunks_exact(STEP) {
         let step: &[u8; STEP] = step.try_into().unwrap();
         now = time(now, step[0], step[1]);
-        let caller = Caller {
-            standing: standing(step[2]),
-            own_word: step[2] & 2 != 0,
+        let caller = CallerContext {
+            peer_history: peer_history(step[2]),
+            is_local_rejection: step[2] & 2 != 0,
         };
-        let result = match step[3] & 7 {
-            0 => witness.advance(now),
-            1 => witness.observe(now, &error(step), caller),
-            _ => witness.observe(now, &segment(step), caller),
+        let events = match step[3] & 7 {
+            0 => checker.handle_timeout(now),
+            1 => checker.handle_packet(now, &error(step), caller),
+            _ => checker.handle_packet(now, &segment(step), caller),
         };
-        if let Err(wrong) = result {
+        if let Err(wrong) = events {
             panic!("{wrong}");
         }
     }
     // At the end of time no attempt is pending.
-    if let Err(wrong) = witness.advance(Timestamp::from_nanos(u64::MAX)) {
+    if let Err(wrong) = checker.handle_timeout(Timestamp::from_nanos(u64::MAX)) {
         panic!("{wrong}");
     }
-    assert_eq!(witness.pending(), 0);
-    assert!(witness.tracked() <= 16);
+    assert_eq!(checker.pending(), 0);
+    assert!(checker.tracked() <= 16);
 });
 
 /// Advances the time by microseconds to hours, or moves it back by up to 26 seconds.
@@ -62,8 +61,7 @@ fn time(now: Timestamp, unit: u8, by: u8) -> Timestamp {
     }
 }
 
-/// Returns the history of the peer.
-fn standing(byte: u8) -> PeerHistory {
+fn peer_history(byte: u8) -> PeerHistory {
     if byte & 1 == 0 {
         PeerHistory::New
     } else {

@@ -1,26 +1,35 @@
-//! The program and the oracle agree on traffic made up at random.
+//! The program and the oracle agree on random traffic.
 
 use std::path::Path;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError};
 
-use crate::forge::{Format, Link, Packet, capture};
 use crate::oracle::{self, Acks, ELSEWHERE, Fact, IN_TRANSIT};
+use crate::packet_builder::{Format, Link, Packet, capture};
 use crate::random;
 
+/// Bytes of the pcap file header.
+const FILE_HEADER: usize = 24;
+
+/// Bytes of a pcap record header.
+const FRAME_HEADER: usize = 16;
+
+/// Length of the file with its first packet. A file without a packet gives nothing to compare.
+const FIRST_PACKET_END: usize = 200;
+
 proptest! {
-    // What disagrees is cut down here, much faster than by drawing it again.
+    // `fewest` reduces a failing case much faster than proptest shrinks it.
     #![proptest_config(Config { cases: 16, max_shrink_iters: 0, failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn on_conversations_at_random(conversations in random::conversations()) {
-        on(random::packets(&conversations), "conversations.pcap")?;
+    fn random_conversations_agree(conversations in random::conversations()) {
+        agrees_on(random::packets(&conversations), "random-conversations.pcap")?;
     }
 
     #[test]
-    fn on_packets_at_random(packets in random::chaos()) {
-        on(packets, "chaos.pcap")?;
+    fn random_packets_agree(packets in random::any_packets()) {
+        agrees_on(packets, "random-packets.pcap")?;
     }
 }
 
@@ -28,22 +37,22 @@ proptest! {
     #![proptest_config(Config { cases: 8, max_shrink_iters: 0, failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn on_a_damaged_capture(
+    fn damaged_capture_agrees(
         damages in prop::collection::vec((0..300_usize, 24..120_usize, any::<u8>()), 1..200),
         end in any::<prop::sample::Index>(),
     ) {
-        if oracle::tshark::is_here() {
+        if oracle::tshark::is_installed() {
             let whole = std::fs::read("tests/captures/demo.pcap")?;
             let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("damaged.pcap");
-            std::fs::write(&file, &damaged(whole, &damages)[..WHOLE + end.index(20_000)])?;
+            std::fs::write(&file, &damaged(whole, &damages)[..FIRST_PACKET_END + end.index(20_000)])?;
             let differences = differences_of(&file, &oracle::facts(&file));
             prop_assert!(differences.is_empty(), "on {}:\n{}", file.display(), differences.join("\n"));
         }
     }
 }
 
-/// A pcap file with some bytes of its frames changed, each named by frame and offset: from the middle of the IP header
-/// on, for what no host would take in (a length shorter than the header that names it) is not asked here.
+/// Changes bytes of the frames of a pcap file, given as frame, offset and value. The offsets begin in the middle of the IP
+/// header, because packets that no host would accept (a length shorter than its header) are not compared.
 fn damaged(mut file: Vec<u8>, damages: &[(usize, usize, u8)]) -> Vec<u8> {
     let mut start = FILE_HEADER + FRAME_HEADER;
     for frame in 0.. {
@@ -62,30 +71,27 @@ fn damaged(mut file: Vec<u8>, damages: &[(usize, usize, u8)]) -> Vec<u8> {
     file
 }
 
-const FILE_HEADER: usize = 24;
-/// The first packet is whole: of a file without one there is nothing to compare.
-const WHOLE: usize = 200;
-const FRAME_HEADER: usize = 16;
-
-/// Compares the two on these packets. Where they differ, the fewest packets on which they do stay in a file.
-fn on(packets: Vec<Packet>, name: &str) -> Result<(), TestCaseError> {
-    if !oracle::tshark::is_here() {
+/// Compares program and oracle on these packets. If they differ, the smallest differing capture is kept in a file.
+fn agrees_on(packets: Vec<Packet>, name: &str) -> Result<(), TestCaseError> {
+    if !oracle::tshark::is_installed() {
         return Ok(());
     }
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     write(&file, &packets);
     let facts = oracle::facts(&file);
-    let told: Vec<(Packet, Fact)> = packets.into_iter().zip(facts).collect();
-    let on_all = differences(&file, &told);
+    let read: Vec<(Packet, Fact)> = packets.into_iter().zip(facts).collect();
+    let on_all = differences(&file, &read);
     if on_all.is_empty() {
         return Ok(());
     }
     std::fs::copy(&file, file.with_extension("all.pcap"))?;
-    let least = fewest(told, |told| !differences(&file, told).is_empty());
+    let least = fewest(read, |read| !differences(&file, read).is_empty());
     let on_least = differences(&file, &least);
-    let (on_all, on_least, file) = (on_all.join("\n"), on_least.join("\n"), file.display());
     Err(TestCaseError::fail(format!(
-        "on all of it:\n{on_all}\non the fewest packets, {file}:\n{on_least}"
+        "on all packets:\n{}\non the fewest packets, {}:\n{}",
+        on_all.join("\n"),
+        file.display(),
+        on_least.join("\n")
     )))
 }
 
@@ -93,9 +99,9 @@ fn write(file: &Path, packets: &[Packet]) {
     std::fs::write(file, capture(packets, Link::Sll2, Format::PLAIN, 128)).unwrap();
 }
 
-/// Where the two differ on these packets, of which the oracle has read the facts before.
-fn differences(file: &Path, told: &[(Packet, Fact)]) -> Vec<String> {
-    let (packets, facts): (Vec<Packet>, Vec<Fact>) = told.iter().cloned().unzip();
+/// Returns the differences on these packets, with the facts that the oracle has read before.
+fn differences(file: &Path, read: &[(Packet, Fact)]) -> Vec<String> {
+    let (packets, facts): (Vec<Packet>, Vec<Fact>) = read.iter().cloned().unzip();
     write(file, &packets);
     differences_of(file, &facts)
 }
@@ -104,7 +110,7 @@ fn differences_of(file: &Path, facts: &[Fact]) -> Vec<String> {
     oracle::agree(file, facts, (&[ELSEWHERE], IN_TRANSIT), Acks::Counted).differences
 }
 
-/// Leaves out what can be left out, first in large pieces, then one by one, while the rest still fails.
+/// Removes elements while the rest still fails, first in large pieces, then one by one.
 fn fewest<T: Clone>(mut all: Vec<T>, fails: impl Fn(&[T]) -> bool) -> Vec<T> {
     let mut piece = all.len().div_ceil(2);
     loop {
@@ -127,7 +133,7 @@ fn fewest<T: Clone>(mut all: Vec<T>, fails: impl Fn(&[T]) -> bool) -> Vec<T> {
 }
 
 #[test]
-fn the_fewest_that_fail_are_found() {
+fn reduction_finds_fewest_failing_elements() {
     let fails = |numbers: &[u32]| numbers.contains(&7) && numbers.contains(&90);
     assert_eq!(fewest((0..100).collect(), fails), [7, 90]);
 }

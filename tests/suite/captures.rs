@@ -1,4 +1,4 @@
-//! Records the golden captures of `tests/captures` from the laboratory: one small story a file.
+//! Records the golden captures of `tests/captures` in network namespaces.
 
 use std::env;
 use std::fmt::Write;
@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::golden_captures::{GOLDEN_CAPTURES, GoldenCapture};
 use crate::netns::Laboratory;
 use crate::netns::cases::run_all;
 use crate::netns::connect::{CONNECT_TIMEOUT, MARKER_PORT, connects, results};
@@ -14,13 +15,33 @@ use crate::netns::impairments::ImpairedTopology;
 use crate::netns::pair::{self, Pair};
 use crate::netns::recording::Recordings;
 use crate::netns::topology::{self, Family, Topology};
-use crate::stories::{STORIES, Story};
 
-/// Not a test: the recorder. See `tests/captures/record.sh`.
+/// Begins `tests/captures/README.md`.
+const INTRODUCTION: &str = "\
+# Golden captures
+
+Small captures of one case each. `record.sh` recorded them in network namespaces (`tests/suite/netns`) with {tcpdump}, on
+Linux {kernel}: real kernels, no real hosts.
+Addresses are from 10.0.0.0/8, 192.0.2.0/24 and 2001:db8::/32; packets are cut to 160 bytes; times are nanoseconds.
+`any` is LINUX_SLL2, `eth0` Ethernet.
+
+- Path: client 10.77.1.2, 2001:db8:1::2; firewall 10.77.1.1 and 10.77.2.1, 2001:db8:1::1 and 2001:db8:2::1; server 10.77.2.2,
+  2001:db8:2::2. \"Impaired\" is this path with packet loss, delay and other impairments; the server has 10.77.2.3 as well.
+- Container host: 192.0.2.1 and 10.88.0.1, 2001:db8:9::1 and 2001:db8:88::1; containers 10.88.0.2 and 10.88.0.3; outside
+  192.0.2.2.
+- Direct link: near 192.0.2.1, far 192.0.2.2.
+
+A client sends its SYNs at 0, 1, 2, 3, 4, 5 and 6 s, and gives up at 8 s.
+
+| file | recorded on | attempts | what happens |
+|---|---|---|---|
+";
+
+/// Records the captures. It is not a test: `tests/captures/record.sh` runs it.
 #[test]
 #[ignore = "rewrites tests/captures"]
-fn record_the_golden_captures() {
-    let Some(laboratory) = Laboratory::open("record_the_golden_captures") else {
+fn record_golden_captures() {
+    let Some(laboratory) = Laboratory::open("record_golden_captures") else {
         return;
     };
     let mut tapes = Recordings::new();
@@ -28,12 +49,12 @@ fn record_the_golden_captures() {
     on_the_container_host(&laboratory, &mut tapes);
     on_one_cable(&laboratory, &mut tapes);
     in_bad_weather(&laboratory, &mut tapes);
-    let wanted = env::var("STORIES").unwrap_or_default();
-    for story in STORIES
+    let wanted = env::var("CAPTURES").unwrap_or_default();
+    for capture in GOLDEN_CAPTURES
         .iter()
-        .filter(|story| wanted.is_empty() || wanted.split(' ').any(|file| file == story.file))
+        .filter(|capture| wanted.is_empty() || wanted.split(' ').any(|file| file == capture.file))
     {
-        story.cut_from(&tapes.file(story.seen_from));
+        capture.extract_from(&tapes.file(capture.recorded_on));
     }
     fs::write(captures().join("README.md"), readme()).expect("tests/captures can be written");
 }
@@ -99,7 +120,7 @@ fn in_bad_weather(laboratory: &Laboratory, tapes: &mut Recordings) {
         tapes.start_as(
             host,
             interface,
-            &format!("{} {interface}, bad weather", host.role()),
+            &format!("{} {interface}, impaired", host.role()),
         );
     }
     let _open = weather.run_all();
@@ -107,9 +128,9 @@ fn in_bad_weather(laboratory: &Laboratory, tapes: &mut Recordings) {
     tapes.finish(&format!("tcp src port {MARKER_PORT}"));
 }
 
-impl Story {
-    fn cut_from(&self, recording: &Path) {
-        let cut = Command::new("tcpdump")
+impl GoldenCapture {
+    fn extract_from(&self, recording: &Path) {
+        let tcpdump = Command::new("tcpdump")
             .args(["--time-stamp-precision=nano", "-Z", "root", "-r"])
             .arg(recording)
             .arg("-w")
@@ -119,17 +140,17 @@ impl Story {
             .output()
             .expect("tcpdump runs");
         assert!(
-            cut.status.success(),
+            tcpdump.status.success(),
             "{}: {}",
             self.file,
-            String::from_utf8_lossy(&cut.stderr)
+            String::from_utf8_lossy(&tcpdump.stderr)
         );
     }
 }
 
 fn readme() -> String {
     let kernel =
-        fs::read_to_string("/proc/sys/kernel/osrelease").expect("the kernel says its release");
+        fs::read_to_string("/proc/sys/kernel/osrelease").expect("the kernel release can be read");
     let kernel = kernel.split('-').next().unwrap_or_default();
     let version = Command::new("tcpdump")
         .arg("--version")
@@ -143,17 +164,17 @@ fn readme() -> String {
     let mut text = INTRODUCTION
         .replace("{kernel}", kernel)
         .replace("{tcpdump}", &version);
-    for Story {
+    for GoldenCapture {
         file,
-        seen_from,
+        recorded_on,
         attempts,
-        tells,
+        description,
         ..
-    } in &STORIES
+    } in &GOLDEN_CAPTURES
     {
         writeln!(
             text,
-            "| `{file}.pcap` | {seen_from} | {attempts} | {tells} |"
+            "| `{file}.pcap` | {recorded_on} | {attempts} | {description} |"
         )
         .expect("a string can be written");
     }
@@ -163,19 +184,3 @@ fn readme() -> String {
 fn captures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures")
 }
-
-const INTRODUCTION: &str = "\
-# Golden captures
-
-Small stories, one a file. All were recorded by `record.sh` in network namespaces (the laboratory of `tests/suite/netns`)
-with {tcpdump}, on Linux {kernel}: real kernels, no real hosts.
-Addresses are from 10.0.0.0/8, 192.0.2.0/24 and 2001:db8::/32; packets are cut to 160 bytes; times are nanoseconds.
-`any` is LINUX_SLL2, `eth0` Ethernet.
-
-The road: client 10.77.1.2, 2001:db8:1::2; firewall 10.77.1.1 and 10.77.2.1, 2001:db8:1::1 and 2001:db8:2::1; server 10.77.2.2,
-2001:db8:2::2, in bad weather 10.77.2.3, too. The container host: 192.0.2.1 and 10.88.0.1, 2001:db8:9::1 and 2001:db8:88::1; containers 10.88.0.2 and
-10.88.0.3; outside 192.0.2.2. One cable: near 192.0.2.1, far 192.0.2.2. A client's SYNs are due at 0, 1, 2, 3, 4, 5, 6 s; it gives up at 8 s.
-
-| file | recorded on | attempts | what happens |
-|---|---|---|---|
-";

@@ -4,8 +4,8 @@ use serde_json::Value;
 use tcp_handshake_exporter::diagnosis::rules;
 
 use crate::golden::difference;
+use crate::golden_captures::GOLDEN_CAPTURES;
 use crate::program::{file, printed, run, said};
-use crate::stories::STORIES;
 
 /// Start of the table of rules in docs/diagnosis.md.
 const RULES_BEGIN: &str =
@@ -15,7 +15,7 @@ const RULES_END: &str = "<!-- end of rules -->\n";
 
 /// The expected verdicts by port for each capture. A forged RST is recognized by its TTL if the
 /// same address also answers (`demo`), and by the forging host itself. Otherwise it is a refusal.
-const EXPECTED: [(&str, &[(u16, &str)]); STORIES.len()] = [
+const EXPECTED: [(&str, &[(u16, &str)]); GOLDEN_CAPTURES.len()] = [
     (
         "demo",
         &[
@@ -167,11 +167,11 @@ fn verdicts(report: &Value) -> Vec<(u16, String)> {
 
 #[test]
 fn golden_captures_get_expected_verdicts() {
-    for story in &STORIES {
+    for story in &GOLDEN_CAPTURES {
         let expected = EXPECTED.iter().find(|(file, _)| *file == story.file);
         let (_, expected) =
             expected.unwrap_or_else(|| panic!("{}: no expected verdict", story.file));
-        let (report, status) = report(story.file, story.seen_from);
+        let (report, status) = report(story.file, story.recorded_on);
         let mut found = verdicts(&report);
         if story.file.starts_with("scan-") {
             assert_eq!(found.len(), 25);
@@ -194,13 +194,13 @@ fn golden_captures_get_expected_verdicts() {
 fn golden_captures_get_expected_text() {
     let update = std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| value == "1");
     let mut mismatches = Vec::new();
-    for story in &STORIES {
+    for story in &GOLDEN_CAPTURES {
         let capture = file(&format!("tests/captures/{}.pcap", story.file));
         let path = file(&format!("tests/captures/{}.diagnosis", story.file));
         let found = printed(&run(&[
             "diagnose",
             "--capture.local",
-            local_addresses(story.file, story.seen_from),
+            local_addresses(story.file, story.recorded_on),
             &capture,
         ]));
         if update {

@@ -1,10 +1,10 @@
-//! Links between our pages lead to what is there.
+//! Links between the pages of this repository.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 #[test]
-fn links_between_pages_lead_somewhere() {
+fn links_between_pages_have_targets() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut pages = Vec::new();
     for folder in [
@@ -13,7 +13,7 @@ fn links_between_pages_lead_somewhere() {
         "docs/runbooks",
         "deploy",
         "tests/captures",
-        "tests/conversations",
+        "tests/scripts",
     ] {
         let files = fs::read_dir(root.join(folder))
             .unwrap()
@@ -24,14 +24,14 @@ fn links_between_pages_lead_somewhere() {
     }
     let links: Vec<(PathBuf, String)> = pages.iter().flat_map(|page| links(page)).collect();
     assert!(links.len() > 50, "{links:?}");
-    let lost: Vec<_> = links
+    let broken: Vec<_> = links
         .iter()
         .filter(|(page, link)| !page.parent().unwrap().join(link).exists())
         .collect();
-    assert!(lost.is_empty(), "{lost:?}");
+    assert!(broken.is_empty(), "{broken:?}");
 }
 
-/// Where a page's links lead, those out of this repository and those inside the page left out.
+/// Returns the targets of a page's links, except those outside this repository and those inside the page.
 fn links(page: &Path) -> Vec<(PathBuf, String)> {
     let text = fs::read_to_string(page).unwrap();
     let targets = text
@@ -41,7 +41,8 @@ fn links(page: &Path) -> Vec<(PathBuf, String)> {
     let files = targets
         .filter_map(|target| target.split('#').next())
         .filter(|file| !file.is_empty());
-    let ours = files.filter(|file| !file.contains("://") && !file.contains(char::is_whitespace));
-    ours.map(|file| (page.to_owned(), file.to_owned()))
+    let local = files.filter(|file| !file.contains("://") && !file.contains(char::is_whitespace));
+    local
+        .map(|file| (page.to_owned(), file.to_owned()))
         .collect()
 }

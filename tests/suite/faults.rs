@@ -1,13 +1,13 @@
-//! Faults that need no network: a disk that is full, a clock that is set.
+//! Faults without a network: a full disk, a clock that is set.
 
 use std::process::Stdio;
 
-use crate::forge::{Format, Link, capture, story};
 use crate::netns::exporter::diagnose;
+use crate::packet_builder::{Format, Link, capture, parse_script};
 use crate::program::{file, program, said};
 
 #[test]
-fn where_standard_output_is_full_it_says_so_and_fails() {
+fn full_standard_output_is_an_error() {
     let demo = [
         file("tests/captures/demo.pcap"),
         file("tests/captures/demo-server.pcap"),
@@ -25,13 +25,13 @@ fn where_standard_output_is_full_it_says_so_and_fails() {
         let full = std::fs::OpenOptions::new()
             .write(true)
             .open("/dev/full")
-            .expect("Linux has it");
+            .expect("/dev/full can be opened");
         let output = program()
             .args(arguments)
             .stdout(full)
             .stderr(Stdio::piped())
             .output()
-            .expect("it runs");
+            .expect("the program runs");
         assert_eq!(
             said(&output),
             "tcp_handshake_exporter: cannot write to standard output: No space left on device (os error 28)\n",
@@ -41,15 +41,16 @@ fn where_standard_output_is_full_it_says_so_and_fails() {
     }
 }
 
-/// Attempts answered after 40 ms, with one that waits, before the clock is set by `step` milliseconds, and after.
-fn around(step: i64) -> String {
+/// Returns a script in which the clock is set by `step` milliseconds. Attempts before and after are answered after 40 ms; one
+/// stays unanswered.
+fn script_with_step(step: i64) -> String {
     let at = |millis: i64| 7_200_000 + millis;
     let mut text =
         "c = 10.0.0.2:40000\nd = 10.0.0.2:40001\ne = 10.0.0.2:40002\nf = 10.0.0.2:40003\ns = 10.0.0.9:443\n".to_owned();
-    let mut line = |at: i64, words: &str| text += &format!("{at} {words}\n");
+    let mut line = |at: i64, packet: &str| text += &format!("{at} {packet}\n");
     line(at(0), "c > s S seq=100 ts=1");
     line(at(40), "s > c SA seq=900 ack=101 ts=1");
-    // It is answered, but in between the clock is set.
+    // The clock is set between this SYN and its answer.
     line(at(1000), "d > s S seq=200 ts=1");
     line(at(1040) + step, "s > d SA seq=900 ack=201 ts=2");
     line(at(2000) + step, "e > s S seq=300 ts=1");
@@ -60,16 +61,21 @@ fn around(step: i64) -> String {
     text
 }
 
-/// What the program shows of it: answered, late, unanswered, steps, seconds of latency.
-fn shown(step: i64) -> [f64; 5] {
+/// Runs the program on the script. Returns answered, late, unanswered, steps and seconds of latency.
+fn counts(step: i64) -> [f64; 5] {
     let path = tempfile::NamedTempFile::new()
-        .expect("a file")
+        .expect("a temporary file")
         .into_temp_path();
     std::fs::write(
         &path,
-        capture(&story(&around(step)), Link::Ethernet, Format::PLAIN, 65_535),
+        capture(
+            &parse_script(&script_with_step(step)),
+            Link::Ethernet,
+            Format::PLAIN,
+            65_535,
+        ),
     )
-    .expect("it can be written");
+    .expect("the capture can be written");
     let page = diagnose(&path, &["--capture.local", "10.0.0.2"]);
     let sum = |name: &str| {
         page.only(|series| series.name == format!("tcp_handshake_{name}"))
@@ -80,11 +86,11 @@ fn shown(step: i64) -> [f64; 5] {
     assert_eq!(
         sum("attempts_total"),
         sum("answered_total") + sum("failures_total"),
-        "the books balance\n{page}"
+        "attempts = answered + failed\n{page}"
     );
     let steps = page
         .get("tcp_handshake_exporter_clock_steps_total", &[])
-        .expect("it is there");
+        .expect("the series exists");
     [
         sum("answered_total"),
         sum("late_answers_total"),
@@ -95,12 +101,12 @@ fn shown(step: i64) -> [f64; 5] {
 }
 
 #[test]
-fn a_clock_set_by_an_hour_costs_no_attempt() {
-    let [answered, late, unanswered, steps, latency] = shown(0);
+fn clock_step_of_an_hour_loses_no_attempt() {
+    let [answered, late, unanswered, steps, latency] = counts(0);
     assert_eq!([answered, late, unanswered, steps], [4.0, 0.0, 1.0, 0.0]);
     assert!((latency - 0.16).abs() < 1e-6, "{latency}");
 
-    let [answered, late, unanswered, steps, latency] = shown(-3_600_000);
+    let [answered, late, unanswered, steps, latency] = counts(-3_600_000);
     assert_eq!(
         [answered, late, unanswered, steps],
         [4.0, 0.0, 1.0, 1.0],
@@ -108,11 +114,11 @@ fn a_clock_set_by_an_hour_costs_no_attempt() {
     );
     assert!(
         (0.11..=0.17).contains(&latency),
-        "no negative latency, and none of an hour: {latency}"
+        "a latency is neither negative nor an hour: {latency}"
     );
 
-    // Nobody can tell an hour forward from an hour of silence: who waited then is unanswered, and his answer late.
-    let [answered, _, unanswered, steps, latency] = shown(3_600_000);
+    // A step of an hour forward looks like an hour of silence: the pending attempt is unanswered, and its answer is late.
+    let [answered, _, unanswered, steps, latency] = counts(3_600_000);
     assert_eq!(
         [answered, unanswered, steps],
         [3.0, 2.0, 0.0],

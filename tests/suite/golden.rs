@@ -1,4 +1,4 @@
-//! Golden text: beside each capture in tests/captures stands the exposition that must come of it.
+//! Golden expositions: beside each capture in tests/captures is the expected exposition.
 
 use std::fmt::Write;
 use std::fs;
@@ -6,9 +6,18 @@ use std::path::{Path, PathBuf};
 
 use crate::oracle::page;
 
-/// `UPDATE_GOLDEN=1` writes them anew.
+/// Begins every golden file.
+const HEADER: &str = "\
+# What `tcp_handshake_exporter diagnose --output metrics` shows of the capture beside this file: the series about
+# attempts, without HELP lines and without those that are 0. UPDATE_GOLDEN=1 writes it anew.
+";
+
+/// Prefix of the line in a golden file that contains further arguments.
+const WITH: &str = "# with: ";
+
+/// `UPDATE_GOLDEN=1` rewrites the golden files.
 #[test]
-fn every_capture_gives_the_exposition_beside_it() {
+fn capture_gives_its_golden_exposition() {
     let update = std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| value == "1");
     let mut wrong = Vec::new();
     for file in captures(Path::new("tests/captures")) {
@@ -35,11 +44,11 @@ fn every_capture_gives_the_exposition_beside_it() {
     }
     assert!(
         wrong.is_empty(),
-        "not as expected, see above; if all is right, UPDATE_GOLDEN=1 writes them anew: {wrong:?}"
+        "not as expected, see above. If the differences are intended, UPDATE_GOLDEN=1 rewrites the files: {wrong:?}"
     );
 }
 
-/// The capture files in a folder, by name.
+/// Returns the capture files in a folder, by name.
 pub(crate) fn captures(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder)
         .unwrap_or_else(|error| panic!("cannot list {}: {error}", folder.display()));
@@ -52,7 +61,7 @@ pub(crate) fn captures(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The further arguments that a capture is read with, as the golden text beside it says; an update keeps them.
+/// Returns the further arguments for reading a capture. Its golden file contains them; an update keeps them.
 pub(crate) fn arguments(file: &Path) -> String {
     let golden = fs::read_to_string(file.with_extension("metrics")).unwrap_or_default();
     golden
@@ -62,7 +71,7 @@ pub(crate) fn arguments(file: &Path) -> String {
         .to_owned()
 }
 
-/// What a page says of attempts: neither of the exporter nor of its process, and nothing that is zero.
+/// Returns the series of label sets: none about the exporter or its process, and none with the value zero.
 pub(crate) fn compact(page: &str) -> String {
     let about_attempts = |line: &&str| {
         let name = line.strip_prefix("# TYPE ").unwrap_or(line);
@@ -89,8 +98,7 @@ pub(crate) fn compact(page: &str) -> String {
     kept
 }
 
-/// The lines that only one of two texts has: `-` of the first, `+` of the second, where a longest common part leaves
-/// them.
+/// Returns the lines that only one text has, `-` for the first and `+` for the second, by the longest common subsequence.
 pub(crate) fn difference(first: &str, second: &str) -> String {
     let (first, second): (Vec<&str>, Vec<&str>) =
         (first.lines().collect(), second.lines().collect());
@@ -105,10 +113,13 @@ pub(crate) fn difference(first: &str, second: &str) -> String {
             };
         }
     }
-    let (mut i, mut j, mut lines) = (0, 0, String::new());
+    let mut i = 0;
+    let mut j = 0;
+    let mut lines = String::new();
     while i < first.len() || j < second.len() {
         if i < first.len() && j < second.len() && first[i] == second[j] {
-            (i, j) = (i + 1, j + 1);
+            i += 1;
+            j += 1;
         } else if j == second.len() || (i < first.len() && common[i + 1][j] >= common[i][j + 1]) {
             writeln!(lines, "- {}", first[i]).unwrap();
             i += 1;
@@ -120,22 +131,14 @@ pub(crate) fn difference(first: &str, second: &str) -> String {
     lines
 }
 
-const HEADER: &str = "\
-# What `tcp_handshake_exporter diagnose --output metrics` shows of the capture beside this file: the series about
-# attempts, without HELP lines and without those that are 0. UPDATE_GOLDEN=1 writes it anew.
-";
-
-/// Begins the line of a golden text that names further arguments.
-const WITH: &str = "# with: ";
-
 #[test]
-fn a_difference_shows_what_only_one_side_has() {
+fn difference_shows_lines_of_one_side() {
     assert_eq!(difference("a\nb\nc\n", "a\nx\nc\nd\n"), "- b\n+ x\n+ d\n");
     assert_eq!(difference("a\n", "a\n"), "");
 }
 
 #[test]
-fn a_page_is_cut_down_to_what_it_says_of_attempts() {
+fn compact_keeps_nonzero_series_of_label_sets() {
     let page = "\
         # HELP tcp_handshake_syns_total SYNs\n\
         # TYPE tcp_handshake_syns_total counter\n\

@@ -1,4 +1,4 @@
-//! What a real Prometheus makes of each form of the metrics.
+//! A real Prometheus ingests each format of the metrics.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::program::has_tool;
 use crate::serving::{Serving, get};
 use crate::web;
 
-/// A Prometheus that scrapes one target each second.
+/// A Prometheus that scrapes one target every second.
 struct Prometheus {
     process: Child,
     address: SocketAddr,
@@ -27,7 +27,7 @@ impl Prometheus {
         Self::start_with(target, features, "")
     }
 
-    /// With more in its scrape configuration, one line for each setting.
+    /// Starts with additional lines of scrape configuration.
     fn start_with(target: SocketAddr, features: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("prometheus.yml");
@@ -38,7 +38,7 @@ impl Prometheus {
             format!("global: {{scrape_interval: 1s}}\nscrape_configs:\n{scrape}"),
         )
         .unwrap();
-        // Free a moment ago: Prometheus cannot say which port it was given.
+        // The port was free a moment ago. Prometheus does not report which port it listens on if it is given port 0.
         let address = TcpListener::bind("127.0.0.1:0")
             .unwrap()
             .local_addr()
@@ -62,7 +62,7 @@ impl Prometheus {
         }
     }
 
-    /// What the API answers, as soon as there is something in it.
+    /// Returns the data of an API request as soon as it is not empty.
     fn once(&self, path: &str) -> Value {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
@@ -80,7 +80,7 @@ impl Prometheus {
         }
     }
 
-    /// The one value of a query.
+    /// Returns the only value of a query.
     fn value(&self, query: &str) -> f64 {
         let result = self.once(&format!("/api/v1/query?query={}", encoded(query)));
         let result = result["result"].as_array().unwrap();
@@ -88,7 +88,7 @@ impl Prometheus {
         result[0]["value"][1].as_str().unwrap().parse().unwrap()
     }
 
-    /// The labels of all exemplars of a query, with their values.
+    /// Returns client address, client port and value of all exemplars of a query.
     fn exemplars(&self, query: &str) -> Vec<(String, String, String)> {
         let data = self.once(&format!(
             "/api/v1/query_exemplars?query={}&start=1&end=4000000000",
@@ -123,11 +123,11 @@ fn encoded(query: &str) -> String {
     query.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
-/// Passes requests on with another `Accept`: no setting of Prometheus 2.42 makes it ask for text first.
-fn asking_for_text(target: SocketAddr) -> SocketAddr {
+/// Starts a proxy that requests the text format, because Prometheus 2.42 has no setting that prefers it.
+fn text_format_proxy(target: SocketAddr) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let pass = move |mut client: TcpStream| -> std::io::Result<()> {
+    let forward = move |mut client: TcpStream| -> std::io::Result<()> {
         let mut lines = BufReader::new(client.try_clone()?).lines();
         while lines
             .next()
@@ -145,21 +145,20 @@ fn asking_for_text(target: SocketAddr) -> SocketAddr {
         listener
             .incoming()
             .flatten()
-            .for_each(|client| drop(pass(client)));
+            .for_each(|client| drop(forward(client)));
     });
     address
 }
 
-/// Panics unless Prometheus holds all series that the text format shows, and no other; of histograms only where they
-/// are classic ones.
-fn holds_all(prometheus: &Prometheus, serving: &Serving, histograms: bool) {
+/// Panics unless Prometheus has exactly the series of the text format. Histograms are compared only if they are classic ones.
+fn assert_ingested(prometheus: &Prometheus, serving: &Serving, histograms: bool) {
     assert_eq!(prometheus.value("up"), 1.0);
     assert!(prometheus.value("process_resident_memory_bytes") > 1e6);
     let data = prometheus.once(&format!(
         "/api/v1/query?query={}",
         encoded("{__name__=~\"tcp_handshake_.*\"}")
     ));
-    let held = data["result"]
+    let ingested = data["result"]
         .as_array()
         .unwrap()
         .iter()
@@ -174,7 +173,7 @@ fn holds_all(prometheus: &Prometheus, serving: &Serving, histograms: bool) {
                 found["value"][1].as_str().unwrap().parse::<f64>().unwrap(),
             )
         });
-    let held: Exposition = held.collect();
+    let ingested: Exposition = ingested.collect();
     let (_, page) = serving.get("/metrics", "");
     let shown = Exposition::parse(&String::from_utf8(page).unwrap());
     let shown = shown.only(|series| {
@@ -182,36 +181,36 @@ fn holds_all(prometheus: &Prometheus, serving: &Serving, histograms: bool) {
             && (histograms || !series.name.contains("latency_seconds"))
     });
     shown.without_empty_labels().assert_equals(
-        &held,
+        &ingested,
         0.0,
-        "the page against what Prometheus holds",
+        "the page against the series in Prometheus",
     );
-    assert!(held.values().len() > 150, "{held}");
+    assert!(ingested.values().len() > 150, "{ingested}");
 }
 
 #[test]
-fn prometheus_takes_the_text_format() {
+fn prometheus_ingests_text_format() {
     if !(has_tool("prometheus") && has_tool("tcpdump")) {
         return;
     }
     let serving = Serving::demo(&[]);
-    let prometheus = Prometheus::start(asking_for_text(serving.address), "exemplar-storage");
-    holds_all(&prometheus, &serving, true);
+    let prometheus = Prometheus::start(text_format_proxy(serving.address), "exemplar-storage");
+    assert_ingested(&prometheus, &serving, true);
 }
 
 #[test]
-fn prometheus_takes_open_metrics_with_exemplars() {
+fn prometheus_ingests_open_metrics_with_exemplars() {
     if !(has_tool("prometheus") && has_tool("tcpdump")) {
         return;
     }
     let serving = Serving::demo(&[]);
     let prometheus = Prometheus::start(serving.address, "exemplar-storage");
-    holds_all(&prometheus, &serving, true);
-    lead_to_connections(
+    assert_ingested(&prometheus, &serving, true);
+    assert_exemplars_name_clients(
         &prometheus,
         "tcp_handshake_latency_seconds_bucket{port=\"8011\"}",
     );
-    // One series of the kind for each that the text format has, and none for start times.
+    // The series are those of the text format, without start times.
     let names = prometheus.once("/api/v1/label/__name__/values");
     assert!(
         !names
@@ -224,14 +223,14 @@ fn prometheus_takes_open_metrics_with_exemplars() {
 }
 
 #[test]
-fn prometheus_takes_protobuf_with_native_histograms_and_exemplars() {
+fn prometheus_ingests_native_histograms_with_exemplars() {
     if !(has_tool("prometheus") && has_tool("tcpdump")) {
         return;
     }
     let serving = Serving::demo(&["--metrics.native-histograms"]);
     let prometheus = Prometheus::start(serving.address, "native-histograms,exemplar-storage");
-    holds_all(&prometheus, &serving, false);
-    // The demo's two late answers took 6.13 s each: the bucket around that is 9 % wide.
+    assert_ingested(&prometheus, &serving, false);
+    // The two late answers of the demo took 6.13 s each. The bucket around that value is 9 % wide.
     let median =
         prometheus.value("histogram_quantile(0.5, tcp_handshake_latency_seconds{port=\"8011\"})");
     assert!((5.6..6.7).contains(&median), "{median}");
@@ -247,23 +246,23 @@ fn prometheus_takes_protobuf_with_native_histograms_and_exemplars() {
     assert_eq!(
         prometheus.value("count(tcp_handshake_latency_seconds)"),
         12.0,
-        "one series a set"
+        "one series a label set"
     );
-    lead_to_connections(&prometheus, "tcp_handshake_latency_seconds{port=\"8011\"}");
+    assert_exemplars_name_clients(&prometheus, "tcp_handshake_latency_seconds{port=\"8011\"}");
 }
 
 #[test]
-fn without_native_histograms_protobuf_brings_the_classic_ones() {
+fn protobuf_without_native_histograms_has_classic_ones() {
     if !(has_tool("prometheus") && has_tool("tcpdump")) {
         return;
     }
     let serving = Serving::demo(&[]);
     let prometheus = Prometheus::start(serving.address, "native-histograms");
-    holds_all(&prometheus, &serving, true);
+    assert_ingested(&prometheus, &serving, true);
 }
 
 #[test]
-fn prometheus_scrapes_over_tls_with_a_certificate_and_a_password() {
+fn prometheus_scrapes_with_certificate_and_password() {
     if !has_tool("prometheus") {
         return;
     }
@@ -275,7 +274,8 @@ fn prometheus_scrapes_over_tls_with_a_certificate_and_a_password() {
     ));
     let serving = Serving::demo(&["--web.config.file", &config.display().to_string()]);
     let at = |name: &str| folder.path().join(name).display().to_string();
-    let (certificate, key) = (at("server.crt"), at("server.key"));
+    let certificate = at("server.crt");
+    let key = at("server.key");
     let tls = format!(
         "{{ca_file: {certificate}, cert_file: {certificate}, key_file: {key}, server_name: localhost}}"
     );
@@ -292,8 +292,8 @@ fn prometheus_scrapes_over_tls_with_a_certificate_and_a_password() {
     assert_eq!(prometheus.value("up"), 0.0);
 }
 
-/// From failures and from slow answers to client ports that are in the capture.
-fn lead_to_connections(prometheus: &Prometheus, slow: &str) {
+/// Checks that exemplars of failures and slow answers name client endpoints of the capture.
+fn assert_exemplars_name_clients(prometheus: &Prometheus, slow: &str) {
     let failures = prometheus.exemplars("tcp_handshake_failures_total{port=\"8002\"}");
     assert!(
         failures
@@ -312,7 +312,7 @@ fn lead_to_connections(prometheus: &Prometheus, slow: &str) {
     }
 }
 
-/// Whether a SYN from there to that port is in the demo.
+/// `true` if the demo capture has a SYN from this client to that server port.
 fn is_client(address: &str, port: &str, server: u16) -> bool {
     let filter =
         format!("tcp[13] = 2 and src host {address} and src port {port} and dst port {server}");

@@ -1,91 +1,21 @@
-//! One story in every link layer and file format: tshark finds nothing wrong with any of them, and the program says the
-//! same of all.
+//! One packet script in every link layer and file format. tshark finds no error in any capture, and the program shows the
+//! same counts for all.
 
 use std::path::Path;
 use std::process::Command;
 
-use crate::forge::{Format, Link, capture, story};
 use crate::golden::{compact, difference};
 use crate::oracle::{self, IN_TRANSIT, page};
+use crate::packet_builder::{Format, Link, capture, parse_script};
 
-#[test]
-fn tshark_finds_nothing_wrong_with_what_is_forged() {
-    if !oracle::tshark::is_here() {
-        return;
-    }
-    let story = story(STORY);
-    let folder = tempfile::tempdir().unwrap();
-    let links = Link::ALL.map(|link| (link, Format::PLAIN));
-    let formats = Format::ALL.map(|format| (Link::Ethernet, format));
-    for (link, format) in links.into_iter().chain(formats) {
-        let file = folder.path().join("forged");
-        std::fs::write(&file, capture(&story, link, format, WHOLE)).unwrap();
-        assert_eq!(
-            segments_that_are_well(&file),
-            story.len() - 1,
-            "of {link:?} in {format:?}"
-        );
-    }
-}
-
-#[test]
-fn a_story_is_the_same_in_every_link_layer_and_file_format() {
-    let story = story(STORY);
-    let folder = tempfile::tempdir().unwrap();
-    let shown = |link, format, snaplen| {
-        let file = folder.path().join(format!("{link:?}"));
-        std::fs::write(&file, capture(&story, link, format, snaplen)).unwrap();
-        compact(&page(&file, IN_TRANSIT))
-    };
-    let wanted = shown(Link::Ethernet, Format::PLAIN, WHOLE);
-    assert!(
-        wanted.contains("tcp_handshake_answered_total"),
-        "nothing came of the story:\n{wanted}"
-    );
-    for link in Link::ALL {
-        for format in Format::ALL {
-            for snaplen in [HEADERS, WHOLE] {
-                let found = shown(link, format, snaplen);
-                let difference = difference(&wanted, &found);
-                assert!(
-                    difference.is_empty(),
-                    "{link:?} in {format:?} cut at {snaplen}:\n{difference}"
-                );
-            }
-        }
-    }
-}
-
-/// How many frames tshark reads as TCP, or as ICMP about TCP, with nothing malformed and no wrong checksum.
-///
-/// The checksum of a TCP segment that comes in fragments or is quoted cannot be checked, and is not.
-fn segments_that_are_well(file: &Path) -> usize {
-    let bad = "_ws.malformed || _ws.short || ip.checksum.status == Bad || tcp.checksum.status == Bad \
-               || icmp.checksum.status == Bad || icmpv6.checksum.status == Bad";
-    let mut tshark = Command::new("tshark");
-    tshark.args([
-        "-n",
-        "-o",
-        "ip.check_checksum:TRUE",
-        "-o",
-        "tcp.check_checksum:TRUE",
-    ]);
-    tshark.args(["-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE"]);
-    tshark
-        .args(["-Y", &format!("tcp && (!({bad}) || icmp || icmpv6)"), "-r"])
-        .arg(file);
-    let output = tshark.output().expect("cannot start tshark");
-    String::from_utf8_lossy(&output.stdout).lines().count()
-}
-
-/// The whole of every frame.
+/// Snapshot length that keeps every frame whole.
 const WHOLE: u32 = 65_535;
 
-/// Headers and options, under the longest link header, but not all the data.
+/// Snapshot length that keeps headers and options behind the longest link header, but not all data.
 const HEADERS: u32 = 160;
 
-/// Whole microseconds, so that no format loses any of it, and every packet through one place.
-const STORY: &str = "
+/// All times are whole microseconds, because some formats cannot store more, and all packets have one capture point.
+const SCRIPT: &str = "
 c = 10.0.0.2:40000
 d = 10.0.0.2:40001
 e = 10.0.0.2:40002
@@ -128,3 +58,72 @@ r6 = [2001:db8::1]:1
 9000     s > e SA   seq=3 ack=101
 9001     s6 > e6 SA seq=3 ack=101
 ";
+
+#[test]
+fn tshark_accepts_every_built_capture() {
+    if !oracle::tshark::is_installed() {
+        return;
+    }
+    let packets = parse_script(SCRIPT);
+    let folder = tempfile::tempdir().unwrap();
+    let links = Link::ALL.map(|link| (link, Format::PLAIN));
+    let formats = Format::ALL.map(|format| (Link::Ethernet, format));
+    for (link, format) in links.into_iter().chain(formats) {
+        let file = folder.path().join("built");
+        std::fs::write(&file, capture(&packets, link, format, WHOLE)).unwrap();
+        assert_eq!(
+            valid_segments(&file),
+            packets.len() - 1,
+            "{link:?} in {format:?}"
+        );
+    }
+}
+
+#[test]
+fn script_gives_same_counts_in_every_format() {
+    let packets = parse_script(SCRIPT);
+    let folder = tempfile::tempdir().unwrap();
+    let shown = |link, format, snaplen| {
+        let file = folder.path().join(format!("{link:?}"));
+        std::fs::write(&file, capture(&packets, link, format, snaplen)).unwrap();
+        compact(&page(&file, IN_TRANSIT))
+    };
+    let wanted = shown(Link::Ethernet, Format::PLAIN, WHOLE);
+    assert!(
+        wanted.contains("tcp_handshake_answered_total"),
+        "the script gave no answer:\n{wanted}"
+    );
+    for link in Link::ALL {
+        for format in Format::ALL {
+            for snaplen in [HEADERS, WHOLE] {
+                let found = shown(link, format, snaplen);
+                let difference = difference(&wanted, &found);
+                assert!(
+                    difference.is_empty(),
+                    "{link:?} in {format:?} cut at {snaplen}:\n{difference}"
+                );
+            }
+        }
+    }
+}
+
+/// Returns the number of frames that tshark reads as TCP, or as ICMP about TCP, without a malformed header or a wrong
+/// checksum. The checksum of a fragmented or quoted TCP segment cannot be checked.
+fn valid_segments(file: &Path) -> usize {
+    let bad = "_ws.malformed || _ws.short || ip.checksum.status == Bad || tcp.checksum.status == Bad \
+               || icmp.checksum.status == Bad || icmpv6.checksum.status == Bad";
+    let mut tshark = Command::new("tshark");
+    tshark.args([
+        "-n",
+        "-o",
+        "ip.check_checksum:TRUE",
+        "-o",
+        "tcp.check_checksum:TRUE",
+    ]);
+    tshark.args(["-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE"]);
+    tshark
+        .args(["-Y", &format!("tcp && (!({bad}) || icmp || icmpv6)"), "-r"])
+        .arg(file);
+    let output = tshark.output().expect("cannot start tshark");
+    String::from_utf8_lossy(&output.stdout).lines().count()
+}

@@ -1,4 +1,5 @@
-//! Tests from outside: what the crate promises, told as conversations, held against random traffic, and met on real hosts.
+//! Integration tests: packet scripts, property tests on random traffic, captures, the HTTP server, and live tests in network
+//! namespaces.
 
 #![cfg(test)]
 #![allow(
@@ -6,35 +7,38 @@
     clippy::indexing_slicing,
     clippy::print_stderr,
     clippy::print_stdout,
-    reason = "a test that cannot go on says so by panicking"
+    reason = "a test that cannot continue panics with its reason"
 )]
 
-mod accounting;
 mod agreement;
+mod architecture;
 mod browser;
 mod captures;
+mod classification;
 mod compare;
 mod configuration;
-mod conversations;
 mod dashboards;
 mod decoding;
 mod deploy;
 mod diagnose;
 mod docs;
+mod error_messages;
 mod faults;
 mod files;
 mod filtering;
-mod forge;
 mod golden;
-mod house;
+mod golden_captures;
 mod http_abuse;
 mod ingest;
-mod judgement;
+mod invariant_properties;
+mod invariants;
 mod links;
 mod live;
 mod netns;
 mod one_sided;
 mod oracle;
+mod packet_builder;
+mod packet_scripts;
 mod packets;
 mod page;
 mod program;
@@ -45,9 +49,6 @@ mod reports;
 mod rules;
 mod seeds;
 mod serving;
-mod stories;
 mod traffic;
 mod web;
-mod wire;
-mod witness;
-mod words;
+mod wire_samples;

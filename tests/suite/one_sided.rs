@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::forge::{Format, Link, capture, story};
-use crate::oracle::{IN_TRANSIT, own_figures, page};
+use crate::oracle::{IN_TRANSIT, exporter_counts, page};
+use crate::packet_builder::{Format, Link, capture, parse_script};
 use crate::program::{printed, run};
 
 /// A later packet that is not part of a handshake, so that all pending attempts are decided.
@@ -22,7 +22,7 @@ fn diagnosis_reports_one_sided_capture() {
     std::fs::write(
         &file,
         capture(
-            &story(&attempts(4, 4, &[0])),
+            &parse_script(&attempts(4, 4, &[0])),
             Link::Ethernet,
             Format::PLAIN,
             65_535,
@@ -127,7 +127,7 @@ fn recorded_captures_are_not_one_sided() {
         "reply-lost-firewall",
         "full-queue-client",
     ] {
-        let figures = own_figures(&page(format!("tests/captures/{name}.pcap").as_ref(), ""));
+        let figures = exporter_counts(&page(format!("tests/captures/{name}.pcap").as_ref(), ""));
         assert_eq!(missing_in(&figures), "", "{name}");
     }
 }
@@ -186,10 +186,10 @@ fn missing(text: &str, arguments: &str) -> String {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(
         file.path(),
-        capture(&story(text), Link::Ethernet, Format::PLAIN, 65_535),
+        capture(&parse_script(text), Link::Ethernet, Format::PLAIN, 65_535),
     )
     .unwrap();
-    missing_in(&own_figures(&page(file.path(), arguments)))
+    missing_in(&exporter_counts(&page(file.path(), arguments)))
 }
 
 fn missing_in(figures: &BTreeMap<String, f64>) -> String {

@@ -1,4 +1,4 @@
-//! The program as people run it: arguments in; output, words on standard error, and status out.
+//! Runs the program with arguments and collects its output and exit status.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
@@ -8,7 +8,7 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
     program().args(arguments).output().unwrap()
 }
 
-/// Runs the program with this on its standard input.
+/// Runs the program to its end with this standard input.
 pub(crate) fn run_with_input(arguments: &[&str], input: &[u8]) -> Output {
     let piped = program()
         .args(arguments)
@@ -17,12 +17,12 @@ pub(crate) fn run_with_input(arguments: &[&str], input: &[u8]) -> Output {
         .stderr(Stdio::piped())
         .spawn();
     let mut child = piped.unwrap();
-    // A program that ends early does not read all of it, which is for the caller to judge.
+    // A program that ends early does not read all of it. The caller checks its output.
     let _ = child.stdin.take().unwrap().write_all(input);
     child.wait_with_output().unwrap()
 }
 
-/// The program, without the settings of whoever runs the tests.
+/// Returns the program without the settings in the environment of the test run.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tcp_handshake_exporter"));
     for (name, _) in
@@ -33,22 +33,22 @@ pub(crate) fn program() -> Command {
     command
 }
 
-/// A file of the repository.
+/// Returns the absolute path of a file in the repository.
 pub(crate) fn file(path: &str) -> String {
     format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What was said on standard error.
+/// Returns standard error as text.
 pub(crate) fn said(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// What was printed on standard output.
+/// Returns standard output as text.
 pub(crate) fn printed(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// Whether a tool is there. Without it a test says so loudly, and fails where all must run.
+/// `true` if a tool is installed. Otherwise a message is printed, and in CI the test fails.
 pub(crate) fn has_tool(tool: &str) -> bool {
     let found = Command::new("sh")
         .args(["-c", &format!("command -v {tool}")])
@@ -66,7 +66,8 @@ pub(crate) fn has_tool(tool: &str) -> bool {
     found
 }
 
-/// A tool that `scripts/tools` puts into target/tools. Without it a test says so loudly, and fails where all must run.
+/// Returns a tool that `scripts/tools` installs into target/tools. If it is missing, a message is printed, and in CI the test
+/// fails.
 pub(crate) fn tool(name: &str) -> Option<String> {
     let path = file(&format!("target/tools/bin/{name}"));
     has_tool(&path).then_some(path)

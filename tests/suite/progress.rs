@@ -1,29 +1,34 @@
-//! Long files: a bar on a terminal, and nothing in a pipe.
+//! Progress of long files: a bar on a terminal, nothing in a pipe.
 
 use std::path::Path;
 use std::process::Command;
 
-use crate::forge::{ACK, Format, Link, Packet, capture};
+use crate::packet_builder::{ACK, Format, Link, Packet, capture};
 use crate::program::{has_tool, program, said};
 
-/// Some 20 MiB.
+/// Writes a file of about 20 MiB.
 fn long_file(folder: &Path) -> String {
-    let [from, to] = ["10.0.0.1:1000", "10.0.0.2:80"].map(|end| end.parse().unwrap());
-    let story: Vec<Packet> = (0..350)
+    let [from, to] = ["10.0.0.1:1000", "10.0.0.2:80"].map(|endpoint| endpoint.parse().unwrap());
+    let packets: Vec<Packet> = (0..350)
         .map(|nth| Packet::tcp(nth * 1000, from, to, ACK).data(60_000))
         .collect();
     let path = folder.join("long.pcap");
-    std::fs::write(&path, capture(&story, Link::ALL[0], Format::PLAIN, 65_535)).unwrap();
+    std::fs::write(
+        &path,
+        capture(&packets, Link::ALL[0], Format::PLAIN, 65_535),
+    )
+    .unwrap();
     path.to_str().unwrap().to_owned()
 }
 
 #[test]
-fn a_terminal_is_shown_how_far_it_is() {
+fn terminal_shows_progress_bar() {
     if !has_tool("script") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let (file, report) = (long_file(folder.path()), folder.path().join("report"));
+    let file = long_file(folder.path());
+    let report = folder.path().join("report");
     for command in [format!("diagnose {file}"), format!("compare {file} {file}")] {
         // Standard error is the terminal, standard output a file.
         let line = format!(
@@ -45,7 +50,7 @@ fn a_terminal_is_shown_how_far_it_is() {
         assert_eq!(
             last.trim(),
             "",
-            "{command}: it goes when all is read: {shown:?}"
+            "{command}: the bar is removed at the end: {shown:?}"
         );
         let report = std::fs::read_to_string(&report).unwrap();
         assert!(
@@ -56,7 +61,7 @@ fn a_terminal_is_shown_how_far_it_is() {
 }
 
 #[test]
-fn a_pipe_is_shown_nothing() {
+fn pipe_shows_no_progress() {
     let folder = tempfile::tempdir().unwrap();
     let file = long_file(folder.path());
     let output = program().args(["diagnose", &file]).output().unwrap();

@@ -1,16 +1,16 @@
-//! What fuzzing begins with: one packet of every kind behind every link header, and the recorded captures.
+//! Seeds for fuzzing: one packet of every kind behind every link header, and the recorded captures.
 
 use std::path::Path;
 
 use tcp_handshake_exporter::frame::Link;
 
-use crate::wire::files::{interface, packet, pcap, section};
-use crate::wire::{all_wraps, samples};
+use crate::wire_samples::files::{interface, packet, pcap, section};
+use crate::wire_samples::{all_wraps, samples};
 
-/// Not a test: `make fuzz` runs it.
+/// Writes the seeds. It is not a test: `make fuzz` runs it.
 #[test]
 #[ignore = "writes fuzz/corpus"]
-fn write_the_seeds_of_fuzzing() {
+fn write_fuzzing_seeds() {
     let numbers: Vec<(u16, Link)> = (0..300)
         .map(|number| (number, Link::from_linktype(number.into())))
         .collect();

@@ -1,4 +1,4 @@
-//! Random traffic between few hosts with few numbers, so that everything collides.
+//! Random traffic between few hosts with few sequence numbers, which makes collisions frequent.
 
 use std::mem;
 use std::time::Duration;
@@ -10,47 +10,50 @@ use tcp_handshake_exporter::packet::{
 };
 use tcp_handshake_exporter::time::Timestamp;
 
+use crate::invariants::CallerContext;
 use crate::packets::{caller, packet};
-use crate::witness::Caller;
 
-/// A moment of any traffic.
+/// Start of all traffic, far from zero because the clock steps back in some cases.
+const START: Timestamp = Timestamp::from_nanos(1_700_000_000_000_000_000);
+
+/// One step of any traffic.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    Met(Timestamp, Packet, Caller),
+    Captured(Timestamp, Packet, CallerContext),
     Quiet(Timestamp),
 }
 
-/// Which way packets go when they are met first, and when they are met again.
+/// Direction of packets and of their duplicates.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ways {
+pub(crate) struct Directions {
     pub(crate) of_packets: Direction,
-    pub(crate) of_copies: Direction,
+    pub(crate) of_duplicates: Direction,
 }
 
-/// When, what, and what the caller knows.
-pub(crate) type Met = (Timestamp, Packet, Caller);
+/// A captured packet with its time and the context of the caller.
+pub(crate) type Captured = (Timestamp, Packet, CallerContext);
 
 impl Step {
     pub(crate) fn at(&self) -> Timestamp {
         match *self {
-            Self::Met(at, ..) | Self::Quiet(at) => at,
+            Self::Captured(at, ..) | Self::Quiet(at) => at,
         }
     }
 }
 
-/// Any traffic, by a clock that steps back and leaps.
+/// Generates any traffic, stamped by a clock that steps back and leaps.
 pub(crate) fn any_steps() -> impl Strategy<Value = Vec<Step>> {
-    let moment = (
+    let step = (
         clock_step(),
         prop::option::weighted(0.95, (packet(), caller())),
     );
-    prop::collection::vec(moment, 1..120).prop_map(|moments| {
+    prop::collection::vec(step, 1..120).prop_map(|drawn| {
         let mut now = START;
         let mut steps = Vec::new();
-        for ((forward, by), met) in moments {
+        for ((forward, by), captured) in drawn {
             now = if forward { now + by } else { now.before(by) };
-            steps.push(match met {
-                Some((packet, caller)) => Step::Met(now, packet, caller),
+            steps.push(match captured {
+                Some((packet, caller)) => Step::Captured(now, packet, caller),
                 None => Step::Quiet(now),
             });
         }
@@ -58,8 +61,8 @@ pub(crate) fn any_steps() -> impl Strategy<Value = Vec<Step>> {
     })
 }
 
-/// Packets that cannot be taken for one another: each with a timestamp and an identification of its own.
-pub(crate) fn plain_packets() -> impl Strategy<Value = Vec<(Packet, Caller)>> {
+/// Generates distinct packets: each has a timestamp and an identification of its own.
+pub(crate) fn distinct_packets() -> impl Strategy<Value = Vec<(Packet, CallerContext)>> {
     prop::collection::vec((packet(), caller()), 1..64).prop_map(|mut packets| {
         for (nth, (packet, _)) in (1..).zip(&mut packets) {
             if let Packet::Segment(segment) = packet {
@@ -71,9 +74,9 @@ pub(crate) fn plain_packets() -> impl Strategy<Value = Vec<(Packet, Caller)>> {
     })
 }
 
-/// The same, but whoever asks has the lower address or port: nobody asks back while the attempt waits.
-pub(crate) fn one_sided_packets() -> impl Strategy<Value = Vec<(Packet, Caller)>> {
-    plain_packets().prop_map(|mut packets| {
+/// Generates distinct packets in which the client always has the lower address or port, which excludes simultaneous opens.
+pub(crate) fn one_directional_packets() -> impl Strategy<Value = Vec<(Packet, CallerContext)>> {
+    distinct_packets().prop_map(|mut packets| {
         for (packet, _) in &mut packets {
             let (from, to) = match packet {
                 Packet::Segment(Segment {
@@ -93,12 +96,12 @@ pub(crate) fn one_sided_packets() -> impl Strategy<Value = Vec<(Packet, Caller)>
     })
 }
 
-/// How often each of them is met again.
-pub(crate) fn copies() -> impl Strategy<Value = Vec<u32>> {
+/// Generates the number of duplicates of each packet.
+pub(crate) fn duplicates() -> impl Strategy<Value = Vec<u32>> {
     prop::collection::vec(0..4_u32, 64)
 }
 
-pub(crate) fn ways() -> impl Strategy<Value = Ways> {
+pub(crate) fn directions() -> impl Strategy<Value = Directions> {
     use Direction::{Entering, Leaving, Unknown};
     select(vec![
         (Entering, Leaving),
@@ -106,14 +109,14 @@ pub(crate) fn ways() -> impl Strategy<Value = Ways> {
         (Entering, Entering),
         (Unknown, Unknown),
     ])
-    .prop_map(|(of_packets, of_copies)| Ways {
+    .prop_map(|(of_packets, of_duplicates)| Directions {
         of_packets,
-        of_copies,
+        of_duplicates,
     })
 }
 
-/// Any packets by a clock that runs forward, with silence of any length between them; no two at one instant.
-pub(crate) fn spaced_packets() -> impl Strategy<Value = Vec<Met>> {
+/// Generates any packets with gaps of any length between them. The clock runs forward, and no two packets have one time.
+pub(crate) fn spaced_packets() -> impl Strategy<Value = Vec<Captured>> {
     let gap = prop_oneof![
         3 => (1..60_000_u64).prop_map(Duration::from_micros),
         3 => (1..6_000_u64).prop_map(Duration::from_millis),
@@ -121,44 +124,52 @@ pub(crate) fn spaced_packets() -> impl Strategy<Value = Vec<Met>> {
     ];
     prop::collection::vec((gap, packet(), caller()), 1..100).prop_map(|packets| {
         let mut at = START;
-        let place = |(gap, packet, caller)| {
+        let stamped = |(gap, packet, caller)| {
             at = at + gap;
             (at, packet, caller)
         };
-        packets.into_iter().map(place).collect()
+        packets.into_iter().map(stamped).collect()
     })
 }
 
-/// The packets one after the other through one interface.
+/// Stamps the packets at equal intervals, all through one interface.
 pub(crate) fn at_intervals(
-    packets: &[(Packet, Caller)],
+    packets: &[(Packet, CallerContext)],
     gap: Duration,
-    way: Direction,
-) -> Vec<Met> {
+    direction: Direction,
+) -> Vec<Captured> {
     let mut at = START;
-    let place = |&(packet, caller): &(Packet, Caller)| {
+    let stamped = |&(packet, caller): &(Packet, CallerContext)| {
         at = at + gap;
-        (at, through(packet, 1, way), caller)
+        (at, through(packet, 1, direction), caller)
     };
-    packets.iter().map(place).collect()
+    packets.iter().map(stamped).collect()
 }
 
-/// The same, each followed by so many copies through other interfaces.
-pub(crate) fn with_copies(packets: &[Met], copies: &[u32], way: Direction) -> Vec<Met> {
-    let mut doubled = Vec::new();
-    for (met, copies) in packets.iter().zip(copies) {
-        doubled.push(*met);
-        let (mut at, packet, caller) = *met;
-        for interface in 2..2 + copies {
+/// Adds the given number of duplicates after each packet, through other interfaces.
+pub(crate) fn with_duplicates(
+    packets: &[Captured],
+    duplicates: &[u32],
+    direction: Direction,
+) -> Vec<Captured> {
+    let mut all = Vec::new();
+    for (captured, duplicates) in packets.iter().zip(duplicates) {
+        all.push(*captured);
+        let (mut at, packet, caller) = *captured;
+        for interface in 2..2 + duplicates {
             at = at + Duration::from_micros(20);
-            doubled.push((at, through(packet, interface, way), caller));
+            all.push((at, through(packet, interface, direction), caller));
         }
     }
-    doubled
+    all
 }
 
-/// The same, and each SYN that has a delay (in milliseconds) once more after it.
-pub(crate) fn with_held_syns(packets: &[Met], delays: &[Option<u64>], way: Direction) -> Vec<Met> {
+/// Adds a duplicate of each SYN that has a delay (in milliseconds), stamped that much later.
+pub(crate) fn with_held_syns(
+    packets: &[Captured],
+    delays: &[Option<u64>],
+    direction: Direction,
+) -> Vec<Captured> {
     let mut all = packets.to_vec();
     for ((at, packet, caller), delay) in packets.iter().zip(delays) {
         let (Packet::Segment(segment), Some(delay)) = (packet, delay) else {
@@ -167,7 +178,7 @@ pub(crate) fn with_held_syns(packets: &[Met], delays: &[Option<u64>], way: Direc
         if segment.flags == Flags::SYN {
             all.push((
                 *at + Duration::from_millis(*delay),
-                through(*packet, 2, way),
+                through(*packet, 2, direction),
                 *caller,
             ));
         }
@@ -189,10 +200,10 @@ fn through(mut packet: Packet, interface: u32, direction: Direction) -> Packet {
     packet
 }
 
-/// Forward or back, and by how much: mostly little, sometimes seconds, seldom hours or to the end of time.
+/// Generates a clock step, forward if `true`: mostly small, sometimes seconds, rarely hours or to the end of time.
 fn clock_step() -> impl Strategy<Value = (bool, Duration)> {
     prop_oneof![
-        // Several at the same moment, as coarse clocks stamp them.
+        // Several packets at one time, as coarse clocks stamp them.
         15 => Just((true, Duration::ZERO)),
         40 => (Just(true), (0..60_000_u64).prop_map(Duration::from_micros)),
         30 => (Just(true), (0..6_000_u64).prop_map(Duration::from_millis)),
@@ -202,5 +213,3 @@ fn clock_step() -> impl Strategy<Value = (bool, Duration)> {
         1 => (any::<bool>(), Just(Duration::MAX)),
     ]
 }
-
-const START: Timestamp = Timestamp::from_nanos(1_700_000_000_000_000_000);

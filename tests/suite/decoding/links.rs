@@ -1,20 +1,22 @@
-//! Every kind of packet behind every link header.
+//! Decodes every kind of packet behind every link header.
 
 use tcp_handshake_exporter::decode::{Discard, Undecodable};
 use tcp_handshake_exporter::frame::Link;
 use tcp_handshake_exporter::packet::{Direction, Packet, Segment};
 
-use crate::wire::{Expected, all_wraps, read, read_of, samples, tcp4, tcp6, wraps};
+use crate::wire_samples::{
+    Expected, all_wraps, decode_captured, decode_frame, samples, tcp4, tcp6, wraps,
+};
 
 #[test]
-fn every_packet_is_read_the_same_behind_every_link_header() {
+fn packet_decodes_equally_behind_every_link_header() {
     for wrap in all_wraps() {
         for sample in samples() {
-            let found = read(wrap.link, &wrap.frame(&sample.bytes));
+            let found = decode_frame(wrap.link, &wrap.frame(&sample.bytes));
             let as_expected = match (sample.expected, found) {
                 (Expected::Segment, Ok(Packet::Segment(_)))
                 | (Expected::IcmpError, Ok(Packet::IcmpError(_))) => true,
-                (Expected::Passed(skip), Err(found)) => skip == found,
+                (Expected::Discarded(discard), Err(found)) => discard == found,
                 _ => false,
             };
             assert!(
@@ -27,7 +29,7 @@ fn every_packet_is_read_the_same_behind_every_link_header() {
 }
 
 #[test]
-fn what_follows_a_packet_is_none_of_it() {
+fn padding_after_packet_changes_nothing() {
     let samples = samples()
         .into_iter()
         .filter(|sample| !sample.name.contains("offloaded"));
@@ -37,8 +39,8 @@ fn what_follows_a_packet_is_none_of_it() {
             let frame = wrap.frame(&sample.bytes);
             let padded = [&frame[..], &[0xa5; 46]].concat();
             assert_eq!(
-                read(wrap.link, &frame),
-                read(wrap.link, &padded),
+                decode_frame(wrap.link, &frame),
+                decode_frame(wrap.link, &padded),
                 "{} behind {}",
                 sample.name,
                 wrap.name
@@ -48,11 +50,11 @@ fn what_follows_a_packet_is_none_of_it() {
 }
 
 #[test]
-fn what_a_segment_says_is_what_was_written() {
+fn decoded_segment_has_written_fields() {
     for (bytes, identification, length) in [(tcp4(0x12), Some(0x1234), 40), (tcp6(0x12), None, 60)]
     {
         assert_eq!(bytes.len(), length);
-        let Ok(Packet::Segment(segment)) = read(Link::Raw, &bytes) else {
+        let Ok(Packet::Segment(segment)) = decode_frame(Link::Raw, &bytes) else {
             panic!("no segment")
         };
         let Segment {
@@ -76,19 +78,19 @@ fn what_a_segment_says_is_what_was_written() {
 }
 
 #[test]
-fn data_is_what_the_headers_say_however_much_was_captured() {
+fn payload_length_ignores_captured_length() {
     for sample in samples()
         .iter()
         .filter(|sample| sample.name.contains("offloaded"))
     {
         for captured in [sample.bytes.len(), 80] {
-            let found = read_of(Link::Raw, &sample.bytes[..captured], sample.bytes.len());
+            let found = decode_captured(Link::Raw, &sample.bytes[..captured], sample.bytes.len());
             let Ok(Packet::Segment(segment)) = found else {
                 panic!("{}: {found:?}", sample.name)
             };
             assert_eq!(
                 segment.payload_length, 900,
-                "{} of which {captured} bytes were captured",
+                "{}, {captured} bytes captured",
                 sample.name
             );
         }
@@ -96,7 +98,7 @@ fn data_is_what_the_headers_say_however_much_was_captured() {
 }
 
 #[test]
-fn an_ip_packet_that_its_link_header_does_not_announce_is_malformed() {
+fn unannounced_ip_version_is_malformed() {
     let malformed = Err(Discard::Undecodable(Undecodable::Malformed));
     for wrap in wraps()
         .iter()
@@ -104,11 +106,11 @@ fn an_ip_packet_that_its_link_header_does_not_announce_is_malformed() {
     {
         let mut four_behind_six = wrap.frame(&tcp6(2));
         four_behind_six.splice(wrap.length(false).., tcp4(2));
-        let found = read(wrap.link, &four_behind_six);
-        let says_nothing =
+        let found = decode_frame(wrap.link, &four_behind_six);
+        let has_no_version =
             wrap.frame(&tcp6(2))[..wrap.length(false)] == wrap.frame(&tcp4(2))[..wrap.length(true)];
         assert!(
-            found == malformed || says_nothing,
+            found == malformed || has_no_version,
             "{}: {found:?}",
             wrap.name
         );
@@ -116,7 +118,7 @@ fn an_ip_packet_that_its_link_header_does_not_announce_is_malformed() {
 }
 
 #[test]
-fn frames_of_no_ip_are_none_of_our_business() {
+fn frame_without_ip_is_not_ip() {
     let frame = |ethertype: [u8; 2]| [&[2; 12][..], &ethertype, &[0; 46]].concat();
     for ethertype in [
         [0x08, 0x06],
@@ -126,27 +128,30 @@ fn frames_of_no_ip_are_none_of_our_business() {
         [0x06, 0x00],
     ] {
         assert_eq!(
-            read(Link::Ethernet, &frame(ethertype)),
+            decode_frame(Link::Ethernet, &frame(ethertype)),
             Err(Discard::NotIp),
             "{ethertype:x?}"
         );
     }
     for beacon in [[0x80, 0x00], [0xd4, 0x00], [0x48, 0x01]] {
         assert_eq!(
-            read(Link::Wifi, &[&beacon[..], &[0; 60]].concat()),
+            decode_frame(Link::Wifi, &[&beacon[..], &[0; 60]].concat()),
             Err(Discard::NotIp),
             "{beacon:x?}"
         );
     }
     assert_eq!(
-        read(Link::Ppp, &[0xff, 0x03, 0xc0, 0x21, 1, 1]),
+        decode_frame(Link::Ppp, &[0xff, 0x03, 0xc0, 0x21, 1, 1]),
         Err(Discard::NotIp)
     );
-    assert_eq!(read(Link::Null, &[7, 0, 0, 0, 0]), Err(Discard::NotIp));
+    assert_eq!(
+        decode_frame(Link::Null, &[7, 0, 0, 0, 0]),
+        Err(Discard::NotIp)
+    );
 }
 
 #[test]
-fn what_cannot_be_looked_into_is_counted_by_name() {
+fn undecodable_frame_has_named_reason() {
     let frame = |kind: u8, flags: u8, quality: u8| {
         [
             &[kind, flags][..],
@@ -159,11 +164,11 @@ fn what_cannot_be_looked_into_is_counted_by_name() {
     };
     let named = |reason| Err(Discard::Undecodable(reason));
     assert_eq!(
-        read(Link::Wifi, &frame(0x88, 0x41, 0)),
+        decode_frame(Link::Wifi, &frame(0x88, 0x41, 0)),
         named(Undecodable::Encrypted)
     );
     assert_eq!(
-        read(Link::Wifi, &frame(0x88, 0x01, 0x80)),
+        decode_frame(Link::Wifi, &frame(0x88, 0x01, 0x80)),
         named(Undecodable::Aggregate)
     );
     let pseudowire = [
@@ -172,23 +177,29 @@ fn what_cannot_be_looked_into_is_counted_by_name() {
         &[2; 60],
     ]
     .concat();
-    assert_eq!(read(Link::Ethernet, &pseudowire), named(Undecodable::Mpls));
-    assert_eq!(read(Link::Other, &tcp4(2)), named(Undecodable::LinkType));
+    assert_eq!(
+        decode_frame(Link::Ethernet, &pseudowire),
+        named(Undecodable::Mpls)
+    );
+    assert_eq!(
+        decode_frame(Link::Other, &tcp4(2)),
+        named(Undecodable::LinkType)
+    );
     let wrapped_twice = [0, 0, 8, 0, 192, 0, 0, 0].repeat(9);
     assert_eq!(
-        read(Link::Ppi, &wrapped_twice),
+        decode_frame(Link::Ppi, &wrapped_twice),
         named(Undecodable::Malformed)
     );
 }
 
 #[test]
-fn the_reasons_are_all_there_once() {
+fn undecodable_reasons_are_complete_and_unique() {
     let names = Undecodable::ALL.map(Undecodable::as_str);
     let different: std::collections::BTreeSet<_> = names.into_iter().collect();
     assert_eq!(different.len(), names.len());
     assert!(
         Undecodable::ALL.is_sorted(),
-        "ALL names each reason in the order in which they are declared"
+        "ALL lists the reasons in the order of their declaration"
     );
     assert_eq!(
         Undecodable::ALL.last(),
@@ -198,12 +209,12 @@ fn the_reasons_are_all_there_once() {
 }
 
 #[test]
-fn a_system_s_own_word_about_the_way_is_taken() {
+fn pktap_direction_is_used() {
     let pktap = wraps()
         .into_iter()
         .find(|wrap| wrap.name == "pktap")
         .unwrap();
-    let Ok(Packet::Segment(segment)) = read(pktap.link, &pktap.frame(&tcp4(2))) else {
+    let Ok(Packet::Segment(segment)) = decode_frame(pktap.link, &pktap.frame(&tcp4(2))) else {
         panic!("no segment")
     };
     assert_eq!(segment.via.direction, Direction::Entering);

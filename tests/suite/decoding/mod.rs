@@ -1,5 +1,5 @@
-//! Every byte string is a packet or a named skip, whatever stands before it and however little of it is here.
+//! Every byte string decodes to a packet or to a named discard, behind every link header and at every captured length.
 
-mod any;
+mod arbitrary_bytes;
 mod links;
-mod parts;
+mod truncation;

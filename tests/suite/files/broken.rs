@@ -1,13 +1,13 @@
-//! Files that are not what they should be: what is said of each, word for word, and what of it counts all the same.
+//! Damaged files: the exact error of each, and the packets of it that count.
 
 use std::io::Write;
 
 use super::{diagnose, diagnose_bytes, diagnose_input};
-use crate::wire::files::{block, interface, packet, pcap, section, words};
-use crate::wire::tcp4;
+use crate::wire_samples::files::{block, interface, packet, pcap, section, words};
+use crate::wire_samples::tcp4;
 
 #[test]
-fn what_is_no_capture_is_refused_in_a_sentence() {
+fn file_without_capture_is_an_error() {
     for (bytes, reason) in [
         (&b""[..], "it is empty"),
         (b"GET / HTTP/1.1\r\n", "it begins with 47 45 54 20"),
@@ -20,60 +20,62 @@ fn what_is_no_capture_is_refused_in_a_sentence() {
             "its version is 7.4, not 2.4",
         ),
     ] {
-        let said = diagnose_bytes(bytes, &[]);
+        let output = diagnose_bytes(bytes, &[]);
         let sentence = format!(
             "tcp_handshake_exporter: FILE is not a capture file: expected pcap or pcapng, plain or compressed with gzip or zstd \
              ({reason})\n"
         );
         assert_eq!(
-            (said.code, said.words, said.metrics),
+            (output.code, output.stderr, output.metrics),
             (1, sentence, String::new())
         );
     }
 }
 
 #[test]
-fn what_cannot_be_opened_is_refused_in_a_sentence() {
+fn unreadable_path_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
-    let refused = |path: &std::path::Path| diagnose(&[path], &[]);
-    let said = refused(&folder.path().join("none"));
+    let run = |path: &std::path::Path| diagnose(&[path], &[]);
+    let output = run(&folder.path().join("none"));
     let path = folder.path().display();
     let sentence =
         format!("tcp_handshake_exporter: cannot read capture file {path}/none: entity not found\n");
-    assert_eq!((said.code, said.words), (1, sentence));
-    let said = refused(folder.path());
+    assert_eq!((output.code, output.stderr), (1, sentence));
+    let output = run(folder.path());
     let sentence =
         format!("tcp_handshake_exporter: cannot read capture file {path}: is a directory\n");
-    assert_eq!((said.code, said.words), (1, sentence));
+    assert_eq!((output.code, output.stderr), (1, sentence));
 }
 
 #[test]
-fn a_link_type_that_is_not_understood_is_named() {
-    let said = diagnose_bytes(&pcap(220, &[vec![0; 64]]), &[]);
+fn unsupported_link_type_is_named() {
+    let output = diagnose_bytes(&pcap(220, &[vec![0; 64]]), &[]);
     let sentence = "tcp_handshake_exporter: FILE has link type USB_LINUX_MMAPPED, which is not supported (supported: \
                     Ethernet, Linux cooked v1 and v2, BSD loopback, raw IP, PPP, Cisco HDLC, IEEE 802.11, LLC, PFLOG, NFLOG, PPI, \
                     PKTAP, frame relay, ERF and older ones)\n";
-    assert_eq!((said.code, &said.words[..]), (1, sentence));
+    assert_eq!((output.code, &output.stderr[..]), (1, sentence));
 }
 
 #[test]
-fn a_filter_that_is_none_is_refused_in_a_sentence() {
-    let said = diagnose_bytes(
+fn invalid_filter_is_an_error() {
+    let output = diagnose_bytes(
         &pcap(101, &[tcp4(2)]),
         &["--capture.filter", "port fortytwo"],
     );
     let begin = "tcp_handshake_exporter: --capture.filter `port fortytwo` does not compile: ";
-    assert_eq!(said.code, 1);
+    assert_eq!(output.code, 1);
     assert!(
-        said.words.starts_with(begin)
-            && said.words.ends_with(" (the syntax is in pcap-filter(7))\n"),
+        output.stderr.starts_with(begin)
+            && output
+                .stderr
+                .ends_with(" (the syntax is in pcap-filter(7))\n"),
         "{}",
-        said.words
+        output.stderr
     );
 }
 
 #[test]
-fn of_a_file_that_breaks_what_was_whole_is_counted() {
+fn packets_before_damage_count() {
     let good = pcap(101, &[tcp4(2)]);
     let blocks = [section(), interface(101, 6, 0), packet(0, 1, &tcp4(2))].concat();
     let with = |file: &[u8], more: &[u8]| [file, more].concat();
@@ -138,12 +140,12 @@ fn of_a_file_that_breaks_what_was_whole_is_counted() {
             "the block after packet 1, at byte 144, describes an interface without a link type",
         ),
     ] {
-        let said = diagnose_bytes(&bytes, &[]);
+        let output = diagnose_bytes(&bytes, &[]);
         assert_eq!(
-            (said.code, said.attempts()),
+            (output.code, output.attempts()),
             (1, 1.0),
             "{how}: {}",
-            said.words
+            output.stderr
         );
         let reason = if how.contains(' ') {
             format!("reason=\"{how}\"")
@@ -153,7 +155,10 @@ fn of_a_file_that_breaks_what_was_whole_is_counted() {
         let wanted = format!(
             "message=\"capture file is broken: what was whole is counted\" file=FILE {reason}\n"
         );
-        let (log, end) = said.words.split_once("tcp_handshake_exporter: ").unwrap();
+        let (log, end) = output
+            .stderr
+            .split_once("tcp_handshake_exporter: ")
+            .unwrap();
         assert!(log.ends_with(&wanted), "{log} does not end with {wanted}");
         assert_eq!(
             end,
@@ -163,7 +168,7 @@ fn of_a_file_that_breaks_what_was_whole_is_counted() {
 }
 
 #[test]
-fn of_a_compressed_file_that_breaks_what_was_whole_is_counted() {
+fn packets_before_compressed_damage_count() {
     let mut noise = 1_u32;
     let mut frame = || {
         let noisy = std::iter::repeat_with(|| {
@@ -189,56 +194,63 @@ fn of_a_compressed_file_that_breaks_what_was_whole_is_counted() {
         &zstandard[..zstandard.len() / 2],
         &flipped,
     ] {
-        let said = diagnose_bytes(bytes, &[]);
-        assert_eq!(said.code, 1, "{}", said.words);
+        let output = diagnose_bytes(bytes, &[]);
+        assert_eq!(output.code, 1, "{}", output.stderr);
         assert!(
-            (300.0..=1000.0).contains(&said.packets()),
+            (300.0..=1000.0).contains(&output.packets()),
             "{} packets: {}",
-            said.packets(),
-            said.words
+            output.packets(),
+            output.stderr
         );
         let how = "reason=\"reading failed: its compressed data is cut short or damaged (";
-        assert!(said.words.contains(how), "{}", said.words);
+        assert!(output.stderr.contains(how), "{}", output.stderr);
     }
 }
 
 #[test]
-fn a_broken_pipe_says_so_too() {
-    let said = diagnose_input(&pcap(101, &[tcp4(2), tcp4(2)])[..90]);
-    assert_eq!((said.code, said.attempts()), (1, 1.0));
+fn damaged_standard_input_is_reported() {
+    let output = diagnose_input(&pcap(101, &[tcp4(2), tcp4(2)])[..90]);
+    assert_eq!((output.code, output.attempts()), (1, 1.0));
     let wanted = "file=\"standard input\" reason=\"packet 2 is cut short: 6 bytes are missing\"\n";
-    assert!(said.words.contains(wanted), "{}", said.words);
+    assert!(output.stderr.contains(wanted), "{}", output.stderr);
 }
 
 #[test]
-fn among_several_files_one_that_is_no_capture_does_not_keep_the_others_from_being_read() {
+fn invalid_file_does_not_stop_other_files() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
         path
     };
-    let (good, text) = (file("good", &pcap(101, &[tcp4(2)])), file("text", b"hello"));
+    let good = file("good", &pcap(101, &[tcp4(2)]));
+    let text = file("text", b"hello");
     let usb = file("usb", &pcap(220, &vec![vec![0; 64]; 3]));
-    let said = diagnose(&[&text, &good, &usb], &[]);
+    let output = diagnose(&[&text, &good, &usb], &[]);
     assert_eq!(
-        (said.code, said.attempts(), said.undecodable("link_type")),
+        (
+            output.code,
+            output.attempts(),
+            output.undecodable("link_type")
+        ),
         (1, 1.0, 3.0),
         "{}",
-        said.words
+        output.stderr
     );
     assert!(
-        said.words
+        output
+            .stderr
             .contains("text is not a capture file: expected pcap or pcapng"),
         "{}",
-        said.words
+        output.stderr
     );
     assert!(
-        said.words
+        output
+            .stderr
             .contains("usb has link type USB_LINUX_MMAPPED, which is not supported"),
         "{}",
-        said.words
+        output.stderr
     );
-    let said = diagnose(&[&text, &usb], &[]);
-    assert_eq!((said.code, said.metrics), (1, String::new()));
+    let output = diagnose(&[&text, &usb], &[]);
+    assert_eq!((output.code, output.metrics), (1, String::new()));
 }

@@ -1,23 +1,23 @@
-//! Capture files of every form and in every state, given to the program as a whole.
+//! Runs the program on capture files of every format, complete and damaged.
 
 mod broken;
-mod forms;
+mod formats;
 mod many;
 
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// What `diagnose` said.
-struct Said {
+/// Output of `diagnose --output metrics`.
+struct DiagnoseOutput {
     code: i32,
+    /// Standard output.
     metrics: String,
-    /// Standard error.
-    words: String,
+    stderr: String,
 }
 
-impl Said {
-    /// The value of the series of this name and these labels; 0 where there is none.
+impl DiagnoseOutput {
+    /// Returns the value of the series with this name and these labels, 0 if it is missing.
     fn value(&self, series: &str) -> f64 {
         let line = self
             .metrics
@@ -26,7 +26,7 @@ impl Said {
         line.map_or(0.0, |value| value.parse().unwrap())
     }
 
-    /// The sum over all series of this name.
+    /// Returns the sum over all series with this name.
     fn sum(&self, name: &str) -> f64 {
         let lines = self
             .metrics
@@ -52,11 +52,11 @@ impl Said {
     }
 }
 
-fn diagnose(files: &[&Path], arguments: &[&str]) -> Said {
-    said(&command(files, arguments).output().unwrap())
+fn diagnose(files: &[&Path], arguments: &[&str]) -> DiagnoseOutput {
+    collect(&command(files, arguments).output().unwrap())
 }
 
-fn diagnose_input(bytes: &[u8]) -> Said {
+fn diagnose_input(bytes: &[u8]) -> DiagnoseOutput {
     let mut child = command(&[Path::new("-")], &[])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -64,18 +64,18 @@ fn diagnose_input(bytes: &[u8]) -> Said {
         .spawn()
         .unwrap();
     child.stdin.take().unwrap().write_all(bytes).unwrap();
-    said(&child.wait_with_output().unwrap())
+    collect(&child.wait_with_output().unwrap())
 }
 
-/// The same for one file with these contents; its name is told as FILE.
-fn diagnose_bytes(bytes: &[u8], arguments: &[&str]) -> Said {
+/// Runs `diagnose` on one file with these contents. Its name is replaced by FILE in the output.
+fn diagnose_bytes(bytes: &[u8], arguments: &[&str]) -> DiagnoseOutput {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("capture");
     std::fs::write(&file, bytes).unwrap();
-    let said = diagnose(&[&file], arguments);
-    Said {
-        words: said.words.replace(file.to_str().unwrap(), "FILE"),
-        ..said
+    let output = diagnose(&[&file], arguments);
+    DiagnoseOutput {
+        stderr: output.stderr.replace(file.to_str().unwrap(), "FILE"),
+        ..output
     }
 }
 
@@ -88,10 +88,10 @@ fn command(files: &[&Path], arguments: &[&str]) -> Command {
     command
 }
 
-fn said(output: &Output) -> Said {
-    Said {
+fn collect(output: &Output) -> DiagnoseOutput {
+    DiagnoseOutput {
         code: output.status.code().unwrap_or(-1),
         metrics: String::from_utf8_lossy(&output.stdout).into_owned(),
-        words: String::from_utf8_lossy(&output.stderr).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
 }

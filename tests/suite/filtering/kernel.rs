@@ -1,13 +1,13 @@
-//! The kernel takes the filter: where it does not, libpcap filters by itself, and every packet wakes the program up.
+//! The kernel accepts the filters. If it did not, libpcap would filter in user space and every packet would wake the program.
 
 use socket2::{Domain, SockFilter, Socket, Type};
 use tcp_handshake_exporter::capture::Filter;
 
-use super::machine::fields;
+use super::bpf_machine::fields;
 use super::{acks, each_program};
 
 #[test]
-fn the_kernel_takes_every_filter() {
+fn kernel_accepts_every_filter() {
     let both = Filter {
         expression: Some("port 443 and not net 10.0.0.0/8".into()),
         acks: true,
@@ -28,12 +28,12 @@ fn the_kernel_takes_every_filter() {
                     )
                 })
                 .collect();
-            // The checks are the same for every kind of socket, and for this one they need no privilege.
+            // The kernel checks are equal for every kind of socket; this kind needs no privilege.
             let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
-            let taken = socket.attach_filter(&instructions);
+            let accepted = socket.attach_filter(&instructions);
             assert!(
-                taken.is_ok(),
-                "{link:?} with {filter:?}: {} instructions, {taken:?}",
+                accepted.is_ok(),
+                "{link:?} with {filter:?}: {} instructions, {accepted:?}",
                 instructions.len()
             );
             println!("{link:?}: {} instructions", instructions.len());

@@ -1,19 +1,74 @@
-//! The compiled filter of every link type, run over packets of every kind: what decoding would use passes, bulk data
-//! does not, and does not take long.
+//! Runs the compiled filter of every link type over packets of every kind. Packets that decoding uses pass; bulk data does
+//! not pass and needs few instructions.
 
+mod bpf_machine;
 mod kernel;
-mod machine;
 
 use pcap::BpfProgram;
 use tcp_handshake_exporter::capture::Filter;
 use tcp_handshake_exporter::frame::Link;
 use tcp_handshake_exporter::packet::{Flags, Packet};
 
-use crate::wire::{acknowledgments, read, samples, wraps};
-use machine::run;
+use crate::wire_samples::{acknowledgments, decode_frame, samples, wraps};
+use bpf_machine::run;
+
+/// Samples of bulk data.
+const BULK: [&str; 7] = [
+    "data",
+    "data behind options",
+    "data v6",
+    "later fragment",
+    "later fragment v6",
+    "udp",
+    "udp v6",
+];
+
+/// Link headers that pass as a whole, because they are rare and hard to inspect.
+const PASS_AS_A_WHOLE: [&str; 11] = [
+    "four tags",
+    "mpls of five labels",
+    "802.11 between stations",
+    "802.11 with ht control",
+    "cooked v2 one tag left",
+    "cooked v2 two tags left",
+    "cisco hdlc among ppp",
+    "mpls of three labels",
+    "mpls of two labels in qinq",
+    "pppoe in qinq",
+    "radiotap with padding",
+];
+
+/// Link headers that also pass as a whole with ACKs, because the filter would grow too long.
+const PASS_WITH_ACKS: [&str; 4] = [
+    "pppoe in 802.1q",
+    "cooked pppoe in 802.1q",
+    "mpls in 802.1q",
+    "802.3 in 802.1q",
+];
+
+/// Link headers behind which libpcap finds the IP header.
+const EXPRESSION_APPLIES: [&str; 8] = [
+    "ethernet",
+    "802.1q",
+    "qinq",
+    "old qinq",
+    "cooked",
+    "cooked v2",
+    "null of linux",
+    "raw",
+];
+
+/// Link type, link header, maximum of instructions run for data, maximum of instructions in the program.
+const COSTS: [(Link, &str, usize, usize); 5] = [
+    (Link::Ethernet, "ethernet", 30, 1000),
+    (Link::Ethernet, "802.1q", 40, 1000),
+    (Link::LinuxSll, "cooked", 30, 1000),
+    (Link::LinuxSll2, "cooked v2", 30, 1000),
+    (Link::Raw, "raw", 30, 100),
+];
 
 #[test]
-fn whatever_decoding_uses_passes() {
+fn used_packets_pass() {
     for filter in [
         Filter::default(),
         acks(),
@@ -29,7 +84,7 @@ fn whatever_decoding_uses_passes() {
                     .map(|sample| (sample.name, sample.bytes));
                 for (name, packet) in names.chain(acknowledgments()) {
                     let frame = wrap.frame(&packet);
-                    let used = match read(link, &frame) {
+                    let used = match decode_frame(link, &frame) {
                         Ok(Packet::Segment(segment)) => filter.acks || segment.flags != Flags::ACK,
                         Ok(Packet::IcmpError(_)) => true,
                         Err(_) => false,
@@ -46,15 +101,15 @@ fn whatever_decoding_uses_passes() {
 }
 
 #[test]
-fn bulk_data_does_not_pass() {
+fn bulk_data_is_filtered_out() {
     for filter in [Filter::default(), acks()] {
         each_program(&filter, |link, program| {
-            let looked_into = |name| {
+            let inspected = |name| {
                 !(PASS_AS_A_WHOLE.contains(&name) || filter.acks && PASS_WITH_ACKS.contains(&name))
             };
             for wrap in wraps()
                 .iter()
-                .filter(|wrap| wrap.link == link && looked_into(wrap.name))
+                .filter(|wrap| wrap.link == link && inspected(wrap.name))
             {
                 for sample in samples()
                     .iter()
@@ -73,7 +128,7 @@ fn bulk_data_does_not_pass() {
 }
 
 #[test]
-fn a_user_s_expression_narrows_segments_and_nothing_else() {
+fn expression_narrows_only_segments() {
     let filter = Filter {
         expression: Some("port 444".into()),
         acks: false,
@@ -85,7 +140,7 @@ fn a_user_s_expression_narrows_segments_and_nothing_else() {
         {
             for sample in samples() {
                 let frame = wrap.frame(&sample.bytes);
-                match read(link, &frame) {
+                match decode_frame(link, &frame) {
                     Ok(Packet::Segment(_)) => {
                         assert!(
                             !program.filter(&frame),
@@ -109,9 +164,9 @@ fn a_user_s_expression_narrows_segments_and_nothing_else() {
     });
 }
 
-/// Measured with libpcap 1.10: a change that makes every packet of a host dearer should not go unnoticed.
+/// The limits were measured with libpcap 1.10. They reveal a change that makes every packet of a host more expensive.
 #[test]
-fn bulk_data_falls_out_early() {
+fn bulk_data_is_rejected_early() {
     for (link, name, most, longest) in COSTS {
         let program = program(&Filter::default(), link);
         let instructions = program.get_instructions().len();
@@ -126,7 +181,7 @@ fn bulk_data_falls_out_early() {
             assert_eq!(
                 passes,
                 program.filter(&frame),
-                "the machine differs from libpcap"
+                "the test machine differs from libpcap"
             );
             println!(
                 "{name}: {} takes {steps} of {instructions} instructions",
@@ -167,7 +222,7 @@ fn acks() -> Filter {
     }
 }
 
-/// `DLT_`, of what this system can capture live.
+/// Returns the `DLT_` number. `None` if this system cannot capture the link type live.
 fn number_of(link: Link) -> Option<i32> {
     Some(match link {
         Link::Null => 0,
@@ -193,53 +248,3 @@ fn number_of(link: Link) -> Option<i32> {
         }
     })
 }
-
-const BULK: [&str; 7] = [
-    "data",
-    "data behind options",
-    "data v6",
-    "later fragment",
-    "later fragment v6",
-    "udp",
-    "udp v6",
-];
-/// What is seldom met and hard to look into, or looked at askew.
-const PASS_AS_A_WHOLE: [&str; 11] = [
-    "four tags",
-    "mpls of five labels",
-    "802.11 between stations",
-    "802.11 with ht control",
-    "cooked v2 one tag left",
-    "cooked v2 two tags left",
-    "cisco hdlc among ppp",
-    "mpls of three labels",
-    "mpls of two labels in qinq",
-    "pppoe in qinq",
-    "radiotap with padding",
-];
-/// The same where the filter would grow too long.
-const PASS_WITH_ACKS: [&str; 4] = [
-    "pppoe in 802.1q",
-    "cooked pppoe in 802.1q",
-    "mpls in 802.1q",
-    "802.3 in 802.1q",
-];
-/// Where libpcap knows where the IP header is.
-const EXPRESSION_APPLIES: [&str; 8] = [
-    "ethernet",
-    "802.1q",
-    "qinq",
-    "old qinq",
-    "cooked",
-    "cooked v2",
-    "null of linux",
-    "raw",
-];
-/// Link type, example, most instructions that data runs through, most instructions in all.
-const COSTS: [(Link, &str, usize, usize); 5] = [
-    (Link::Ethernet, "ethernet", 30, 1000),
-    (Link::Ethernet, "802.1q", 40, 1000),
-    (Link::LinuxSll, "cooked", 30, 1000),
-    (Link::LinuxSll2, "cooked v2", 30, 1000),
-    (Link::Raw, "raw", 30, 100),
-];

@@ -14,7 +14,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use super::Laboratory;
 use super::connect::{Connect, connects, listen_without_accepting as listen, results};
 use super::topology::Topology;
-use crate::forge::{Packet, SYN, TcpOption, ip_packet};
+use crate::packet_builder::{Packet, SYN, TcpOption, ip_packet};
 
 const LOSS_PORT: u16 = 8020;
 const LOSS_BACK_PORT: u16 = 8021;

@@ -1,49 +1,49 @@
-//! One connection attempt, with all that was ever met of it.
+//! One connection attempt, with every packet that belongs to it.
 
 use std::net::SocketAddr;
 
-use super::copies::{Met, SECOND};
+use super::duplicates::{ObservedSegment, SECOND};
 use super::facts::Segment;
-use super::labels::Set;
+use super::labels::LabelSet;
 
-/// A four-tuple: who asks whom.
-pub(crate) type Name = (SocketAddr, SocketAddr);
+/// Client and server endpoint.
+pub(crate) type FourTuple = (SocketAddr, SocketAddr);
 
-/// One try to open a connection.
+/// One attempt to open a connection.
 #[derive(Debug)]
 pub(crate) struct Attempt {
-    /// The set it counts in, for good.
-    pub set: Set,
-    /// Its four-tuple, and the others that NAT gave it.
-    pub names: Vec<Name>,
+    /// The label set in which it counts permanently.
+    pub set: LabelSet,
+    /// Its four-tuple, followed by the aliases that NAT added.
+    pub four_tuples: Vec<FourTuple>,
     /// The client's initial sequence number.
     pub isn: u32,
-    /// When it began.
-    pub began: u64,
-    /// How it stands.
+    /// Time of its first packet.
+    pub started: u64,
+    /// Current state.
     pub state: State,
-    /// Whether a SYN of it came into the host and did not go out again yet.
+    /// `true` if a SYN of it entered the host and has not left yet.
     pub inside: bool,
-    /// Its SYNs as they came in, copies too.
-    pub entered: Vec<Met>,
-    /// Those that left after that.
-    pub left: Vec<Met>,
-    /// The client's SYNs without their copies, and so on.
-    pub syns: Vec<Met>,
-    /// The server's own SYNs, of a simultaneous open.
-    pub server_syns: Vec<Met>,
-    /// Acceptable SYN/ACKs.
-    pub answers: Vec<Met>,
-    /// The server's initial sequence number, by its own SYN or by the first SYN/ACK.
+    /// SYNs that entered the host, duplicates included.
+    pub entered: Vec<ObservedSegment>,
+    /// SYNs that left the host afterwards.
+    pub left: Vec<ObservedSegment>,
+    /// The client's SYNs without duplicates.
+    pub syns: Vec<ObservedSegment>,
+    /// The server's SYNs of a simultaneous open, without duplicates.
+    pub server_syns: Vec<ObservedSegment>,
+    /// Acceptable SYN/ACKs without duplicates.
+    pub answers: Vec<ObservedSegment>,
+    /// The server's initial sequence number, from its own SYN or from the first SYN/ACK.
     pub server_isn: Option<u32>,
-    /// Whether the client acknowledged that.
+    /// `true` if the client acknowledged the server's initial sequence number.
     pub completed: bool,
 }
 
-/// How an attempt stands.
+/// State of an attempt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum State {
-    Waiting,
+    Pending,
     Answered,
     Failed,
     /// Failed, then answered.
@@ -51,13 +51,13 @@ pub(crate) enum State {
 }
 
 impl Attempt {
-    pub(crate) fn new(set: Set, name: Name, isn: u32, began: u64) -> Self {
+    pub(crate) fn new(set: LabelSet, four_tuple: FourTuple, isn: u32, started: u64) -> Self {
         Self {
             set,
-            names: vec![name],
+            four_tuples: vec![four_tuple],
             isn,
-            began,
-            state: State::Waiting,
+            started,
+            state: State::Pending,
             inside: false,
             entered: Vec::new(),
             left: Vec::new(),
@@ -69,16 +69,16 @@ impl Attempt {
         }
     }
 
-    pub(crate) fn waits(&self) -> bool {
-        self.state == State::Waiting
+    pub(crate) fn is_pending(&self) -> bool {
+        self.state == State::Pending
     }
 
     pub(crate) fn was_answered(&self) -> bool {
         matches!(self.state, State::Answered | State::AnsweredLate)
     }
 
-    /// Rule 4: one of its SYNs comes into the host, or goes out of it.
-    pub(crate) fn pass(&mut self, syn: &Met) {
+    /// Rule 4: records that one of its SYNs enters or leaves the host.
+    pub(crate) fn record_passage(&mut self, syn: &ObservedSegment) {
         if syn.is_entering() {
             self.entered.push(syn.clone());
             self.inside = true;
@@ -90,42 +90,43 @@ impl Attempt {
         }
     }
 
-    /// Rule 4: whether this SYN, which leaves, can be one of its own under another name: it came in and has not left. Or
-    /// it left, through a bridge, and now leaves through the bridge's port, where it may be given one more name; one end
-    /// must then be the same. (A container that reaches itself through its published port: measured.)
-    pub(crate) fn may_leave_as(&self, syn: &Met) -> bool {
-        let on_its_way = if self.inside {
+    /// Rule 4: `true` if this leaving SYN can be a SYN of the attempt on an alias: one entered and has not left. A SYN that
+    /// left through a bridge may get another alias when it leaves through a port of the bridge, if one endpoint is equal
+    /// (measured with a container that reaches itself through its published port).
+    pub(crate) fn may_be_alias(&self, syn: &ObservedSegment) -> bool {
+        let was_forwarded = if self.inside {
             self.entered
                 .iter()
                 .rev()
                 .take(4)
-                .any(|entered| syn.is_readdressed(entered))
+                .any(|entered| syn.differs_only_in_addresses(entered))
         } else {
-            let elsewhere = |left: &&Met| !left.same_interface(syn);
+            let elsewhere = |left: &&ObservedSegment| !left.same_interface(syn);
             let mut left = self.left.iter().rev().take(4).filter(elsewhere);
-            self.shares_an_end(syn.segment()) && left.any(|left| syn.is_readdressed(left))
+            self.shares_endpoint(syn.segment())
+                && left.any(|left| syn.differs_only_in_addresses(left))
         };
-        self.waits() && self.names.len() < 3 && on_its_way
+        self.is_pending() && self.four_tuples.len() < 3 && was_forwarded
     }
 
-    /// Whether a whole endpoint of this SYN is the same in one of its names.
-    pub(crate) fn shares_an_end(&self, syn: &Segment) -> bool {
-        self.names
+    /// `true` if one of its four-tuples has an endpoint of this SYN.
+    pub(crate) fn shares_endpoint(&self, syn: &Segment) -> bool {
+        self.four_tuples
             .iter()
             .any(|(client, server)| *client == syn.from || *server == syn.to)
     }
 
-    /// Rule 9: whether a further SYN of it can still be due.
+    /// Rule 9: `true` if a further SYN can still be due.
     ///
-    /// A SYN that comes early, out of schedule, takes nothing back of what those before it promised. Once there is an
-    /// answer, its repetitions are due likewise, each at most twice as long after the first as the one before.
-    pub(crate) fn is_known(&self, now: u64) -> bool {
-        let begin = self.began + grace(0);
+    /// A SYN that comes before its scheduled time does not shorten the time that earlier SYNs set. After an answer, its
+    /// retransmissions extend the time likewise: each comes at most twice as long after the first as the one before.
+    pub(crate) fn is_tracked(&self, now: u64) -> bool {
+        let begin = self.started + grace(0);
         let syns = self
             .syns
             .windows(2)
             .map(|two| two[1].at() + grace(two[1].at().saturating_sub(two[0].at())));
-        let first = self.answers.first().map_or(0, Met::at);
+        let first = self.answers.first().map_or(0, ObservedSegment::at);
         let answers = self
             .answers
             .iter()
@@ -134,21 +135,21 @@ impl Attempt {
         now < until
     }
 
-    /// Rule 5: whether this acknowledges the client's SYN: ISN < ack <= ISN + 1 + data in the SYN.
+    /// Rule 5: `true` if this acknowledges the client's SYN: ISN < ack <= ISN + 1 + data in the SYN.
     pub(crate) fn is_acknowledged_by(&self, segment: &Segment) -> bool {
-        self.is_behind_syn(segment.acknowledgment)
+        self.is_acceptable(segment.acknowledgment)
     }
 
-    /// The third leg: the client goes on behind its SYN, and acknowledges the server's.
+    /// `true` for the final ACK: its sequence number follows the client's SYN, and it acknowledges the server's SYN.
     pub(crate) fn is_completed_by(&self, segment: &Segment) -> bool {
         self.was_answered()
-            && self.is_behind_syn(segment.sequence)
+            && self.is_acceptable(segment.sequence)
             && self
                 .server_isn
                 .is_some_and(|isn| segment.acknowledgment == isn.wrapping_add(1))
     }
 
-    fn is_behind_syn(&self, number: u32) -> bool {
+    fn is_acceptable(&self, number: u32) -> bool {
         let data = self
             .syns
             .iter()
@@ -158,24 +159,24 @@ impl Attempt {
         (1..=1 + data).contains(&number.wrapping_sub(self.isn))
     }
 
-    /// Rule 12: whether this SYN of the server's side is no attempt of its own: it comes while this one waits, or came
-    /// then already.
-    pub(crate) fn is_asked_back(&self, syn: &Segment) -> bool {
-        self.waits()
+    /// Rule 12: `true` if this SYN of the server's side belongs to the attempt: the attempt is pending, or an equal SYN came
+    /// while it was.
+    pub(crate) fn includes_server_syn(&self, syn: &Segment) -> bool {
+        self.is_pending()
             || self
                 .server_syns
                 .last()
                 .is_some_and(|earlier| earlier.segment().sequence == syn.sequence)
     }
 
-    /// Rule 12: whether this acknowledges the server's own SYN.
-    pub(crate) fn acknowledges_server(&self, segment: &Segment) -> bool {
+    /// Rule 12: `true` if this acknowledges the server's own SYN.
+    pub(crate) fn is_server_syn_acknowledged_by(&self, segment: &Segment) -> bool {
         let isn = self.server_syns.last().map(|syn| syn.segment().sequence);
         isn.is_some_and(|isn| segment.acknowledgment == isn.wrapping_add(1))
     }
 }
 
-/// How long after a SYN the next may come that follows at most 2.25 times as late as this one did.
+/// Returns the time after a SYN within which the next may come: at most 2.25 times the last gap, plus one second.
 fn grace(gap: u64) -> u64 {
     (gap * 9 / 4 + SECOND).clamp(10 * SECOND, 135 * SECOND)
 }

@@ -1,26 +1,46 @@
-//! How far the program's page agrees with the oracle's table.
+//! Compares the program's exposition with the oracle's table.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::counts::{Counts, Table};
-use super::exposition::Shown;
-use super::figures::Figures;
+use super::exporter_counts::ExporterCounts;
+use super::exposition::ProgramSeries;
 
-/// What came of a comparison.
+/// The default buckets, as text and in nanoseconds.
+const BOUNDS: [(&str, u64); 15] = [
+    ("0.00025", 250_000),
+    ("0.0005", 500_000),
+    ("0.001", 1_000_000),
+    ("0.0025", 2_500_000),
+    ("0.005", 5_000_000),
+    ("0.01", 10_000_000),
+    ("0.025", 25_000_000),
+    ("0.05", 50_000_000),
+    ("0.1", 100_000_000),
+    ("0.25", 250_000_000),
+    ("0.5", 500_000_000),
+    ("0.95", 950_000_000),
+    ("1.95", 1_950_000_000),
+    ("2.95", 2_950_000_000),
+    ("4.95", 4_950_000_000),
+];
+
+/// Result of a comparison.
 #[derive(Debug, Default)]
 pub(crate) struct Agreement {
-    /// Series compared.
+    /// Number of compared series.
     pub series: usize,
-    /// Attempts that they tell of.
+    /// Number of attempts in them.
     pub attempts: u64,
-    /// One line for each series on which the two differ.
+    /// One line for each series that differs.
     pub differences: Vec<String>,
 }
 
-/// Compares every series of every set that either of the two knows. A count that is not there is zero.
-pub(crate) fn compare(table: &Table, shown: &Shown) -> Agreement {
+/// Compares every series of every label set of either side. A missing count is zero.
+pub(crate) fn compare(table: &Table, shown: &ProgramSeries) -> Agreement {
     let mut agreement = Agreement::default();
-    let (none, nothing) = (Counts::default(), BTreeMap::new());
+    let no_counts = Counts::default();
+    let no_series = BTreeMap::new();
     let sets: BTreeSet<_> = table.keys().chain(shown.keys()).collect();
     for set in sets {
         if !shown.contains_key(set) {
@@ -32,10 +52,8 @@ pub(crate) fn compare(table: &Table, shown: &Shown) -> Agreement {
                 .differences
                 .push(format!("{set}: the oracle has no such set"));
         }
-        let (counts, series) = (
-            table.get(set).unwrap_or(&none),
-            shown.get(set).unwrap_or(&nothing),
-        );
+        let counts = table.get(set).unwrap_or(&no_counts);
+        let series = shown.get(set).unwrap_or(&no_series);
         agreement.attempts += counts.get("attempts_total");
         let expected = expectations(counts);
         let names: BTreeSet<_> = expected
@@ -61,7 +79,7 @@ pub(crate) fn compare(table: &Table, shown: &Shown) -> Agreement {
 }
 
 impl Agreement {
-    /// Both together.
+    /// Adds another result.
     pub(crate) fn and(mut self, other: Self) -> Self {
         self.series += other.series;
         self.attempts += other.attempts;
@@ -70,11 +88,14 @@ impl Agreement {
     }
 }
 
-/// Compares what the program tells of the capture itself. What the oracle does not work out is not compared.
-pub(crate) fn compare_figures(figures: &Figures, told: &BTreeMap<String, f64>) -> Agreement {
+/// Compares the program's own counts of the capture. Only series that the oracle computes are compared.
+pub(crate) fn compare_exporter_counts(
+    counts: &ExporterCounts,
+    shown: &BTreeMap<String, f64>,
+) -> Agreement {
     let mut agreement = Agreement::default();
-    for (name, wanted) in figures.all() {
-        let found = told.get(&name).copied();
+    for (name, wanted) in counts.all() {
+        let found = shown.get(&name).copied();
         agreement.series += 1;
         if found != Some(float(wanted)) {
             agreement
@@ -85,7 +106,7 @@ pub(crate) fn compare_figures(figures: &Figures, told: &BTreeMap<String, f64>) -
     agreement
 }
 
-/// Every series of a set with its value: counts, then the histogram.
+/// Returns every series of a label set with its value: counts, then histograms.
 fn expectations(counts: &Counts) -> Vec<(String, f64)> {
     let mut series: Vec<(String, f64)> = counts
         .series
@@ -110,7 +131,7 @@ fn expectations(counts: &Counts) -> Vec<(String, f64)> {
     series
 }
 
-/// Whose latencies the page shows under which name.
+/// Returns the histograms of a label set by name.
 fn histograms(counts: &Counts) -> [(&'static str, &[u64]); 2] {
     [
         ("latency_seconds", &counts.latencies),
@@ -118,8 +139,8 @@ fn histograms(counts: &Counts) -> [(&'static str, &[u64]); 2] {
     ]
 }
 
-/// Nothing for counts. For the sum in seconds half a nanosecond, or what adding that many floats may lose if that is
-/// more.
+/// Returns the allowed difference: zero for counts. For the sum in seconds it is half a nanosecond, or the rounding error of
+/// adding that many floats if that is larger.
 fn tolerance(name: &str, counts: &Counts) -> f64 {
     let is_sum = |(histogram, _): &(&str, &[u64])| name.strip_suffix("_sum") == Some(histogram);
     histograms(counts)
@@ -134,22 +155,3 @@ fn tolerance(name: &str, counts: &Counts) -> f64 {
 fn float(count: u64) -> f64 {
     count as f64
 }
-
-/// The default buckets, as they are written and in nanoseconds.
-const BOUNDS: [(&str, u64); 15] = [
-    ("0.00025", 250_000),
-    ("0.0005", 500_000),
-    ("0.001", 1_000_000),
-    ("0.0025", 2_500_000),
-    ("0.005", 5_000_000),
-    ("0.01", 10_000_000),
-    ("0.025", 25_000_000),
-    ("0.05", 50_000_000),
-    ("0.1", 100_000_000),
-    ("0.25", 250_000_000),
-    ("0.5", 500_000_000),
-    ("0.95", 950_000_000),
-    ("1.95", 1_950_000_000),
-    ("2.95", 2_950_000_000),
-    ("4.95", 4_950_000_000),
-];

@@ -1,20 +1,20 @@
-//! The numbers of each set, under the names of the series that show them.
+//! Counts of each label set, by the names of their series.
 
 use std::collections::BTreeMap;
 
-use super::labels::Set;
+use super::labels::LabelSet;
 
-/// All sets.
-pub(crate) type Table = BTreeMap<Set, Counts>;
+/// Counts of all label sets.
+pub(crate) type Table = BTreeMap<LabelSet, Counts>;
 
-/// One set.
+/// Counts of one label set.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Counts {
-    /// By the series' name without the common prefix, with the labels that are its own.
+    /// By name of the series without the common prefix, with its additional labels.
     pub series: BTreeMap<String, u64>,
-    /// First SYN to first SYN/ACK in nanoseconds, one for each attempt that was answered.
+    /// First SYN to first SYN/ACK in nanoseconds, for each answered attempt.
     pub latencies: Vec<u64>,
-    /// First SYN/ACK to the client's ACK in nanoseconds, one for each attempt that was completed.
+    /// First SYN/ACK to the client's ACK in nanoseconds, for each completed attempt.
     pub ack_latencies: Vec<u64>,
 }
 
@@ -27,7 +27,7 @@ impl Counts {
         self.series.get(series).copied().unwrap_or(0)
     }
 
-    /// Counts an ICMP error: the first four pairs of code and reporter by name, what comes after them as other codes.
+    /// Counts an ICMP error: the first four pairs of code and reporter by name, later pairs as code `other`.
     pub(crate) fn add_icmp_error(&mut self, code: &str, reporter: &str) {
         let pair = format!("icmp_errors_total{{code=\"{code}\",reporter=\"{reporter}\"}}");
         let pairs = |name: &&String| {
@@ -43,14 +43,14 @@ impl Counts {
     }
 }
 
-/// The series of an ICMP error with its code alone; of any other series the name as it is.
+/// Removes the reporter from a series of ICMP errors. Other names are returned unchanged.
 pub(crate) fn without_reporter(series: &str) -> String {
     series
         .split_once(",reporter=")
         .map_or(series.to_owned(), |(code, _)| format!("{code}}}"))
 }
 
-/// The table without saying who reported ICMP errors.
+/// Returns the table without the reporters of ICMP errors.
 pub(crate) fn without_reporters(table: &Table) -> Table {
     let merged = |counts: &Counts| {
         let mut series = BTreeMap::new();

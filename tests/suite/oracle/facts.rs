@@ -1,107 +1,15 @@
-//! What one frame has to say about handshakes, taken from tshark's fields: outermost IP layer only.
+//! The facts of one frame about handshakes, from tshark's fields of the outermost IP layer.
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::tshark::DescriptorRow;
-
-/// One frame.
-#[derive(Clone, Debug)]
-pub(crate) struct Fact {
-    /// Nanoseconds since the epoch.
-    pub at: u64,
-    /// Whether tshark shows the stamp as it stands in the file.
-    pub stamp_is_clear: bool,
-    /// Where it was met.
-    pub via: CapturePoint,
-    /// What it is.
-    pub packet: Packet,
-}
-
-/// Where a packet was met, as far as the link header tells.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct CapturePoint {
-    /// The interface's index, of the cooked header version 2; else its number in a pcapng file.
-    pub interface: Option<u32>,
-    /// Which way it went.
-    pub way: Way,
-    /// Whether it is the loopback.
-    pub loopback: bool,
-}
-
-/// Which way a packet went through the host that captured it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Way {
-    Entering,
-    Leaving,
-    Unknown,
-}
-
-/// What a frame is, as far as handshakes go.
-#[derive(Clone, Debug)]
-pub(crate) enum Packet {
-    Segment(Segment),
-    IcmpError(IcmpError),
-    /// What may hide one, and by which reason it is passed over.
-    PassedOver(&'static str),
-    /// Neither; it still tells the time.
-    Other,
-}
-
-/// A TCP segment.
-#[derive(Clone, Debug)]
-pub(crate) struct Segment {
-    pub from: SocketAddr,
-    pub to: SocketAddr,
-    pub sequence: u32,
-    pub acknowledgment: u32,
-    pub flags: u16,
-    pub data: u32,
-    pub timestamp: Option<u32>,
-    /// Of IPv4.
-    pub identification: Option<u16>,
-    pub hop_limit: u8,
-}
-
-impl Segment {
-    pub(crate) fn has(&self, flag: u16) -> bool {
-        self.flags & flag != 0
-    }
-}
+use super::tshark::FrameFields;
 
 pub(crate) const FIN: u16 = 0x01;
 pub(crate) const SYN: u16 = 0x02;
 pub(crate) const RST: u16 = 0x04;
 pub(crate) const ACK: u16 = 0x10;
 
-/// An ICMP or ICMPv6 error about a TCP segment.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct IcmpError {
-    pub version: u8,
-    pub kind: u8,
-    pub code: u8,
-    pub reporter: IpAddr,
-    pub recipient: IpAddr,
-    pub quote: Quote,
-}
-
-impl IcmpError {
-    /// Whether the host that was asked says so itself.
-    pub(crate) fn is_by_server(&self) -> bool {
-        self.reporter == self.quote.to.ip()
-    }
-}
-
-/// The segment that an error is about.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Quote {
-    pub from: SocketAddr,
-    pub to: SocketAddr,
-    pub sequence: u32,
-    /// Where the quote is long enough to hold them.
-    pub flags: Option<u16>,
-}
-
-/// Layers below IP that the program promises to look through.
+/// Layers below IP that the program decodes.
 const LINKS: [&str; 45] = [
     "eth",
     "ethertype",
@@ -150,7 +58,7 @@ const LINKS: [&str; 45] = [
     "mp",
 ];
 
-/// Extension headers that belong to IPv6 itself.
+/// Extension headers of IPv6.
 const EXTENSIONS: [&str; 5] = [
     "ipv6.hopopts",
     "ipv6.dstopts",
@@ -162,18 +70,114 @@ const EXTENSIONS: [&str; 5] = [
 /// ARPHRD_LOOPBACK, in cooked headers.
 const LOOPBACK_HARDWARE: u32 = 772;
 
-/// LINUX_SLL_OUTGOING; the other packet types came in.
+/// LINUX_SLL_OUTGOING. Packets of all other types entered.
 const OUTGOING: u32 = 4;
 
+/// One frame.
+#[derive(Clone, Debug)]
+pub(crate) struct Fact {
+    /// Nanoseconds since the epoch.
+    pub at: u64,
+    /// `true` if tshark shows the timestamp as it is in the file.
+    pub is_timestamp_exact: bool,
+    /// Capture point.
+    pub via: CapturePoint,
+    /// Content of the frame.
+    pub packet: Packet,
+}
+
+/// Where a packet was captured, by its link header.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct CapturePoint {
+    /// Interface index of the cooked header version 2, else the interface number in a pcapng file.
+    pub interface: Option<u32>,
+    /// Direction of the packet.
+    pub direction: Direction,
+    /// `true` for the loopback.
+    pub loopback: bool,
+}
+
+/// Direction of a packet through the capturing host.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Direction {
+    Entering,
+    Leaving,
+    Unknown,
+}
+
+/// Content of a frame that matters to handshakes.
+#[derive(Clone, Debug)]
+pub(crate) enum Packet {
+    Segment(Segment),
+    IcmpError(IcmpError),
+    /// A frame that may contain a hidden handshake, and the reason why it is not decoded.
+    Undecodable(&'static str),
+    /// Any other frame. Its timestamp advances the time.
+    Other,
+}
+
+/// A TCP segment.
+#[derive(Clone, Debug)]
+pub(crate) struct Segment {
+    pub from: SocketAddr,
+    pub to: SocketAddr,
+    pub sequence: u32,
+    pub acknowledgment: u32,
+    pub flags: u16,
+    /// Bytes of data.
+    pub data: u32,
+    /// TSval of the timestamp option.
+    pub timestamp: Option<u32>,
+    /// `None` for IPv6.
+    pub identification: Option<u16>,
+    pub hop_limit: u8,
+}
+
+impl Segment {
+    pub(crate) fn has(&self, flag: u16) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+/// An ICMP or ICMPv6 error about a TCP segment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct IcmpError {
+    pub version: u8,
+    pub kind: u8,
+    pub code: u8,
+    pub reporter: IpAddr,
+    pub recipient: IpAddr,
+    pub quote: Quote,
+}
+
+impl IcmpError {
+    /// `true` if the server itself reports the error.
+    pub(crate) fn is_by_server(&self) -> bool {
+        self.reporter == self.quote.to.ip()
+    }
+}
+
+/// The quoted segment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Quote {
+    pub from: SocketAddr,
+    pub to: SocketAddr,
+    pub sequence: u32,
+    /// `None` if the quote is too short to contain them.
+    pub flags: Option<u16>,
+}
+
 impl Fact {
-    /// A frame without a time (of a simple packet block) has that of the one before it.
-    pub(crate) fn from_row(row: &DescriptorRow, before: u64) -> Self {
-        let (at, stamp_is_clear) = row.first("frame.time_epoch").map_or((before, true), stamp);
-        let hidden = || super::passed_over::reason(row).map(Packet::PassedOver);
+    /// Creates a fact. A frame without a timestamp (in a simple packet block) has that of the frame before it.
+    pub(crate) fn from_row(row: &FrameFields, before: u64) -> Self {
+        let (at, is_timestamp_exact) = row
+            .first("frame.time_epoch")
+            .map_or((before, true), timestamp);
+        let hidden = || super::undecodable::reason(row).map(Packet::Undecodable);
         let packet = packet(row).or_else(hidden).unwrap_or(Packet::Other);
         Self {
             at,
-            stamp_is_clear,
+            is_timestamp_exact,
             via: CapturePoint::from_row(row),
             packet,
         }
@@ -181,31 +185,31 @@ impl Fact {
 }
 
 impl CapturePoint {
-    fn from_row(row: &DescriptorRow) -> Self {
-        let way = match row.number("sll.pkttype") {
-            Some(OUTGOING) => Way::Leaving,
-            Some(_) => Way::Entering,
-            None => Way::Unknown,
+    fn from_row(row: &FrameFields) -> Self {
+        let direction = match row.number("sll.pkttype") {
+            Some(OUTGOING) => Direction::Leaving,
+            Some(_) => Direction::Entering,
+            None => Direction::Unknown,
         };
-        let nobody = Some("00:00:00:00:00:00");
+        let no_address = Some("00:00:00:00:00:00");
         let loopback = row
             .first("frame.protocols")
             .is_some_and(|layers| layers.starts_with("null"))
             || row.number("sll.hatype") == Some(LOOPBACK_HARDWARE)
-            || (row.first("eth.src") == nobody && row.first("eth.dst") == nobody);
+            || (row.first("eth.src") == no_address && row.first("eth.dst") == no_address);
         let interface = row
             .number("sll.ifindex")
             .or_else(|| row.number("frame.interface_id"));
         Self {
             interface,
-            way,
+            direction,
             loopback,
         }
     }
 }
 
-/// The layers from IP on, without the headers that extend it.
-pub(super) fn layers(row: &DescriptorRow) -> Option<impl Iterator<Item = &str>> {
+/// Returns the layers from IP on, without extension headers.
+pub(super) fn layers(row: &FrameFields) -> Option<impl Iterator<Item = &str>> {
     let layers = row
         .first("frame.protocols")?
         .split(':')
@@ -213,7 +217,7 @@ pub(super) fn layers(row: &DescriptorRow) -> Option<impl Iterator<Item = &str>> 
     Some(layers.filter(|layer| !EXTENSIONS.contains(layer)))
 }
 
-fn packet(row: &DescriptorRow) -> Option<Packet> {
+fn packet(row: &FrameFields) -> Option<Packet> {
     let mut layers = layers(row)?;
     let version = layers.next()?;
     match (version, layers.next()?) {
@@ -228,9 +232,9 @@ fn packet(row: &DescriptorRow) -> Option<Packet> {
     }
 }
 
-/// A segment whose header is there as far as tshark needs it to tell the flags. What the packet itself leaves no room
-/// for (and not the capture) is none: then tshark misses what it was told of, and says of no data how long it is.
-fn segment(row: &DescriptorRow, version: &str) -> Option<Segment> {
+/// Returns a segment if enough of its header was captured for tshark to decode the flags. A header that the packet itself
+/// cuts short (not the capture) is no segment: tshark then shows neither an urgent pointer nor a length of data.
+fn segment(row: &FrameFields, version: &str) -> Option<Segment> {
     if row.first("tcp.urgent_pointer").is_none() && row.first("tcp.len").is_none() {
         return None;
     }
@@ -251,7 +255,7 @@ fn segment(row: &DescriptorRow, version: &str) -> Option<Segment> {
     })
 }
 
-fn icmp_error(row: &DescriptorRow, version: u8) -> Option<Packet> {
+fn icmp_error(row: &FrameFields, version: u8) -> Option<Packet> {
     let (ip, icmp) = if version == 4 {
         ("ip", "icmp")
     } else {
@@ -273,22 +277,22 @@ fn icmp_error(row: &DescriptorRow, version: u8) -> Option<Packet> {
     }))
 }
 
-/// An address of the IP header with this number, v4-mapped as v4.
-fn address(row: &DescriptorRow, version: &str, end: &str, number: usize) -> Option<IpAddr> {
-    let address: IpAddr = row.nth(&format!("{version}.{end}"), number)?.parse().ok()?;
+/// Returns an address of the IP header with this index, v4-mapped as v4.
+fn address(row: &FrameFields, version: &str, side: &str, index: usize) -> Option<IpAddr> {
+    let address: IpAddr = row.nth(&format!("{version}.{side}"), index)?.parse().ok()?;
     Some(address.to_canonical())
 }
 
-/// Decimal seconds in nanoseconds, and whether they are what the file says. A fraction of a second that is more than one
-/// goes through 32 bits with a sign in tshark: what it shows of such a stamp can be many.
-fn stamp(text: &str) -> (u64, bool) {
+/// Parses decimal seconds as nanoseconds, and returns whether they are exact. tshark stores the fraction in a signed 32-bit
+/// number, so a fraction of one second or more in the file is shown wrong.
+fn timestamp(text: &str) -> (u64, bool) {
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
     let (sign, seconds) = seconds
         .strip_prefix('-')
         .map_or(("", seconds), |seconds| ("-", seconds));
     let number = |text: &str| {
         text.parse::<u64>()
-            .unwrap_or_else(|_| panic!("tshark shows no time: {text}"))
+            .unwrap_or_else(|_| panic!("tshark shows an invalid time: {text}"))
     };
     let at = number(seconds)
         .saturating_mul(1_000_000_000)
@@ -297,9 +301,9 @@ fn stamp(text: &str) -> (u64, bool) {
 }
 
 #[test]
-fn a_stamp_is_clear_or_not() {
-    assert_eq!(stamp("12.000000345"), (12_000_000_345, true));
-    assert_eq!(stamp("12"), (12_000_000_000, true));
-    assert!(!stamp("808464432.1010580352").1);
-    assert!(!stamp("-808464432.101058035").1);
+fn wrong_fraction_makes_timestamp_inexact() {
+    assert_eq!(timestamp("12.000000345"), (12_000_000_345, true));
+    assert_eq!(timestamp("12"), (12_000_000_000, true));
+    assert!(!timestamp("808464432.1010580352").1);
+    assert!(!timestamp("-808464432.101058035").1);
 }

@@ -11,10 +11,10 @@ use super::{
 };
 use crate::golden::arguments;
 
-/// On each file of `ORACLE_CAPTURES`, or of tests/captures, a line for each difference; at the end how far they agree.
+/// Compares each file of `ORACLE_CAPTURES`, by default of tests/captures. Prints a line for each difference and a summary.
 #[test]
-fn agrees_on_every_capture_file() {
-    if !tshark::is_here() {
+fn every_capture_file_agrees() {
+    if !tshark::is_installed() {
         return;
     }
     let folder = std::env::var_os("ORACLE_CAPTURES")
@@ -22,7 +22,7 @@ fn agrees_on_every_capture_file() {
     let files = files_in(&folder);
     let next = AtomicUsize::new(0);
     let work = || {
-        let mut all = Tally::default();
+        let mut all = FolderSummary::default();
         while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
             all.add(file);
         }
@@ -34,7 +34,7 @@ fn agrees_on_every_capture_file() {
         started
             .into_iter()
             .map(|worker| worker.join().unwrap())
-            .fold(Tally::default(), Tally::and)
+            .fold(FolderSummary::default(), FolderSummary::and)
     });
     println!("{all}");
     assert!(
@@ -48,38 +48,38 @@ fn agrees_on_every_capture_file() {
     );
 }
 
-/// What came of the files.
+/// Result of comparing the files of a folder.
 #[derive(Default)]
-struct Tally {
+struct FolderSummary {
     compared: usize,
     packets: usize,
-    /// Read by neither, by the oracle alone, by the program alone.
+    /// Number of files read by neither, by the oracle alone, by the program alone.
     unread: [usize; 3],
-    /// Files with stamps that tshark does not show as they are, on which the two differ.
-    unclear: usize,
+    /// Number of differing files with timestamps that tshark shows wrong.
+    inexact: usize,
     agreement: Agreement,
 }
 
-impl Tally {
+impl FolderSummary {
     fn add(&mut self, file: &Path) {
         let shown = file.display();
         match (facts_of_any(file), page_of_any(file, "")) {
             (Ok(facts), Ok(_)) => self.compare(file, &facts),
             (Ok(facts), Err(_)) if facts.is_empty() => self.unread[0] += 1,
-            (Err(_), Err(complaint)) => {
-                println!("{shown}: neither reads it: {}", complaint.trim());
+            (Err(_), Err(error)) => {
+                println!("{shown}: neither side reads it: {}", error.trim());
                 self.unread[0] += 1;
             }
-            (Ok(facts), Err(complaint)) => {
+            (Ok(facts), Err(error)) => {
                 println!(
                     "{shown}: the program does not read {} packets: {}",
                     facts.len(),
-                    complaint.trim()
+                    error.trim()
                 );
                 self.unread[1] += 1;
             }
-            (Err(complaint), Ok(_)) => {
-                println!("{shown}: tshark does not read it: {}", complaint.trim());
+            (Err(error), Ok(_)) => {
+                println!("{shown}: tshark does not read it: {}", error.trim());
                 self.unread[2] += 1;
             }
         }
@@ -89,24 +89,24 @@ impl Tally {
         let shown = file.display();
         let mut agreement =
             catch_unwind(|| agreement_on(file, facts)).unwrap_or_else(|_| Agreement {
-                differences: vec!["the oracle broke off".to_owned()],
+                differences: vec!["the oracle panicked".to_owned()],
                 ..Agreement::default()
             });
-        let is_unclear =
-            facts.iter().any(|fact| !fact.stamp_is_clear) && !agreement.differences.is_empty();
+        let is_inexact =
+            facts.iter().any(|fact| !fact.is_timestamp_exact) && !agreement.differences.is_empty();
         for difference in &agreement.differences {
             println!(
                 "{shown}: {difference}{}",
-                if is_unclear {
-                    " (stamps are not clear)"
+                if is_inexact {
+                    " (inexact timestamps)"
                 } else {
                     ""
                 }
             );
         }
-        if is_unclear {
+        if is_inexact {
             agreement.differences.clear();
-            self.unclear += 1;
+            self.inexact += 1;
         }
         self.compared += 1;
         self.packets += facts.len();
@@ -124,19 +124,19 @@ impl Tally {
                 oracle + more_oracle,
                 program + more_program,
             ],
-            unclear: self.unclear + other.unclear,
+            inexact: self.inexact + other.inexact,
             agreement: self.agreement.and(other.agreement),
         }
     }
 }
 
-impl std::fmt::Display for Tally {
+impl std::fmt::Display for FolderSummary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self {
             compared,
             packets,
             unread: [neither, oracle, program],
-            unclear,
+            inexact,
             agreement,
         } = self;
         let Agreement {
@@ -152,13 +152,13 @@ impl std::fmt::Display for Tally {
         )?;
         write!(
             f,
-            "not compared: {unclear} captures whose stamps tshark does not show as they are; read by tshark alone \
+            "not compared: {inexact} captures with timestamps that tshark shows wrong; read by tshark alone \
              {oracle}, by the program alone {program}, by neither {neither}"
         )
     }
 }
 
-/// All files in a folder and the folders in it, by name.
+/// Returns all files of a folder and its subfolders, by name.
 fn files_in(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder)
         .unwrap_or_else(|error| panic!("cannot list {}: {error}", folder.display()));
@@ -174,8 +174,7 @@ fn files_in(folder: &Path) -> Vec<PathBuf> {
     paths.into_iter().flat_map(files).collect()
 }
 
-/// How far the two agree on a file when nothing is said of its host, then with the third leg, and then when its host is
-/// known.
+/// Compares a file without local addresses, then with final ACKs, and then with the addresses of its host if they are known.
 fn agreement_on(file: &Path, facts: &[Fact]) -> Agreement {
     let unknown = agree(file, facts, (&[], ""), Acks::Ignored);
     let in_transit = agree(file, facts, (&[ELSEWHERE], IN_TRANSIT), Acks::Counted);
@@ -185,14 +184,14 @@ fn agreement_on(file: &Path, facts: &[Fact]) -> Agreement {
         [] => Agreement::default(),
         _ => agree(file, facts, (&local, &arguments), Acks::Ignored),
     };
-    // They are the same attempts each time.
+    // Each comparison has the same attempts.
     Agreement {
         attempts: unknown.attempts,
         ..unknown.and(in_transit).and(known)
     }
 }
 
-/// The address of an argument like `10.0.0.2/32`: in these tests each `--capture.local` is one host.
+/// Returns the address of an argument like `10.0.0.2/32`. In these tests each `--capture.local` is one host.
 fn host(argument: &str) -> Option<IpAddr> {
     let (address, _) = argument.split_once('/')?;
     address.parse().ok()

@@ -1,8 +1,8 @@
-//! Rule 7: what each ICMP error is called, and what it does to an attempt.
+//! Rule 7: the name of each ICMP error, and its effect on an attempt.
 
 use super::facts::IcmpError;
 
-/// What an error does to an attempt that waits.
+/// Effect of an error on a pending attempt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Effect {
     Nothing,
@@ -10,7 +10,7 @@ pub(crate) enum Effect {
     Prohibited,
 }
 
-/// The name in label `code`, and the effect; none where the message is no error.
+/// Returns the value of the label `code`, and the effect. `None` if the message is no error.
 pub(crate) fn meaning(error: &IcmpError) -> Option<(&'static str, Effect)> {
     use Effect::{Nothing, Prohibited, Unreachable};
     Some(match (error.version, error.kind, error.code) {

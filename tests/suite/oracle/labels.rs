@@ -1,19 +1,19 @@
-//! Which set an attempt counts in.
+//! The label set of an attempt.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-/// The four labels that all series of a set share.
+/// The four labels that all series of a label set have.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) struct Set {
+pub(crate) struct LabelSet {
     pub vantage: String,
     pub local_address: String,
     pub port: String,
     pub peer: String,
 }
 
-impl Set {
-    /// The set of an attempt, seen from a host with these addresses.
+impl LabelSet {
+    /// Returns the label set of an attempt on a host with these local addresses.
     pub(crate) fn of(client: SocketAddr, server: SocketAddr, local: &[IpAddr]) -> Self {
         let (vantage, local_address, peer) =
             match (local.contains(&client.ip()), local.contains(&server.ip())) {
@@ -31,7 +31,7 @@ impl Set {
     }
 }
 
-impl fmt::Display for Set {
+impl fmt::Display for LabelSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             vantage,

@@ -1,41 +1,42 @@
-//! A second opinion: what the program must show for a capture file, worked out from tshark's reading of it, and how far
-//! the program agrees. Nothing here knows the program but by its output.
+//! The oracle: an independent computation of the expected exposition from tshark's reading of a capture file, and its
+//! comparison with the program. This module uses the program only by its output.
 
 mod attempt;
 mod compare;
-mod copies;
+mod duplicates;
 mod counts;
 mod exposition;
 mod facts;
-mod figures;
+mod exporter_counts;
 mod folder;
 mod icmp;
-mod judge;
+mod classifier;
 mod labels;
-mod passed_over;
+mod undecodable;
 pub(crate) mod tshark;
 
 use std::net::IpAddr;
 use std::path::Path;
 
-use compare::compare_figures;
+use compare::compare_exporter_counts;
 pub(crate) use compare::{Agreement, compare};
 use counts::without_reporters;
 pub(crate) use counts::{Counts, Table};
-pub(crate) use exposition::{ELSEWHERE, IN_TRANSIT, Shown, own_figures, page, page_of_any};
+pub(crate) use exporter_counts::ExporterCounts;
+pub(crate) use exposition::{
+    ELSEWHERE, IN_TRANSIT, ProgramSeries, exporter_counts, page, page_of_any,
+};
 use exposition::{by_server, parse};
 pub(crate) use facts::Fact;
-pub(crate) use figures::Figures;
-pub(crate) use labels::Set;
+pub(crate) use labels::LabelSet;
 
-/// What tshark reads in a capture file, frame by frame.
+/// Returns the facts of a capture file, frame by frame, as tshark reads them.
 pub(crate) fn facts(file: &Path) -> Vec<Fact> {
-    facts_of_any(file).unwrap_or_else(|complaint| {
-        panic!("tshark read nothing of {}: {complaint}", file.display())
-    })
+    facts_of_any(file)
+        .unwrap_or_else(|error| panic!("tshark read nothing of {}: {error}", file.display()))
 }
 
-/// The same of a file that may be no capture.
+/// Returns the facts of a file that may be no capture, or tshark's error message.
 pub(crate) fn facts_of_any(file: &Path) -> Result<Vec<Fact>, String> {
     let mut facts: Vec<Fact> = Vec::new();
     tshark::read(file, |row| {
@@ -45,8 +46,8 @@ pub(crate) fn facts_of_any(file: &Path) -> Result<Vec<Fact>, String> {
     Ok(facts)
 }
 
-/// How far the program agrees, on attempts and on what it tells of the capture, where `local` and `arguments` say the
-/// same of the host.
+/// Compares the program with the oracle, on attempts and on the exporter's own counts. `local` and `arguments` must give the
+/// same local addresses.
 pub(crate) fn agree(
     file: &Path,
     facts: &[Fact],
@@ -54,30 +55,34 @@ pub(crate) fn agree(
     acks: Acks,
 ) -> Agreement {
     let page = page(file, &format!("{arguments} {}", acks.argument()));
-    let (table, figures) = judge_whole(facts, local, acks);
+    let (table, counts) = classify_all(facts, local, acks);
     let agreement = match (local, arguments) {
-        // Vantages are a guess then.
+        // The vantages are inferred then.
         ([], "") => compare(&without_reporters(&table), &by_server(&parse(&page))),
         _ => compare(&table, &parse(&page)),
     };
-    agreement.and(compare_figures(&figures, &own_figures(&page)))
+    agreement.and(compare_exporter_counts(&counts, &exporter_counts(&page)))
 }
 
-/// What the program must show for these frames on a host with these addresses.
-pub(crate) fn judge(facts: &[Fact], local: &[IpAddr]) -> Table {
-    judge_whole(facts, local, Acks::Ignored).0
+/// Returns the expected counts of these frames on a host with these addresses.
+pub(crate) fn classify(facts: &[Fact], local: &[IpAddr]) -> Table {
+    classify_all(facts, local, Acks::Ignored).0
 }
 
-/// The same, and what it must tell of the capture itself.
-pub(crate) fn judge_whole(facts: &[Fact], local: &[IpAddr], acks: Acks) -> (Table, Figures) {
-    let mut judge = judge::Judge::new(local, acks);
+/// Returns the expected counts, including the exporter's own.
+pub(crate) fn classify_all(
+    facts: &[Fact],
+    local: &[IpAddr],
+    acks: Acks,
+) -> (Table, ExporterCounts) {
+    let mut classifier = classifier::Classifier::new(local, acks);
     for fact in facts {
-        judge.observe(fact);
+        classifier.observe(fact);
     }
-    judge.into_table()
+    classifier.into_table()
 }
 
-/// Whether the third leg of handshakes counts.
+/// Whether final ACKs of handshakes are counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum Acks {
     #[default]
@@ -86,7 +91,7 @@ pub(crate) enum Acks {
 }
 
 impl Acks {
-    /// The argument that says so.
+    /// Returns the corresponding argument.
     pub(crate) fn argument(self) -> &'static str {
         if self == Self::Counted {
             "--capture.acks"
@@ -96,7 +101,7 @@ impl Acks {
     }
 }
 
-/// What the program shows for `file`, with these further arguments, apart by white space.
-pub(crate) fn shown(file: &Path, arguments: &str) -> Shown {
+/// Returns the program's series for `file`, with further arguments separated by white space.
+pub(crate) fn program_series(file: &Path, arguments: &str) -> ProgramSeries {
     parse(&page(file, arguments))
 }

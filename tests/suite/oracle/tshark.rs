@@ -1,12 +1,11 @@
-//! What tshark reads in a capture file, as plain text fields: no reassembly, no state, nothing counted as wrong for its
-//! checksum.
+//! Runs tshark on a capture file and reads its text fields: no reassembly, no state, no rejection by checksum.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// The fields asked for, by the names that `tshark -G fields` lists.
+/// The requested fields, by their names in `tshark -G fields`.
 const FIELDS: [&str; 30] = [
     "frame.time_epoch",
     "frame.protocols",
@@ -40,7 +39,7 @@ const FIELDS: [&str; 30] = [
     "tcp.options.timestamp.tsval",
 ];
 
-/// Preferences under which each packet is read for itself, and its numbers as they stand on the wire.
+/// Preferences that make tshark read each packet independently, with sequence numbers as on the wire.
 const PREFERENCES: [&str; 10] = [
     "ip.defragment:FALSE",
     "ipv6.defragment:FALSE",
@@ -54,10 +53,10 @@ const PREFERENCES: [&str; 10] = [
     "icmp.favor_icmp_mpls:FALSE",
 ];
 
-/// One frame: of each field every occurrence, outermost first.
-pub(crate) struct DescriptorRow(HashMap<&'static str, Vec<String>>);
+/// The fields of one frame. Each field has all its occurrences, outermost first.
+pub(crate) struct FrameFields(HashMap<&'static str, Vec<String>>);
 
-impl DescriptorRow {
+impl FrameFields {
     fn from_line(line: &str) -> Self {
         let values = line
             .split('\t')
@@ -71,17 +70,17 @@ impl DescriptorRow {
         )
     }
 
-    /// The outermost occurrence of a field.
+    /// Returns the outermost occurrence of a field.
     pub(crate) fn first(&self, field: &str) -> Option<&str> {
         self.nth(field, 0)
     }
 
-    /// An occurrence of a field; the outermost is number 0.
-    pub(crate) fn nth(&self, field: &str, number: usize) -> Option<&str> {
-        self.0.get(field)?.get(number).map(String::as_str)
+    /// Returns an occurrence of a field. The outermost has index 0.
+    pub(crate) fn nth(&self, field: &str, index: usize) -> Option<&str> {
+        self.0.get(field)?.get(index).map(String::as_str)
     }
 
-    /// The outermost occurrence of a field as a number, whether tshark writes it in decimal or as 0x.
+    /// Returns the outermost occurrence of a field as a number, which tshark writes in decimal or with the prefix 0x.
     pub(crate) fn number<N: TryFrom<u64>>(&self, field: &str) -> Option<N> {
         let text = self.first(field)?;
         let number = match text.strip_prefix("0x") {
@@ -92,24 +91,24 @@ impl DescriptorRow {
     }
 }
 
-/// Whether tshark is here. Where it is not, that is said loudly, and in CI it is a failure.
-pub(crate) fn is_here() -> bool {
-    let here = Command::new("tshark")
+/// `true` if tshark is installed. Otherwise a message is printed, and in CI the test fails.
+pub(crate) fn is_installed() -> bool {
+    let installed = Command::new("tshark")
         .arg("--version")
         .output()
         .is_ok_and(|output| output.status.success());
-    if !here {
+    if !installed {
         let message = "NOT TESTED: this test needs tshark (Debian: apt-get install tshark)";
         assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{message}");
         eprintln!("{message}");
     }
-    here
+    installed
 }
 
-/// Hands every frame of `file` to `each`, in the file's order.
+/// Calls `each` for every frame of `file`, in file order.
 ///
-/// A file that breaks off is read as far as it goes. If nothing of it can be read, tshark says why.
-pub(crate) fn read(file: &Path, mut each: impl FnMut(&DescriptorRow)) -> Result<(), String> {
+/// A truncated file is read up to its end. Returns tshark's error message if it reads no frame.
+pub(crate) fn read(file: &Path, mut each: impl FnMut(&FrameFields)) -> Result<(), String> {
     let mut command = Command::new("tshark");
     command
         .args([
@@ -134,20 +133,20 @@ pub(crate) fn read(file: &Path, mut each: impl FnMut(&DescriptorRow)) -> Result<
         .expect("cannot start tshark");
     let mut frames = 0_u64;
     for line in BufReader::new(tshark.stdout.take().unwrap()).lines() {
-        each(&DescriptorRow::from_line(&line.unwrap()));
+        each(&FrameFields::from_line(&line.unwrap()));
         frames += 1;
     }
-    let mut complaint = String::new();
+    let mut error = String::new();
     tshark
         .stderr
         .take()
         .unwrap()
-        .read_to_string(&mut complaint)
+        .read_to_string(&mut error)
         .unwrap();
     let succeeded = tshark.wait().unwrap().success();
     if succeeded || frames > 0 {
         Ok(())
     } else {
-        Err(complaint)
+        Err(error)
     }
 }

@@ -1,8 +1,8 @@
-//! Traffic made up at random.
+//! Random traffic.
 
-mod chaos;
+mod any_packets;
 mod conversation;
 mod path;
 
-pub(crate) use chaos::chaos;
+pub(crate) use any_packets::any_packets;
 pub(crate) use conversation::{conversations, packets};

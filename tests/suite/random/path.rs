@@ -1,19 +1,22 @@
-//! How packets pass the host that captures them.
+//! The path of packets through the capturing host.
 
 use std::net::{IpAddr, SocketAddr};
 
 use proptest::prelude::*;
 
-use crate::forge::{Body, Packet};
+use crate::packet_builder::{Body, Packet};
 
-/// Where a conversation's packets are met.
+/// Nanoseconds.
+pub(super) const SECOND: u64 = 1_000_000_000;
+
+/// How the packets of a conversation pass the capturing host.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Path {
-    /// Once each, entering.
+    /// Each packet is captured once, entering.
     Direct,
-    /// Twice each: entering on one interface, then leaving through another.
+    /// Each packet is captured twice: entering through one interface, then leaving through another.
     Forwarded,
-    /// Twice each, and on the far side both ends have another name.
+    /// Each packet is captured twice, and NAT translates both endpoints on the far side.
     Translated,
 }
 
@@ -22,27 +25,26 @@ impl Path {
         prop_oneof![3 => Just(Self::Direct), 2 => Just(Self::Forwarded), 1 => Just(Self::Translated)]
     }
 
-    /// What is met of these packets, which are told as `client` knows them.
-    pub(super) fn lead(self, packets: Vec<Packet>, client: SocketAddr) -> Vec<Packet> {
+    /// Returns the captured packets. The given ones are as `client` sees them.
+    pub(super) fn capture(self, packets: Vec<Packet>, client: SocketAddr) -> Vec<Packet> {
         packets
             .into_iter()
-            .flat_map(|packet| self.meet(packet, client))
+            .flat_map(|packet| self.capture_one(packet, client))
             .collect()
     }
 
-    fn meet(self, packet: Packet, client: SocketAddr) -> Vec<Packet> {
+    fn capture_one(self, packet: Packet, client: SocketAddr) -> Vec<Packet> {
         let far = if self == Self::Translated {
-            renamed(&packet, client)
+            translated(&packet, client)
         } else {
             packet.clone()
         };
         let by_client = packet.header.from == client.ip() && !matches!(packet.body, Body::Icmp(_));
-        let (first, second) = if by_client {
-            (packet, far)
+        let (first, second, inner, outer) = if by_client {
+            (packet, far, 2, 3)
         } else {
-            (far, packet)
+            (far, packet, 3, 2)
         };
-        let (inner, outer) = if by_client { (2, 3) } else { (3, 2) };
         let mut later = second.through(outer, true);
         later.at += 20_000;
         later.header.hop_limit -= 1;
@@ -54,8 +56,8 @@ impl Path {
     }
 }
 
-/// The packet as it is called beyond the translation of both its ends.
-fn renamed(packet: &Packet, client: SocketAddr) -> Packet {
+/// Returns the packet after the translation of both its endpoints.
+fn translated(packet: &Packet, client: SocketAddr) -> Packet {
     let mut packet = packet.clone();
     let by_client = packet.header.from == client.ip();
     match &mut packet.body {
@@ -73,7 +75,7 @@ fn renamed(packet: &Packet, client: SocketAddr) -> Packet {
             };
         }
         Body::Icmp(icmp) => {
-            *icmp.quote = renamed(&icmp.quote, client);
+            *icmp.quote = translated(&icmp.quote, client);
             packet.header.to = masquerade(packet.header.to);
         }
         Body::Udp => {}
@@ -96,5 +98,3 @@ fn container(address: IpAddr) -> IpAddr {
         IpAddr::V6("fd00::2".parse().unwrap())
     }
 }
-
-pub(super) const SECOND: u64 = 1_000_000_000;
