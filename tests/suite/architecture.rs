@@ -1,11 +1,14 @@
-//! The house: imports point up the river, each outside crate lives in its room, files stay small.
+//! Structure of `src`: imports follow the order of `lib.rs`, each outside crate has its modules, no file cycles, small files.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
 
-/// Outside crates that belong to one room (two where the door has to know the neighbour).
-const LODGERS: &[(&str, &[&str])] = &[
+use crate::file_imports::FileGraph;
+use crate::source_files::{
+    SourceFile, assert_no_violations, first_segments, is_name_letter, root, sources,
+};
+
+/// Outside crates and the modules that may use them.
+const CRATE_OWNERS: &[(&str, &[&str])] = &[
     ("pcap", &["capture"]),
     ("nix", &["capture", "privilege"]),
     ("caps", &["privilege"]),
@@ -41,162 +44,232 @@ const LODGERS: &[(&str, &[&str])] = &[
     ("sd_notify", &["app"]),
 ];
 
+/// Lines of the longest file that is allowed.
+const MAX_LINES: usize = 450;
+
+/// The median length of the files must stay below this number of lines.
+const MAX_MEDIAN_LINES: usize = 200;
+
+/// Folders with files that use each other today. The list may only shrink.
+const KNOWN_CYCLES: &[&str] = &[
+    "src/app/",
+    "src/capture/filter/",
+    "src/cli/",
+    "src/decode/",
+    "src/decode/link/",
+    "src/diagnosis/",
+    "src/http/guard/",
+    "src/labels/",
+    "src/metrics/",
+    "src/pipeline/",
+];
+
+/// Names of types that are defined more than once today. The list may only shrink.
+const KNOWN_DUPLICATE_TYPES: &[&str] = &[
+    "Ahead",
+    "Attempt",
+    "Bucket",
+    "Entry",
+    "Evidence",
+    "Exemplar",
+    "Family",
+    "Fault",
+    "Flags",
+    "Format",
+    "Histogram",
+    "Known",
+    "Line",
+    "Metric",
+    "Packet",
+    "Reader",
+    "Report",
+    "Rest",
+    "Set",
+    "Source",
+    "Span",
+    "State",
+    "Stream",
+    "Sums",
+    "Timestamp",
+    "Told",
+    "Writer",
+];
+
 #[test]
-fn imports_point_up_the_river() {
-    let rooms = rooms();
-    let place = |room: &str| rooms.iter().position(|known| known == room);
-    for (file, room, text) in sources() {
-        let Some(own) = place(&room) else { continue };
-        for other in mentioned(&text, "crate::") {
-            let other_place = place(&other)
-                .unwrap_or_else(|| panic!("{}: no room is called {other}", file.display()));
+fn imports_follow_module_order() {
+    let modules = modules();
+    let index = |module: &str| modules.iter().position(|known| known == module);
+    for SourceFile {
+        path, module, text, ..
+    } in sources()
+    {
+        let Some(own) = index(&module) else { continue };
+        for other in first_segments(&text, "crate::") {
+            let other_index =
+                index(&other).unwrap_or_else(|| panic!("{path}: {other} is not in lib.rs"));
             assert!(
-                other_place <= own,
-                "{}: {room} imports {other}, which comes after it",
-                file.display()
+                other_index <= own,
+                "{path}: {module} imports {other}, which comes after it in lib.rs"
             );
         }
     }
 }
 
 #[test]
-fn pages_are_given_to_the_http_room() {
-    for (file, room, text) in sources().into_iter().filter(|(_, room, _)| room == "http") {
-        let strangers: Vec<_> = mentioned(&text, "crate::")
+fn http_imports_no_other_module() {
+    let http = sources().into_iter().filter(|file| file.module == "http");
+    for SourceFile { path, text, .. } in http {
+        let others: Vec<_> = first_segments(&text, "crate::")
             .into_iter()
-            .filter(|other| *other != room)
+            .filter(|other| other != "http")
             .collect();
-        assert!(
-            strangers.is_empty(),
-            "{}: {room} imports {strangers:?}",
-            file.display()
-        );
+        assert!(others.is_empty(), "{path}: http imports {others:?}");
     }
 }
 
 #[test]
-fn each_outside_crate_lives_in_its_room() {
-    for (file, room, text) in sources() {
-        for (lodger, homes) in LODGERS {
-            let used = mentioned_anywhere(&text, lodger);
+fn outside_crates_stay_in_their_modules() {
+    for SourceFile {
+        path, module, text, ..
+    } in sources()
+    {
+        for (name, owners) in CRATE_OWNERS {
             assert!(
-                !used || homes.contains(&room.as_str()),
-                "{}: {lodger} lives in {homes:?}",
-                file.display()
+                !uses_crate(&text, name) || owners.contains(&module.as_str()),
+                "{path}: only {owners:?} may use {name}"
             );
         }
     }
 }
 
 #[test]
-fn only_the_live_capture_reads_the_clock_for_packets() {
-    for (file, room, text) in sources().into_iter().filter(|(_, room, _)| room != "http") {
+fn only_live_capture_reads_the_clock() {
+    let others = sources().into_iter().filter(|file| file.module != "http");
+    for SourceFile { path, text, .. } in others {
         let reads = text.contains("SystemTime::now") || text.contains("Instant::now");
         assert!(
-            !reads || file.ends_with("capture/live.rs"),
-            "{} of {room} reads a clock",
-            file.display()
+            !reads || path == "src/capture/live.rs",
+            "{path} reads a clock"
         );
     }
 }
 
 #[test]
 fn files_are_small() {
-    let mut lengths: Vec<usize> = sources()
-        .iter()
-        .map(|(_, _, text)| text.lines().count())
-        .collect();
+    let files = sources();
+    let mut lengths: Vec<usize> = files.iter().map(|file| file.text.lines().count()).collect();
     lengths.sort_unstable();
     let median = lengths[lengths.len() / 2];
-    assert!(median < 200, "the median file has {median} lines");
-    for (file, _, text) in sources() {
-        let lines = text.lines().count();
+    assert!(
+        median < MAX_MEDIAN_LINES,
+        "the median file has {median} lines"
+    );
+    for file in files {
+        let lines = file.text.lines().count();
         assert!(
-            lines <= 450,
-            "{} has {lines} lines: which rooms are in it?",
-            file.display()
+            lines <= MAX_LINES,
+            "{} has {lines} lines, more than {MAX_LINES}: split it by concept",
+            file.path
         );
     }
 }
 
 #[test]
-fn every_file_begins_with_its_promise() {
-    for (file, _, text) in sources() {
-        assert!(
-            text.starts_with("//! "),
-            "{} does not say what it is for",
-            file.display()
-        );
+fn every_file_begins_with_a_description() {
+    for SourceFile { path, text, .. } in sources() {
+        assert!(text.starts_with("//! "), "{path} does not begin with //!");
     }
 }
 
-/// The rooms in the order of `lib.rs`.
-fn rooms() -> Vec<String> {
-    let map = fs::read_to_string(root().join("src/lib.rs")).unwrap();
-    let name = |line: &str| Some(line.strip_prefix("pub mod ")?.strip_suffix(';')?.to_owned());
-    map.lines().filter_map(name).collect()
+#[test]
+fn files_do_not_use_each_other() {
+    let graph = FileGraph::of(&sources());
+    let violations: Vec<(String, String)> = graph
+        .cyclic_groups()
+        .iter()
+        .map(|group| {
+            let cycles = graph.cycles(group).join("\n");
+            (
+                common_folder(group),
+                format!("{group:?} use each other\n{cycles}"),
+            )
+        })
+        .collect();
+    assert_no_violations(&violations, KNOWN_CYCLES);
 }
 
-/// Every source file that is no test, with the room it is in.
-fn sources() -> Vec<(PathBuf, String, String)> {
-    let mut sources = Vec::new();
-    collect(&root().join("src"), &mut sources);
-    assert!(sources.len() > 30, "found {} files only", sources.len());
-    sources
-}
-
-fn collect(folder: &Path, sources: &mut Vec<(PathBuf, String, String)>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let is_test = path.file_stem().is_some_and(|stem| stem == "tests");
-        if path.is_dir() && !is_test {
-            collect(&path, sources);
-        } else if path.extension().is_some_and(|extension| extension == "rs") && !is_test {
-            let text = fs::read_to_string(&path).unwrap();
-            // What follows is a test beside the code.
-            let code = text
-                .split("#[cfg(test)]\nmod tests {")
-                .next()
-                .unwrap_or_default()
-                .to_owned();
-            sources.push((path.clone(), room_of(&path), code));
+#[test]
+fn type_names_are_unique() {
+    let mut definitions: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for SourceFile { path, code, .. } in sources() {
+        for name in type_names(&code) {
+            definitions.entry(name).or_default().push(path.clone());
         }
     }
+    definitions.retain(|_, paths| paths.len() > 1);
+    let is_known = |name: &str| KNOWN_DUPLICATE_TYPES.contains(&name);
+    let new: Vec<_> = definitions
+        .iter()
+        .filter(|(name, _)| !is_known(name))
+        .collect();
+    assert!(new.is_empty(), "defined more than once: {new:#?}");
+    let unused: Vec<_> = KNOWN_DUPLICATE_TYPES
+        .iter()
+        .filter(|name| !definitions.contains_key(**name))
+        .collect();
+    assert!(
+        unused.is_empty(),
+        "defined once, remove them from KNOWN_DUPLICATE_TYPES: {unused:?}"
+    );
 }
 
-fn room_of(path: &Path) -> String {
-    let inside = path.strip_prefix(root().join("src")).unwrap();
-    let first = inside
-        .components()
-        .next()
-        .unwrap()
-        .as_os_str()
-        .to_string_lossy()
-        .into_owned();
-    first.trim_end_matches(".rs").to_owned()
+#[test]
+fn type_names_are_found_at_module_level() {
+    let code = "pub(crate) struct A; impl A { type B = u8; } enum C<T> { D(T) }\ntype E = u8; fn f() { struct G; }";
+    assert_eq!(type_names(code), ["A", "C", "E"]);
 }
 
-/// The first segments of paths that begin with `prefix`, in imports and elsewhere.
-fn mentioned(text: &str, prefix: &str) -> Vec<String> {
-    let mut found = BTreeMap::new();
-    for (at, _) in text.match_indices(prefix) {
-        let rest = &text[at + prefix.len()..];
-        let end = rest
-            .find(|c: char| !c.is_alphanumeric() && c != '_')
-            .unwrap_or(rest.len());
-        found.insert(rest[..end].to_owned(), ());
-    }
-    found.into_keys().filter(|name| !name.is_empty()).collect()
+/// Returns the folder that contains all files of a group.
+fn common_folder(group: &[String]) -> String {
+    let mut folders = group[0].rmatch_indices('/').map(|(at, _)| &group[0][..=at]);
+    let common = folders.find(|folder| group.iter().all(|file| file.starts_with(folder)));
+    common.unwrap_or_default().to_owned()
 }
 
-/// Whether a path through the crate of that name is written anywhere, not as the tail of a longer path or name.
-fn mentioned_anywhere(text: &str, name: &str) -> bool {
-    text.match_indices(&format!("{name}::")).any(|(at, _)| {
-        let before = text[..at].chars().next_back();
-        !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':')
+/// Returns the modules in the order of `lib.rs`.
+fn modules() -> Vec<String> {
+    let text = std::fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let name = |line: &str| Some(line.strip_prefix("pub mod ")?.strip_suffix(';')?.to_owned());
+    text.lines().filter_map(name).collect()
+}
+
+/// `true` if a path through the crate occurs in the code, not as the tail of a longer path or name.
+fn uses_crate(code: &str, name: &str) -> bool {
+    code.match_indices(&format!("{name}::")).any(|(at, _)| {
+        let before = code[..at].chars().next_back();
+        !before.is_some_and(|letter| is_name_letter(letter) || letter == ':')
     })
 }
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+/// Returns the names of the structs, enums, unions, traits and type aliases at module level.
+fn type_names(code: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut depth = 0;
+    let mut is_type = false;
+    for word in code.split_inclusive(|letter| !is_name_letter(letter)) {
+        let name = word.trim_end_matches(|letter| !is_name_letter(letter));
+        if depth == 0 && is_type && !name.is_empty() {
+            names.push(name.to_owned());
+            is_type = false;
+        }
+        if !name.is_empty() {
+            is_type = ["struct", "enum", "union", "trait", "type"].contains(&name);
+        }
+        match word.chars().next_back() {
+            Some('{') => depth += 1,
+            Some('}') => depth -= 1,
+            _ => {}
+        }
+    }
+    names
 }
