@@ -44,29 +44,29 @@ fn record_golden_captures() {
     let Some(laboratory) = Laboratory::open("record_golden_captures") else {
         return;
     };
-    let mut tapes = Recordings::new();
-    on_the_road(&laboratory, &mut tapes);
-    on_the_container_host(&laboratory, &mut tapes);
-    on_one_cable(&laboratory, &mut tapes);
-    in_bad_weather(&laboratory, &mut tapes);
+    let mut recordings = Recordings::new();
+    record_path(&laboratory, &mut recordings);
+    record_container_host(&laboratory, &mut recordings);
+    record_direct_link(&laboratory, &mut recordings);
+    record_impaired_path(&laboratory, &mut recordings);
     let wanted = env::var("CAPTURES").unwrap_or_default();
     for capture in GOLDEN_CAPTURES
         .iter()
         .filter(|capture| wanted.is_empty() || wanted.split(' ').any(|file| file == capture.file))
     {
-        capture.extract_from(&tapes.file(capture.recorded_on));
+        capture.extract_from(&recordings.file(capture.recorded_on));
     }
     fs::write(captures().join("README.md"), readme()).expect("tests/captures can be written");
 }
 
-fn on_the_road(laboratory: &Laboratory, tapes: &mut Recordings) {
-    let road = Topology::build(laboratory);
+fn record_path(laboratory: &Laboratory, recordings: &mut Recordings) {
+    let topology = Topology::build(laboratory);
     let Topology {
         client,
         firewall,
         server,
         ..
-    } = &road;
+    } = &topology;
     for (host, interface) in [
         (client, "any"),
         (client, "eth0"),
@@ -74,27 +74,27 @@ fn on_the_road(laboratory: &Laboratory, tapes: &mut Recordings) {
         (server, "any"),
         (server, "eth0"),
     ] {
-        tapes.start(host, interface);
+        recordings.start(host, interface);
     }
-    let _open = run_all(&road);
+    let _open = run_all(&topology);
     let _last = client.inside(|| connects(topology::marker(), 1, CONNECT_TIMEOUT));
-    tapes.finish(&format!("tcp src port {MARKER_PORT}"));
+    recordings.finish(&format!("tcp src port {MARKER_PORT}"));
 }
 
-fn on_the_container_host(laboratory: &Laboratory, tapes: &mut Recordings) {
+fn record_container_host(laboratory: &Laboratory, recordings: &mut Recordings) {
     let hosts = ContainerHost::build(laboratory);
-    tapes.start(&hosts.host, "any");
+    recordings.start(&hosts.host, "any");
     let _open = hosts.run_all();
     let _last = hosts
         .outside
         .inside(|| connects(container_host::marker(), 1, CONNECT_TIMEOUT));
-    tapes.finish(&format!("tcp src port {MARKER_PORT}"));
+    recordings.finish(&format!("tcp src port {MARKER_PORT}"));
 }
 
-fn on_one_cable(laboratory: &Laboratory, tapes: &mut Recordings) {
+fn record_direct_link(laboratory: &Laboratory, recordings: &mut Recordings) {
     let pair = Pair::build(laboratory);
     pair.near.set_parameter("net.ipv4.tcp_ecn", "1");
-    tapes.start(&pair.near, "eth0");
+    recordings.start(&pair.near, "eth0");
     let open = Family::BOTH.map(|family| {
         pair.near.inside(|| {
             connects(
@@ -105,27 +105,27 @@ fn on_one_cable(laboratory: &Laboratory, tapes: &mut Recordings) {
         })
     });
     assert!(open.iter().all(|three| results(three) == [Some(Ok(())); 3]));
-    tapes.finish("ip6[53] = 16");
+    recordings.finish("ip6[53] = 16");
 }
 
-fn in_bad_weather(laboratory: &Laboratory, tapes: &mut Recordings) {
-    let weather = ImpairedTopology::build(laboratory);
+fn record_impaired_path(laboratory: &Laboratory, recordings: &mut Recordings) {
+    let impaired = ImpairedTopology::build(laboratory);
     let Topology {
         client,
         firewall,
         server,
         ..
-    } = &weather.topology;
+    } = &impaired.topology;
     for (host, interface) in [(client, "eth0"), (firewall, "any"), (server, "eth0")] {
-        tapes.start_as(
+        recordings.start_as(
             host,
             interface,
             &format!("{} {interface}, impaired", host.role()),
         );
     }
-    let _open = weather.run_all();
+    let _open = impaired.run_all();
     let _last = client.inside(|| connects(topology::marker(), 1, CONNECT_TIMEOUT));
-    tapes.finish(&format!("tcp src port {MARKER_PORT}"));
+    recordings.finish(&format!("tcp src port {MARKER_PORT}"));
 }
 
 impl GoldenCapture {
