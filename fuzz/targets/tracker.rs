@@ -13,7 +13,7 @@ use invariants::{CallerContext, InvariantChecker};
 use libfuzzer_sys::fuzz_target;
 use tcp_handshake_exporter::handshake::{AttemptLimits, PeerHistory};
 use tcp_handshake_exporter::packet::{
-    Address, Direction, Endpoint, Flags, IcmpCode, IcmpError, Packet, Quote, Segment, CapturePoint,
+    Address, CapturePoint, Direction, Endpoint, Flags, IcmpCode, IcmpError, Packet, Quote, Segment,
 };
 use tcp_handshake_exporter::time::Timestamp;
 
