@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::program::{file, printed, run, said};
+use crate::program::{file, run, stderr, stdout};
 
 /// Returns the JSON report on two golden captures, and the exit status.
 fn compare(client: &str, server: &str) -> (Value, i32) {
@@ -15,7 +15,7 @@ fn compare(client: &str, server: &str) -> (Value, i32) {
         &capture(client),
         &capture(server),
     ]);
-    assert_eq!(said(&output), "");
+    assert_eq!(stderr(&output), "");
     (
         serde_json::from_slice(&output.stdout).unwrap(),
         output.status.code().unwrap(),
@@ -169,12 +169,12 @@ fn text_report_quotes_clocks_paths_and_attempts() {
         &capture("path-drop-server"),
     ]);
     assert_eq!(
-        printed(&output),
+        stdout(&output),
         "No attempt is in both captures, so their clocks cannot be compared: make sure that they are of the same time.\n\
          The client's capture has no attempt: was it made at the client, at that time?\n"
     );
     let output = run(&["compare", &capture("closed"), &capture("demo-server")]);
-    let text = printed(&output);
+    let text = stdout(&output);
     let lines: Vec<&str> = text.lines().collect();
     assert!(lines[0].starts_with("The server's clock is "), "{text}");
     assert!(

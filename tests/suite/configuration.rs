@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 
 use tempfile::{NamedTempFile, TempPath};
 
-use crate::program::{file, printed, program, run, said};
+use crate::program::{file, program, run, stderr, stdout};
 
 /// Writes a configuration file, which is removed when the path is dropped.
 fn write_config(text: &str) -> TempPath {
@@ -19,7 +19,7 @@ fn write_config(text: &str) -> TempPath {
 fn check_config(text: &str) -> (Option<i32>, String) {
     let file = write_config(text);
     let output = run(&["--config.check", "--config.file", file.to_str().unwrap()]);
-    let text = printed(&output) + &said(&output);
+    let text = stdout(&output) + &stderr(&output);
     (
         output.status.code(),
         text.replace(file.to_str().unwrap(), "FILE"),
@@ -54,7 +54,7 @@ fn file_accepts_every_kind_of_value() {
         check_config("capture:\nlabels: {}\n"),
         (Some(0), "FILE: OK\n".to_owned())
     );
-    assert_eq!(printed(&run(&["--config.check"])), "flags: OK\n");
+    assert_eq!(stdout(&run(&["--config.check"])), "flags: OK\n");
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn error_names_position_and_problem() {
 fn unreadable_file_or_invalid_reference_is_an_error() {
     let output = run(&["--config.file", "/nowhere/at.yml"]);
     assert_eq!(
-        said(&output),
+        stderr(&output),
         "tcp_handshake_exporter: cannot read configuration file /nowhere/at.yml: No such file or directory (os error 2)\n"
     );
     assert_eq!(output.status.code(), Some(1));
@@ -245,7 +245,7 @@ fn flag_turns_off_a_switch_of_the_environment() {
             .env("TCP_HANDSHAKE_EXPORTER_CAPTURE_ACKS", "true")
             .args(arguments)
             .arg(demo);
-        printed(&command.output().unwrap()).contains("tcp_handshake_completed_total{")
+        stdout(&command.output().unwrap()).contains("tcp_handshake_completed_total{")
     };
     assert!(metrics(&[]));
     assert!(!metrics(&["--capture.acks=false"]));
@@ -258,8 +258,8 @@ fn interface_flag_replaces_capture_files_of_the_file() {
         write_config("capture: {file: /nowhere/at.pcap}\nweb: {listen-address: 127.0.0.1:0}\n");
     let output = run(&["--config.file", config.to_str().unwrap(), "-i", "nowhere0"]);
     assert!(
-        said(&output).starts_with("tcp_handshake_exporter: no such interface nowhere0"),
+        stderr(&output).starts_with("tcp_handshake_exporter: no such interface nowhere0"),
         "{}",
-        said(&output)
+        stderr(&output)
     );
 }

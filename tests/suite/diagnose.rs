@@ -5,7 +5,7 @@ use tcp_handshake_exporter::diagnosis::rules;
 
 use crate::golden::difference;
 use crate::golden_captures::GOLDEN_CAPTURES;
-use crate::program::{file, printed, run, said};
+use crate::program::{file, run, stderr, stdout};
 
 /// Start of the table of rules in docs/diagnosis.md.
 const RULES_BEGIN: &str =
@@ -146,7 +146,7 @@ fn report(story: &str, seen_from: &str) -> (Value, i32) {
         local_addresses(story, seen_from),
         &capture,
     ]);
-    assert_eq!(said(&output), "");
+    assert_eq!(stderr(&output), "");
     (
         serde_json::from_slice(&output.stdout).unwrap(),
         output.status.code().unwrap(),
@@ -197,7 +197,7 @@ fn golden_captures_get_expected_text() {
     for story in &GOLDEN_CAPTURES {
         let capture = file(&format!("tests/captures/{}.pcap", story.file));
         let path = file(&format!("tests/captures/{}.diagnosis", story.file));
-        let found = printed(&run(&[
+        let found = stdout(&run(&[
             "diagnose",
             "--capture.local",
             local_addresses(story.file, story.recorded_on),
@@ -326,7 +326,7 @@ fn demo_verdicts_need_no_local_addresses() {
 #[test]
 fn output_to_pipe_has_no_colors() {
     let output = run(&["diagnose", &file("tests/captures/demo.pcap")]);
-    assert!(!printed(&output).contains('\x1b'));
+    assert!(!stdout(&output).contains('\x1b'));
     assert_eq!(output.status.code(), Some(3));
 }
 

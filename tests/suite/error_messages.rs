@@ -2,14 +2,14 @@
 
 use std::net::TcpListener;
 
-use crate::program::{file, printed, run, run_with_input, said};
+use crate::program::{file, run, run_with_input, stderr, stdout};
 
 #[track_caller]
 fn assert_fails(arguments: &[&str], status: i32, message: &str) {
     let output = run(arguments);
-    assert_eq!(said(&output), message);
+    assert_eq!(stderr(&output), message);
     assert_eq!(output.status.code(), Some(status));
-    assert_eq!(printed(&output), "");
+    assert_eq!(stdout(&output), "");
 }
 
 fn usage(argument: &str, value: &str, advice: &str) -> String {
@@ -21,7 +21,7 @@ fn usage(argument: &str, value: &str, advice: &str) -> String {
 #[test]
 fn unknown_interface_names_the_known_ones() {
     let output = run(&["-i", "nowhere0", "--web.listen-address", "127.0.0.1:0"]);
-    let message = said(&output);
+    let message = stderr(&output);
     let (start, known) = message
         .split_once(" (there are: ")
         .unwrap_or_else(|| panic!("{message}"));
@@ -107,7 +107,7 @@ fn truncated_file_counts_complete_packets() {
         &["diagnose", "--output", "metrics", "-"],
         &whole[..whole.len() - 7],
     );
-    let message = said(&output);
+    let message = stderr(&output);
     let warning = message.lines().next().unwrap();
     assert!(warning.starts_with("ts="), "{warning}");
     assert!(
@@ -122,7 +122,7 @@ fn truncated_file_counts_complete_packets() {
         "tcp_handshake_exporter: what was whole is counted above; the rest of the broken files is lost"
     );
     assert_eq!(output.status.code(), Some(1));
-    assert!(printed(&output).contains("tcp_handshake_attempts_total{"));
+    assert!(stdout(&output).contains("tcp_handshake_attempts_total{"));
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn invalid_values_name_the_valid_range() {
     for (argument, value, advice) in cases {
         let flag = argument.split(' ').next().unwrap();
         let output = run(&[&format!("{flag}={value}")]);
-        let message = said(&output);
+        let message = stderr(&output);
         let expected = usage(argument, value, advice);
         assert!(
             message == expected || message == expected.replacen("'--c", "'-p, --c", 1),
@@ -221,11 +221,11 @@ fn invalid_values_name_the_valid_range() {
 fn interface_with_file_is_a_usage_error() {
     let output = run(&["-i", "lo", "-r", "x.pcap"]);
     assert!(
-        said(&output).starts_with(
+        stderr(&output).starts_with(
             "error: the argument '--capture.interface <NAME>' cannot be used with '--capture.file <FILE>'\n"
-        ) || said(&output).contains("cannot be used with"),
+        ) || stderr(&output).contains("cannot be used with"),
         "{}",
-        said(&output)
+        stderr(&output)
     );
     assert_eq!(output.status.code(), Some(2));
 }

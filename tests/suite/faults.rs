@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use crate::netns::exporter::diagnose;
 use crate::packet_builder::{Format, Link, capture, parse_script};
-use crate::program::{file, program, said};
+use crate::program::{file, program, stderr};
 
 #[test]
 fn full_standard_output_is_an_error() {
@@ -33,7 +33,7 @@ fn full_standard_output_is_an_error() {
             .output()
             .expect("the program runs");
         assert_eq!(
-            said(&output),
+            stderr(&output),
             "tcp_handshake_exporter: cannot write to standard output: No space left on device (os error 28)\n",
             "{arguments:?}"
         );

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::oracle::{IN_TRANSIT, exporter_counts, page};
 use crate::packet_builder::{Format, Link, capture, parse_script};
-use crate::program::{printed, run};
+use crate::program::{run, stdout};
 
 /// A later packet that is not part of a handshake, so that all pending attempts are decided.
 const LATER: &str = "z = 10.0.9.9:1\nq = 10.0.9.8:1\n19000 z > q UDP\n";
@@ -29,7 +29,7 @@ fn diagnosis_reports_one_sided_capture() {
         ),
     )
     .unwrap();
-    let report = printed(&run(&[
+    let report = stdout(&run(&[
         "diagnose",
         "--capture.local",
         "203.0.113.255/32",

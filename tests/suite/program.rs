@@ -39,12 +39,12 @@ pub(crate) fn file(path: &str) -> String {
 }
 
 /// Returns standard error as text.
-pub(crate) fn said(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 /// Returns standard output as text.
-pub(crate) fn printed(output: &Output) -> String {
+pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 

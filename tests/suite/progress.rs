@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::packet_builder::{ACK, Format, Link, Packet, capture};
-use crate::program::{has_tool, program, said};
+use crate::program::{has_tool, program, stderr};
 
 /// Writes a file of about 20 MiB.
 fn long_file(folder: &Path) -> String {
@@ -65,5 +65,5 @@ fn pipe_shows_no_progress() {
     let folder = tempfile::tempdir().unwrap();
     let file = long_file(folder.path());
     let output = program().args(["diagnose", &file]).output().unwrap();
-    assert_eq!(said(&output), "");
+    assert_eq!(stderr(&output), "");
 }

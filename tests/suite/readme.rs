@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use tcp_handshake_exporter::decode::Undecodable;
 use tcp_handshake_exporter::metrics::rows;
 
-use crate::program::{file, has_tool, printed, run};
+use crate::program::{file, has_tool, run, stdout};
 
 const METRICS_BEGIN: &str =
     "<!-- metrics: from the table in the code; UPDATE_README=1 cargo test readme rewrites it -->\n";
@@ -56,8 +56,8 @@ fn assert_or_update_table((begin, end): (&str, &str), expected: &str) {
 #[test]
 fn readme_names_every_flag() {
     let readme = fs::read_to_string(file("README.md")).unwrap();
-    let help_of = |command: &str| printed(&run(&[command, "--help"]));
-    let help = printed(&run(&["--help"])) + &help_of("diagnose") + &help_of("compare");
+    let help_of = |command: &str| stdout(&run(&[command, "--help"]));
+    let help = stdout(&run(&["--help"])) + &help_of("diagnose") + &help_of("compare");
     let flags = help
         .split_whitespace()
         .filter(|word| word.starts_with("--") && word.len() > 2);

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use rcgen::{CertificateParams, KeyPair};
 use tcp_handshake_exporter::http::AccessControl;
 
-use crate::program::{file, has_tool, program, run, said};
+use crate::program::{file, has_tool, program, run, stderr};
 use crate::serving::get;
 
 pub(crate) const TLS: &str =
@@ -194,7 +194,7 @@ fn unsupported_web_settings_are_logged() {
         "--web.config.file",
         &config.display().to_string(),
     ]);
-    let log = said(&output);
+    let log = stderr(&output);
     let logged: Vec<_> = log
         .lines()
         .filter_map(|line| line.split_once(" level="))
@@ -226,7 +226,7 @@ fn invalid_web_configuration_exits_with_error() {
         "--web.config.file",
         &at,
     ]);
-    let last = said(&output);
+    let last = stderr(&output);
     assert_eq!(
         last.lines().last().unwrap(),
         format!("tcp_handshake_exporter: --web.config.file {at}: missing one of key or key_file")
@@ -272,7 +272,7 @@ fn missing_systemd_socket_exits_with_error() {
     let open = file("tests/captures/open.pcap");
     let output = run(&["--web.systemd-socket", "-r", &open]);
     assert_eq!(
-        said(&output).lines().last().unwrap(),
+        stderr(&output).lines().last().unwrap(),
         "tcp_handshake_exporter: no socket activation file descriptors found: \
          start the program by its socket unit, or omit --web.systemd-socket"
     );
@@ -280,7 +280,7 @@ fn missing_systemd_socket_exits_with_error() {
     let output = socket_activated(fs::File::open(Path::new("/dev/null")).unwrap())
         .output()
         .unwrap();
-    let log = said(&output);
+    let log = stderr(&output);
     let last = log.lines().last().unwrap();
     assert!(
         last.starts_with(

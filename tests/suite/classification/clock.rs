@@ -2,7 +2,7 @@
 
 use crate::oracle::{self, Acks, exporter_counts, page};
 use crate::packet_builder::{Format, Link, capture, parse_script};
-use crate::program::{printed, run};
+use crate::program::{run, stdout};
 
 #[test]
 fn other_packets_can_step_the_clock() {
@@ -57,12 +57,12 @@ fn file_of_days_keeps_idle_label_sets() {
     )
     .unwrap();
     let name = file.path().to_string_lossy();
-    let shown = printed(&run(&["diagnose", "--output", "metrics", &name]));
+    let shown = stdout(&run(&["diagnose", "--output", "metrics", &name]));
     assert!(
         shown.contains("tcp_handshake_exporter_label_sets 2\n"),
         "{shown}"
     );
-    let shown = printed(&run(&[
+    let shown = stdout(&run(&[
         "diagnose",
         "--output",
         "metrics",

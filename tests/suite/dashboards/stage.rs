@@ -9,7 +9,7 @@ use std::process::Command;
 
 use super::board::{Board, substitute_variables};
 use crate::netns::Laboratory;
-use crate::program::{file, has_tool, printed, said};
+use crate::program::{file, has_tool, stderr, stdout};
 
 /// Values of the dashboard variables with everything chosen.
 pub(super) const VALUES: [(&str, &str); 11] = [
@@ -127,7 +127,7 @@ fn run_queries_on_stage(folder: &Path) {
     assert!(
         output.status.success(),
         "{}{}",
-        printed(&output),
-        said(&output)
+        stdout(&output),
+        stderr(&output)
     );
 }

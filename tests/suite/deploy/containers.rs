@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::netns::Laboratory;
 use crate::netns::exporter::PROGRAM;
-use crate::program::{file, has_tool, printed, said, tool};
+use crate::program::{file, has_tool, stderr, stdout, tool};
 
 const DOCKERFILE: &str = "deploy/docker/Dockerfile";
 const IMAGE_SCRIPT: &str = "tests/suite/deploy/image.sh";
@@ -24,8 +24,8 @@ fn dockerfiles_pass_hadolint() {
     assert!(
         output.status.success(),
         "{}{}",
-        printed(&output),
-        said(&output)
+        stdout(&output),
+        stderr(&output)
     );
 }
 
@@ -70,7 +70,7 @@ fn image_contains_all_files_of_the_program() {
         .output()
         .unwrap();
     let expected = "not healthy before it runs\nhealthy\ntcp_handshake_exporter_capture_up{interface=\"any\"} 1\nstopped\n";
-    assert_eq!(printed(&ran), expected, "{}", said(&ran));
+    assert_eq!(stdout(&ran), expected, "{}", stderr(&ran));
 }
 
 #[test]
@@ -86,8 +86,8 @@ fn compose_stack_follows_the_compose_specification() {
     assert!(
         output.status.success(),
         "{}{}",
-        printed(&output),
-        said(&output)
+        stdout(&output),
+        stderr(&output)
     );
     // Each file of the repository that the stack mounts exists.
     let stack: Value = serde_saphyr::from_str(&fs::read_to_string(stack).unwrap()).unwrap();
@@ -147,13 +147,13 @@ fn compose_prometheus_and_grafana_name_existing_files() {
     assert!(
         checked.status.success(),
         "{}{}",
-        printed(&checked),
-        said(&checked)
+        stdout(&checked),
+        stderr(&checked)
     );
     assert!(
-        printed(&checked).contains("2 rule files found"),
+        stdout(&checked).contains("2 rule files found"),
         "{}",
-        printed(&checked)
+        stdout(&checked)
     );
 }
 
@@ -174,11 +174,11 @@ fn firewall_script_switches_faults() {
     ] {
         let output = host.command(&fault).arg(name).output().unwrap();
         assert!(
-            output.status.success() && printed(&output) == format!("fault: {name}\n"),
+            output.status.success() && stdout(&output) == format!("fault: {name}\n"),
             "{name}: {}",
-            said(&output)
+            stderr(&output)
         );
-        let rules = printed(
+        let rules = stdout(
             &host
                 .command("nft")
                 .args(["list", "ruleset"])
@@ -193,5 +193,5 @@ fn firewall_script_switches_faults() {
         );
     }
     let output = host.command(&fault).arg("fire").output().unwrap();
-    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::program::{file, said};
+use crate::program::{file, stderr};
 
 #[test]
 fn each_dependency_has_a_documented_reason() {
@@ -127,7 +127,7 @@ fn metadata() -> Metadata {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", stderr(&output));
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     let by_id = |list: &Value| {
         let items = list.as_array().unwrap().iter();

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::program::{file, has_tool, printed, said};
+use crate::program::{file, has_tool, stderr, stdout};
 
 #[test]
 fn promtool_accepts_scrape_configurations_of_the_readme() {
@@ -59,7 +59,7 @@ fn assert_promtool_accepts(config: &str) {
     assert!(
         output.status.success(),
         "{}{}\n{config}",
-        printed(&output),
-        said(&output)
+        stdout(&output),
+        stderr(&output)
     );
 }

@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::program::{file, printed, said, tool};
+use crate::program::{file, stderr, stdout, tool};
 
 const CHART_PATH: &str = "deploy/helm/tcp-handshake-exporter";
 const MONITORING_PATH: &str = "deploy/kubernetes/monitoring";
@@ -85,7 +85,7 @@ fn chart_renders_valid_objects() {
         assert!(full.contains(text), "{text} is not in\n{full}");
     }
     let lint = helm(&["lint", "--strict", "--values", &values, CHART_PATH]).unwrap();
-    assert!(lint.status.success(), "{}{}", printed(&lint), said(&lint));
+    assert!(lint.status.success(), "{}{}", stdout(&lint), stderr(&lint));
 }
 
 #[test]
@@ -101,9 +101,9 @@ fn chart_rejects_invalid_values() {
             return;
         };
         assert!(
-            !output.status.success() && said(&output).contains(message),
+            !output.status.success() && stderr(&output).contains(message),
             "{wrong}: {}",
-            said(&output)
+            stderr(&output)
         );
     }
 }
@@ -212,8 +212,8 @@ fn kustomized(path: &str) -> Option<String> {
         .args(["kustomize", &file(path)])
         .output()
         .unwrap();
-    assert!(output.status.success(), "{path}: {}", said(&output));
-    Some(printed(&output))
+    assert!(output.status.success(), "{path}: {}", stderr(&output));
+    Some(stdout(&output))
 }
 
 fn rendered(values: &[&str]) -> Option<String> {
@@ -229,8 +229,8 @@ fn rendered(values: &[&str]) -> Option<String> {
     ]
     .concat();
     let output = helm(&arguments)?;
-    assert!(output.status.success(), "{}", said(&output));
-    Some(printed(&output))
+    assert!(output.status.success(), "{}", stderr(&output));
+    Some(stdout(&output))
 }
 
 fn helm(arguments: &[&str]) -> Option<Output> {
@@ -262,8 +262,8 @@ fn objects(manifests: &str, versions: &[&str]) -> String {
         .write_all(manifests.as_bytes())
         .unwrap();
     let output = check.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", said(&output));
-    printed(&output)
+    assert!(output.status.success(), "{}", stderr(&output));
+    stdout(&output)
 }
 
 fn sorted(lines: &str) -> Vec<&str> {

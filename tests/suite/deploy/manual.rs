@@ -7,7 +7,7 @@ use std::process::Command;
 
 use clap_complete::Shell;
 
-use crate::program::{file, has_tool, printed, said};
+use crate::program::{file, has_tool, stderr, stdout};
 
 const BASH_SCRIPT: &str = r#"
 source "$FOLDER/tcp_handshake_exporter.bash"
@@ -55,12 +55,12 @@ fn manual_pages_render_without_warnings() {
             .env("LC_ALL", "C.UTF-8");
         let shown = man.output().unwrap();
         assert!(
-            shown.status.success() && said(&shown).is_empty(),
+            shown.status.success() && stderr(&shown).is_empty(),
             "{}: {}",
             path.display(),
-            said(&shown)
+            stderr(&shown)
         );
-        assert!(printed(&shown).contains("SYNOPSIS"), "{}", path.display());
+        assert!(stdout(&shown).contains("SYNOPSIS"), "{}", path.display());
     }
 }
 
@@ -71,7 +71,7 @@ fn bash_completes_flags_and_commands() {
         .env("FOLDER", file("deploy/completions"));
     let output = bash.output().unwrap();
     assert_eq!(
-        (printed(&output).as_str(), said(&output).as_str()),
+        (stdout(&output).as_str(), stderr(&output).as_str()),
         ("--capture.interface\ndiagnose\nlogfmt json\n", "")
     );
 }
@@ -86,7 +86,7 @@ fn zsh_loads_completions() {
         .env("FOLDER", file("deploy/completions"));
     let output = zsh.output().unwrap();
     assert_eq!(
-        (printed(&output).as_str(), said(&output).as_str()),
+        (stdout(&output).as_str(), stderr(&output).as_str()),
         ("_tcp_handshake_exporter\n", "")
     );
 }

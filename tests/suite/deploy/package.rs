@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::netns::Laboratory;
 use crate::netns::exporter::PROGRAM;
-use crate::program::{file, has_tool, printed, said, tool};
+use crate::program::{file, has_tool, stderr, stdout, tool};
 
 const EXPECTED_OUTPUT: &str = r#"installed: install ok installed
 enabled: /lib/systemd/system/tcp_handshake_exporter.service
@@ -62,7 +62,7 @@ fn package_installs_starts_and_purges_cleanly() {
         .env("CARGO_TARGET_DIR", folder.path().join("target"))
         .output()
         .unwrap();
-    assert!(built.status.success(), "{}", said(&built));
+    assert!(built.status.success(), "{}", stderr(&built));
     let scratch = folder.path().join("scratch");
     fs::create_dir(&scratch).unwrap();
     let mut install = Command::new("unshare");
@@ -78,5 +78,10 @@ fn package_installs_starts_and_purges_cleanly() {
         &file("tests/suite/deploy/package.sh"),
     ]);
     let installed = install.arg(&package).arg(&scratch).output().unwrap();
-    assert_eq!(printed(&installed), EXPECTED_OUTPUT, "{}", said(&installed));
+    assert_eq!(
+        stdout(&installed),
+        EXPECTED_OUTPUT,
+        "{}",
+        stderr(&installed)
+    );
 }

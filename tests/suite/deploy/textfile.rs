@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::program::{file, has_tool, printed, run, said};
+use crate::program::{file, has_tool, run, stderr, stdout};
 
 #[test]
 fn node_exporter_accepts_metrics_of_diagnose() {
@@ -20,7 +20,7 @@ fn node_exporter_accepts_metrics_of_diagnose() {
         "metrics",
         &file("tests/captures/demo.pcap"),
     ]);
-    assert!(diagnosed.status.success(), "{}", said(&diagnosed));
+    assert!(diagnosed.status.success(), "{}", stderr(&diagnosed));
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("tcp_handshake.prom"), &diagnosed.stdout).unwrap();
     let address = TcpListener::bind("127.0.0.1:0")
@@ -43,7 +43,7 @@ fn node_exporter_accepts_metrics_of_diagnose() {
     let _running = Running(command.spawn().unwrap());
     let page = page(&address);
     assert!(page.contains("node_textfile_scrape_error 0"), "{page}");
-    let diagnosed = printed(&diagnosed);
+    let diagnosed = stdout(&diagnosed);
     let ours = sums(&diagnosed);
     let theirs = sums(&page);
     assert!(

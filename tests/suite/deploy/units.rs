@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 
 use crate::netns::Laboratory;
 use crate::netns::exporter::PROGRAM;
-use crate::program::{file, has_tool, printed, said};
+use crate::program::{file, has_tool, stderr, stdout};
 
 const SERVICE_UNIT: &str = "deploy/systemd/tcp_handshake_exporter.service";
 const SOCKET_UNIT: &str = "deploy/systemd/socket-activation/tcp_handshake_exporter.socket";
@@ -45,9 +45,9 @@ fn systemd_verifies_units() {
         .output()
         .unwrap();
     assert!(
-        verified.status.success() && said(&verified).is_empty(),
+        verified.status.success() && stderr(&verified).is_empty(),
         "{}",
-        said(&verified)
+        stderr(&verified)
     );
 }
 
@@ -62,7 +62,7 @@ fn systemd_rates_the_service_as_hardened() {
         .arg(file(SERVICE_UNIT))
         .output()
         .unwrap();
-    let report = printed(&report);
+    let report = stdout(&report);
     let level = report
         .lines()
         .find_map(|line| line.split_once("Overall exposure level for "))
@@ -131,7 +131,7 @@ fn service_filter_allows_all_used_system_calls() {
         .args(["http://127.0.0.1:10077/metrics", "http://127.0.0.1:10077/"])
         .output()
         .unwrap();
-    let scraped = printed(&scraped);
+    let scraped = stdout(&scraped);
     assert!(
         scraped.contains("tcp_handshake_exporter_capture_up{interface=\"any\"} 1"),
         "{scraped}"
@@ -216,8 +216,8 @@ fn system_call_group(name: &str) -> BTreeSet<String> {
         .args(["syscall-filter", "--no-pager", name])
         .output()
         .unwrap();
-    assert!(output.status.success(), "{name}: {}", said(&output));
-    let members = printed(&output);
+    assert!(output.status.success(), "{name}: {}", stderr(&output));
+    let members = stdout(&output);
     let members = members
         .lines()
         .skip(1)

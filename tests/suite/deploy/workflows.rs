@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use crate::program::{file, printed, said, tool};
+use crate::program::{file, stderr, stdout, tool};
 
 #[test]
 fn workflows_follow_the_schema_of_github() {
@@ -24,8 +24,8 @@ fn workflows_follow_the_schema_of_github() {
         assert!(
             output.status.success(),
             "{schema}: {}{}",
-            printed(&output),
-            said(&output)
+            stdout(&output),
+            stderr(&output)
         );
     }
 }
