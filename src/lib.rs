@@ -1,36 +1,89 @@
-//! `tcp_handshake_exporter`: what became of every TCP connection attempt that this host can see.
+//! `tcp_handshake_exporter`: a Prometheus exporter that captures TCP handshakes, and counts what
+//! became of every connection attempt.
 //!
-//! The rooms, in the order the data walks. A room may use those above it, never one below.
+//! ```text
+//! capture -> decode -> handshake -> labels -> record -+-> metrics ---> /metrics
+//! (frames)   (packets) (events)     (label     (facts) +-> diagnosis -> page, JSON, text
+//!                                    sets)
+//! ```
+//!
+//! Modules in dependency order: a module may import only modules declared above it (enforced by
+//! `tests/suite/architecture.rs`).
+//!
+//! # Example
+//!
+//! Follows one SYN until its deadline:
+//!
+//! ```
+//! use std::time::Duration;
+//! use tcp_handshake_exporter::decode::decode;
+//! use tcp_handshake_exporter::frame::{Frame, Interface, Link};
+//! use tcp_handshake_exporter::handshake::*;
+//! use tcp_handshake_exporter::packet::IcmpError;
+//! use tcp_handshake_exporter::time::Timestamp;
+//!
+//! struct Print;
+//!
+//! impl EventSink for Print {
+//!     fn opened(&mut self, _: Timestamp, _: Opening<'_>) -> Assignment {
+//!         Assignment { owner: OwnerId(1), history: PeerHistory::New }
+//!     }
+//!     fn event(&mut self, _: Timestamp, event: Event, attempt: Option<AttemptRef<'_>>) {
+//!         println!("{event:?}: {:?}", attempt.map(|attempt| attempt.four_tuple()));
+//!     }
+//!     fn unmatched_icmp(&mut self, _: &IcmpError) -> bool {
+//!         false
+//!     }
+//! }
+//!
+//! let timeout = Duration::from_secs(5);
+//! let mut tracker = Tracker::new(AttemptLimits { timeout, max_attempts: 1024 });
+//! // An IPv4 packet without a link header: 10.0.0.1:1024 sends a SYN to 10.0.0.2:80.
+//! let bytes = [
+//!     0x45, 0, 0, 40, 0, 1, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, //
+//!     4, 0, 0, 80, 0, 0, 0, 7, 0, 0, 0, 0, 0x50, 2, 0, 0, 0, 0, 0, 0,
+//! ];
+//! # let interface = Interface { id: 0, number: 0, link: Link::Raw, hardware_address: None };
+//! # let frame = Frame { at: Timestamp::default(), interface: &interface, bytes: &bytes, wire_length: 40 };
+//! let packet = decode(&frame).expect("a TCP segment");
+//! let key = tracker.flow_hasher().key_of(&packet);
+//! tracker.handle_packet(frame.at, &packet, &key, &mut Print);
+//! tracker.handle_timeout(frame.at + timeout, usize::MAX, &mut Print); // Failed(.., Unanswered)
+//! assert_eq!(tracker.pending(), 0);
+//! ```
 
 /// Packet time.
 pub mod time;
-/// What a capture hands over.
+/// Captured frames.
 pub mod frame;
-/// Interfaces and files; the only room that knows a device or a clock.
+/// Live interfaces and capture files: the only module that opens a device or reads a clock for
+/// packets.
 pub mod capture;
-/// Facts about one packet.
+/// Decoded facts about one packet.
 pub mod packet;
-/// Bytes to facts.
+/// Bytes to packets.
 pub mod decode;
-/// What became of each attempt.
+/// The outcome of each attempt.
 pub mod handshake;
-/// Vantage, port and peer.
+/// Label sets: vantage, local address, port and peer.
 pub mod labels;
-/// The table of series and the numbers.
+/// Facts about packets and attempts, attributed to label sets.
+pub mod record;
+/// Stored values and their exposition.
 pub mod metrics;
-/// What is wrong, where, and what to do next.
+/// Verdicts: what is wrong, where, and what to do next.
 pub mod diagnosis;
-/// The same attempts from both ends.
+/// Two captures of the same attempts, joined.
 pub mod compare;
-/// Pages over HTTP.
+/// The HTTP server.
 pub mod http;
-/// What the program may do, once it has what it needs.
+/// Dropping of privileges.
 pub mod privilege;
 /// The typed configuration.
 pub mod config;
-/// Flags, environment and configuration file to a typed configuration.
+/// Flags, environment and configuration file.
 pub mod cli;
-/// Frames to records, and records to the numbers and the diagnosis.
+/// Frames to records, and records to metrics and diagnosis.
 pub mod pipeline;
 /// The commands: the only module that sees all others.
 pub mod app;

@@ -8,13 +8,17 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use tcp_handshake_exporter::decode::decode;
 use tcp_handshake_exporter::frame::{Frame, Interface, Link};
 use tcp_handshake_exporter::handshake::{
-    Answer, AttemptLimits, Event, FailureReason, LOOK_AHEAD, OwnerId, PeerHistory, Tracker,
+    Assignment, AttemptLimits, AttemptRef, Event, EventSink, FailureReason, FourTuple, Opening,
+    OwnerId, PREFETCH_BATCH, PeerHistory, Tracker,
 };
 use tcp_handshake_exporter::labels::{LabelResolver, LabelSetRegistry, LocalAddressSource, Peers};
 use tcp_handshake_exporter::metrics::{
-    Bounds, ConfigInfo, Connection, Exposition, ExpositionFormat, MetricStore, SetEvent,
+    Bounds, ConfigInfo, Exposition, ExpositionFormat, MetricStore,
 };
-use tcp_handshake_exporter::packet::{CapturePoint, Direction, Endpoint, Packet};
+use tcp_handshake_exporter::packet::{CapturePoint, Direction, Endpoint, IcmpError, Packet};
+use tcp_handshake_exporter::record::{
+    AnswerRecord, FailureRecord, NewAttemptRecord, RecordBatch, RecordKind,
+};
 use tcp_handshake_exporter::time::Timestamp;
 
 #[allow(dead_code, reason = "the end-to-end benchmark uses all of it")]
@@ -25,6 +29,26 @@ use sender::{Random, frame};
 
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
+
+/// Discards all events.
+struct Discarding;
+
+impl EventSink for Discarding {
+    fn opened(&mut self, _: Timestamp, _: Opening<'_>) -> Assignment {
+        Assignment {
+            owner: OwnerId(1),
+            history: PeerHistory::Known,
+        }
+    }
+
+    fn event(&mut self, _: Timestamp, event: Event, _: Option<AttemptRef<'_>>) {
+        black_box(event);
+    }
+
+    fn unmatched_icmp(&mut self, _: &IcmpError) -> bool {
+        false
+    }
+}
 
 criterion_group!(
     benches,
@@ -59,7 +83,7 @@ fn bench_decode(criterion: &mut Criterion) {
 /// Packets are processed in batches, as the program does.
 fn bench_tracker(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("tracker, 131,072 tracked attempts");
-    group.throughput(Throughput::Elements(LOOK_AHEAD as u64));
+    group.throughput(Throughput::Elements(PREFETCH_BATCH as u64));
     for (name, answered) in [
         ("SYN and SYN/ACK", true),
         ("SYNs from spoofed sources", false),
@@ -131,7 +155,7 @@ fn bench_scrape(criterion: &mut Criterion) {
         Peers::new(vec![], 32, 128),
         LabelSetRegistry::new(2_000),
     );
-    let mut ledger = MetricStore::new(ConfigInfo::default(), Bounds::default(), false);
+    let mut store = MetricStore::new(ConfigInfo::default(), Bounds::default(), false);
     for number in 0..2_000_u32 {
         let client = end(Ipv4Addr::from(0x0a00_0000 + number), 40_000);
         let via = CapturePoint {
@@ -141,46 +165,42 @@ fn bench_scrape(criterion: &mut Criterion) {
         };
         let lookup = labels.resolve(0, &client, &server, via);
         let admission = labels.admit(lookup, now);
-        let name = labels
+        let label_set = labels
             .registry_mut()
             .labels(admission.set)
             .expect("the registry is not full");
-        ledger.create(admission.set, name, now);
-        let connection = Connection {
-            client,
-            server,
-            at: now,
+        let mut batch = RecordBatch::default();
+        batch.create_label_set(now, admission.set, label_set.clone());
+        let opened = NewAttemptRecord {
+            vantage: label_set.vantage,
+            by_syn: true,
+            overflowed: false,
         };
-        ledger.count(
-            admission.set,
-            &SetEvent::Opened {
-                attempts: 1,
-                by_syn: true,
-            },
-        );
-        ledger.count_with_exemplar(
-            admission.set,
-            &SetEvent::Failed(FailureReason::Unanswered),
-            Some(connection),
-        );
+        batch.push(now, None, RecordKind::Opened(admission.set, opened));
+        let four_tuple = batch.add_four_tuple(FourTuple { client, server });
+        let failure = FailureRecord {
+            reason: FailureReason::Unanswered,
+            four_tuple,
+        };
+        batch.push(now, None, RecordKind::Failed(admission.set, failure));
         for millis in [1, 30, 1_100] {
-            let answer = Answer {
+            let answer = AnswerRecord {
                 latency: Duration::from_millis(millis),
                 late: false,
+                four_tuple,
             };
-            ledger.count_with_exemplar(
-                admission.set,
-                &SetEvent::Answered(answer),
-                Some(connection),
-            );
+            batch.push(now, None, RecordKind::Answered(admission.set, answer));
+        }
+        for record in batch.records() {
+            store.apply(record, &batch);
         }
     }
     let mut group = criterion.benchmark_group("scrape, 2,000 label sets");
     group.bench_function("copy under the lock", |bencher| {
-        bencher.iter(|| black_box(ledger.clone()));
+        bencher.iter(|| black_box(store.clone()));
     });
     for format in ExpositionFormat::ALL {
-        let copy = ledger.clone();
+        let copy = store.clone();
         let exposition = Exposition::new(move || copy.clone(), false);
         let mut exposition_text = Vec::new();
         group.bench_function(format!("{format:?}"), |bencher| {
@@ -216,8 +236,12 @@ fn packets(random: &mut Random, number: &mut u64, answered: bool) -> Vec<(Timest
             .expect("the frame contains a segment"),
         )
     };
-    let attempts = if answered { LOOK_AHEAD / 2 } else { LOOK_AHEAD };
-    let mut packets = Vec::with_capacity(LOOK_AHEAD);
+    let attempts = if answered {
+        PREFETCH_BATCH / 2
+    } else {
+        PREFETCH_BATCH
+    };
+    let mut packets = Vec::with_capacity(PREFETCH_BATCH);
     for _ in 0..attempts {
         *number += 1;
         let client = (random.next(), 40_000);
@@ -239,26 +263,16 @@ fn packets(random: &mut Random, number: &mut u64, answered: bool) -> Vec<(Timest
 
 /// Processes a batch, with the prefetching that the program does.
 fn track(tracker: &mut Tracker, packets: &[(Timestamp, Packet)]) {
-    let flow_hasher = tracker.flow_hasher();
+    let hasher = tracker.flow_hasher();
     let latest = packets.last().map_or(at(0), |(latest, _)| *latest);
-    let sighted: Vec<_> = packets
+    let keyed: Vec<_> = packets
         .iter()
-        .map(|(_, packet)| (*packet, flow_hasher.ends(packet)))
+        .map(|(_, packet)| (*packet, hasher.key_of(packet)))
         .collect();
-    sighted
-        .iter()
-        .for_each(|(_, ends)| tracker.look_far_ahead(ends));
-    sighted
-        .iter()
-        .for_each(|(packet, ends)| tracker.look_ahead(packet, ends));
-    tracker.look_ahead_in_time(LOOK_AHEAD, latest);
-    for ((at, _), (packet, ends)) in packets.iter().zip(&sighted) {
-        tracker.observe_sighted(*at, packet, ends);
-        while let Some(event) = tracker.poll() {
-            if let Event::Opened(attempt) = black_box(event) {
-                tracker.claim(attempt, OwnerId(1), PeerHistory::Known);
-            }
-        }
+    tracker.prefetch([].iter(), keyed.iter(), latest);
+    tracker.prefetch(keyed.iter(), [].iter(), latest);
+    for ((at, _), (packet, key)) in packets.iter().zip(&keyed) {
+        tracker.handle_packet(*at, packet, key, &mut Discarding);
     }
 }
 

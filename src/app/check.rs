@@ -9,17 +9,17 @@ use super::serve::identity;
 use crate::config::ServeConfig;
 use crate::http;
 
-/// Whether the main job could be begun, as far as files tell.
-pub(super) fn check(task: &ServeConfig) -> anyhow::Result<()> {
-    let _level_stays = logging::init(task.log);
-    task.counting.filter.check()?;
-    identity(task)?;
-    if let Some(file) = &task.web_config {
+/// Checks the capture filter, the user and the web configuration.
+pub(super) fn check(config: &ServeConfig) -> anyhow::Result<()> {
+    let _set_level = logging::init(config.log);
+    config.counting.filter.check()?;
+    identity(config)?;
+    if let Some(file) = &config.web_config {
         http::AccessControl::from_file(file)?;
     }
-    let file = task
-        .config
-        .as_ref()
-        .map_or_else(|| "flags".to_owned(), |file| file.display().to_string());
-    writeln!(std::io::stdout(), "{file}: OK").context("cannot write to standard output")
+    let checked = match &config.config {
+        Some(file) => file.display().to_string(),
+        None => "flags".to_owned(),
+    };
+    writeln!(std::io::stdout(), "{checked}: OK").context("cannot write to standard output")
 }

@@ -1,33 +1,32 @@
-//! `compare`: reads two captures of the same time, says where each attempt was lost, and ends.
+//! `compare`: reads two captures of the same time, prints where each attempt was lost, and exits.
 
 use std::io::Write;
-use std::process::ExitCode;
 
 use anyhow::Context;
 
+use super::logging;
 use super::progress_bar::ProgressBar;
-use super::{EXIT_FINDING, logging};
 use crate::capture::{Files, Filter, ReadOutcome, Source};
 use crate::compare::{CaptureSide, Comparison, text};
 use crate::config::{CompareConfig, PortRange, ReportFormat};
 use crate::decode::decode;
 use crate::pipeline::matches_ports;
 
-/// Status 3 where an attempt was lost, as for `diagnose`.
-pub(super) fn compare(task: &CompareConfig) -> anyhow::Result<ExitCode> {
-    let _level_stays = logging::init(task.log);
+/// Runs the command. Returns `true` if an attempt was lost.
+pub(super) fn compare(config: &CompareConfig) -> anyhow::Result<bool> {
+    let _set_level = logging::init(config.log);
     let mut comparison = Comparison::default();
-    let mut broken = Vec::new();
-    // A forwarded port has another number at the server: there all are read.
-    for (side, file, ports) in [
-        (CaptureSide::Client, &task.client, &task.ports[..]),
-        (CaptureSide::Server, &task.server, &[]),
+    let mut truncated = Vec::new();
+    // A forwarded port has another number at the server, so all ports count there.
+    for (end, file, ports) in [
+        (CaptureSide::Client, &config.client, &config.ports[..]),
+        (CaptureSide::Server, &config.server, &[]),
     ] {
-        broken.extend(read(&mut comparison, side, file, ports)?);
+        truncated.extend(read(&mut comparison, end, file, ports)?);
     }
-    logging::warn_truncated_files(&broken);
+    logging::warn_truncated_files(&truncated);
     let report = comparison.report();
-    let printed = match task.output {
+    let printed = match config.output {
         ReportFormat::Json => report.json()?,
         ReportFormat::Text => text(&report).into_bytes(),
     };
@@ -35,49 +34,43 @@ pub(super) fn compare(task: &CompareConfig) -> anyhow::Result<ExitCode> {
         .write_all(&printed)
         .context("cannot write to standard output")?;
     anyhow::ensure!(
-        broken.is_empty(),
-        "what was whole is compared above; the rest of the broken files is lost"
+        truncated.is_empty(),
+        "the packets before the corrupt or truncated part are compared above, those after it are not"
     );
-    Ok(if report.all_fine() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(EXIT_FINDING)
-    })
+    Ok(!report.all_fine())
 }
 
-/// Reads one capture to its end. Says where it broke, if it did.
+/// Reads one capture to its end. Returns its name and the error if it is corrupt or truncated.
 fn read(
     comparison: &mut Comparison,
-    side: CaptureSide,
+    end: CaptureSide,
     file: &str,
     ports: &[PortRange],
 ) -> anyhow::Result<Vec<(String, String)>> {
     let names = [file.to_owned()];
-    let mut files = Files::open(
-        &names,
-        &Filter {
-            expression: None,
-            acks: false,
-        },
-    )?;
+    let filter = Filter {
+        expression: None,
+        acks: false,
+    };
+    let mut files = Files::open(&names, &filter)?;
     let bytes_read = files.byte_counter();
-    let mut bar = ProgressBar::new(&names);
+    let mut progress = ProgressBar::new(&names);
     loop {
-        let mut read = 0;
-        let progress = files.read(&mut |frame| {
-            read += 1;
+        let mut packets = 0;
+        let outcome = files.read(&mut |frame| {
+            packets += 1;
             if let Ok(packet) = decode(&frame)
                 && matches_ports(ports, &packet)
             {
-                comparison.observe(side, frame.at, &packet);
+                comparison.observe(end, frame.at, &packet);
             }
         })?;
-        bar.advance(read, bytes_read.bytes());
-        if let ReadOutcome::EndOfFile(at) = progress {
-            comparison.end(side, at);
-            let broken = files.statuses().into_iter();
-            return Ok(broken
-                .filter_map(|condition| Some((condition.name, condition.error?)))
+        progress.advance(packets, bytes_read.bytes());
+        if let ReadOutcome::EndOfFile(at) = outcome {
+            comparison.end(end, at);
+            let statuses = files.statuses().into_iter();
+            return Ok(statuses
+                .filter_map(|status| Some((status.name, status.error?)))
                 .collect());
         }
     }

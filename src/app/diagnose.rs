@@ -1,7 +1,6 @@
-//! `diagnose`: reads captures, or sniffs for a while, says what is wrong, and ends.
+//! `diagnose`: reads captures, or captures for a while, prints verdicts, and exits.
 
 use std::io::{IsTerminal, Write};
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,24 +8,25 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::logging;
 use super::progress_bar::ProgressBar;
-use super::{EXIT_FINDING, logging};
 use crate::config::{CaptureSource, DiagnoseConfig, Output};
 use crate::diagnosis::{ColorMode, DiagnosisSpan, Report, text};
 use crate::metrics::ExpositionFormat;
 use crate::pipeline::{self, Aggregator, SharedAggregator, exposition};
 use crate::privilege;
 
-/// Status 3 where something is wrong, so that scripts can tell.
-pub(super) fn diagnose(task: &DiagnoseConfig) -> anyhow::Result<ExitCode> {
-    let _level_stays = logging::init(task.log);
-    let aggregator = Aggregator::shared(&task.source, &task.counting, DiagnosisSpan::Whole);
-    let mut capture_loop = pipeline::open(&task.source, &task.counting, Arc::clone(&aggregator))?;
+/// Runs the command. Returns `true` if a verdict reports a problem.
+pub(super) fn diagnose(config: &DiagnoseConfig) -> anyhow::Result<bool> {
+    let _set_level = logging::init(config.log);
+    let aggregator = Aggregator::shared(&config.source, &config.counting, DiagnosisSpan::Whole);
+    let mut capture_loop =
+        pipeline::open(&config.source, &config.counting, Arc::clone(&aggregator))?;
     let stop = Arc::new(AtomicBool::new(false));
-    match &task.source {
+    match &config.source {
         CaptureSource::Interfaces(..) => {
             privilege::drop_privileges(None, privilege::Retain::Captures)?;
-            stop_after(task.duration, Arc::clone(&stop))?;
+            stop_after(config.duration, Arc::clone(&stop))?;
         }
         CaptureSource::Files(files) => {
             let mut progress = ProgressBar::new(files);
@@ -35,19 +35,15 @@ pub(super) fn diagnose(task: &DiagnoseConfig) -> anyhow::Result<ExitCode> {
     }
     let truncated = capture_loop.run(&stop)?;
     logging::warn_truncated_files(&truncated);
-    let fine = print(task.output, &aggregator)?;
+    let fine = print(config.output, &aggregator)?;
     anyhow::ensure!(
         truncated.is_empty(),
-        "what was whole is counted above; the rest of the broken files is lost"
+        "the packets before the corrupt or truncated part are counted above, those after it are not"
     );
-    Ok(if fine {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(EXIT_FINDING)
-    })
+    Ok(!fine)
 }
 
-/// Prints what was asked for. Says whether all is fine; numbers do not judge.
+/// Prints the result. Returns `true` if no verdict reports a problem, or if metrics are printed.
 fn print(output: Output, aggregator: &SharedAggregator) -> anyhow::Result<bool> {
     let report = || Report::of(aggregator.lock().diagnosis.findings());
     let (printed, fine) = match output {
@@ -71,28 +67,25 @@ fn print(output: Output, aggregator: &SharedAggregator) -> anyhow::Result<bool> 
     Ok(fine)
 }
 
-/// On a terminal, unless <https://no-color.org> is heeded.
+/// Returns colors on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
 fn color_mode() -> ColorMode {
-    let wanted = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    if wanted {
+    let colored = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    if colored {
         ColorMode::On
     } else {
         ColorMode::Off
     }
 }
 
-/// Stops the capture when the time is up, or when somebody asks for it: what was met until then is told.
+/// Stops the capture after `duration`, or at a signal.
 fn stop_after(duration: Duration, stop: Arc<AtomicBool>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let (mut terminated, mut interrupted) = {
-        let _inside = runtime.enter();
-        (
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::interrupt())?,
-        )
-    };
+    let entered = runtime.enter();
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    drop(entered);
     let wait = move || {
         runtime.block_on(async {
             tokio::select! {

@@ -1,19 +1,20 @@
 //! Log lines on standard error.
 
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{LogConfig, LogFormat};
 
-/// Sets the least level that is logged.
-pub(super) type SetLevel = Box<dyn Fn(tracing::level_filters::LevelFilter) + Send + Sync>;
+/// Sets the least severe level that is logged.
+pub(super) type SetLevel = Box<dyn Fn(LevelFilter) + Send + Sync>;
 
-/// Begins to log; from then on the level can be set.
+/// Starts logging. Returns what changes the level.
 pub(super) fn init(log: LogConfig) -> SetLevel {
     let (level, handle) = tracing_subscriber::reload::Layer::new(log.level);
-    // A log that cannot be written is no reason to panic.
     let registry = tracing_subscriber::registry().with(level);
     let stderr = std::io::stderr;
+    // A log line that cannot be written must not end the program.
     match log.format {
         LogFormat::Logfmt => {
             let logfmt = tracing_logfmt::builder()
@@ -31,16 +32,17 @@ pub(super) fn init(log: LogConfig) -> SetLevel {
             registry.with(json).init();
         }
     }
-    // It fails only where the subscriber is gone, which it never is.
+    // An error means that the subscriber is gone; it lives as long as the program.
     Box::new(move |level| drop(handle.reload(level)))
 }
 
-pub(super) fn warn_truncated_files(broken: &[(String, String)]) {
-    for (file, reason) in broken {
+/// Logs each capture file that is corrupt or truncated, with the reason.
+pub(super) fn warn_truncated_files(files: &[(String, String)]) {
+    for (file, reason) in files {
         tracing::warn!(
             file,
             reason,
-            "capture file is broken: what was whole is counted"
+            "capture file is corrupt or truncated: the packets before that are counted"
         );
     }
 }

@@ -1,4 +1,5 @@
-//! The commands of the program, and the only module that sees all others: starts, serves, reloads and stops.
+//! The commands of the program, and the only module that sees all others: starts, serves, reloads
+//! and stops.
 
 mod check;
 mod compare;
@@ -18,17 +19,26 @@ use crate::config::Task;
 /// Exit status of `diagnose` and `compare` if they found a problem, so that scripts can tell.
 const EXIT_FINDING: u8 = 3;
 
-/// Does what the command line asks for, and says with which status to end.
+/// Runs a command. Returns the exit status of the program.
 ///
 /// # Errors
 ///
-/// What went wrong, in a sentence that says what to do.
-pub fn run(task: Task) -> anyhow::Result<ExitCode> {
-    match task {
-        Task::Serve(task) => serve::serve(&task).map(|()| ExitCode::SUCCESS),
-        Task::Check(task) => check::check(&task).map(|()| ExitCode::SUCCESS),
-        Task::Diagnose(task) => diagnose::diagnose(&task),
-        Task::Compare(task) => compare::compare(&task),
+/// Returns an error if the command cannot be carried out; its text says what to do.
+pub fn run(command: Task) -> anyhow::Result<ExitCode> {
+    match command {
+        Task::Serve(config) => serve::serve(&config).map(|()| ExitCode::SUCCESS),
+        Task::Check(config) => check::check(&config).map(|()| ExitCode::SUCCESS),
+        Task::Diagnose(config) => diagnose::diagnose(&config).map(exit_code),
+        Task::Compare(config) => compare::compare(&config).map(exit_code),
         Task::Interfaces => interfaces::list().map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// Returns the exit status of `diagnose` and `compare`.
+fn exit_code(has_finding: bool) -> ExitCode {
+    if has_finding {
+        ExitCode::from(EXIT_FINDING)
+    } else {
+        ExitCode::SUCCESS
     }
 }

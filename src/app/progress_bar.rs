@@ -15,7 +15,8 @@ pub(super) struct ProgressBar {
 }
 
 impl ProgressBar {
-    /// Creates a hidden bar for these capture files. A pipe has no size: then the bar shows no total.
+    /// Creates a hidden bar for these capture files. A pipe has no size: then the bar shows no
+    /// total.
     pub(super) fn new(files: &[String]) -> Self {
         let size = |file: &String| {
             let metadata = std::fs::metadata(file).ok()?;

@@ -1,7 +1,8 @@
 //! The main job: captures, serves and stops.
 //!
-//! Invariant: captures and listeners are opened first, then privileges are dropped, then the files that
-//! a reload reads are checked, and only then threads start, because each thread inherits what it may do.
+//! Invariant: captures and listeners are opened first, then privileges are dropped, then the files
+//! that a reload reads are checked, and only then threads start, because each thread inherits what
+//! it may do.
 
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
@@ -28,8 +29,8 @@ const RESOLVER_FILES: [&str; 4] = [
     "/lib/libc.so",
     "/run/systemd/resolve/resolv.conf",
 ];
-/// Threads that render responses or check passwords: one for each representation of the metrics. Each
-/// keeps memory for its next response.
+/// Threads that render responses or check passwords: one for each representation of the metrics.
+/// Each keeps memory for its next response.
 const MAX_RENDER_THREADS: usize = 4;
 
 /// The arguments of [`http::serve`], and what SIGHUP reloads.
@@ -96,8 +97,8 @@ pub(super) fn serve(config: &ServeConfig) -> anyhow::Result<()> {
     result
 }
 
-/// Drops privileges, then opens every file that a reload reads, so that a file which this user cannot
-/// read is reported now.
+/// Drops privileges, then opens every file that a reload reads, so that a file which this user
+/// cannot read is reported now.
 fn drop_privileges(config: &ServeConfig) -> anyhow::Result<http::AccessControl> {
     let retain = match &config.source {
         CaptureSource::Interfaces(..) => privilege::Retain::Captures,
@@ -125,7 +126,8 @@ fn drop_privileges(config: &ServeConfig) -> anyhow::Result<http::AccessControl> 
     Ok(access)
 }
 
-/// Looks up `--user`. A reload does not look it up again: the user database is out of reach by then.
+/// Looks up `--user`. A reload does not look it up again: the user database is out of reach by
+/// then.
 pub(super) fn identity(config: &ServeConfig) -> anyhow::Result<Option<privilege::Identity>> {
     let Some(user) = &config.user else {
         return Ok(None);
@@ -196,8 +198,8 @@ async fn reload_on_hangup(mut hung_up: Signal, reloader: Arc<Reloader>) {
     std::future::pending::<()>().await;
 }
 
-/// Returns why the capture cannot go on, so that outdated numbers are not served. Never returns if all
-/// capture files were read to their end.
+/// Returns why the capture cannot go on, so that outdated numbers are not served. Never returns if
+/// all capture files were read to their end.
 async fn capture_failure(result: oneshot::Receiver<Result<(), CaptureError>>) -> anyhow::Error {
     match result.await {
         Ok(Ok(())) => std::future::pending().await,

@@ -1,4 +1,4 @@
-//! The service manager: told when the program is ready and when it stops, and fed while the capture goes round.
+//! Notifications to the service manager: ready, stopping, and the watchdog (sd_notify(3)).
 
 use std::time::Duration;
 
@@ -6,18 +6,19 @@ use sd_notify::NotifyState::{self, Ready, Status, Stopping, Watchdog};
 
 use crate::pipeline::Heartbeat;
 
-/// Everything is open, and from now on packets count. Nobody is told where no service manager asked (`NOTIFY_SOCKET`).
+/// Notifies that the program is ready. Does nothing without `NOTIFY_SOCKET`.
 pub(super) fn notify_ready(status: &str) {
     notify(&[Ready, Status(status)]);
 }
 
-/// No packet counts any more.
+/// Notifies that the program stops.
 pub(super) fn notify_stopping() {
     notify(&[Stopping]);
 }
 
-/// Feeds the watchdog (`WATCHDOG_USEC`) for as long as the pulse goes on, three times as often as it is due. A reader of
-/// capture files may wait for a slow pipe as long as it likes: it has no pulse, and it is enough that this runs.
+/// Feeds the watchdog (`WATCHDOG_USEC`) while the heartbeat goes on, three times as often as it is
+/// due. Without a heartbeat, for capture files, it is always fed: a read from a pipe may take any
+/// time.
 pub(super) async fn feed_watchdog(heartbeat: Option<Heartbeat>) {
     let Some(timeout) = sd_notify::watchdog_enabled() else {
         return;

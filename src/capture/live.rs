@@ -368,7 +368,7 @@ impl DropCounters {
     }
 }
 
-/// Opens a capture whose kernel ring buffer delivers frames in blocks and truncates them to
+/// Opens a capture with a kernel ring buffer that delivers frames in blocks and truncates them to
 /// headers.
 ///
 /// Blocks need TPACKET_V3: no immediate mode, and a timeout that retires blocks that are not full.

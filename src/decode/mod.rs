@@ -8,28 +8,18 @@
 //! - Only the outermost TCP header is decoded. TCP inside a tunnel belongs to another network.
 
 mod error;
-mod icmp;
-mod ip;
+mod sink;
 mod link;
+mod ip;
 mod tcp;
+mod icmp;
 
 pub use error::{Discard, Undecodable};
+pub use sink::PacketSink;
 
 use crate::frame::Frame;
-use crate::packet::{IcmpError, Packet, Segment};
-
-/// Receives a decoded packet, so that it can be written to its final location directly.
-///
-/// Returning the packet would cost a copy. A copy directly after the parts were written has to wait
-/// until these stores have reached the cache. Implementations must be inlined to have this effect.
-pub trait PacketSink {
-    /// The result of receiving a packet.
-    type Outcome;
-    /// Receives a TCP segment.
-    fn segment(self, segment: Segment) -> Self::Outcome;
-    /// Receives an ICMP error.
-    fn icmp_error(self, error: IcmpError) -> Self::Outcome;
-}
+use crate::packet::Packet;
+use sink::CollectPacket;
 
 /// Decodes a frame and returns its packet.
 ///
@@ -62,20 +52,5 @@ pub fn decode_into<T: PacketSink>(frame: &Frame<'_>, sink: T) -> Result<T::Outco
         ip::TransportPayload::Icmp(family, bytes) => {
             Ok(sink.icmp_error(icmp::parse(&packet, via, family, bytes)?))
         }
-    }
-}
-
-struct CollectPacket;
-
-impl PacketSink for CollectPacket {
-    type Outcome = Packet;
-
-    #[inline(always)]
-    fn segment(self, segment: Segment) -> Packet {
-        Packet::Segment(segment)
-    }
-
-    fn icmp_error(self, error: IcmpError) -> Packet {
-        Packet::IcmpError(error)
     }
 }

@@ -2,9 +2,9 @@
 
 use etherparse::TcpHeaderSlice;
 
-use super::PacketSink;
 use super::error::{Discard, MALFORMED, TRUNCATED};
 use super::ip::IpPacket;
+use super::sink::PacketSink;
 use crate::packet::{Address, CapturePoint, Endpoint, Flags, Segment};
 
 /// Length of the header without options, in bytes.
@@ -27,7 +27,7 @@ const TIMESTAMPS: u8 = 8;
 /// Parses the segment in `packet`. `bytes` begin at the TCP header.
 ///
 /// A truncated capture suffices if it contains the header up to the window; missing options are
-/// ignored. A packet whose length leaves no space for a header is malformed (the kernel drops it
+/// ignored. A packet with a length that leaves no space for a header is malformed (the kernel drops it
 /// too, in `tcp_v4_rcv`).
 ///
 /// The segment is passed to `sink`. Returning it in a `Result` would put it in memory and cost a

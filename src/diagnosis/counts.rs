@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::handshake::{Answer, Event, FailureReason, Side, SynKind};
+use crate::handshake::{FailureReason, Side, SynKind};
+use crate::record::RecordKind;
 
 /// An answer that takes at least this long came after a retransmission of the SYN was due: the
 /// initial retransmission timeout is one second (RFC 6298), less some tolerance.
@@ -99,7 +100,7 @@ attempt_counts! {
     internal {
         /// Attempts that began with an ECN-setup SYN (RFC 3168 section 6.1.1).
         ecn_attempts,
-        /// Attempts whose last SYN before the answer was an ECN-setup SYN.
+        /// Attempts with an ECN-setup SYN as the last SYN before the answer.
         ecn_answered,
         /// Attempts that began with an ECN-setup SYN and were answered after a SYN without ECN.
         ecn_answered_without,
@@ -113,7 +114,7 @@ attempt_counts! {
         synacks_received,
         /// SYN/ACKs that left this host again.
         synacks_forwarded,
-        /// Refused attempts in transit whose RST was first captured on its way out of this host.
+        /// Refused attempts in transit with a RST that was first captured on its way out of this host.
         refused_by_this_host,
         /// Answers to a client that had closed its socket: it sent a RST and no ACK.
         client_aborts,
@@ -121,31 +122,42 @@ attempt_counts! {
 }
 
 impl AttemptCounts {
-    /// Counts one event. The SYN of an `Opened` event is counted by the caller, because only the
-    /// packet shows whether there was one.
-    pub(super) fn record(&mut self, event: &Event) {
-        match *event {
-            Event::Opened(_) => self.attempts += 1,
-            Event::Syn(_, kind) => {
+    /// Counts one record.
+    pub(super) fn record(&mut self, kind: &RecordKind) {
+        match *kind {
+            RecordKind::Opened(_, opened) => {
+                self.attempts += 1;
+                self.syns += u32::from(opened.by_syn);
+            }
+            RecordKind::Burst(_, burst) => {
+                self.attempts += burst.opened;
+                self.syns += burst.opened;
+                self.syns_received += burst.entering;
+                self.evicted += burst.evicted;
+            }
+            RecordKind::Syn(_, kind) => {
                 self.syns += 1;
                 self.syn_retransmissions += u32::from(kind == SynKind::Retransmission);
             }
-            Event::SynAck(_) => {
+            RecordKind::SynAck(_) => {
                 self.synacks += 1;
                 self.synack_retransmissions += 1;
             }
-            Event::Rst(_, Side::Client) => self.rsts_by_client += 1,
-            Event::Rst(_, Side::Server) => self.rsts_by_server += 1,
-            Event::Answered(_, Answer { latency, late }) => self.record_answer(latency, late),
-            Event::Failed(_, FailureReason::Unanswered) => self.unanswered += 1,
-            Event::Failed(_, FailureReason::Refused) => {
-                self.rsts_by_server += 1;
-                self.refused += 1;
-            }
-            Event::Failed(_, FailureReason::Unreachable) => self.unreachable += 1,
-            Event::Failed(_, FailureReason::Prohibited) => self.prohibited += 1,
-            Event::Evicted(_) => self.evicted += 1,
-            Event::Completed(..) => self.completed += 1,
+            RecordKind::Rst(_, rst) => match rst.sender {
+                Side::Client => self.rsts_by_client += 1,
+                Side::Server => self.rsts_by_server += 1,
+            },
+            RecordKind::Answered(_, answer) => self.record_answer(answer.latency, answer.late),
+            RecordKind::Failed(_, failure) => match failure.reason {
+                FailureReason::Unanswered => self.unanswered += 1,
+                FailureReason::Refused => {
+                    self.rsts_by_server += 1;
+                    self.refused += 1;
+                }
+                FailureReason::Unreachable => self.unreachable += 1,
+                FailureReason::Prohibited => self.prohibited += 1,
+            },
+            RecordKind::Completed(..) => self.completed += 1,
             _ => {}
         }
     }

@@ -1,7 +1,7 @@
 //! Recent history of one label set: counts over a window, a few attempts, ICMP errors, and TTLs of
 //! RSTs.
 //!
-//! `Diagnosis` applies the events of a label set here, and [`LabelSetHistory::evidence`] copies
+//! `Diagnosis` applies the records of a label set here, and [`LabelSetHistory::evidence`] copies
 //! what the rules need. The size of every part is bounded.
 
 use std::time::Duration;
@@ -9,43 +9,14 @@ use std::time::Duration;
 use super::evidence::{Evidence, IcmpReport, Ttls};
 use super::timeline::{EcnOutcome, TimelineRing};
 use super::window::{DiagnosisSpan, Window};
-use crate::handshake::{Event, FailureReason, PacketKind};
-use crate::labels::{LabelSet, Reporter, Vantage};
-use crate::packet::{Address, CapturePoint, Direction, Packet, Segment};
+use crate::handshake::{FailureReason, PacketKind};
+use crate::labels::{LabelSet, Vantage};
+use crate::packet::{Address, Direction, Packet};
+use crate::record::{Record, RecordKind};
 use crate::time::Timestamp;
 
 /// Maximum number of different ICMP errors, by code and sender.
 const MAX_ICMP_REPORTS: usize = 4;
-
-/// An event of a label set, with the packet that caused it.
-#[derive(Clone, Copy, Debug)]
-pub struct ObservedEvent<'a> {
-    /// Packet time.
-    pub at: Timestamp,
-    /// The event.
-    pub event: &'a Event,
-    /// The packet that is being processed. If the event is a passed deadline, the packet does not
-    /// belong to it.
-    pub packet: Option<&'a Packet>,
-    /// Sender of an ICMP error, relative to this label set.
-    pub reporter: Option<Reporter>,
-}
-
-/// Several attempts of a label set that are applied together, because a flood opens too many to
-/// apply each.
-#[derive(Clone, Copy, Debug)]
-pub struct ObservedBurst<'a> {
-    /// Packet time of the first attempt.
-    pub at: Timestamp,
-    /// Number of pending attempts that were evicted.
-    pub evicted: u32,
-    /// Number of attempts that began, each with a SYN.
-    pub began: u32,
-    /// Number of these SYNs that entered this host.
-    pub entering: u32,
-    /// The first of these SYNs.
-    pub syns: &'a [&'a Packet],
-}
 
 /// Recent history of one label set.
 #[derive(Debug)]
@@ -74,96 +45,59 @@ impl LabelSetHistory {
         }
     }
 
-    /// Applies one event of this label set.
-    pub(super) fn apply(&mut self, observed: &ObservedEvent<'_>) {
-        let ObservedEvent {
-            at,
-            event,
-            packet,
-            reporter,
-        } = *observed;
+    /// Applies a record of this label set with its packet.
+    pub(super) fn apply(&mut self, record: &Record, packet: Option<&Packet>) {
+        let at = record.at;
+        let kind = &record.kind;
         self.update_last_seen(at);
         let counts = self.window.at(at);
-        counts.record(event);
-        match *event {
-            Event::Opened(_) => {
+        counts.record(kind);
+        match *kind {
+            RecordKind::Opened(..) => {
                 self.timelines.begin(at, packet);
                 if let Some(Packet::Segment(syn)) = packet {
-                    counts.syns += 1;
                     counts.ecn_attempts += u32::from(syn.ecn_setup);
                 }
             }
-            Event::IcmpError(_, code, by) => {
+            RecordKind::IcmpError(_, error) => {
                 let report = IcmpReport {
-                    code,
-                    by,
-                    reporter: reporter.unwrap_or(Reporter::Router),
+                    code: error.code,
+                    by: error.address,
+                    reporter: error.reporter,
                     count: 1,
                     at,
                 };
                 record_icmp(&mut self.icmp_reports, report);
             }
-            Event::Failed(_, FailureReason::Unanswered) => return self.timelines.expire(at),
-            Event::Failed(_, FailureReason::Refused) => {
-                if let Some(Packet::Segment(rst)) = packet {
-                    let is_from_this_host = self.label_set.vantage == Vantage::Transit
-                        && rst.via.direction == Direction::Leaving;
-                    counts.refused_by_this_host += u32::from(is_from_this_host);
-                    self.rst_ttls.record(rst.hop_limit);
-                    self.refused_by = Some(rst.from.address);
+            RecordKind::Failed(_, failure) => match failure.reason {
+                FailureReason::Unanswered => return self.timelines.expire(at),
+                FailureReason::Refused => {
+                    if let Some(Packet::Segment(rst)) = packet {
+                        let is_from_this_host = self.label_set.vantage == Vantage::Transit
+                            && rst.via.direction == Direction::Leaving;
+                        counts.refused_by_this_host += u32::from(is_from_this_host);
+                        self.rst_ttls.record(rst.hop_limit);
+                        self.refused_by = Some(rst.from.address);
+                    }
                 }
-            }
+                FailureReason::Unreachable | FailureReason::Prohibited => {}
+            },
             _ => {}
         }
         let Some(packet) = packet else { return };
-        if let Packet::Segment(Segment {
-            via:
-                CapturePoint {
-                    direction: Direction::Entering,
-                    ..
-                },
-            ..
-        }) = packet
+        if let Packet::Segment(segment) = packet
+            && segment.via.direction == Direction::Entering
         {
-            let is_syn = matches!(event, Event::Opened(_) | Event::Syn(..));
-            let is_synack = matches!(event, Event::SynAck(_) | Event::Answered(..));
+            let is_syn = matches!(kind, RecordKind::Opened(..) | RecordKind::Syn(..));
+            let is_synack = matches!(kind, RecordKind::SynAck(_) | RecordKind::Answered(..));
             counts.syns_received += u32::from(is_syn);
             counts.synacks_received += u32::from(is_synack);
         }
-        match self.timelines.record(at, event, packet) {
+        match self.timelines.record(at, kind, packet) {
             Some(EcnOutcome::AnsweredWithEcn) => counts.ecn_answered += 1,
             Some(EcnOutcome::AnsweredWithoutEcn) => counts.ecn_answered_without += 1,
             Some(EcnOutcome::NotRequested) => counts.plain_answered += 1,
             None => {}
-        }
-    }
-
-    /// Applies several new attempts at once. Only the first ones are followed packet by packet.
-    pub(super) fn apply_burst(&mut self, burst: &ObservedBurst<'_>) {
-        let ObservedBurst {
-            at,
-            evicted,
-            began,
-            entering,
-            syns,
-        } = *burst;
-        self.update_last_seen(at);
-        let counts = self.window.at(at);
-        counts.evicted += evicted;
-        counts.attempts += began;
-        counts.syns += began;
-        counts.syns_received += entering;
-        for syn in syns {
-            // ECN is counted for these SYNs only, because only their attempts may be followed to
-            // the answer.
-            counts.ecn_attempts += u32::from(matches!(
-                syn,
-                Packet::Segment(Segment {
-                    ecn_setup: true,
-                    ..
-                })
-            ));
-            self.timelines.begin(at, Some(syn));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Diagnosis: a verdict on each label set, with its numbers, alternative explanations, and the next
 //! command to run.
 //!
-//! The aggregator applies the same events here as in the metrics, and the commands and the HTTP
+//! The aggregator applies the same records here as in the metrics, and the commands and the HTTP
 //! server turn [`Diagnosis::findings`] into a [`Report`].
 //!
 //! - Only the evidence for verdicts is kept: counts over a recent window, the last failed attempts,
@@ -44,7 +44,6 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 pub use capture_quality::CaptureQuality;
-pub use history::{ObservedBurst, ObservedEvent};
 pub use one_sided::{OneSided, OneSidedDetector};
 pub use report::{Findings, Report, VERSION};
 pub use rules::rules;
@@ -52,9 +51,10 @@ pub use text::{ColorMode, text};
 pub use verdict::{Confidence, Verdict};
 pub use window::DiagnosisSpan;
 
-use crate::handshake::{Event, PacketKind, Side};
+use crate::handshake::{PacketKind, Side};
 use crate::labels::{LabelSet, LabelSetId};
 use crate::packet::{Address, Direction, Flags, Packet, Segment};
+use crate::record::{Record, RecordKind, RstRecord};
 use crate::time::Timestamp;
 use capture_quality::CaptureHistory;
 use evidence::{Evidence, Ttls};
@@ -110,8 +110,37 @@ impl Diagnosis {
         }
     }
 
+    /// Applies a record with its packet.
+    pub fn apply(&mut self, record: &Record, packet: Option<&Packet>) {
+        match &record.kind {
+            RecordKind::LabelSetCreated(id, label_set) => self.create(*id, label_set),
+            RecordKind::LabelSetRemoved(id) => self.remove(*id),
+            RecordKind::Duplicate(kind) => self.apply_duplicate(record.at, *kind, packet),
+            RecordKind::Opened(id, _)
+            | RecordKind::Burst(id, _)
+            | RecordKind::Syn(id, _)
+            | RecordKind::SynAck(id)
+            | RecordKind::IcmpError(id, _)
+            | RecordKind::Answered(id, _)
+            | RecordKind::Failed(id, _)
+            | RecordKind::Completed(id, _)
+            | RecordKind::Rst(
+                id,
+                RstRecord {
+                    in_attempt: true, ..
+                },
+            ) => self.apply_to_label_set(*id, record, packet),
+            // A verdict is about attempts.
+            RecordKind::Rst(..)
+            | RecordKind::InvalidSyn(_)
+            | RecordKind::Unacceptable(_)
+            | RecordKind::Unmatched(_)
+            | RecordKind::ClockStep => {}
+        }
+    }
+
     /// Starts the history of a new label set.
-    pub fn create(&mut self, id: LabelSetId, label_set: &LabelSet) {
+    fn create(&mut self, id: LabelSetId, label_set: &LabelSet) {
         let index = id.index();
         if self.histories.len() <= index {
             self.histories.resize_with(index + 1, || None);
@@ -123,7 +152,7 @@ impl Diagnosis {
     }
 
     /// Removes the history of a label set.
-    pub fn remove(&mut self, id: LabelSetId) {
+    fn remove(&mut self, id: LabelSetId) {
         if let Some(slot) = self
             .histories
             .get_mut(id.index())
@@ -133,41 +162,30 @@ impl Diagnosis {
         }
     }
 
-    /// Applies an event of a label set.
-    pub fn apply(&mut self, id: LabelSetId, observed: &ObservedEvent<'_>) {
-        self.advance_clock(observed.at);
-        match (observed.event, observed.packet) {
-            (Event::SynAck(_) | Event::Answered(..), Some(Packet::Segment(synack))) => {
+    fn apply_to_label_set(&mut self, id: LabelSetId, record: &Record, packet: Option<&Packet>) {
+        let at = record.at;
+        self.advance_clock(at);
+        match (&record.kind, packet) {
+            (RecordKind::SynAck(_) | RecordKind::Answered(..), Some(Packet::Segment(synack))) => {
                 self.record_synack_ttl(synack.from.address, synack.hop_limit);
             }
-            (Event::Opened(_), Some(Packet::Segment(syn))) => {
-                self.record_opening_syn(id, observed.at, syn.sequence);
+            (RecordKind::Opened(..), Some(Packet::Segment(syn))) => {
+                self.record_opening_syn(id, at, syn.sequence);
             }
-            (Event::Rst(_, Side::Client), Some(Packet::Segment(rst))) => {
-                self.record_client_rst(id, observed.at, rst);
+            (RecordKind::Rst(_, rst), Some(Packet::Segment(segment)))
+                if rst.sender == Side::Client =>
+            {
+                self.record_client_rst(id, at, segment);
             }
             _ => {}
         }
         if let Some(history) = self.history_mut(id) {
-            history.apply(observed);
-        }
-    }
-
-    /// Applies several new attempts of a label set at once.
-    pub fn apply_burst(&mut self, id: LabelSetId, burst: &ObservedBurst<'_>) {
-        self.advance_clock(burst.at);
-        for syn in burst.syns {
-            if let Packet::Segment(syn) = syn {
-                self.record_opening_syn(id, burst.at, syn.sequence);
-            }
-        }
-        if let Some(history) = self.history_mut(id) {
-            history.apply_burst(burst);
+            history.apply(record, packet);
         }
     }
 
     /// Applies a duplicate: a packet that was captured again on its way through this host.
-    pub fn apply_duplicate(&mut self, at: Timestamp, kind: PacketKind, packet: Option<&Packet>) {
+    fn apply_duplicate(&mut self, at: Timestamp, kind: PacketKind, packet: Option<&Packet>) {
         let Some(Packet::Segment(segment)) = packet else {
             return;
         };

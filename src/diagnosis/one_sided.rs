@@ -1,7 +1,7 @@
 //! Detects a capture that contains one direction only: an asymmetric path, or half of a mirror
 //! port.
 //!
-//! The aggregator applies events here and exports the result as a metric and to the diagnosis.
+//! The aggregator applies records here and exports the result as a metric and to the diagnosis.
 //!
 //! Hosts with dead peers, port scans and floods resemble half of a capture: SYNs, and no packet
 //! back. The next packet of the client shows the difference. A client with an answer that the
@@ -20,9 +20,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::handshake::{Event, FailureReason, PacketKind, Side, SynKind};
+use crate::handshake::{FailureReason, PacketKind, Side, SynKind};
 use crate::labels::{LabelSetId, Vantage};
 use crate::packet::{Flags, Packet};
+use crate::record::{Record, RecordKind, RstRecord};
 use crate::time::Timestamp;
 
 /// Length of an observation period. The result covers the current and the previous period.
@@ -73,28 +74,31 @@ struct ObservationPeriod {
 }
 
 impl OneSidedDetector {
-    /// Observes an attempt that was opened in this label set.
-    pub fn observe_attempt(&mut self, at: Timestamp, label_set: LabelSetId, vantage: Vantage) {
-        self.advance_period(at);
-        let unanswered = &mut self.current.unanswered;
-        if vantage == Vantage::Transit && unanswered.len() < MAX_LABEL_SETS {
-            unanswered.entry(label_set.number()).or_default();
+    /// Applies a record with its packet. After the first reply of a period no other record is
+    /// evidence.
+    pub fn apply(&mut self, record: &Record, packet: Option<&Packet>) {
+        match record.kind {
+            // Nearly all records of a flood.
+            RecordKind::Burst(..)
+            | RecordKind::LabelSetCreated(..)
+            | RecordKind::LabelSetRemoved(_) => {}
+            RecordKind::Opened(label_set, opened) => {
+                self.advance_period(record.at);
+                self.observe_attempt(label_set, opened.vantage);
+            }
+            _ => {
+                self.advance_period(record.at);
+                if self.current.replies == 0 {
+                    self.observe(&record.kind, packet);
+                }
+            }
         }
     }
 
-    /// Applies an event with its packet, and with the label set of its attempt if it has one. After
-    /// the first reply of a period no other event is evidence.
-    #[inline]
-    pub fn apply(
-        &mut self,
-        at: Timestamp,
-        label_set: Option<LabelSetId>,
-        event: &Event,
-        packet: Option<&Packet>,
-    ) {
-        self.advance_period(at);
-        if self.current.replies == 0 && is_evidence(event) {
-            self.observe(label_set, event, packet);
+    fn observe_attempt(&mut self, label_set: LabelSetId, vantage: Vantage) {
+        let unanswered = &mut self.current.unanswered;
+        if vantage == Vantage::Transit && unanswered.len() < MAX_LABEL_SETS {
+            unanswered.entry(label_set.number()).or_default();
         }
     }
 
@@ -106,43 +110,50 @@ impl OneSidedDetector {
         }
     }
 
-    fn observe(&mut self, label_set: Option<LabelSetId>, event: &Event, packet: Option<&Packet>) {
+    fn observe(&mut self, kind: &RecordKind, packet: Option<&Packet>) {
         let current = &mut self.current;
         let previous = &self.previous;
-        let is_observed = || previous.observes(label_set) || current.observes(label_set);
-        match event {
-            Event::Syn(_, SynKind::Retransmission) if is_observed() => {
+        let is_observed = |label_set| previous.observes(label_set) || current.observes(label_set);
+        match kind {
+            RecordKind::Syn(label_set, SynKind::Retransmission) if is_observed(*label_set) => {
                 increment(&mut current.syn_retransmissions);
             }
-            Event::Failed(_, FailureReason::Unanswered) if is_observed() => {
-                if let Some(label_set) = label_set {
-                    increment(current.unanswered.entry(label_set.number()).or_default());
-                }
+            RecordKind::Failed(label_set, failure)
+                if failure.reason == FailureReason::Unanswered && is_observed(*label_set) =>
+            {
+                increment(current.unanswered.entry(label_set.number()).or_default());
             }
-            Event::SynAck(_)
-            | Event::Answered(..)
-            | Event::Syn(_, SynKind::Simultaneous)
-            | Event::Rst(_, Side::Server)
-            | Event::Failed(_, FailureReason::Refused)
-            | Event::IcmpError(..)
-            | Event::Unacceptable(_)
-            | Event::Unmatched(PacketKind::Icmp)
-            | Event::Duplicate(PacketKind::SynAck | PacketKind::Icmp) => {
+            RecordKind::Failed(_, failure) if failure.reason == FailureReason::Refused => {
                 increment(&mut current.replies);
             }
-            Event::Unmatched(PacketKind::SynAck) => increment(&mut current.unmatched_synacks),
-            Event::Unmatched(PacketKind::Rst) => {
+            RecordKind::Rst(_, rst) if rst.sender == Side::Server => {
+                increment(&mut current.replies);
+            }
+            RecordKind::SynAck(_)
+            | RecordKind::Answered(..)
+            | RecordKind::Syn(_, SynKind::Simultaneous)
+            | RecordKind::IcmpError(..)
+            | RecordKind::Unacceptable(_)
+            | RecordKind::Unmatched(PacketKind::Icmp)
+            | RecordKind::Duplicate(PacketKind::SynAck | PacketKind::Icmp) => {
+                increment(&mut current.replies);
+            }
+            RecordKind::Unmatched(PacketKind::SynAck) => {
+                increment(&mut current.unmatched_synacks);
+            }
+            RecordKind::Unmatched(PacketKind::Rst)
+            | RecordKind::Rst(
+                _,
+                RstRecord {
+                    in_attempt: false, ..
+                },
+            ) => {
                 if matches!(packet, Some(Packet::Segment(rst)) if !rst.flags.has(Flags::ACK)) {
                     increment(&mut current.rejected_synacks);
                 }
             }
             _ => {}
         }
-    }
-
-    /// Observes a RST of a server that matches a label set and no attempt.
-    pub fn observe_server_packet(&mut self) {
-        increment(&mut self.current.replies);
     }
 
     /// Returns the direction that the capture misses, if any.
@@ -180,15 +191,9 @@ impl OneSidedDetector {
 }
 
 impl ObservationPeriod {
-    fn observes(&self, label_set: Option<LabelSetId>) -> bool {
-        label_set.is_some_and(|label_set| self.unanswered.contains_key(&label_set.number()))
+    fn observes(&self, label_set: LabelSetId) -> bool {
+        self.unanswered.contains_key(&label_set.number())
     }
-}
-
-/// Returns `true` if the event may be evidence. The excluded events are almost all events of a
-/// flood.
-const fn is_evidence(event: &Event) -> bool {
-    !matches!(event, Event::Opened(_) | Event::Evicted(_))
 }
 
 fn increment(count: &mut u32) {

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use arrayvec::ArrayVec;
 
-use crate::handshake::{Event, FailureReason, Side};
+use crate::handshake::{FailureReason, Side};
 use crate::packet::{Address, Endpoint, IcmpCode, Packet, Segment};
+use crate::record::RecordKind;
 use crate::time::Timestamp;
 
 /// Maximum number of pending attempts that are followed.
@@ -134,11 +135,11 @@ impl TimelineRing {
     pub(super) fn record(
         &mut self,
         at: Timestamp,
-        event: &Event,
+        kind: &RecordKind,
         packet: &Packet,
     ) -> Option<EcnOutcome> {
-        let recorded = timeline_packet(event, packet);
-        let is_decided = matches!(event, Event::Answered(..) | Event::Failed(..));
+        let recorded = timeline_packet(kind, packet);
+        let is_decided = matches!(kind, RecordKind::Answered(..) | RecordKind::Failed(..));
         if (recorded.is_none() && !is_decided) || !self.may_match(packet) {
             return None;
         }
@@ -150,12 +151,12 @@ impl TimelineRing {
                 packet: recorded,
             });
         }
-        match *event {
-            Event::Answered(..) => self.record_answer(packet),
-            Event::Failed(_, reason) => {
+        match *kind {
+            RecordKind::Answered(..) => self.record_answer(packet),
+            RecordKind::Failed(_, failure) => {
                 let timeline = self.take_pending(packet)?;
                 self.keep(AttemptTimeline {
-                    outcome: TimelineOutcome::Failed(reason),
+                    outcome: TimelineOutcome::Failed(failure.reason),
                     ..timeline
                 });
                 None
@@ -193,7 +194,7 @@ impl TimelineRing {
         })
     }
 
-    /// Marks all pending attempts whose handshake timeout has passed as unanswered.
+    /// Marks all pending attempts as unanswered after their handshake timeout.
     pub(super) fn expire(&mut self, now: Timestamp) {
         while let Some(index) = self
             .pending
@@ -289,25 +290,28 @@ impl TimelinePacket {
     }
 }
 
-fn timeline_packet(event: &Event, packet: &Packet) -> Option<TimelinePacket> {
-    match (*event, packet) {
-        (Event::Syn(..), Packet::Segment(syn)) => Some(TimelinePacket::syn(syn)),
-        (Event::SynAck(_) | Event::Answered(..), Packet::Segment(synack)) => {
+fn timeline_packet(kind: &RecordKind, packet: &Packet) -> Option<TimelinePacket> {
+    let rst = |rst: &Segment, by| TimelinePacket::Rst {
+        ttl: rst.hop_limit,
+        by,
+    };
+    match (kind, packet) {
+        (RecordKind::Syn(..), Packet::Segment(syn)) => Some(TimelinePacket::syn(syn)),
+        (RecordKind::SynAck(_) | RecordKind::Answered(..), Packet::Segment(synack)) => {
             Some(TimelinePacket::SynAck {
                 ttl: synack.hop_limit,
             })
         }
-        (Event::Rst(_, by), Packet::Segment(rst)) => Some(TimelinePacket::Rst {
-            ttl: rst.hop_limit,
-            by,
-        }),
-        (Event::Failed(_, FailureReason::Refused), Packet::Segment(rst)) => {
-            Some(TimelinePacket::Rst {
-                ttl: rst.hop_limit,
-                by: Side::Server,
-            })
+        (RecordKind::Rst(_, record), Packet::Segment(segment)) => Some(rst(segment, record.sender)),
+        (RecordKind::Failed(_, failure), Packet::Segment(segment))
+            if failure.reason == FailureReason::Refused =>
+        {
+            Some(rst(segment, Side::Server))
         }
-        (Event::IcmpError(_, code, reporter), _) => Some(TimelinePacket::Icmp { code, reporter }),
+        (RecordKind::IcmpError(_, error), _) => Some(TimelinePacket::Icmp {
+            code: error.code,
+            reporter: error.address,
+        }),
         _ => None,
     }
 }

@@ -1,33 +1,29 @@
-//! Attempts: what became of each try to open a connection. Pure: time comes in with the packet, events are polled out.
+//! Connection attempts: follows each attempt to open a TCP connection to its outcome.
 //!
-//! No clock, no input or output, no label and no counter lives here. A [`Tracker`] is told of packets in the order they
-//! were met and judges them as the client's own kernel would (RFC 9293 section 3.10.7.3), so that an answer here is an
-//! answer there. Every table is bounded; hash tables are keyed by a random seed, for their keys come from the network.
+//! Packets come in through [`Tracker::handle_packet`], in the order they were captured; what they
+//! mean goes out through an [`EventSink`]. The tracker accepts and ignores packets as the client's
+//! kernel does (RFC 9293 section 3.10.7.3), so that an answer counted here is an answer for the
+//! client.
+//!
+//! Invariants: no clock, no I/O, no label and no counter; time comes in with the packet. Every
+//! table is bounded. Hash tables have random seeds, because their keys come from the network.
 
-mod attempt;
-mod decided;
-mod early;
-mod ends;
 mod event;
-mod evidence;
-mod icmp;
-mod index;
-mod inside;
-mod matches;
-mod name;
-mod print;
-mod recent;
-mod rows;
-mod rst;
-mod sequence;
-mod store;
+mod flow;
+mod dedup;
+mod nat;
+mod reorder;
+mod monotonic;
+mod table;
+mod sink;
+mod tracker;
 mod syn;
 mod synack;
-mod timeline;
-mod tracker;
-mod waiting;
+mod rst;
+mod icmp;
 
-pub use ends::{FlowHasher, FlowKey};
-pub use event::{Answer, AttemptId, Event, FailureReason, OwnerId, PacketKind, Side, SynKind};
-pub use store::LOOK_AHEAD;
-pub use tracker::{AttemptLimits, PeerHistory, Tracker};
+pub use event::{Answer, Event, FailureReason, OwnerId, PacketKind, Side, SynKind};
+pub use flow::{FlowHasher, FlowKey, FourTuple};
+pub use sink::{Assignment, EventSink, Opening, PeerHistory};
+pub use table::{AttemptRef, PREFETCH_BATCH};
+pub use tracker::{AttemptLimits, Tracker};

@@ -1,65 +1,85 @@
-//! A RST: a refusal where it acknowledges the SYN of an attempt that waits, else only counted.
+//! RSTs: a refusal if it acknowledges the SYN of a pending attempt; else it is only counted.
 
-use super::attempt::State;
-use super::ends::FlowKey;
+use super::dedup::Distinctness;
 use super::event::{Event, FailureReason, PacketKind, Side};
-use super::matches::{Match, Matches};
-use super::tracker::{Tracker, marks_of};
+use super::flow::FlowKey;
+use super::sink::EventSink;
+use super::table::{Candidate, Candidates, State};
+use super::tracker::Tracker;
 use crate::packet::{Flags, Segment};
 use crate::time::Timestamp;
 
 impl Tracker {
-    pub(super) fn on_rst(&mut self, at: Timestamp, rst: &Segment, ends: &FlowKey) {
-        let matches = self.between(ends, &rst.from, &rst.to);
+    pub(super) fn on_rst(
+        &mut self,
+        at: Timestamp,
+        rst: &Segment,
+        key: &FlowKey,
+        sink: &mut impl EventSink,
+    ) {
+        let candidates = self.candidates(key, &rst.from, &rst.to);
         let known = self
-            .refused_by(&matches, rst)
-            .or_else(|| matches.iter().next())
+            .find_acknowledged(&candidates, rst)
+            .or_else(|| candidates.iter().next())
             .copied();
-        let print = (PacketKind::Rst, rst.flags, self.print(known, rst, ends));
-        if let Some(known) = known.filter(|known| self.ends(known, rst)) {
-            self.recent.note(print, at, rst.via);
-            self.reset(known, rst);
-        } else if self.recent.has_met(print, at, rst.via, marks_of(rst)) {
-            self.events.push(Event::Duplicate(PacketKind::Rst));
+        let fingerprint = (
+            PacketKind::Rst,
+            rst.flags,
+            self.fingerprint(known, rst, key),
+        );
+        if let Some(known) = known.filter(|known| self.is_refusal(known, rst)) {
+            self.duplicates.insert(fingerprint, at, rst.via);
+            self.record_rst(known, rst, sink);
+        } else if self
+            .duplicates
+            .check_and_insert(fingerprint, at, rst.via, Distinctness::of(rst))
+        {
+            self.emit(Event::Duplicate(PacketKind::Rst), sink);
         } else if let Some(known) = known {
-            self.reset(known, rst);
+            self.record_rst(known, rst, sink);
         } else {
-            self.events.push(Event::Unmatched(PacketKind::Rst));
+            self.emit(Event::Unmatched(PacketKind::Rst), sink);
         }
     }
 
-    /// Of several attempts between the same ends, the one whose SYN it acknowledges.
-    fn refused_by<'a>(&self, matches: &'a Matches, rst: &Segment) -> Option<&'a Match> {
-        matches
-            .iter()
-            .find(|known| known.side == Side::Server && self.refuses(known.slot, rst))
+    /// Returns the attempt with the SYN that the RST acknowledges, among several with the same endpoints.
+    fn find_acknowledged<'a>(
+        &self,
+        candidates: &'a Candidates,
+        rst: &Segment,
+    ) -> Option<&'a Candidate> {
+        candidates.iter().find(|known| {
+            known.side == Side::Server && self.acknowledges_syn(known.attempt.slot, rst)
+        })
     }
 
-    /// Whether it ends an attempt that waits. A copy of it would have been met too late for that.
-    fn ends(&self, known: &Match, rst: &Segment) -> bool {
-        let waits = self.store.get(known.slot).state() == State::Waiting;
-        waits && known.side == Side::Server && self.refuses(known.slot, rst)
+    /// Returns `true` if the RST ends a pending attempt. A duplicate would come after that.
+    fn is_refusal(&self, known: &Candidate, rst: &Segment) -> bool {
+        let pending = self.table.get(known.attempt.slot).state() == State::Pending;
+        pending && known.side == Side::Server && self.acknowledges_syn(known.attempt.slot, rst)
     }
 
-    /// A client in SYN-SENT ignores a RST that does not acknowledge its SYN (RFC 9293 section 3.10.7.3).
-    fn refuses(&self, slot: u32, rst: &Segment) -> bool {
-        rst.flags.has(Flags::ACK) && self.store.get(slot).accepts(rst.acknowledgment)
+    /// A client in SYN-SENT ignores a RST that does not acknowledge its SYN (RFC 9293 section
+    /// 3.10.7.3).
+    fn acknowledges_syn(&self, slot: u32, rst: &Segment) -> bool {
+        rst.flags.has(Flags::ACK) && self.table.get(slot).accepts(rst.acknowledgment)
     }
 
-    fn reset(&mut self, known: Match, rst: &Segment) {
-        let attempt = self.store.get(known.slot);
-        let (state, owner) = (attempt.state(), attempt.owner);
-        if self.ends(&known, rst) {
-            return self.fail(known.known(), FailureReason::Refused);
+    fn record_rst(&mut self, known: Candidate, rst: &Segment, sink: &mut impl EventSink) {
+        let attempt = self.table.get(known.attempt.slot);
+        let state = attempt.state();
+        let owner = attempt.owner;
+        if self.is_refusal(&known, rst) {
+            return self.fail(known.attempt, FailureReason::Refused, sink);
         }
-        self.events.push(Event::Rst(owner, known.side));
+        self.emit(Event::Rst(owner, known.side), sink);
         match (state, known.side) {
-            (State::Waiting, Side::Server) => {
-                self.events.push(Event::Unacceptable(PacketKind::Rst));
+            (State::Pending, Side::Server) => {
+                self.emit(Event::Unacceptable(PacketKind::Rst), sink);
             }
-            // The client drops what it did not ask for (a SYN/ACK with a wrong number) and goes on waiting.
-            (State::Waiting, Side::Client) => {}
-            // After a verdict a RST changes nothing.
+            // The client resets a SYN/ACK that it cannot accept, and stays in SYN-SENT.
+            (State::Pending, Side::Client) => {}
+            // After the outcome a RST changes nothing.
             (State::Answered | State::Failed, _) => {}
         }
     }

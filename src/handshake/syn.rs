@@ -1,203 +1,252 @@
-//! A SYN: one more of an attempt, the same one met again, the same one under another name, or a new attempt.
+//! SYNs: a repeat of a known attempt, its duplicate, its alias behind NAT, or a new attempt.
+//
+// Inlining attributes: see `table/mod.rs`.
 
-use super::attempt::State;
-use super::ends::FlowKey;
+use super::dedup::Distinctness;
 use super::event::{Event, PacketKind, Side, SynKind};
-use super::inside::{Hint, Passed};
-use super::matches::{Match, Matches};
-use super::name::FourTuple;
-use super::recent::Marks;
-use super::store::Company;
-use super::tracker::{Tracker, marks_of};
+use super::flow::{FlowKey, FourTuple};
+use super::nat::{NatCandidate, Passage};
+use super::sink::{EventSink, Opening};
+use super::table::{Candidate, Candidates, NewAttempt, SlotRef, State};
+use super::tracker::Tracker;
 use crate::packet::{Direction, Segment};
 use crate::time::Timestamp;
 
 impl Tracker {
-    pub(super) fn on_syn(&mut self, at: Timestamp, syn: &Segment, ends: &FlowKey) {
-        // Nobody is known between the ends of most SYNs.
-        let company = self.store.company(ends);
-        if company == Company::MayBe && self.is_of_known(at, syn, ends) {
+    pub(super) fn on_syn(
+        &mut self,
+        at: Timestamp,
+        syn: &Segment,
+        key: &FlowKey,
+        sink: &mut impl EventSink,
+    ) {
+        // Most SYNs have endpoints of which no attempt is known.
+        let may_have_others = self.table.may_contain(key);
+        if may_have_others && self.on_syn_of_known_attempt(at, syn, key, sink) {
             return;
         }
-        if let Some(slot) = self.passed_as(syn) {
-            self.leaves_under_another_name(syn, slot);
+        if let Some(slot) = self.find_nat_source(syn) {
+            self.add_nat_alias(syn, slot, sink);
         } else {
-            let slot = self.open(ends, (&syn.from, &syn.to), (at, syn.sequence), company);
-            self.store.get_mut(slot).remember_first_syn(syn);
-            self.pass(syn, slot);
-            self.answered_before(at, syn, (slot, ends));
+            let new = NewAttempt {
+                key,
+                client: &syn.from,
+                server: &syn.to,
+                first_syn: at,
+                isn: syn.sequence,
+                may_have_others,
+            };
+            let slot = self.open(&new, Opening::Syn(syn), sink);
+            self.table.get_mut(slot).record_first_syn(syn);
+            self.record_passage(syn, slot);
+            self.match_early_synack(at, syn, slot, key, sink);
         }
     }
 
-    /// Whether the SYN is one of an attempt that is known by its ends, which is then told of it.
+    /// Handles a SYN of an attempt with its endpoints. Returns `false` if there is no such attempt.
     #[inline(never)]
-    fn is_of_known(&mut self, at: Timestamp, syn: &Segment, ends: &FlowKey) -> bool {
-        let matches = self.between(ends, &syn.from, &syn.to);
-        if let Some(slot) = self.attempt_of(&matches, syn) {
-            self.syn_again(at, syn, slot);
-        } else if let Some(slot) = self.asked_at_the_same_time(&matches, syn) {
-            self.simultaneous_syn(at, syn, slot);
+    fn on_syn_of_known_attempt(
+        &mut self,
+        at: Timestamp,
+        syn: &Segment,
+        key: &FlowKey,
+        sink: &mut impl EventSink,
+    ) -> bool {
+        let candidates = self.candidates(key, &syn.from, &syn.to);
+        if let Some(slot) = self.find_same_isn(&candidates, syn) {
+            self.on_repeated_syn(at, syn, slot, sink);
+        } else if let Some(slot) = self.find_simultaneous_open(&candidates, syn) {
+            self.on_simultaneous_syn(at, syn, slot, sink);
         } else {
             return false;
         }
         true
     }
 
-    /// Its answer may have been met a moment before: then it is one, with no latency or what the packets' own time says.
-    fn answered_before(&mut self, at: Timestamp, syn: &Segment, (slot, ends): (u32, &FlowKey)) {
-        let attempt = self.store.get(slot);
-        if let Some((then, synack)) = self
-            .early
-            .take(at, syn, |synack| attempt.accepts(synack.acknowledgment))
-        {
-            // This attempt's, and no other's: where a socket asks itself, others between the same ends might take it.
-            self.answer_first(
-                then,
-                &synack,
-                Match {
+    /// Answers a new attempt with a SYN/ACK that was captured before its SYN, if there is one. The
+    /// latency is zero or what the packets' own times say.
+    fn match_early_synack(
+        &mut self,
+        at: Timestamp,
+        syn: &Segment,
+        slot: u32,
+        key: &FlowKey,
+        sink: &mut impl EventSink,
+    ) {
+        let attempt = self.table.get(slot);
+        let early = self
+            .early_synacks
+            .take(at, syn, |synack| attempt.accepts(synack.acknowledgment));
+        if let Some((then, synack)) = early {
+            // The SYN/ACK belongs to this attempt. If a socket connects to itself, a look-up by
+            // endpoints could find another attempt.
+            let candidate = Candidate {
+                attempt: SlotRef {
                     slot,
-                    tag: ends.tag,
-                    side: Side::Server,
+                    hash: key.hash,
                 },
-                &ends.back(),
-            );
+                side: Side::Server,
+            };
+            self.record_first_synack(then, &synack, candidate, &key.reversed(), sink);
         }
     }
 
-    /// Same four-tuple, same ISN: the same attempt. Another ISN is another attempt.
-    fn attempt_of(&self, matches: &Matches, syn: &Segment) -> Option<u32> {
-        let mut of_the_client = matches.iter().filter(|known| known.side == Side::Client);
-        of_the_client
-            .find(|known| self.store.get(known.slot).isn == syn.sequence)
-            .map(|known| known.slot)
+    /// The same four-tuple and ISN are the same attempt; another ISN is another attempt.
+    fn find_same_isn(&self, candidates: &Candidates, syn: &Segment) -> Option<u32> {
+        candidates
+            .iter()
+            .filter(|known| known.side == Side::Client)
+            .map(|known| known.attempt.slot)
+            .find(|slot| self.table.get(*slot).isn == syn.sequence)
     }
 
-    fn syn_again(&mut self, at: Timestamp, syn: &Segment, slot: u32) {
-        let (attempt, evidence) = self.store.with_evidence(slot);
-        if attempt.has_met(evidence, at, syn) {
-            self.events.push(Event::Duplicate(PacketKind::Syn));
+    fn on_repeated_syn(
+        &mut self,
+        at: Timestamp,
+        syn: &Segment,
+        slot: u32,
+        sink: &mut impl EventSink,
+    ) {
+        let (attempt, details) = self.table.with_details(slot);
+        let event = if attempt.is_duplicate(details, at, syn) {
+            Event::Duplicate(PacketKind::Syn)
         } else {
-            // Its first SYN is still to come where it began with the rejection of one that never reached a capture.
+            // An attempt that began with a local ICMP rejection has no SYN yet.
             let kind = if attempt.syn_count() == 0 {
                 SynKind::First
             } else {
                 SynKind::Retransmission
             };
-            attempt.remember_syn(evidence, at, syn);
-            self.events.push(Event::Syn(attempt.owner, kind));
-        }
-        self.pass(syn, slot);
-    }
-
-    /// The server's side asks too while its answer is awaited (RFC 9293 section 3.5, figure 7); a copy of that may come
-    /// when the attempt is decided.
-    fn asked_at_the_same_time(&self, matches: &Matches, syn: &Segment) -> Option<u32> {
-        let asks = |known: &&Match| {
-            let attempt = self.store.get(known.slot);
-            known.side == Side::Server
-                && (attempt.state() == State::Waiting
-                    || attempt.asked_back_with() == Some(syn.sequence))
+            attempt.record_syn(details, at, syn);
+            Event::Syn(attempt.owner, kind)
         };
-        matches.iter().find(asks).map(|known| known.slot)
+        self.emit(event, sink);
+        self.record_passage(syn, slot);
     }
 
-    fn simultaneous_syn(&mut self, at: Timestamp, syn: &Segment, slot: u32) {
-        let print = (
+    /// The server sends a SYN while its answer is pending (RFC 9293 section 3.5, figure 7). A
+    /// duplicate of that SYN may be captured after the attempt is decided.
+    fn find_simultaneous_open(&self, candidates: &Candidates, syn: &Segment) -> Option<u32> {
+        let opens = |known: &&Candidate| {
+            let attempt = self.table.get(known.attempt.slot);
+            known.side == Side::Server
+                && (attempt.state() == State::Pending
+                    || attempt.simultaneous_isn() == Some(syn.sequence))
+        };
+        candidates
+            .iter()
+            .find(opens)
+            .map(|known| known.attempt.slot)
+    }
+
+    fn on_simultaneous_syn(
+        &mut self,
+        at: Timestamp,
+        syn: &Segment,
+        slot: u32,
+        sink: &mut impl EventSink,
+    ) {
+        let fingerprint = (
             PacketKind::Syn,
-            self.store.name(slot),
+            self.table.four_tuple(slot),
             syn.sequence,
             syn.timestamp,
             syn.identification,
         );
-        // A SYN that is sent again has another timestamp.
-        let marks = if syn.timestamp.is_some() {
-            Marks::Own
+        // A retransmitted SYN has another timestamp value.
+        let distinctness = if syn.timestamp.is_some() {
+            Distinctness::Unique
         } else {
-            marks_of(syn)
+            Distinctness::of(syn)
         };
-        if self.recent.has_met(print, at, syn.via, marks) {
-            self.events.push(Event::Duplicate(PacketKind::Syn));
+        let is_duplicate = self
+            .duplicates
+            .check_and_insert(fingerprint, at, syn.via, distinctness);
+        let event = if is_duplicate {
+            Event::Duplicate(PacketKind::Syn)
         } else {
-            let attempt = self.store.get_mut(slot);
-            attempt.note_asked_back(syn.sequence);
-            self.events
-                .push(Event::Syn(attempt.owner, SynKind::Simultaneous));
-        }
+            let attempt = self.table.get_mut(slot);
+            attempt.record_simultaneous_open(syn.sequence);
+            Event::Syn(attempt.owner, SynKind::Simultaneous)
+        };
+        self.emit(event, sink);
     }
 
-    /// The waiting attempt whose SYN this is after NAT changed its addresses: it came in and has not left, or has left a
-    /// bridge and not yet its port; nothing but the addresses differs, and no router adds to a TTL. IPv6 has no
-    /// identification, so a timestamp must be there. One that shares an endpoint is surer than one that does not.
-    fn passed_as(&self, syn: &Segment) -> Option<u32> {
+    /// Returns the pending attempt of this SYN, if NAT changed its addresses. The attempt's SYN
+    /// entered the host and did not leave it, or left a bridge and not yet its port; it differs in
+    /// nothing but the addresses, and routers do not raise a TTL. IPv6 has no identification, so it
+    /// needs a timestamp. Attempts that share an endpoint come first.
+    fn find_nat_source(&self, syn: &Segment) -> Option<u32> {
         if syn.via.direction != Direction::Leaving
             || (syn.timestamp.is_none() && syn.identification.is_none())
         {
             return None;
         }
-        let name = FourTuple {
+        let tuple = FourTuple {
             client: syn.from,
             server: syn.to,
         };
-        self.inside
-            .who_passed_as(syn)
-            .find(|hint| self.fits(hint, syn, &name))
-            .map(|hint| hint.slot)
+        self.nat
+            .candidates(syn)
+            .find(|candidate| self.is_nat_source(candidate, syn, &tuple))
+            .map(|candidate| candidate.slot)
     }
 
-    fn fits(&self, hint: &Hint, syn: &Segment, name: &FourTuple) -> bool {
-        syn.hop_limit <= hint.hop_limit && {
-            let attempt = self.store.get(hint.slot);
-            let on_its_way = match hint.passed {
-                Passed::In => attempt.is_inside(),
-                Passed::Out(through) => {
-                    !attempt.is_inside() && through != syn.via.interface && hint.shares.is_some()
+    fn is_nat_source(&self, candidate: &NatCandidate, syn: &Segment, tuple: &FourTuple) -> bool {
+        syn.hop_limit <= candidate.hop_limit && {
+            let slot = candidate.slot;
+            let attempt = self.table.get(slot);
+            let is_on_its_way = match candidate.passage {
+                Passage::Entered => attempt.is_inside(),
+                Passage::Left(interface) => {
+                    !attempt.is_inside()
+                        && interface != syn.via.interface
+                        && candidate.shared_side.is_some()
                 }
             };
-            on_its_way
-                && attempt.first_syn == hint.began
-                && attempt.state() == State::Waiting
-                && attempt.looks_like(self.store.evidence(hint.slot), syn)
-                && hint
-                    .shares
-                    .is_none_or(|side| self.store.shares_an_end(hint.slot, side, name))
-                && self.store.has_room_for_a_name(hint.slot)
+            is_on_its_way
+                && attempt.first_syn == candidate.first_syn
+                && attempt.state() == State::Pending
+                && attempt.has_fields_of(self.table.details(slot), syn)
+                && candidate
+                    .shared_side
+                    .is_none_or(|side| self.table.shares_endpoint(slot, side, tuple))
+                && self.table.can_add_alias(slot)
         }
     }
 
-    fn leaves_under_another_name(&mut self, syn: &Segment, slot: u32) {
-        self.store.add_name(
-            slot,
-            FourTuple {
-                client: syn.from,
-                server: syn.to,
-            },
-        );
-        self.events.push(Event::Duplicate(PacketKind::Syn));
-        self.pass(syn, slot);
-    }
-
-    /// Notes whether the attempt's SYN is now inside this host or has left it.
-    #[inline]
-    fn pass(&mut self, syn: &Segment, slot: u32) {
-        let attempt = self.store.get_mut(slot);
-        let was_inside = attempt.is_inside();
-        attempt.note_direction(syn.via.direction);
-        if was_inside || attempt.is_inside() {
-            self.note_passed(syn, slot);
-        }
-    }
-
-    /// It is inside, or was until now.
-    #[inline(never)]
-    fn note_passed(&mut self, syn: &Segment, slot: u32) {
-        let attempt = self.store.get(slot);
-        let passed = if attempt.is_inside() {
-            Passed::In
-        } else {
-            Passed::Out(syn.via.interface)
+    fn add_nat_alias(&mut self, syn: &Segment, slot: u32, sink: &mut impl EventSink) {
+        let alias = FourTuple {
+            client: syn.from,
+            server: syn.to,
         };
-        if attempt.state() == State::Waiting {
-            self.inside.note(syn, slot, attempt.first_syn, passed);
+        self.table.add_alias(slot, alias);
+        self.emit(Event::Duplicate(PacketKind::Syn), sink);
+        self.record_passage(syn, slot);
+    }
+
+    /// Records whether the attempt's SYN is inside this host now, or has left it.
+    #[inline]
+    fn record_passage(&mut self, syn: &Segment, slot: u32) {
+        let attempt = self.table.get_mut(slot);
+        let was_inside = attempt.is_inside();
+        attempt.set_direction(syn.via.direction);
+        if was_inside || attempt.is_inside() {
+            self.add_nat_candidate(syn, slot);
+        }
+    }
+
+    /// Lets the SYN be found when it leaves with other addresses.
+    #[inline(never)]
+    fn add_nat_candidate(&mut self, syn: &Segment, slot: u32) {
+        let attempt = self.table.get(slot);
+        let passage = if attempt.is_inside() {
+            Passage::Entered
+        } else {
+            Passage::Left(syn.via.interface)
+        };
+        if attempt.state() == State::Pending {
+            self.nat.insert(syn, slot, attempt.first_syn, passage);
         }
     }
 }

@@ -301,7 +301,7 @@ fn lowered_limit_removes_idle_sets_and_admits_none() {
 }
 
 #[test]
-fn overflow_set_is_per_port_otherwise_for_all_ports() {
+fn overflow_set_is_per_port_or_for_all() {
     let mut labels = host(1);
     let first = admit(&mut labels, "192.0.2.1:9", "10.0.0.1:80", at(0));
     assert_eq!(

@@ -12,13 +12,13 @@ use crate::time::Timestamp;
 
 /// A connection attempt that was counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Connection {
+pub(super) struct Connection {
     /// The sender of the SYN.
-    pub client: Endpoint,
+    pub(super) client: Endpoint,
     /// The destination of the SYN.
-    pub server: Endpoint,
+    pub(super) server: Endpoint,
     /// When the attempt was counted.
-    pub at: Timestamp,
+    pub(super) at: Timestamp,
 }
 
 /// One connection as an example of what a series counts.

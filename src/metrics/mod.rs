@@ -1,6 +1,6 @@
 //! Metrics: the counters of every label set and of the exporter, and the formats that expose them.
 //!
-//! The pipeline applies facts to a `MetricStore`; each scrape renders a copy of it through an
+//! The pipeline applies records to a `MetricStore`; each scrape renders a copy of it through an
 //! `Exposition`.
 //!
 //! Invariants:
@@ -23,9 +23,8 @@ mod exposition;
 mod tests;
 
 pub use descriptors::{DescriptorRow, rows};
-pub use exemplar::Connection;
 pub use exporter_metrics::{ConfigInfo, ExporterMetrics, InterfaceCounts, Reload};
 pub use exposition::{Exposition, ExpositionFormat};
 pub use histogram::Bounds;
-pub use set_metrics::{EXEMPLAR_THRESHOLD, SetEvent};
+pub use set_metrics::EXEMPLAR_THRESHOLD;
 pub use store::MetricStore;

@@ -11,7 +11,7 @@ use super::descriptors::{self, Metric};
 use super::encode::{Encoder, FamilyWriter, HistogramSample, Value};
 use super::exemplar::{Exemplar, ExemplarKey};
 use super::histogram::Histogram;
-use super::set_metrics::{Details, FAILURE_REASONS, LabelSetCounts};
+use super::set_metrics::{COUNTERS, Details, FAILURE_REASONS, LabelSetCounts};
 use super::store::{LabelSetMetrics, MetricStore};
 
 /// The label sets of a store in the order of their labels, and the encoder they are written to.
@@ -30,39 +30,71 @@ pub(super) fn write(store: &MetricStore, encoder: &mut dyn Encoder) -> io::Resul
         label_sets,
         encoder,
     };
-    if store.config.acks {
-        writer.histogram(
-            &descriptors::ACK_LATENCY,
-            |details| &details.ack_latency,
-            |_, _| None,
-        )?;
+    let acks = store.config.acks;
+    let mut families: Vec<Family> = COUNTERS
+        .into_iter()
+        .filter(|(_, _, needs_acks)| acks || !needs_acks)
+        .map(|(metric, value, _)| Family::Counter(metric, value))
+        .collect();
+    families.extend([
+        Family::Failures,
+        Family::IcmpErrors,
+        Family::Latency,
+        Family::Rsts,
+    ]);
+    families.extend(acks.then_some(Family::AckLatency));
+    families.sort_unstable_by_key(Family::name);
+    families
+        .into_iter()
+        .try_for_each(|family| writer.family(family))
+}
+
+/// A family of the label sets.
+#[derive(Clone, Copy)]
+enum Family {
+    Counter(&'static Metric<4>, fn(&LabelSetCounts) -> u64),
+    AckLatency,
+    Failures,
+    IcmpErrors,
+    Latency,
+    Rsts,
+}
+
+impl Family {
+    /// Returns the name of the metric: families are written in its order.
+    fn name(&self) -> &'static str {
+        let descriptor = match self {
+            Self::Counter(metric, _) => &metric.descriptor,
+            Self::AckLatency => &descriptors::ACK_LATENCY.descriptor,
+            Self::Failures => &descriptors::FAILURES.descriptor,
+            Self::IcmpErrors => &descriptors::ICMP_ERRORS.descriptor,
+            Self::Latency => &descriptors::LATENCY.descriptor,
+            Self::Rsts => &descriptors::RSTS.descriptor,
+        };
+        descriptor.name
     }
-    writer.counter(&descriptors::ANSWERED, |counts| counts.answered)?;
-    writer.counter(&descriptors::ATTEMPTS, |counts| counts.attempts)?;
-    if store.config.acks {
-        writer.counter(&descriptors::COMPLETED, |counts| counts.completed)?;
-    }
-    writer.counter(&descriptors::EVICTED, |counts| counts.evicted)?;
-    writer.failures()?;
-    writer.icmp_errors()?;
-    writer.counter(&descriptors::LATE_ANSWERS, |counts| counts.late_answers)?;
-    writer.histogram(
-        &descriptors::LATENCY,
-        |details| &details.latency,
-        |details, bucket| details.exemplars.get(ExemplarKey::LatencyBucket(bucket)),
-    )?;
-    writer.rsts()?;
-    writer.counter(&descriptors::SYN_RETRANSMISSIONS, |counts| {
-        counts.syn_retransmissions
-    })?;
-    writer.counter(&descriptors::SYNACK_RETRANSMISSIONS, |counts| {
-        counts.synack_retransmissions
-    })?;
-    writer.counter(&descriptors::SYNACKS, |counts| counts.synacks)?;
-    writer.counter(&descriptors::SYNS, |counts| counts.syns)
 }
 
 impl SeriesWriter<'_> {
+    fn family(&mut self, family: Family) -> io::Result<()> {
+        match family {
+            Family::Counter(metric, value) => self.counter(metric, value),
+            Family::AckLatency => self.histogram(
+                &descriptors::ACK_LATENCY,
+                |details| &details.ack_latency,
+                |_, _| None,
+            ),
+            Family::Failures => self.failures(),
+            Family::IcmpErrors => self.icmp_errors(),
+            Family::Latency => self.histogram(
+                &descriptors::LATENCY,
+                |details| &details.latency,
+                |details, bucket| details.exemplars.get(ExemplarKey::LatencyBucket(bucket)),
+            ),
+            Family::Rsts => self.rsts(),
+        }
+    }
+
     fn counter(
         &mut self,
         metric: &'static Metric<4>,

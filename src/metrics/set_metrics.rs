@@ -1,6 +1,6 @@
 //! The counters of one label set.
 //!
-//! `store` applies each fact of a label set to its counters; `series` writes the counters of a
+//! `store` applies each record of a label set to its counters; `series` writes the counters of a
 //! copy.
 //!
 //! Invariants:
@@ -10,11 +10,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::descriptors::{self, Metric};
 use super::exemplar::{Connection, ExemplarKey, Exemplars};
 use super::histogram::{Histogram, HistogramOptions};
-use crate::handshake::{Answer, FailureReason, Side, SynKind};
+use crate::handshake::{FailureReason, Side, SynKind};
 use crate::labels::Reporter;
 use crate::packet::IcmpCode;
+use crate::record::{AnswerRecord, RecordKind};
 
 /// The latency above which an answer becomes an exemplar: most paths without a detour take less.
 pub const EXEMPLAR_THRESHOLD: Duration = Duration::from_millis(100);
@@ -31,36 +33,34 @@ pub(super) const FAILURE_REASONS: [(FailureReason, &str); 4] = [
     (FailureReason::Prohibited, "prohibited"),
 ];
 
-/// One fact that a label set counts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SetEvent {
-    /// Attempts were opened, each by its first SYN or by an ICMP error that quotes a SYN that was
-    /// not captured.
-    Opened {
-        /// Number of attempts.
-        attempts: u32,
-        /// `true` if the SYN was captured.
-        by_syn: bool,
-    },
-    /// A SYN of an attempt that is already open.
-    Syn(SynKind),
-    /// A SYN that does not open an attempt.
-    InvalidSyn,
-    /// A retransmitted SYN/ACK.
-    SynAck,
-    /// A RST that does not decide an attempt.
-    Rst(Side),
-    /// An ICMP error.
-    IcmpError(IcmpCode, Reporter),
-    /// An answer: an acceptable SYN/ACK.
-    Answered(Answer),
-    /// A failure. A refusal is also a RST sent by the server.
-    Failed(FailureReason),
-    /// The final ACK of the three-way handshake, with the time since the SYN/ACK.
-    Completed(Duration),
-    /// This number of attempts was evicted while pending.
-    Evicted(u32),
-}
+/// The counters that are one series of a label set: descriptor, value, and `true` if they are exposed
+/// only if ACKs are captured.
+pub(super) const COUNTERS: [Counter; 9] = [
+    (&descriptors::ANSWERED, |counts| counts.answered, false),
+    (&descriptors::ATTEMPTS, |counts| counts.attempts, false),
+    (&descriptors::COMPLETED, |counts| counts.completed, true),
+    (&descriptors::EVICTED, |counts| counts.evicted, false),
+    (
+        &descriptors::LATE_ANSWERS,
+        |counts| counts.late_answers,
+        false,
+    ),
+    (
+        &descriptors::SYN_RETRANSMISSIONS,
+        |counts| counts.syn_retransmissions,
+        false,
+    ),
+    (
+        &descriptors::SYNACK_RETRANSMISSIONS,
+        |counts| counts.synack_retransmissions,
+        false,
+    ),
+    (&descriptors::SYNACKS, |counts| counts.synacks, false),
+    (&descriptors::SYNS, |counts| counts.syns, false),
+];
+
+/// One row of [`COUNTERS`].
+pub(super) type Counter = (&'static Metric<4>, fn(&LabelSetCounts) -> u64, bool);
 
 /// All counters of one (vantage, local address, port, peer).
 #[derive(Clone, Default, PartialEq, Debug)]
@@ -101,55 +101,68 @@ pub(super) struct IcmpCount {
 }
 
 impl LabelSetCounts {
-    /// Counts one fact. If `connection` is known, it becomes the exemplar of a failure or a slow
+    /// Counts one record. If `connection` is known, it becomes the exemplar of a failure or a slow
     /// answer.
-    pub(super) fn count(
+    pub(super) fn apply(
         &mut self,
         options: &HistogramOptions,
-        event: &SetEvent,
+        kind: &RecordKind,
         connection: Option<Connection>,
     ) {
-        match *event {
-            SetEvent::Opened { attempts, by_syn } => {
-                self.attempts += u64::from(attempts);
-                self.syns += u64::from(if by_syn { attempts } else { 0 });
+        match *kind {
+            RecordKind::Opened(_, opened) => {
+                self.attempts += 1;
+                self.syns += u64::from(opened.by_syn);
             }
-            SetEvent::Syn(kind) => {
+            RecordKind::Burst(_, burst) => {
+                self.attempts += u64::from(burst.opened);
+                self.syns += u64::from(burst.opened);
+                self.evicted += u64::from(burst.evicted);
+            }
+            RecordKind::Syn(_, kind) => {
                 self.syns += 1;
                 self.syn_retransmissions += u64::from(kind == SynKind::Retransmission);
             }
-            SetEvent::InvalidSyn => self.syns += 1,
-            SetEvent::SynAck => {
+            RecordKind::InvalidSyn(_) => self.syns += 1,
+            RecordKind::SynAck(_) => {
                 self.synacks += 1;
                 self.synack_retransmissions += 1;
             }
-            SetEvent::Rst(Side::Client) => self.rsts_by_client += 1,
-            SetEvent::Rst(Side::Server) => self.rsts_by_server += 1,
-            SetEvent::IcmpError(code, reporter) => self.count_icmp_error(code, reporter),
-            SetEvent::Answered(answer) => self.count_answer(options, answer, connection),
-            SetEvent::Failed(reason) => self.count_failure(reason, connection),
-            SetEvent::Completed(latency) => {
+            RecordKind::Rst(_, rst) => match rst.sender {
+                Side::Client => self.rsts_by_client += 1,
+                Side::Server => self.rsts_by_server += 1,
+            },
+            RecordKind::IcmpError(_, error) => self.count_icmp_error(error.code, error.reporter),
+            RecordKind::Answered(_, answer) => self.count_answer(options, answer, connection),
+            RecordKind::Failed(_, failure) => self.count_failure(failure.reason, connection),
+            RecordKind::Completed(_, latency) => {
                 self.completed += 1;
                 let details = Arc::make_mut(&mut self.details);
                 details.ack_latency.observe(options, latency);
             }
-            SetEvent::Evicted(attempts) => self.evicted += u64::from(attempts),
+            // The store and the metrics about the exporter count these.
+            RecordKind::LabelSetCreated(..)
+            | RecordKind::LabelSetRemoved(_)
+            | RecordKind::Duplicate(_)
+            | RecordKind::Unacceptable(_)
+            | RecordKind::Unmatched(_)
+            | RecordKind::ClockStep => {}
         }
     }
 
     fn count_answer(
         &mut self,
         options: &HistogramOptions,
-        answer: Answer,
+        answer: AnswerRecord,
         connection: Option<Connection>,
     ) {
-        let Answer { latency, late } = answer;
         self.synacks += 1;
-        if late {
+        if answer.late {
             self.late_answers += 1;
         } else {
             self.answered += 1;
         }
+        let latency = answer.latency;
         let details = Arc::make_mut(&mut self.details);
         let bucket = details.latency.observe(options, latency);
         if latency > EXEMPLAR_THRESHOLD

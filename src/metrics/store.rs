@@ -4,15 +4,16 @@
 //!
 //! Invariants:
 //! - One copy of the store is one consistent scrape.
-//! - A fact is counted only if its label set still exists: a reused slot has another `LabelSetId`.
+//! - A record is counted only if its label set still exists: a reused slot has another `LabelSetId`.
 
 use std::sync::Arc;
 
 use super::exemplar::Connection;
 use super::exporter_metrics::{ConfigInfo, ExporterMetrics};
 use super::histogram::{Bounds, HistogramOptions};
-use super::set_metrics::{LabelSetCounts, SetEvent};
+use super::set_metrics::LabelSetCounts;
 use crate::labels::{LabelSet, LabelSetId};
+use crate::record::{AnswerRecord, FailureRecord, Record, RecordBatch, RecordKind};
 use crate::time::Timestamp;
 
 /// The counters of every label set, and the metrics about the exporter itself.
@@ -54,8 +55,45 @@ impl MetricStore {
         self.config = Arc::new(config);
     }
 
+    /// Counts a record of this batch.
+    pub fn apply(&mut self, record: &Record, batch: &RecordBatch) {
+        let exporter = &mut self.exporter;
+        match &record.kind {
+            RecordKind::LabelSetCreated(id, label_set) => self.create(*id, label_set, record.at),
+            RecordKind::LabelSetRemoved(id) => self.remove(*id),
+            RecordKind::Duplicate(kind) => exporter.count_duplicate(*kind),
+            RecordKind::Unacceptable(kind) => exporter.count_unacceptable(*kind),
+            RecordKind::Unmatched(kind) => exporter.count_unmatched(*kind),
+            RecordKind::ClockStep => exporter.clock_steps += 1,
+            RecordKind::Opened(id, opened) => {
+                exporter.overflowed_attempts += u64::from(opened.overflowed);
+                self.apply_to_label_set(*id, &record.kind, None);
+            }
+            RecordKind::Burst(id, burst) => {
+                exporter.overflowed_attempts += u64::from(burst.opened);
+                self.apply_to_label_set(*id, &record.kind, None);
+            }
+            RecordKind::Answered(id, AnswerRecord { four_tuple, .. })
+            | RecordKind::Failed(id, FailureRecord { four_tuple, .. }) => {
+                let four_tuple = four_tuple.and_then(|id| batch.four_tuple(id));
+                let connection = four_tuple.map(|tuple| Connection {
+                    client: tuple.client,
+                    server: tuple.server,
+                    at: record.at,
+                });
+                self.apply_to_label_set(*id, &record.kind, connection);
+            }
+            RecordKind::Syn(id, _)
+            | RecordKind::SynAck(id)
+            | RecordKind::Rst(id, _)
+            | RecordKind::InvalidSyn(id)
+            | RecordKind::IcmpError(id, _)
+            | RecordKind::Completed(id, _) => self.apply_to_label_set(*id, &record.kind, None),
+        }
+    }
+
     /// Creates a label set with all its series at zero.
-    pub fn create(&mut self, id: LabelSetId, label_set: &LabelSet, since: Timestamp) {
+    fn create(&mut self, id: LabelSetId, label_set: &LabelSet, since: Timestamp) {
         let slot = id.index();
         if self.label_sets.len() <= slot {
             self.label_sets.resize_with(slot + 1, || None);
@@ -71,7 +109,7 @@ impl MetricStore {
     }
 
     /// Removes a label set: its series are no longer exposed.
-    pub fn remove(&mut self, id: LabelSetId) {
+    fn remove(&mut self, id: LabelSetId) {
         if let Some(slot) = self.label_sets.get_mut(id.index())
             && slot.as_ref().is_some_and(|metrics| metrics.id == id)
         {
@@ -79,24 +117,17 @@ impl MetricStore {
         }
     }
 
-    /// Counts a fact of a label set.
-    pub fn count(&mut self, id: LabelSetId, event: &SetEvent) {
-        self.count_with_exemplar(id, event, None);
-    }
-
-    /// Counts a fact of a label set. If `connection` is known, it becomes the exemplar of a failure
-    /// or a slow answer.
-    pub fn count_with_exemplar(
+    fn apply_to_label_set(
         &mut self,
         id: LabelSetId,
-        event: &SetEvent,
+        kind: &RecordKind,
         connection: Option<Connection>,
     ) {
         let metrics = self.label_sets.get_mut(id.index()).and_then(Option::as_mut);
         if let Some(metrics) = metrics.filter(|metrics| metrics.id == id) {
             metrics
                 .counts
-                .count(&self.histogram_options, event, connection);
+                .apply(&self.histogram_options, kind, connection);
         }
     }
 }

@@ -1,111 +1,96 @@
-//! The clerk: says whose each event is, in lines for the books.
+//! Attribution: finds the label set that each event counts in, and appends the event to the batch
+//! as a record.
 
 use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::local_addresses::{LocalAddressPoller, Occasion};
-use super::record::{Entry, Line, NO_PACKET, RecordBatch, Sums, Whose, is_exemplary};
-use crate::handshake::{Event, OwnerId, PacketKind, PeerHistory, Side, Tracker};
+use super::batch::ControlMessage;
+use super::local_addresses::{LocalAddressPoller, Trigger};
+use crate::handshake::{
+    Assignment, AttemptRef, Event, EventSink, FailureReason, Opening, OwnerId, PacketKind,
+    PeerHistory,
+};
 use crate::labels::{
     Admission, LabelLookup, LabelResolver, LabelSetId, LocalAddressSource, Peers, Vantage,
 };
-use crate::packet::{CapturePoint, Direction, Flags, IcmpError, Packet};
+use crate::metrics::EXEMPLAR_THRESHOLD;
+use crate::packet::{CapturePoint, Direction, Endpoint, Flags, IcmpError, Packet};
+use crate::record::{
+    Attribution, FourTupleId, NewAttemptRecord, RecordBatch, RecordKind, RstRecord,
+};
 use crate::time::Timestamp;
 
-/// Names attempts, and finds the sets that events count for.
+/// Resolves label sets, and keeps the local addresses that they depend on.
 pub(super) struct Attributor {
     labels: LabelResolver,
-    /// None for capture files.
+    /// `None` for capture files.
     addresses: Option<LocalAddressPoller>,
 }
 
-/// An event, and beside what it was told.
+/// The packet that the tracker handles.
 #[derive(Clone, Copy)]
-pub(super) struct Told<'a> {
-    pub(super) event: &'a Event,
-    /// The packet at hand with its place.
-    pub(super) packet: Option<(u32, &'a Packet)>,
-    pub(super) tracker: &'a Tracker,
-}
-
-/// The SYN, or ICMP error, that an attempt begins with.
-#[derive(Clone, Copy)]
-pub(super) struct Beginning<'a> {
+pub(super) struct CurrentPacket<'a> {
     pub(super) packet: &'a Packet,
-    pub(super) place: u32,
-    /// By its own word, and on the tracker's line of time.
-    pub(super) met: Timestamp,
-    pub(super) now: Timestamp,
-    /// Whether nothing else is told of this packet.
-    pub(super) is_all: bool,
+    /// Its index in the batch of frames.
+    pub(super) index: u32,
+    /// Its time as captured.
+    pub(super) captured_at: Timestamp,
 }
 
-/// Whose an attempt is that begins.
-#[derive(Clone, Copy)]
-pub(super) struct Claim {
-    pub(super) owner: OwnerId,
-    pub(super) standing: PeerHistory,
-    /// It was written as one of a crowd: the event is to be withdrawn.
-    pub(super) is_of_crowd: bool,
+/// Receives the events of one packet, or of a timeout.
+pub(super) struct RecordSink<'a> {
+    attributor: &'a mut Attributor,
+    records: &'a mut RecordBatch,
+    control: &'a mut Vec<ControlMessage>,
+    /// `None` for a timeout.
+    current: Option<CurrentPacket<'a>>,
 }
 
 impl Attributor {
-    /// Attempts are named by these labels, which know a live host's addresses if it is one.
     pub(super) const fn new(labels: LabelResolver, addresses: Option<LocalAddressPoller>) -> Self {
         Self { labels, addresses }
     }
 
-    /// Prefetches the labels of the next batch of packets.
-    pub(super) fn prefetch<'p>(&mut self, batch: impl Iterator<Item = (u32, &'p Packet)>) {
+    /// Prefetches the memory that the SYNs of the next batch need. Each packet comes with its
+    /// index.
+    pub(super) fn prefetch<'a>(&mut self, batch: impl Iterator<Item = (u32, &'a Packet)>) {
         self.labels.prefetch(batch);
     }
 
-    /// Writes down what an event counts for that opens nothing. Says whether the packet at hand is an ICMP error that is this
-    /// host's own word about a SYN that no capture met: what that means is still to be told.
-    pub(super) fn write(&mut self, told: &Told<'_>, sheet: &mut RecordBatch) -> bool {
-        let Told {
-            event,
-            packet,
-            tracker,
-            ..
-        } = *told;
-        let own_word = matches!(
-            (event, packet),
-            (Event::Unmatched(PacketKind::Icmp), Some((_, Packet::IcmpError(error)))) if self.is_own_word(error)
-        );
-        let whose = if own_word {
-            Whose::Nothing
-        } else {
-            self.whose(told)
-        };
-        if is_exemplary(event)
-            && let Some((client, server)) = tracker.decided()
-        {
-            sheet
-                .connections
-                .push((sheet.entries.len(), client, server));
+    /// Returns a sink for the events of a packet.
+    pub(super) const fn sink_for_packet<'a>(
+        &'a mut self,
+        current: CurrentPacket<'a>,
+        records: &'a mut RecordBatch,
+        control: &'a mut Vec<ControlMessage>,
+    ) -> RecordSink<'a> {
+        RecordSink {
+            attributor: self,
+            records,
+            control,
+            current: Some(current),
         }
-        let packet = packet.map_or(NO_PACKET, |(place, _)| place);
-        sheet.entries.push(Entry {
-            at: tracker.now(),
-            packet,
-            whose,
-        });
-        own_word
     }
 
-    /// An attempt was forgotten while it waited.
-    pub(super) fn evicted(&mut self, owner: OwnerId, now: Timestamp, sheet: &mut RecordBatch) {
-        let set = set_of(owner);
-        self.labels.registry_mut().record_decided(set, now);
-        sheet.evicted(set, now);
+    /// Returns a sink for the events of a timeout.
+    pub(super) const fn sink_for_timeout<'a>(
+        &'a mut self,
+        records: &'a mut RecordBatch,
+        control: &'a mut Vec<ControlMessage>,
+    ) -> RecordSink<'a> {
+        RecordSink {
+            attributor: self,
+            records,
+            control,
+            current: None,
+        }
     }
 
-    /// Names and bounds what begins from now on otherwise. What has begun stays where it is.
-    pub(super) fn change(&mut self, peers: Peers, max_sets: usize, local: Vec<IpNet>) {
+    /// Applies new rules to attempts that begin from now on.
+    pub(super) fn set_config(&mut self, peers: Peers, max_label_sets: usize, local: Vec<IpNet>) {
         self.labels.set_peer_rules(peers);
-        self.labels.registry_mut().set_limit(max_sets);
+        self.labels.registry_mut().set_limit(max_label_sets);
         match &mut self.addresses {
             Some(addresses) => addresses.set_configured(local),
             None => self
@@ -114,203 +99,235 @@ impl Attributor {
         }
     }
 
-    /// Looks at this host's addresses, if it is time to. Says whether it did.
-    pub(super) fn look_at_addresses(
+    /// Reads this host's addresses again, if that is due.
+    pub(super) fn poll_addresses(&mut self, control: &mut Vec<ControlMessage>, now: Timestamp) {
+        self.poll_addresses_after(control, now, Trigger::Periodic);
+    }
+
+    /// As [`poll_addresses`](Self::poll_addresses), for any reason. Returns `true` if the addresses
+    /// were read.
+    fn poll_addresses_after(
         &mut self,
-        sheet: &mut RecordBatch,
+        control: &mut Vec<ControlMessage>,
         now: Timestamp,
-        occasion: Occasion,
+        trigger: Trigger,
     ) -> bool {
-        let found = self
-            .addresses
-            .as_mut()
-            .and_then(|addresses| addresses.look(now, occasion));
-        let looked = found.is_some();
-        if let Some(found) = found {
-            self.labels.set_local_addresses(found.locality);
-            sheet.push(Line::LocalAddressPoller(found.shown));
-        }
-        looked
-    }
-
-    /// Removes the sets that nothing was seen of for so long.
-    pub(super) fn expire(&mut self, sheet: &mut RecordBatch, idle: Duration, now: Timestamp) {
-        while let Some(set) = self.labels.registry_mut().expire(idle, now) {
-            sheet.push(Line::Removed(set));
-        }
-    }
-
-    /// How full the tables are.
-    pub(super) fn sums(&mut self, tracker: &Tracker) -> Sums {
-        let (pending, tracked) = (tracker.pending(), tracker.tracked());
-        let sets = self.labels.registry_mut();
-        Sums {
-            pending,
-            tracked,
-            sets: sets.count(),
-            sets_limit: sets.limit(),
-        }
-    }
-
-    /// Whose an event is that opens nothing.
-    fn whose(&mut self, told: &Told<'_>) -> Whose {
-        let Told {
-            event,
-            packet,
-            tracker,
-            ..
-        } = *told;
-        let now = tracker.now();
-        let (owner, decides) = match *event {
-            Event::Failed(owner, _) | Event::Evicted(owner) => (owner, true),
-            Event::Answered(owner, answer) => (owner, !answer.late),
-            Event::IcmpError(owner, _, reporter) => {
-                let set = set_of(owner);
-                self.labels.registry_mut().touch(set, now);
-                return Whose::Reported(set, self.labels.reporter(set, reporter));
-            }
-            Event::Syn(owner, _)
-            | Event::SynAck(owner)
-            | Event::Rst(owner, _)
-            | Event::Completed(owner, _) => (owner, false),
-            Event::InvalidSyn | Event::Unmatched(PacketKind::Rst) => {
-                return self.stray(event, packet, now);
-            }
-            Event::Opened(_)
-            | Event::Duplicate(_)
-            | Event::Unacceptable(_)
-            | Event::Unmatched(_)
-            | Event::ClockStep => {
-                return Whose::Nobodys;
-            }
+        let addresses = self.addresses.as_mut();
+        let Some(found) = addresses.and_then(|addresses| addresses.poll(now, trigger)) else {
+            return false;
         };
-        let set = set_of(owner);
-        if decides {
-            self.labels.registry_mut().record_decided(set, now);
-        } else {
-            self.labels.registry_mut().touch(set, now);
-        }
-        Whose::Of(set)
+        self.labels.set_local_addresses(found.source);
+        control.push(ControlMessage::LocalAddresses(found.shown));
+        true
     }
 
-    /// What fits no attempt may still belong to a set that exists: a SYN that opens nothing, a RST.
-    #[inline(never)]
-    fn stray(&mut self, event: &Event, packet: Option<(u32, &Packet)>, now: Timestamp) -> Whose {
-        let Some((_, Packet::Segment(segment))) = packet else {
-            return Whose::Nobodys;
-        };
-        let found = match event {
-            Event::InvalidSyn => self
-                .labels
-                .find_by_syn(segment, now)
-                .map(|set| (set, Side::Client)),
-            _ => self.labels.find_by_either_side(segment, now),
-        };
-        found.map_or(Whose::Nobodys, |(set, side)| Whose::Stray(set, side))
+    /// Removes the label sets that were idle for this long.
+    pub(super) fn expire(&mut self, records: &mut RecordBatch, idle: Duration, now: Timestamp) {
+        while let Some(label_set) = self.labels.registry_mut().expire(idle, now) {
+            records.remove_label_set(now, label_set);
+        }
     }
 
-    /// An attempt begins: finds its set, and whether its peer was known. Where it is one of many for which there is no room, it
-    /// is written as one of these.
-    #[inline]
-    pub(super) fn open(&mut self, beginning: &Beginning<'_>, sheet: &mut RecordBatch) -> Claim {
-        let Beginning {
-            packet,
-            place,
-            met,
-            now,
-            is_all,
-        } = *beginning;
-        let lookup = self.resolve(beginning, sheet);
-        let vantage = lookup.vantage();
-        let admission = self.labels.admit(lookup, now);
-        let (set, folded) = (admission.set, admission.overflowed);
-        if admission.created || admission.evicted.is_some() {
-            self.replace(&admission, met, sheet);
-        }
-        let never_seen = folded || admission.created;
-        let standing = if never_seen {
-            PeerHistory::New
-        } else {
-            PeerHistory::Known
-        };
-        let mut claim = Claim {
-            owner: OwnerId(set.number()),
-            standing,
-            is_of_crowd: false,
-        };
-        match packet {
-            Packet::Segment(syn) if folded && is_all => {
-                sheet.folded(set, vantage, now, (place, syn));
-                claim.is_of_crowd = true;
-            }
-            _ => sheet.entries.push(Entry {
-                at: now,
-                packet: place,
-                whose: Whose::Opened(set, vantage, folded),
-            }),
-        }
-        claim
+    /// Returns the number of label sets, and their limit.
+    pub(super) fn label_set_counts(&mut self) -> (usize, usize) {
+        let registry = self.labels.registry_mut();
+        (registry.count(), registry.limit())
     }
 
-    /// Resolves the labels of a new attempt. An attempt in transit may be to or from a local address that the host got
-    /// since the last poll: polls the addresses if that is due, and resolves again.
-    fn resolve(&mut self, beginning: &Beginning<'_>, sheet: &mut RecordBatch) -> LabelLookup {
-        let Beginning {
-            packet, place, met, ..
-        } = *beginning;
-        let ((client, server), mut via) = (packet.endpoints(), packet.via());
-        if let Packet::IcmpError(_) = packet {
-            // It came in over the loopback, but the SYN it is about was on its way out.
-            via = CapturePoint {
-                direction: Direction::Leaving,
-                loopback: false,
-                ..via
-            };
-        }
-        let lookup = self.labels.resolve(place, client, server, via);
+    /// Resolves the labels of a new attempt. An attempt in transit may have a local address that
+    /// this host got since the last poll: polls the addresses if that is due, and resolves again.
+    fn resolve(
+        &mut self,
+        opening: Opening<'_>,
+        index: u32,
+        captured_at: Timestamp,
+        control: &mut Vec<ControlMessage>,
+    ) -> LabelLookup {
+        let (client, server, point) = ends_of(opening);
+        let lookup = self.labels.resolve(index, client, server, point);
         if lookup.vantage() == Vantage::Transit
-            && self.look_at_addresses(sheet, met, Occasion::Stranger)
+            && self.poll_addresses_after(control, captured_at, Trigger::UnknownVantage)
         {
-            return self.labels.resolve(place, client, server, via);
+            return self.labels.resolve(index, client, server, point);
         }
         lookup
     }
 
-    /// A set ends to make room, one begins.
-    #[inline(never)]
-    fn replace(&mut self, admission: &Admission, met: Timestamp, sheet: &mut RecordBatch) {
-        if let Some(evicted) = admission.evicted {
-            sheet.push(Line::Removed(evicted));
-        }
-        let begun = self
-            .labels
-            .registry_mut()
-            .labels(admission.set)
-            .filter(|_| admission.created);
-        if let Some(name) = begun {
-            sheet.push(Line::Created(Box::new((admission.set, name.clone(), met))));
-        }
-    }
-
-    /// This host tells itself, over the loopback, that a SYN of its own came to nothing before any capture could see
-    /// it: nobody on the link has the address, or the local firewall rejects what goes out.
-    #[inline(never)]
-    fn is_own_word(&self, error: &IcmpError) -> bool {
+    /// Returns `true` if this host's kernel rejected a SYN of its own, and says so over the
+    /// loopback: no host on the link has the address, or the local firewall rejects the SYN. No
+    /// capture saw that SYN.
+    fn is_local_rejection(&self, error: &IcmpError) -> bool {
         let quotes_a_syn = error
             .quote
             .flags
             .is_some_and(|flags| flags.has(Flags::SYN) && !flags.has(Flags::ACK));
-        let ours = [error.reporter, error.recipient, error.quote.from.address];
+        let addresses = [error.reporter, error.recipient, error.quote.from.address];
         error.via.loopback
             && error.code.ends_an_attempt()
             && quotes_a_syn
-            && ours
+            && addresses
                 .into_iter()
                 .all(|address| self.labels.may_be_local(address))
     }
 }
 
-/// Attempts are claimed for the set that counts them.
-const fn set_of(owner: OwnerId) -> LabelSetId {
+impl EventSink for RecordSink<'_> {
+    fn opened(&mut self, now: Timestamp, opening: Opening<'_>) -> Assignment {
+        let index = self.current.map(|current| current.index);
+        let captured_at = self.current.map_or(now, |current| current.captured_at);
+        let lookup = self.attributor.resolve(
+            opening,
+            index.unwrap_or(u32::MAX),
+            captured_at,
+            self.control,
+        );
+        let vantage = lookup.vantage();
+        let admission = self.attributor.labels.admit(lookup, now);
+        if admission.created || admission.evicted.is_some() {
+            self.replace_label_set(&admission, captured_at);
+        }
+        let label_set = admission.set;
+        let overflowed = admission.overflowed;
+        match opening {
+            Opening::Syn(syn) if overflowed => {
+                self.records.overflow(now, index, label_set, vantage, syn);
+            }
+            Opening::Syn(_) | Opening::LocalRejection(_) => {
+                let opened = NewAttemptRecord {
+                    vantage,
+                    by_syn: matches!(opening, Opening::Syn(_)),
+                    overflowed,
+                };
+                self.records
+                    .push(now, index, RecordKind::Opened(label_set, opened));
+            }
+        }
+        let history = if overflowed || admission.created {
+            PeerHistory::New
+        } else {
+            PeerHistory::Known
+        };
+        Assignment {
+            owner: OwnerId(label_set.number()),
+            history,
+        }
+    }
+
+    fn event(&mut self, now: Timestamp, event: Event, attempt: Option<AttemptRef<'_>>) {
+        let Some(owner) = event.owner() else {
+            return self.unattributed(now, event);
+        };
+        let label_set = label_set_of(owner);
+        let registry = self.attributor.labels.registry_mut();
+        if event.ends_pending() {
+            registry.record_decided(label_set, now);
+        } else {
+            registry.touch(label_set, now);
+        }
+        let mut attribution = Attribution {
+            label_set: Some(label_set),
+            ..Attribution::default()
+        };
+        let mut index = self.current.map(|current| current.index);
+        match event {
+            Event::Evicted(_) => return self.records.evict(now, label_set),
+            Event::IcmpError(_, _, address) => {
+                let reporter = self.attributor.labels.reporter(label_set, address);
+                attribution.reporter = Some(reporter);
+            }
+            Event::Answered(_, answer) if answer.latency > EXEMPLAR_THRESHOLD => {
+                attribution.four_tuple = self.add_four_tuple(attempt);
+            }
+            Event::Failed(_, reason) => {
+                attribution.four_tuple = self.add_four_tuple(attempt);
+                if reason == FailureReason::Unanswered {
+                    // A deadline before the current packet, which is not about this attempt.
+                    index = None;
+                }
+            }
+            _ => {}
+        }
+        self.push(now, index, event, attribution);
+    }
+
+    fn unmatched_icmp(&mut self, error: &IcmpError) -> bool {
+        self.attributor.is_local_rejection(error)
+    }
+}
+
+impl RecordSink<'_> {
+    /// Records the label set that ends to make room, and the one that begins.
+    fn replace_label_set(&mut self, admission: &Admission, captured_at: Timestamp) {
+        if let Some(evicted) = admission.evicted {
+            self.records.remove_label_set(captured_at, evicted);
+        }
+        let registry = self.attributor.labels.registry_mut();
+        let created = registry.labels(admission.set);
+        if let Some(labels) = created.filter(|_| admission.created) {
+            self.records
+                .create_label_set(captured_at, admission.set, labels.clone());
+        }
+    }
+
+    /// Records an event of no attempt. A SYN that opens nothing, and a RST, count in an existing
+    /// label set if there is one.
+    fn unattributed(&mut self, now: Timestamp, event: Event) {
+        let index = self.current.map(|current| current.index);
+        let mut attribution = Attribution::default();
+        if let Some(Packet::Segment(segment)) = self.current.map(|current| current.packet) {
+            let labels = &mut self.attributor.labels;
+            match event {
+                Event::InvalidSyn => attribution.label_set = labels.find_by_syn(segment, now),
+                Event::Unmatched(PacketKind::Rst) => {
+                    if let Some((label_set, sender)) = labels.find_by_either_side(segment, now) {
+                        let rst = RstRecord {
+                            sender,
+                            in_attempt: false,
+                        };
+                        let kind = RecordKind::Rst(label_set, rst);
+                        return self.records.push(now, index, kind);
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.push(now, index, event, attribution);
+    }
+
+    fn push(
+        &mut self,
+        now: Timestamp,
+        packet: Option<u32>,
+        event: Event,
+        attribution: Attribution,
+    ) {
+        if let Some(kind) = RecordKind::from_event(event, attribution) {
+            self.records.push(now, packet, kind);
+        }
+    }
+
+    fn add_four_tuple(&mut self, attempt: Option<AttemptRef<'_>>) -> Option<FourTupleId> {
+        self.records.add_four_tuple(attempt?.four_tuple())
+    }
+}
+
+/// Returns the endpoints of a new attempt, and where its SYN was or would have been captured.
+fn ends_of(opening: Opening<'_>) -> (&Endpoint, &Endpoint, CapturePoint) {
+    match opening {
+        Opening::Syn(syn) => (&syn.from, &syn.to, syn.via),
+        Opening::LocalRejection(error) => {
+            // The error entered over the loopback, but the SYN was on its way out.
+            let point = CapturePoint {
+                direction: Direction::Leaving,
+                loopback: false,
+                ..error.via
+            };
+            (&error.quote.from, &error.quote.to, point)
+        }
+    }
+}
+
+/// Returns the label set of an attempt: its owner is the number of the label set.
+const fn label_set_of(owner: OwnerId) -> LabelSetId {
     LabelSetId::from_number(owner.0)
 }

@@ -1,7 +1,8 @@
-//! The desk: where lines are written in the books, by who judges or, beside it, by a thread of its own.
+//! Applies batches to the shared aggregator.
 //!
-//! Live packets are written down where they are judged: handing them over would cost a core more than it saves. Files have
-//! no pace, and what is judged is written while the next packets are.
+//! Live captures apply a batch on the capture thread, because handing it to another thread costs
+//! more CPU than it saves. File replay uses a writer thread, so that one batch is applied while the
+//! next is processed.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
@@ -10,120 +11,113 @@ use std::thread::JoinHandle;
 use parking_lot::MutexGuard;
 
 use super::aggregate::SharedAggregator;
+use super::batch::Batch;
 use super::ingest::DecodedFrame;
-use super::record::{Line, RecordBatch};
 
-/// What is to be written, and who writes it.
+/// Batches that may wait for the writer thread: enough to bridge a pause of either thread, few
+/// enough for the cache.
+const WRITER_QUEUE: usize = 2;
+
+/// Collects a batch, and applies it.
 pub(super) struct BatchWriter {
-    /// To be written next.
-    pub(super) sheet: RecordBatch,
-    /// What this is about, where it was not written at once.
-    readings: Vec<DecodedFrame>,
-    books: SharedAggregator,
-    writer: Option<Writer>,
+    /// The batch that is collected.
+    pub(super) batch: Batch,
+    /// The frames that its records refer to, if a thread applies it.
+    frames: Vec<DecodedFrame>,
+    aggregator: SharedAggregator,
+    writer: Option<WriterHandle>,
 }
 
-/// A thread that writes, as it is known to who judges.
-struct Writer {
+/// The capture thread's end of the writer thread.
+struct WriterHandle {
     thread: JoinHandle<()>,
-    full: SyncSender<(RecordBatch, Vec<DecodedFrame>)>,
-    /// To be filled again.
-    empty: Receiver<(RecordBatch, Vec<DecodedFrame>)>,
+    full: SyncSender<(Batch, Vec<DecodedFrame>)>,
+    /// Applied batches, to be filled again.
+    empty: Receiver<(Batch, Vec<DecodedFrame>)>,
 }
 
 impl BatchWriter {
-    /// Writes here and now.
-    pub(super) fn new(books: SharedAggregator) -> Self {
+    /// Creates a writer that applies batches on the calling thread.
+    pub(super) fn new(aggregator: SharedAggregator) -> Self {
         Self {
-            sheet: RecordBatch::default(),
-            readings: Vec::new(),
-            books,
+            batch: Batch::default(),
+            frames: Vec::new(),
+            aggregator,
             writer: None,
         }
     }
 
-    /// From now on a thread writes. What this process may not do any more, it may not either.
-    pub(super) fn hire(&mut self) {
-        let (full, sheets) = sync_channel::<(RecordBatch, Vec<DecodedFrame>)>(SHEETS);
-        let (emptied, empty) = channel();
-        let books = Arc::clone(&self.books);
+    /// Starts a thread that applies batches from now on. It inherits the privileges of the calling
+    /// thread. If it cannot start, batches are applied on the calling thread.
+    pub(super) fn spawn_writer(&mut self) {
+        let (full, batches) = sync_channel::<(Batch, Vec<DecodedFrame>)>(WRITER_QUEUE);
+        let (applied, empty) = channel();
+        let aggregator = Arc::clone(&self.aggregator);
         let write = move || {
-            for (mut sheet, mut readings) in sheets {
-                write(&books, &mut sheet, &readings);
-                readings.clear();
-                // Nobody takes it where all is judged.
-                drop(emptied.send((sheet, readings)));
+            for (mut batch, mut frames) in batches {
+                apply(&aggregator, &mut batch, &frames);
+                frames.clear();
+                // The capture thread is gone if all is processed.
+                drop(applied.send((batch, frames)));
             }
         };
-        // Without a thread, it is written here.
         let thread = std::thread::Builder::new()
-            .name("books".to_owned())
+            .name("writer".to_owned())
             .spawn(write)
             .ok();
-        self.writer = thread.map(|thread| Writer {
+        self.writer = thread.map(|thread| WriterHandle {
             thread,
             full,
             empty,
         });
     }
 
-    /// The sheet is about these readings. Others may be given back, to be filled again.
-    pub(super) fn put(&mut self, readings: &mut Vec<DecodedFrame>) {
+    /// Submits the frames that the records of the batch refer to. They may be swapped for an empty
+    /// buffer.
+    pub(super) fn submit(&mut self, frames: &mut Vec<DecodedFrame>) {
         if self.writer.is_some() {
-            std::mem::swap(&mut self.readings, readings);
+            std::mem::swap(&mut self.frames, frames);
         } else {
-            write(&self.books, &mut self.sheet, readings);
+            apply(&self.aggregator, &mut self.batch, frames);
         }
     }
 
-    /// Nothing more is to be said about these readings.
-    pub(super) fn pass_on(&mut self) {
-        let Some(Writer { full, empty, .. }) = &self.writer else {
-            return write(&self.books, &mut self.sheet, &[]);
+    /// Applies the batch, or hands it to the writer thread.
+    pub(super) fn flush(&mut self) {
+        let Some(WriterHandle { full, empty, .. }) = &self.writer else {
+            return apply(&self.aggregator, &mut self.batch, &[]);
         };
-        let (sheet, readings) = empty.try_recv().unwrap_or_default();
-        let sheet = std::mem::replace(&mut self.sheet, sheet);
-        let readings = std::mem::replace(&mut self.readings, readings);
-        if full.send((sheet, readings)).is_err() {
-            self.dismiss();
+        let (batch, frames) = empty.try_recv().unwrap_or_default();
+        let batch = std::mem::replace(&mut self.batch, batch);
+        let frames = std::mem::replace(&mut self.frames, frames);
+        if full.send((batch, frames)).is_err() {
+            self.join_writer();
         }
     }
 
-    /// Waits until all is written; from now on it is written here.
-    pub(super) fn dismiss(&mut self) {
-        let Some(Writer { thread, full, .. }) = self.writer.take() else {
+    /// Waits until all batches are applied; later ones are applied on the calling thread. Panics if
+    /// the writer thread panicked: missing batches must not look like a capture that ended.
+    pub(super) fn join_writer(&mut self) {
+        let Some(WriterHandle { thread, full, .. }) = self.writer.take() else {
             return;
         };
         drop(full);
         if let Err(panic) = thread.join() {
-            // Books that are not written must not look like a capture that ended.
             std::panic::resume_unwind(panic);
         }
     }
 }
 
-/// The books are taken for this sheet only, and given to whoever waits for them.
-fn write(books: &SharedAggregator, sheet: &mut RecordBatch, readings: &[DecodedFrame]) {
-    if sheet.is_empty() {
+/// Holds the lock for one batch, and passes it on to a scrape that waits for it.
+fn apply(aggregator: &SharedAggregator, batch: &mut Batch, frames: &[DecodedFrame]) {
+    if batch.is_empty() {
         return;
     }
-    let mut open = books.lock();
-    open.write(sheet, readings);
-    MutexGuard::unlock_fair(open);
-    sheet.events.clear();
-    sheet.entries.clear();
-    sheet.connections.clear();
-    sheet.shown.clear();
-    for (_, line) in sheet.lines.drain(..) {
-        if let Line::Retold(_, done) = line {
-            // Who gave the order may wait no more.
-            let _nobody = done.send(());
-        }
-    }
+    let mut locked = aggregator.lock();
+    locked.apply(batch, frames);
+    MutexGuard::unlock_fair(locked);
+    batch.clear();
 }
-
-/// How many sheets may wait: enough to bridge a pause of either side, and small enough for the cache.
-const SHEETS: usize = 2;
 
 #[cfg(test)]
 mod tests {
@@ -133,110 +127,101 @@ mod tests {
     use super::*;
     use crate::config::CaptureSource;
     use crate::diagnosis::DiagnosisSpan;
-    use crate::handshake::{Event, FailureReason, OwnerId};
+    use crate::handshake::{FailureReason, FourTuple};
     use crate::labels::{LabelSet, LabelSetId, Peer, Port, Vantage};
     use crate::metrics::ExpositionFormat;
     use crate::packet::Endpoint;
-    use crate::pipeline::aggregate::Aggregator;
-    use crate::pipeline::exposition;
-    use crate::pipeline::record::{Entry, NO_PACKET, Whose};
     use crate::pipeline::tests::counting;
+    use crate::pipeline::{Aggregator, exposition};
+    use crate::record::{FailureRecord, RecordKind};
     use crate::time::Timestamp;
 
-    const SET: LabelSetId = LabelSetId::from_number(0);
+    const LABEL_SET: LabelSetId = LabelSetId::from_number(0);
+    const NOW: Timestamp = Timestamp::from_nanos(0);
 
-    /// Whoever follows a number to a packet must not be led to that of a sheet before, or of another event.
-    #[test]
-    fn the_last_failure_is_shown_with_its_own_connection() {
-        let books = Aggregator::shared(
+    fn aggregator() -> SharedAggregator {
+        Aggregator::shared(
             &CaptureSource::Files(Vec::new()),
             &counting(),
             DiagnosisSpan::Whole,
-        );
-        let mut desk = BatchWriter::new(Arc::clone(&books));
-        let name = LabelSet {
+        )
+    }
+
+    fn endpoint(port: u16) -> Endpoint {
+        Endpoint {
+            address: Ipv4Addr::new(10, 0, 0, 1).into(),
+            port,
+        }
+    }
+
+    /// An exemplar must not lead to the connection of an earlier batch, or of another record.
+    #[test]
+    fn last_failure_has_its_own_connection_as_exemplar() {
+        let aggregator = aggregator();
+        let mut writer = BatchWriter::new(Arc::clone(&aggregator));
+        let label_set = LabelSet {
             vantage: Vantage::Client,
             local: None,
             port: Port::Number(80),
             peer: Peer::Other,
         };
-        desk.sheet
-            .push(Line::Created(Box::new((SET, name, Timestamp::default()))));
+        let records = &mut writer.batch.records;
+        records.create_label_set(NOW, LABEL_SET, label_set);
         for ports in [[1001, 1002].as_slice(), &[1003], &[1004, 1005, 1006]] {
             for port in ports {
-                // What shows no connection stands between.
-                tell(&mut desk.sheet, Event::SynAck(OwnerId(0)));
-                let connection = (desk.sheet.entries.len(), end(*port), end(80));
-                desk.sheet.connections.push(connection);
-                tell(
-                    &mut desk.sheet,
-                    Event::Failed(OwnerId(0), FailureReason::Refused),
-                );
+                let records = &mut writer.batch.records;
+                // A record without an exemplar comes between.
+                records.push(NOW, None, RecordKind::SynAck(LABEL_SET));
+                let four_tuple = records.add_four_tuple(FourTuple {
+                    client: endpoint(*port),
+                    server: endpoint(80),
+                });
+                let failure = FailureRecord {
+                    reason: FailureReason::Refused,
+                    four_tuple,
+                };
+                records.push(NOW, None, RecordKind::Failed(LABEL_SET, failure));
             }
-            desk.pass_on();
-            let last = ports.last().expect("some").to_string();
-            let mut page = Vec::new();
-            exposition(&books, false)
-                .write(ExpositionFormat::OpenMetrics, &mut page)
-                .expect("there is room");
-            let page = String::from_utf8(page).expect("it is text");
-            let shown: Vec<&str> = page.lines().filter(|line| line.contains(" # {")).collect();
+            writer.flush();
+            let last = ports.last().expect("a port").to_string();
+            let mut text = Vec::new();
+            exposition(&aggregator, false)
+                .write(ExpositionFormat::OpenMetrics, &mut text)
+                .expect("a vector takes all");
+            let text = String::from_utf8(text).expect("UTF-8");
+            let exemplars: Vec<&str> = text.lines().filter(|line| line.contains(" # {")).collect();
+            let expected = format!("client_port=\"{last}\"");
             assert!(
-                matches!(shown[..], [one] if one.contains(&format!("client_port=\"{last}\""))),
-                "{last}: {shown:#?}"
+                matches!(exemplars[..], [one] if one.contains(&expected)),
+                "{last}: {exemplars:#?}"
             );
         }
     }
 
-    /// It dies with the first sheet, and is found dead with a later one or, where there is none, at the end.
+    /// The thread panics at the first batch. That is noticed with a later batch, or at the end.
     #[test]
-    fn a_writer_that_died_does_not_look_like_books_that_are_whole() {
-        for later_sheets in [0, SHEETS + 2] {
-            let (full, sheets) = sync_channel(SHEETS);
-            let (_emptied, empty) = channel();
+    fn writer_panic_is_propagated() {
+        for later_batches in [0, WRITER_QUEUE + 2] {
+            let (full, batches) = sync_channel(WRITER_QUEUE);
+            let (_applied, empty) = channel();
             let thread = std::thread::spawn(move || {
-                let _first: Option<(RecordBatch, Vec<DecodedFrame>)> = sheets.iter().next();
-                panic!("the writer died");
+                let _first: Option<(Batch, Vec<DecodedFrame>)> = batches.iter().next();
+                panic!("the writer panicked");
             });
-            let books = Aggregator::shared(
-                &CaptureSource::Files(Vec::new()),
-                &counting(),
-                DiagnosisSpan::Whole,
-            );
-            let mut desk = BatchWriter {
-                writer: Some(Writer {
+            let mut writer = BatchWriter {
+                writer: Some(WriterHandle {
                     thread,
                     full,
                     empty,
                 }),
-                ..BatchWriter::new(books)
+                ..BatchWriter::new(aggregator())
             };
             let write = || {
-                (0..=later_sheets).for_each(|_| desk.pass_on());
-                desk.dismiss();
+                (0..=later_batches).for_each(|_| writer.flush());
+                writer.join_writer();
             };
-            let said = catch_unwind(AssertUnwindSafe(write)).expect_err("who judges dies too");
-            assert_eq!(
-                said.downcast_ref(),
-                Some(&"the writer died"),
-                "and says what the writer said"
-            );
-        }
-    }
-
-    fn tell(sheet: &mut RecordBatch, event: Event) {
-        sheet.events.push(event);
-        sheet.entries.push(Entry {
-            at: Timestamp::default(),
-            packet: NO_PACKET,
-            whose: Whose::Of(SET),
-        });
-    }
-
-    fn end(port: u16) -> Endpoint {
-        Endpoint {
-            address: Ipv4Addr::new(10, 0, 0, 1).into(),
-            port,
+            let panic = catch_unwind(AssertUnwindSafe(write)).expect_err("the caller panics, too");
+            assert_eq!(panic.downcast_ref(), Some(&"the writer panicked"));
         }
     }
 }

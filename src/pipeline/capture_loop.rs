@@ -1,4 +1,4 @@
-//! The pump: reads a source to its end, or until it is told to stop.
+//! The capture loop: reads a source to its end, or until it is stopped, and drives the pipeline.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -6,206 +6,249 @@ use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Duration;
 
 use super::Pipeline;
-use super::aggregate::{SharedAggregator, about};
+use super::aggregate::{SharedAggregator, config_info};
+use super::batch::ControlMessage;
 use super::batch_writer::BatchWriter;
 use super::ingest::PacketSource;
+use super::local_addresses::LocalAddressPoller;
 use super::netstat::Netstat;
-use super::record::Line;
-use crate::capture::{ByteCounter, CaptureError, ReadOutcome};
-use crate::config::CountingConfig;
-use crate::metrics::InterfaceCounts;
+use crate::capture::{ByteCounter, CaptureError, Files, Live, LiveOptions, ReadOutcome};
+use crate::config::{CaptureSource, CountingConfig};
+use crate::labels::LocalAddressSource;
 use crate::time::Timestamp;
 
-/// A source, the river, and what has to be looked at now and then.
+/// How often drop counters and interface states are read.
+const STATS_INTERVAL: Duration = Duration::from_millis(250);
+
+/// A callback of [`CaptureLoop::on_progress`].
+type OnProgress = Box<dyn FnMut(u64, u64) + Send>;
+
+/// Reads one source, and keeps what is polled beside it.
 pub(crate) struct CaptureLoop {
-    intake: PacketSource,
-    river: Pipeline,
-    desk: BatchWriter,
+    source: PacketSource,
+    pipeline: Pipeline,
+    writer: BatchWriter,
     now: Timestamp,
-    last_round: Timestamp,
-    /// None for capture files, which may be from another host.
+    last_stats: Timestamp,
+    /// `None` for capture files, which may be from another host.
     netstat: Option<Netstat>,
     bytes_read: Option<ByteCounter>,
     on_progress: Option<OnProgress>,
-    /// Where somebody may want it otherwise.
-    orders: Option<Receiver<ConfigUpdate>>,
-    pulse: Heartbeat,
+    config_updates: Option<Receiver<ConfigUpdate>>,
+    heartbeat: Heartbeat,
+}
+
+/// A change of the configuration for the capture thread, which confirms that it took effect.
+pub(crate) struct ConfigUpdate {
+    pub(crate) counting: CountingConfig,
+    pub(crate) applied: SyncSender<()>,
+}
+
+/// Counts the rounds of the capture loop: a count that stands still means that the thread is stuck
+/// or gone.
+#[derive(Clone, Default)]
+pub(crate) struct Heartbeat(Arc<AtomicU64>);
+
+/// Opens the source, and returns the loop that reads it.
+///
+/// # Errors
+///
+/// Returns an error if an interface or file cannot be opened.
+pub(crate) fn open(
+    source: &CaptureSource,
+    counting: &CountingConfig,
+    aggregator: SharedAggregator,
+) -> Result<CaptureLoop, CaptureError> {
+    let filter = counting.filter.clone();
+    match source {
+        CaptureSource::Files(files) => {
+            let source = Files::open(files, &filter)?;
+            let bytes_read = source.byte_counter();
+            let local = LocalAddressSource::for_file(&counting.local);
+            let pipeline = Pipeline::new(counting, local, None);
+            let source = PacketSource::reader_thread(Box::new(source), pipeline.flow_hasher());
+            let capture_loop = CaptureLoop::new(source, pipeline, aggregator);
+            Ok(capture_loop.with_byte_counter(bytes_read))
+        }
+        CaptureSource::Interfaces(names, buffer_size) => {
+            let options = LiveOptions {
+                buffer_size: *buffer_size,
+                filter,
+            };
+            let source = Live::open(names, options)?;
+            let local = LocalAddressSource::for_host([], &counting.local);
+            let addresses = LocalAddressPoller::new(counting.local.clone(), names.clone());
+            let pipeline = Pipeline::new(counting, local, Some(addresses));
+            let source = PacketSource::inline(Box::new(source), pipeline.flow_hasher());
+            Ok(CaptureLoop::new(source, pipeline, aggregator).with_netstat())
+        }
+    }
 }
 
 impl CaptureLoop {
-    pub(super) fn new(mut intake: PacketSource, river: Pipeline, books: SharedAggregator) -> Self {
-        let (start, pulse) = (Timestamp::default(), Heartbeat::default());
-        let interfaces = intake
-            .statuses()
-            .into_iter()
-            .map(|condition| named(condition.name))
-            .collect();
-        books.lock().ledger.exporter.interfaces = interfaces;
-        let desk = BatchWriter::new(books);
-        let mut pump = Self {
-            intake,
-            river,
-            desk,
-            now: start,
-            last_round: start,
+    fn new(mut source: PacketSource, pipeline: Pipeline, aggregator: SharedAggregator) -> Self {
+        let names = source.statuses().into_iter().map(|status| status.name);
+        aggregator.lock().set_interfaces(names);
+        let mut capture_loop = Self {
+            source,
+            pipeline,
+            writer: BatchWriter::new(aggregator),
+            now: Timestamp::default(),
+            last_stats: Timestamp::default(),
             netstat: None,
             bytes_read: None,
             on_progress: None,
-            orders: None,
-            pulse,
+            config_updates: None,
+            heartbeat: Heartbeat::default(),
         };
-        pump.look_around();
-        pump
+        capture_loop.poll_interface_stats();
+        capture_loop
     }
 
-    /// This host is the one that is captured: what its kernel says counts.
-    pub(super) fn with_netstat(self) -> Self {
+    /// Reads this host's kernel counters, too: the capture is live.
+    fn with_netstat(self) -> Self {
         Self {
             netstat: Some(Netstat::default()),
             ..self
         }
     }
 
-    /// Reports how many bytes of its capture files were read.
-    pub(super) fn with_byte_counter(self, bytes_read: ByteCounter) -> Self {
+    /// Sets what counts the bytes that are read of capture files.
+    fn with_byte_counter(self, bytes_read: ByteCounter) -> Self {
         Self {
             bytes_read: Some(bytes_read),
             ..self
         }
     }
 
-    /// Calls `report` after each read of capture files, with the packets of that read and all bytes read so far.
+    /// Calls `report` after each read of capture files, with the packets of that read and all bytes
+    /// read so far.
     pub(crate) fn on_progress(&mut self, report: impl FnMut(u64, u64) + Send + 'static) {
         self.on_progress = Some(Box::new(report));
     }
 
-    /// It may be told to count otherwise.
+    /// Sets where changes of the configuration come from.
     pub(crate) fn with_config_updates(self, updates: Receiver<ConfigUpdate>) -> Self {
         Self {
-            orders: Some(updates),
+            config_updates: Some(updates),
             ..self
         }
     }
 
-    /// What tells that it goes round. Files have none: a read from a pipe may take as long as it likes.
+    /// Returns the heartbeat of a live capture. `None` for files: a read from a pipe may take any
+    /// time.
     pub(crate) fn heartbeat(&self) -> Option<Heartbeat> {
-        self.netstat.is_some().then(|| self.pulse.clone())
+        self.netstat.is_some().then(|| self.heartbeat.clone())
     }
 
-    /// Reads until the source ends or `stop` is set. Says where files broke.
+    /// Runs until the source ends or `stop` is set. Returns the name and the error of each file
+    /// that is truncated or corrupt.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the capture cannot go on.
     pub(crate) fn run(&mut self, stop: &AtomicBool) -> Result<Vec<(String, String)>, CaptureError> {
-        if self.intake.is_ahead() {
-            self.desk.hire();
+        if self.source.is_threaded() {
+            self.writer.spawn_writer();
         }
-        let end = self.go_round(stop);
-        self.desk.dismiss();
+        let end = self.run_loop(stop);
+        self.writer.join_writer();
         if let Some(end) = end? {
-            self.pass_time(end);
+            self.handle_timeout(end);
             self.now = end;
-            self.look_around();
+            self.poll_interface_stats();
         }
         self.on_progress = None;
-        let broken = self.intake.statuses().into_iter();
-        Ok(broken
-            .filter_map(|condition| Some((condition.name, condition.error?)))
+        let statuses = self.source.statuses().into_iter();
+        Ok(statuses
+            .filter_map(|status| Some((status.name, status.error?)))
             .collect())
     }
 
-    /// Says when the source ended, if it did.
-    fn go_round(&mut self, stop: &AtomicBool) -> Result<Option<Timestamp>, CaptureError> {
+    /// Returns the time at which the source ended. `None` if `stop` was set first.
+    fn run_loop(&mut self, stop: &AtomicBool) -> Result<Option<Timestamp>, CaptureError> {
         while !stop.load(Ordering::Relaxed) {
-            self.pulse.tick();
+            self.heartbeat.tick();
             if let Some(end) = self.read()? {
                 return Ok(Some(end));
             }
-            if is_due(self.last_round, self.now) {
-                self.look_around();
+            if is_due(self.last_stats, self.now) {
+                self.poll_interface_stats();
             }
-            self.heed_orders();
+            self.apply_config_updates();
         }
         Ok(None)
     }
 
-    /// One batch. The books are given to whoever waits for them before the next one.
+    /// Reads and processes the next batches. Returns the time at which the source ended, if it did.
     fn read(&mut self) -> Result<Option<Timestamp>, CaptureError> {
-        let (river, desk, now) = (&mut self.river, &mut self.desk, &mut self.now);
-        let mut read = 0;
-        let progress = self.intake.read(&mut |readings| {
-            *now = readings.last().map_or(*now, |last| last.at);
-            read += readings.len() as u64;
-            river.flow(readings, &mut desk.sheet);
-            desk.put(readings);
+        let pipeline = &mut self.pipeline;
+        let writer = &mut self.writer;
+        let now = &mut self.now;
+        let mut packets = 0;
+        let outcome = self.source.read(&mut |frames| {
+            *now = frames.last().map_or(*now, |last| last.at);
+            packets += frames.len() as u64;
+            pipeline.process(frames, &mut writer.batch);
+            writer.submit(frames);
         });
-        if read > 0 {
-            river.sum_up(&mut desk.sheet);
-            desk.pass_on();
+        if packets > 0 {
+            pipeline.flush_gauges(&mut writer.batch);
+            writer.flush();
         }
-        if let (Some(report), Some(bytes)) = (&mut self.on_progress, &self.bytes_read) {
-            report(read, bytes.bytes());
+        if let (Some(report), Some(bytes_read)) = (&mut self.on_progress, &self.bytes_read) {
+            report(packets, bytes_read.bytes());
         }
-        match progress? {
+        match outcome? {
             ReadOutcome::MayHaveMore => Ok(None),
             ReadOutcome::Idle(now) => {
                 self.now = now;
-                self.pass_time(now);
+                self.handle_timeout(now);
                 Ok(None)
             }
             ReadOutcome::EndOfFile(end) => Ok(Some(end)),
         }
     }
 
-    /// Between two batches: what was met before is named by the old rules.
-    fn heed_orders(&mut self) {
-        while let Some(order) = self
-            .orders
-            .as_ref()
-            .and_then(|orders| orders.try_recv().ok())
-        {
-            let retold = Box::new(about(&order.counting));
-            self.river.change(order.counting);
-            self.river.follow_addresses(&mut self.desk.sheet, self.now);
-            self.river.sum_up(&mut self.desk.sheet);
-            self.desk.sheet.push(Line::Retold(retold, order.done));
-            self.desk.pass_on();
+    /// Applies changes of the configuration between two batches, so that each packet is counted by
+    /// one configuration.
+    fn apply_config_updates(&mut self) {
+        let next = |updates: &Receiver<ConfigUpdate>| updates.try_recv().ok();
+        while let Some(update) = self.config_updates.as_ref().and_then(next) {
+            let info = Box::new(config_info(&update.counting));
+            let batch = &mut self.writer.batch;
+            self.pipeline.set_config(update.counting);
+            self.pipeline.poll_addresses(batch, self.now);
+            self.pipeline.flush_gauges(batch);
+            batch
+                .control
+                .push(ControlMessage::ConfigChanged(info, update.applied));
+            self.writer.flush();
         }
     }
 
-    fn pass_time(&mut self, now: Timestamp) {
-        while !self.river.pass_time(&mut self.desk.sheet, now) {
-            self.desk.pass_on();
+    fn handle_timeout(&mut self, now: Timestamp) {
+        while self.pipeline.handle_timeout(&mut self.writer.batch, now) {
+            self.writer.flush();
         }
-        self.river.sum_up(&mut self.desk.sheet);
-        self.desk.pass_on();
+        self.pipeline.flush_gauges(&mut self.writer.batch);
+        self.writer.flush();
     }
 
-    /// How the captures are, and which addresses this host has.
-    fn look_around(&mut self) {
-        self.last_round = self.now;
-        let conditions = self.intake.statuses();
-        let overflows = self
-            .netstat
-            .as_mut()
-            .and_then(|netstat| netstat.listen_overflows(self.now));
-        self.river.follow_addresses(&mut self.desk.sheet, self.now);
-        self.desk
-            .sheet
-            .push(Line::Round(Box::new((conditions, overflows))));
-        self.desk.pass_on();
+    /// Reads the state of the captures, the kernel's counters, and this host's addresses.
+    fn poll_interface_stats(&mut self) {
+        self.last_stats = self.now;
+        let statuses = self.source.statuses();
+        let netstat = self.netstat.as_mut();
+        let overflows = netstat.and_then(|netstat| netstat.listen_overflows(self.now));
+        let batch = &mut self.writer.batch;
+        self.pipeline.poll_addresses(batch, self.now);
+        batch
+            .control
+            .push(ControlMessage::InterfaceStats(statuses, overflows));
+        self.writer.flush();
     }
 }
-
-/// A callback of [`CaptureLoop::on_progress`].
-type OnProgress = Box<dyn FnMut(u64, u64) + Send>;
-
-/// A change of the configuration for the capture thread, which confirms that it took effect.
-pub(crate) struct ConfigUpdate {
-    pub(crate) counting: CountingConfig,
-    pub(crate) done: SyncSender<()>,
-}
-
-/// Counts the rounds of the capture loop: a count that stands still means that the thread is stuck or gone.
-#[derive(Clone, Default)]
-pub(crate) struct Heartbeat(Arc<AtomicU64>);
 
 impl Heartbeat {
     /// Counts one more round.
@@ -219,27 +262,18 @@ impl Heartbeat {
     }
 }
 
-/// Whether it is time for another round. A clock that was set back must not put it off until it is that late again.
+/// Returns `true` if the statistics are to be read again. A clock that was set back does not delay
+/// that.
 fn is_due(last: Timestamp, now: Timestamp) -> bool {
-    now >= last + ROUND || now + ROUND < last
+    now >= last + STATS_INTERVAL || now + STATS_INTERVAL < last
 }
-
-fn named(name: String) -> InterfaceCounts {
-    InterfaceCounts {
-        name,
-        ..InterfaceCounts::default()
-    }
-}
-
-/// How often drop counts are read.
-const ROUND: Duration = Duration::from_millis(250);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn rounds_go_on_after_the_clock_was_set_back() {
+    fn stats_are_due_after_the_clock_steps_back() {
         let at = |millis| Timestamp::default() + Duration::from_millis(millis);
         assert!(!is_due(at(3_600_000), at(3_600_249)));
         assert!(is_due(at(3_600_000), at(3_600_250)));

@@ -1,7 +1,8 @@
-//! The intake: frames read and decoded, in lots that are judged together.
+//! Ingest: reads frames from a source and decodes them, in batches.
 //!
-//! A live interface is read by who judges: a lot costs less time than handing it to another thread. Files are read and
-//! decoded ahead by a thread of their own, for they have no pace: about a quarter of the work is done beside the rest.
+//! A live interface is read on the thread that processes its frames, because handing a batch to
+//! another thread costs more CPU than it saves. Files are read and decoded ahead by a thread of
+//! their own: about a quarter of the work.
 
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
@@ -9,132 +10,148 @@ use std::thread::JoinHandle;
 use crate::capture::{CaptureError, InterfaceStatus, ReadOutcome, Source};
 use crate::decode::{Discard, PacketSink, decode_into};
 use crate::frame::Frame;
-use crate::handshake::{FlowHasher, FlowKey, LOOK_AHEAD};
+use crate::handshake::{FlowHasher, FlowKey, PREFETCH_BATCH};
 use crate::packet::{IcmpError, Packet, Segment};
 use crate::time::Timestamp;
 
-/// A frame as it was read: when and where it was met, and what it is to us.
+/// Reads that the reader thread may be ahead: enough to bridge a pause of either thread, few enough
+/// for the cache.
+const READER_QUEUE: usize = 2;
+/// Live frames in a batch: so many that most of them are prefetched.
+const INGEST_BATCH: usize = 16 * PREFETCH_BATCH;
+
+/// A captured frame after decoding.
 pub(super) struct DecodedFrame {
     pub(super) at: Timestamp,
-    /// The number of the watched interface or capture file.
+    /// The number of the interface or capture file.
     pub(super) interface: u16,
     pub(super) packet: Result<(Packet, FlowKey), Discard>,
 }
 
-/// Where readings come from.
+/// Where decoded frames come from.
 pub(super) enum PacketSource {
-    /// Read here and now.
-    Here(Box<dyn Source + Send>, FlowHasher, Vec<DecodedFrame>),
-    /// Read ahead by a thread.
-    Ahead(Ahead),
+    /// The source is read on the calling thread.
+    Inline(Box<dyn Source + Send>, FlowHasher, Vec<DecodedFrame>),
+    /// A thread reads ahead.
+    ReaderThread(ReaderHandle),
 }
 
-/// The thread that reads ahead, as it is known to who judges.
-pub(super) struct Ahead {
-    /// Until it is asked for the first time: by then this process has given up its privileges, and a thread that began
-    /// before would keep them.
-    reader: Option<Reader>,
+/// The calling thread's end of a reader thread.
+pub(super) struct ReaderHandle {
+    /// What the thread starts with, until the first read. By then the process has dropped its
+    /// privileges; a thread that started earlier would keep them.
+    reader: Option<ReaderThread>,
     thread: Option<JoinHandle<()>>,
-    loads: Receiver<Load>,
-    /// Emptied, to be filled again.
+    batches: Receiver<ReadBatch>,
+    /// Empty buffers for the thread to fill.
     empty: Sender<Vec<DecodedFrame>>,
-    conditions: Vec<InterfaceStatus>,
+    statuses: Vec<InterfaceStatus>,
 }
 
-/// What the thread takes with it.
-struct Reader {
+/// The state of a reader thread.
+struct ReaderThread {
     source: Box<dyn Source + Send>,
     flow_hasher: FlowHasher,
-    full: SyncSender<Load>,
-    emptied: Receiver<Vec<DecodedFrame>>,
+    batches: SyncSender<ReadBatch>,
+    empty: Receiver<Vec<DecodedFrame>>,
 }
 
-/// What one read gave.
-struct Load {
-    readings: Vec<DecodedFrame>,
-    progress: Result<ReadOutcome, CaptureError>,
-    conditions: Vec<InterfaceStatus>,
+/// The result of one read.
+struct ReadBatch {
+    frames: Vec<DecodedFrame>,
+    outcome: Result<ReadOutcome, CaptureError>,
+    statuses: Vec<InterfaceStatus>,
+}
+
+/// Appends the packet of one frame to a batch. The packet is decoded in place, because a copy of a
+/// whole packet waits for all earlier writes.
+struct FrameWriter<'a> {
+    frames: &'a mut Vec<DecodedFrame>,
+    flow_hasher: &'a FlowHasher,
+    at: Timestamp,
+    interface: u16,
 }
 
 impl PacketSource {
-    /// Reads on whoever's thread asks, for a tracker with this sight.
-    pub(super) fn here(source: Box<dyn Source + Send>, flow_hasher: FlowHasher) -> Self {
-        Self::Here(source, flow_hasher, Vec::with_capacity(LOT))
+    /// Creates a source that is read on the calling thread.
+    pub(super) fn inline(source: Box<dyn Source + Send>, flow_hasher: FlowHasher) -> Self {
+        Self::Inline(source, flow_hasher, Vec::with_capacity(INGEST_BATCH))
     }
 
-    /// Reads ahead, for a tracker with this sight.
-    pub(super) fn ahead(source: Box<dyn Source + Send>, flow_hasher: FlowHasher) -> Self {
-        Self::Ahead(Ahead::over(source, flow_hasher))
+    /// Creates a source that a thread reads ahead. The thread starts with the first read.
+    pub(super) fn reader_thread(source: Box<dyn Source + Send>, flow_hasher: FlowHasher) -> Self {
+        Self::ReaderThread(ReaderHandle::new(source, flow_hasher))
     }
 
-    /// Hands over some lots of readings, waiting a moment for the first where none is there. They may be taken, and another
-    /// room be left for the next ones.
+    /// Passes the next batches of frames to `sink`, after a short wait if there are none. The sink
+    /// may swap a batch for an empty buffer.
     ///
     /// # Errors
     ///
-    /// The capture cannot go on: what was handed over before stands.
+    /// Returns an error if the capture cannot go on. The batches that were passed before are valid.
     pub(super) fn read(
         &mut self,
         sink: &mut dyn FnMut(&mut Vec<DecodedFrame>),
     ) -> Result<ReadOutcome, CaptureError> {
         match self {
-            Self::Here(source, flow_hasher, lot) => {
-                read_here(source.as_mut(), flow_hasher, lot, sink)
+            Self::Inline(source, flow_hasher, frames) => {
+                read_inline(source.as_mut(), flow_hasher, frames, sink)
             }
-            Self::Ahead(ahead) => ahead.read(sink),
+            Self::ReaderThread(handle) => handle.read(sink),
         }
     }
 
-    /// Whether a thread reads ahead, for the source has no pace of its own.
-    pub(super) const fn is_ahead(&self) -> bool {
-        matches!(self, Self::Ahead(_))
+    /// Returns `true` if a thread reads ahead: the source is not paced by time.
+    pub(super) const fn is_threaded(&self) -> bool {
+        matches!(self, Self::ReaderThread(_))
     }
 
-    /// How each interface or file is, in the order of their numbers, as far as it was handed over.
+    /// Returns the status of each interface or file in the order of their numbers, as of the last
+    /// read.
     pub(super) fn statuses(&mut self) -> Vec<InterfaceStatus> {
         match self {
-            Self::Here(source, ..) => source.statuses(),
-            Self::Ahead(ahead) => ahead.conditions.clone(),
+            Self::Inline(source, ..) => source.statuses(),
+            Self::ReaderThread(handle) => handle.statuses.clone(),
         }
     }
 }
 
-fn read_here(
+fn read_inline(
     source: &mut dyn Source,
     flow_hasher: &FlowHasher,
-    lot: &mut Vec<DecodedFrame>,
+    frames: &mut Vec<DecodedFrame>,
     sink: &mut dyn FnMut(&mut Vec<DecodedFrame>),
 ) -> Result<ReadOutcome, CaptureError> {
-    let progress = source.read(&mut |frame| {
-        DecodedFrame::note(lot, &frame, flow_hasher);
-        if lot.len() >= LOT {
-            sink(lot);
-            lot.clear();
+    let outcome = source.read(&mut |frame| {
+        DecodedFrame::decode(frames, &frame, flow_hasher);
+        if frames.len() >= INGEST_BATCH {
+            sink(frames);
+            frames.clear();
         }
     });
-    if !lot.is_empty() {
-        sink(lot);
-        lot.clear();
+    if !frames.is_empty() {
+        sink(frames);
+        frames.clear();
     }
-    progress
+    outcome
 }
 
-impl Ahead {
-    fn over(mut source: Box<dyn Source + Send>, flow_hasher: FlowHasher) -> Self {
-        let conditions = source.statuses();
-        let (full, loads) = sync_channel(LOADS);
-        let (empty, emptied) = channel();
+impl ReaderHandle {
+    fn new(mut source: Box<dyn Source + Send>, flow_hasher: FlowHasher) -> Self {
+        let statuses = source.statuses();
+        let (batch_sender, batches) = sync_channel(READER_QUEUE);
+        let (empty, empty_receiver) = channel();
         Self {
-            reader: Some(Reader {
+            reader: Some(ReaderThread {
                 source,
                 flow_hasher,
-                full,
-                emptied,
+                batches: batch_sender,
+                empty: empty_receiver,
             }),
             thread: None,
-            loads,
+            batches,
             empty,
-            conditions,
+            statuses,
         }
     }
 
@@ -146,53 +163,50 @@ impl Ahead {
             let thread = std::thread::Builder::new().name("reader".to_owned());
             self.thread = thread.spawn(|| reader.run()).ok();
         }
-        let Ok(Load {
-            mut readings,
-            progress,
-            conditions,
-        }) = self.loads.recv()
+        let Ok(ReadBatch {
+            mut frames,
+            outcome,
+            statuses,
+        }) = self.batches.recv()
         else {
-            self.die()
+            self.propagate_panic()
         };
-        sink(&mut readings);
-        readings.clear();
-        self.conditions = conditions;
-        // Nobody takes it where all is read.
-        drop(self.empty.send(readings));
-        progress
+        sink(&mut frames);
+        frames.clear();
+        self.statuses = statuses;
+        // The thread is gone if all is read.
+        drop(self.empty.send(frames));
+        outcome
     }
 
-    /// The thread is gone before its last word, or never was: whoever asked dies too.
+    /// The thread ended without an outcome, or did not start: panics as it did.
     #[allow(
         clippy::panic,
-        reason = "a reader that died must not look like a file that ended"
+        reason = "a reader that panicked must not look like a file that ended"
     )]
-    fn die(&mut self) -> ! {
+    fn propagate_panic(&mut self) -> ! {
         if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
             std::panic::resume_unwind(panic);
         }
-        panic!("there is no thread to read with");
+        panic!("cannot start the reader thread");
     }
 }
 
-impl Reader {
-    /// Reads to the end, or until nobody wants more.
+impl ReaderThread {
+    /// Reads to the end of the source, or until the handle is dropped.
     fn run(mut self) {
         loop {
-            let mut readings = self.emptied.try_recv().unwrap_or_default();
-            let progress = self
-                .source
-                .read(&mut |frame| DecodedFrame::note(&mut readings, &frame, &self.flow_hasher));
-            let is_last = !matches!(
-                progress,
-                Ok(ReadOutcome::MayHaveMore | ReadOutcome::Idle(_))
-            );
-            let load = Load {
-                readings,
-                progress,
-                conditions: self.source.statuses(),
+            let mut frames = self.empty.try_recv().unwrap_or_default();
+            let outcome = self.source.read(&mut |frame| {
+                DecodedFrame::decode(&mut frames, &frame, &self.flow_hasher);
+            });
+            let is_last = !matches!(outcome, Ok(ReadOutcome::MayHaveMore | ReadOutcome::Idle(_)));
+            let batch = ReadBatch {
+                frames,
+                outcome,
+                statuses: self.source.statuses(),
             };
-            if self.full.send(load).is_err() || is_last {
+            if self.batches.send(batch).is_err() || is_last {
                 return;
             }
         }
@@ -200,107 +214,79 @@ impl Reader {
 }
 
 impl DecodedFrame {
-    fn note(readings: &mut Vec<Self>, frame: &Frame<'_>, flow_hasher: &FlowHasher) {
-        let (at, interface) = (frame.at, frame.interface.id);
-        if let Err(skip) = decode_into(
-            frame,
-            Writer {
-                readings,
-                flow_hasher,
+    /// Decodes a frame and appends it to `frames`.
+    fn decode(frames: &mut Vec<Self>, frame: &Frame<'_>, flow_hasher: &FlowHasher) {
+        let at = frame.at;
+        let interface = frame.interface.id;
+        let writer = FrameWriter {
+            frames,
+            flow_hasher,
+            at,
+            interface,
+        };
+        if let Err(discard) = decode_into(frame, writer) {
+            let discarded = Self {
                 at,
                 interface,
-            },
-        ) {
-            Self {
-                at,
-                interface,
-                packet: Err(skip),
-            }
-            .put(readings);
+                packet: Err(discard),
+            };
+            discarded.append_to(frames);
         }
     }
 
+    /// Appends apart from [`FrameWriter::segment`]: code that both share would copy the frame.
     #[inline(never)]
-    fn put(self, readings: &mut Vec<Self>) {
-        readings.push(self);
+    fn append_to(self, frames: &mut Vec<Self>) {
+        frames.push(self);
     }
 }
 
-/// Writes a packet down where it stays. What is no segment goes another way: where ways meet, what they wrote is copied.
-struct Writer<'a> {
-    readings: &'a mut Vec<DecodedFrame>,
-    flow_hasher: &'a FlowHasher,
-    at: Timestamp,
-    interface: u16,
-}
-
-impl PacketSink for Writer<'_> {
+impl PacketSink for FrameWriter<'_> {
     type Outcome = ();
 
     #[inline(always)]
     fn segment(self, segment: Segment) {
-        let Self {
-            readings,
-            flow_hasher,
-            at,
-            interface,
-        } = self;
-        let ends = flow_hasher.between(&segment.from, &segment.to);
-        readings.push(DecodedFrame {
-            at,
-            interface,
-            packet: Ok((Packet::Segment(segment), ends)),
+        let key = self.flow_hasher.key(&segment.from, &segment.to);
+        self.frames.push(DecodedFrame {
+            at: self.at,
+            interface: self.interface,
+            packet: Ok((Packet::Segment(segment), key)),
         });
     }
 
     fn icmp_error(self, error: IcmpError) {
-        let Self {
-            readings,
-            flow_hasher,
-            at,
-            interface,
-        } = self;
-        let ends = flow_hasher.between(&error.quote.from, &error.quote.to);
-        DecodedFrame {
-            at,
-            interface,
-            packet: Ok((Packet::IcmpError(error), ends)),
-        }
-        .put(readings);
+        let key = self.flow_hasher.key(&error.quote.from, &error.quote.to);
+        let frame = DecodedFrame {
+            at: self.at,
+            interface: self.interface,
+            packet: Ok((Packet::IcmpError(error), key)),
+        };
+        frame.append_to(self.frames);
     }
 }
-
-/// How many reads the thread may be ahead: enough to bridge a pause of either side, and small enough for the cache.
-const LOADS: usize = 2;
-/// How many live frames are judged together: so many that it can be looked ahead for most of them.
-const LOT: usize = 16 * LOOK_AHEAD;
 
 #[cfg(test)]
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::time::Duration;
 
     use super::*;
-    use crate::labels::LocalAddressSource;
-    use crate::pipeline::Pipeline;
-    use crate::pipeline::tests::counting;
 
-    /// Has no frames, and dies or ends at its third read.
+    const END: Timestamp = Timestamp::from_nanos(7_000_000_000);
+
+    /// Has no frames, and panics or ends at its third read.
     struct Short {
         reads: u32,
-        dies: bool,
+        panics: bool,
     }
 
     impl Source for Short {
-        #[allow(clippy::panic, reason = "this is what is tested")]
+        #[allow(clippy::panic, reason = "the test needs a source that panics")]
         fn read(&mut self, _sink: &mut dyn FnMut(Frame<'_>)) -> Result<ReadOutcome, CaptureError> {
             self.reads += 1;
-            match (self.reads < 3, self.dies) {
+            match (self.reads < 3, self.panics) {
                 (true, _) => Ok(ReadOutcome::MayHaveMore),
-                (false, true) => panic!("the source died"),
-                (false, false) => Ok(ReadOutcome::EndOfFile(
-                    Timestamp::default() + Duration::from_secs(7),
-                )),
+                (false, true) => panic!("the source panicked"),
+                (false, false) => Ok(ReadOutcome::EndOfFile(END)),
             }
         }
 
@@ -309,12 +295,11 @@ mod tests {
         }
     }
 
-    /// What the last of three reads comes to.
-    fn third_read(dies: bool) -> std::thread::Result<ReadOutcome> {
-        let flow_hasher =
-            Pipeline::new(&counting(), LocalAddressSource::for_file(&[]), None).flow_hasher();
-        let mut intake = PacketSource::ahead(Box::new(Short { reads: 0, dies }), flow_hasher);
-        let mut read = || intake.read(&mut |_| {}).expect("no error is told");
+    /// Returns the outcome of the last of three reads.
+    fn third_read(panics: bool) -> std::thread::Result<ReadOutcome> {
+        let source = Box::new(Short { reads: 0, panics });
+        let mut source = PacketSource::reader_thread(source, FlowHasher::default());
+        let mut read = || source.read(&mut |_| {}).expect("the capture goes on");
         for _ in 0..2 {
             assert_eq!(read(), ReadOutcome::MayHaveMore);
         }
@@ -322,17 +307,10 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_died_does_not_look_like_a_file_that_ended() {
-        let said = third_read(true).expect_err("whoever asked dies too");
-        assert_eq!(
-            said.downcast_ref(),
-            Some(&"the source died"),
-            "and says what the reader said"
-        );
-        let end = third_read(false).expect("it ends");
-        assert_eq!(
-            end,
-            ReadOutcome::EndOfFile(Timestamp::default() + Duration::from_secs(7))
-        );
+    fn reader_panic_is_propagated() {
+        let panic = third_read(true).expect_err("the calling thread panics, too");
+        assert_eq!(panic.downcast_ref(), Some(&"the source panicked"));
+        let end = third_read(false).expect("the file ends");
+        assert_eq!(end, ReadOutcome::EndOfFile(END));
     }
 }

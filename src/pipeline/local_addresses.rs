@@ -1,4 +1,4 @@
-//! This host's addresses, followed as they change.
+//! The addresses of this host, polled because they change.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -10,96 +10,99 @@ use crate::capture::{ANY, interfaces};
 use crate::labels::LocalAddressSource;
 use crate::time::Timestamp;
 
-/// Looks at the interfaces now and then, and sooner where an attempt is nobody's: an address may just have come.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
+/// The shortest time between two polls because of an attempt in transit.
+const UNKNOWN_VANTAGE_INTERVAL: Duration = Duration::from_millis(250);
+/// Series of `local_address_info`.
+const MAX_SHOWN: usize = 256;
+
+/// Reads the addresses of the interfaces periodically, and sooner if an attempt seems to be in
+/// transit: this host may just have got its address.
 pub(super) struct LocalAddressPoller {
-    declared: Vec<IpNet>,
-    watched: Vec<String>,
-    last_look: Option<Timestamp>,
+    /// `--capture.local`.
+    configured: Vec<IpNet>,
+    /// `--capture.interface`.
+    interfaces: Vec<String>,
+    last_poll: Option<Timestamp>,
 }
 
-/// What a look found.
-pub(super) struct Found {
-    pub(super) locality: LocalAddressSource,
-    /// Addresses of watched interfaces, for joins: address and interface.
+/// What a poll returns.
+pub(super) struct LocalAddresses {
+    pub(super) source: LocalAddressSource,
+    /// Address and interface, of captured interfaces only.
     pub(super) shown: Vec<(String, String)>,
 }
 
-/// Why to look.
+/// Why to poll.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Occasion {
-    /// Time has passed.
-    Round,
-    /// An attempt is nobody's.
-    Stranger,
+pub(super) enum Trigger {
+    Periodic,
+    /// An attempt seems to be in transit.
+    UnknownVantage,
 }
 
 impl LocalAddressPoller {
-    /// Those of the interfaces, and what was `declared` beside them; those of `watched` interfaces are shown.
-    pub(super) const fn new(declared: Vec<IpNet>, watched: Vec<String>) -> Self {
+    pub(super) const fn new(configured: Vec<IpNet>, interfaces: Vec<String>) -> Self {
         Self {
-            declared,
-            watched,
-            last_look: None,
+            configured,
+            interfaces,
+            last_poll: None,
         }
     }
 
-    /// These are declared from now on; the next look is due at once.
-    pub(super) fn set_configured(&mut self, declared: Vec<IpNet>) {
-        self.declared = declared;
-        self.last_look = None;
+    /// Replaces the configured networks. The next poll is due at once.
+    pub(super) fn set_configured(&mut self, configured: Vec<IpNet>) {
+        self.configured = configured;
+        self.last_poll = None;
     }
 
-    /// Whether it is time to look.
-    pub(super) fn is_due(&self, now: Timestamp, occasion: Occasion) -> bool {
-        let pause = if occasion == Occasion::Stranger {
-            LOOK_FOR_STRANGERS
-        } else {
-            LOOK
+    fn is_due(&self, now: Timestamp, trigger: Trigger) -> bool {
+        let interval = match trigger {
+            Trigger::Periodic => POLL_INTERVAL,
+            Trigger::UnknownVantage => UNKNOWN_VANTAGE_INTERVAL,
         };
-        // After a clock that stepped back the last look lies ahead.
-        self.last_look
-            .is_none_or(|last| now < last || now >= last + pause)
+        // If the clock stepped back, the last poll lies ahead.
+        self.last_poll
+            .is_none_or(|last| now < last || now >= last + interval)
     }
 
-    /// Looks, if it is time to.
-    pub(super) fn look(&mut self, now: Timestamp, occasion: Occasion) -> Option<Found> {
-        if !self.is_due(now, occasion) {
+    /// Reads the addresses. `None` if that is not due, or failed: then the addresses read before
+    /// stay in use.
+    pub(super) fn poll(&mut self, now: Timestamp, trigger: Trigger) -> Option<LocalAddresses> {
+        if !self.is_due(now, trigger) {
             return None;
         }
-        self.last_look = Some(now);
+        self.last_poll = Some(now);
         match interfaces::list() {
             Ok(found) => {
                 let all = found
                     .values()
                     .flat_map(|interface| interface.addresses.iter().copied());
-                let locality = LocalAddressSource::for_host(all, &self.declared);
-                Some(Found {
-                    locality,
-                    shown: shown(&found, &self.watched),
+                Some(LocalAddresses {
+                    source: LocalAddressSource::for_host(all, &self.configured),
+                    shown: shown(&found, &self.interfaces),
                 })
             }
             Err(error) => {
-                tracing::warn!(%error, "this host's addresses are taken as they were");
+                tracing::warn!(%error, "cannot read this host's addresses: the last known ones stay in use");
                 None
             }
         }
     }
 }
 
-/// No loopback, no link-local, not too many.
+/// Returns the addresses of captured interfaces, without loopback and link-local ones.
 fn shown(
     found: &BTreeMap<String, interfaces::NetworkInterface>,
-    watched: &[String],
+    captured: &[String],
 ) -> Vec<(String, String)> {
-    let all = watched.iter().any(|name| name == ANY);
+    let all = captured.iter().any(|name| name == ANY);
     found
         .iter()
-        .filter(|(name, interface)| !interface.loopback && (all || watched.contains(name)))
+        .filter(|(name, interface)| !interface.loopback && (all || captured.contains(name)))
         .flat_map(|(name, interface)| {
-            interface
-                .addresses
-                .iter()
-                .map(move |address| (address, name))
+            let addresses = interface.addresses.iter();
+            addresses.map(move |address| (address, name))
         })
         .filter(|(address, _)| !is_link_local(address))
         .map(|(address, name)| (address.to_string(), name.clone()))
@@ -113,7 +116,3 @@ const fn is_link_local(address: &IpAddr) -> bool {
         IpAddr::V6(v6) => v6.is_unicast_link_local(),
     }
 }
-
-const LOOK: Duration = Duration::from_secs(5);
-const LOOK_FOR_STRANGERS: Duration = Duration::from_millis(250);
-const MAX_SHOWN: usize = 256;

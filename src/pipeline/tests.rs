@@ -1,159 +1,170 @@
-//! What the river writes down, sheet by sheet.
+//! What the pipeline writes, batch by batch.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::aggregate::{Aggregator, exposition};
+use super::batch_writer::BatchWriter;
 use super::*;
 use crate::capture::Filter;
 use crate::config::CaptureSource;
 use crate::diagnosis::DiagnosisSpan;
-use crate::handshake::{AttemptLimits, Event, FailureReason};
-use crate::labels::Peers;
+use crate::handshake::{AttemptLimits, FailureReason, FlowHasher};
+use crate::labels::{LocalAddressSource, Peers};
 use crate::metrics::{Bounds, ExpositionFormat};
 use crate::packet::{CapturePoint, Direction, Endpoint, IcmpCode, IcmpError, Quote, Segment};
-use crate::pipeline::aggregate::Aggregator;
-use crate::pipeline::batch_writer::BatchWriter;
-use crate::pipeline::exposition;
+use crate::record::{Burst, Record, RecordKind};
 
 const SYNS: u32 = 10_000;
+const SERVERS: &str = "192.0.2.0/24";
 
-/// So the memory that they take is that of a sheet, and whoever waits for the books waits no longer than for one.
+/// Bounds the memory of a batch, and the time that a scrape waits for its lock.
 #[test]
-fn what_a_flood_left_waiting_is_written_a_sheet_at_a_time() {
-    let mut river = Pipeline::new(&counting(), LocalAddressSource::for_file(&[]), None);
-    let (flow_hasher, mut sheet) = (river.flow_hasher(), RecordBatch::default());
-    let readings: Vec<DecodedFrame> = (0..SYNS).map(|source| syn(source, &flow_hasher)).collect();
-    river.flow(&readings, &mut sheet);
+fn unanswered_flood_is_split_into_batches() {
+    let mut pipeline = pipeline(&counting());
+    let hasher = pipeline.flow_hasher();
+    let mut batch = Batch::default();
+    let frames: Vec<DecodedFrame> = (0..SYNS).map(|client| syn(client, &hasher)).collect();
+    pipeline.process(&frames, &mut batch);
 
-    let (later, mut unanswered, mut is_all) =
-        (Timestamp::default() + Duration::from_secs(60), 0, false);
-    while !is_all {
-        sheet = RecordBatch::default();
-        is_all = river.pass_time(&mut sheet, later);
-        assert_eq!(sheet.entries.len(), sheet.events.len());
-        assert!(
-            sheet.entries.len() <= A_SHEETFUL,
-            "{} at once",
-            sheet.entries.len()
-        );
-        unanswered += sheet
-            .events
+    let later = Timestamp::default() + Duration::from_secs(60);
+    let mut unanswered = 0;
+    let mut more = true;
+    while more {
+        batch = Batch::default();
+        more = pipeline.handle_timeout(&mut batch, later);
+        let records = batch.records.records();
+        assert!(records.len() <= MAX_BATCH_RECORDS, "{}", records.len());
+        unanswered += records
             .iter()
-            .filter(|event| matches!(event, Event::Failed(_, FailureReason::Unanswered)))
+            .filter(|record| is_failure(record, FailureReason::Unanswered))
             .count();
     }
     assert_eq!(unanswered, SYNS as usize);
 }
 
-/// Whether deadlines come before the packet that needs room, or it is this host's own word that does.
+/// The attempt that takes the place may begin after deadlines, or with a local ICMP rejection.
 #[test]
-fn whoever_makes_room_is_counted_with_what_took_it() {
-    let room = CountingConfig {
+fn eviction_is_recorded_with_its_cause() {
+    let counting = CountingConfig {
         limits: AttemptLimits {
             timeout: Duration::from_secs(5),
             max_attempts: 16,
         },
         ..counting()
     };
-    // Each client is a peer that was never seen.
-    let served: IpNet = "192.0.2.0/24".parse().expect("it is a network");
-    let mut river = Pipeline::new(&room, LocalAddressSource::for_file(&[served]), None);
-    let flow_hasher = river.flow_hasher();
-    let at = |millis, reading: DecodedFrame| DecodedFrame {
+    // Each client is a new peer.
+    let mut pipeline = pipeline(&counting);
+    let hasher = pipeline.flow_hasher();
+    let at = |millis, frame: DecodedFrame| DecodedFrame {
         at: Timestamp::default() + Duration::from_millis(millis),
-        ..reading
+        ..frame
     };
-    let first = at(0, syn(0, &flow_hasher));
-    let others = (1..16).map(|source| at(1_000, syn(source, &flow_hasher)));
-    // The first is unanswered by then; who goes is the second.
-    let last = at(5_500, syn(16, &flow_hasher));
-    let readings: Vec<DecodedFrame> = [first].into_iter().chain(others).chain([last]).collect();
-    let mut sheet = RecordBatch::default();
-    river.flow(&readings, &mut sheet);
-    assert_eq!(evicted(&sheet), 1);
+    let first = at(0, syn(0, &hasher));
+    let others = (1..16).map(|client| at(1_000, syn(client, &hasher)));
+    // By then the first attempt is unanswered; the second one is evicted.
+    let last = at(5_500, syn(16, &hasher));
+    let frames: Vec<DecodedFrame> = [first].into_iter().chain(others).chain([last]).collect();
+    let mut batch = Batch::default();
+    pipeline.process(&frames, &mut batch);
+    assert_eq!(evicted(&batch), 1);
 
-    let own_word = at(5_600, own_word(&flow_hasher));
-    sheet = RecordBatch::default();
-    river.flow(&[own_word], &mut sheet);
-    assert!(
-        sheet
-            .events
-            .iter()
-            .any(|event| matches!(event, Event::Failed(_, FailureReason::Unreachable)))
-    );
-    assert_eq!(evicted(&sheet), 1);
+    let rejection = at(5_600, local_rejection(&hasher));
+    batch = Batch::default();
+    pipeline.process(&[rejection], &mut batch);
+    let mut records = batch.records.records().iter();
+    assert!(records.any(|record| is_failure(record, FailureReason::Unreachable)));
+    assert_eq!(evicted(&batch), 1);
 }
 
-fn evicted(sheet: &RecordBatch) -> u32 {
-    let lines = sheet.lines.iter().map(|(_, line)| {
-        if let Line::Crowd(crowd) = line {
-            crowd.evicted
-        } else {
-            0
-        }
-    });
-    lines.sum()
-}
-
-/// Strangers who come in one moment are written as a crowd, those who come one after the other by themselves.
+/// Attempts that overflow within a burst share a record; attempts further apart have one each.
 #[test]
-fn a_crowd_counts_as_its_attempts_do_one_by_one() {
-    let page = |apart: Duration| {
-        let counting = CountingConfig {
-            max_sets: 1,
-            ..counting()
-        };
-        let served: IpNet = "192.0.2.0/24".parse().expect("it is a network");
-        let mut river = Pipeline::new(&counting, LocalAddressSource::for_file(&[served]), None);
-        let books = Aggregator::shared(
-            &CaptureSource::Files(Vec::new()),
-            &counting,
-            DiagnosisSpan::Whole,
-        );
-        let (flow_hasher, mut desk) = (river.flow_hasher(), BatchWriter::new(Arc::clone(&books)));
-        let at = |source: u32| Timestamp::default() + apart * source;
-        let mut readings: Vec<DecodedFrame> = (0..1_000)
-            .map(|source| DecodedFrame {
-                at: at(source),
-                ..syn(source, &flow_hasher)
-            })
-            .collect();
-        river.flow(&readings, &mut desk.sheet);
-        let lines = desk
-            .sheet
-            .lines
-            .iter()
-            .filter(|(_, line)| matches!(line, Line::Crowd(_)))
-            .count();
-        desk.put(&mut readings);
-        let mut page = Vec::new();
-        exposition(&books, false)
-            .write(ExpositionFormat::Text, &mut page)
-            .expect("there is room");
-        let page = String::from_utf8(page).expect("it is text");
-        let about_sets = |line: &&str| {
-            line.contains("peer=\"other\"") || line.contains("overflowed_attempts_total ")
-        };
-        let counts: Vec<String> = page.lines().filter(about_sets).map(str::to_owned).collect();
-        (lines, counts)
-    };
-    let (crowd, of_a_crowd) = page(Duration::ZERO);
-    let (alone, one_by_one) = page(Duration::from_millis(2));
-    assert_eq!((crowd, alone), (1, 999));
-    assert_eq!(of_a_crowd, one_by_one);
-    let attempts = of_a_crowd
-        .iter()
-        .find(|line| line.contains("_attempts_total{"));
+fn burst_counts_as_its_single_attempts() {
+    let together = overflowed(Duration::ZERO);
+    let apart = overflowed(Duration::from_millis(2));
+    assert_eq!((together.bursts, together.opened), (1, 1 + 16));
+    assert_eq!((apart.bursts, apart.opened), (0, 1_000));
+    assert_eq!(together.exposed, apart.exposed);
+    let attempts = |line: &&String| line.contains("_attempts_total{");
+    let attempts = together.exposed.iter().find(attempts);
     assert!(
         attempts.is_some_and(|line| line.ends_with(" 999")),
-        "{of_a_crowd:#?}"
+        "{:#?}",
+        together.exposed
     );
 }
 
-/// Nobody on the link has the address that this host asked for.
-fn own_word(flow_hasher: &FlowHasher) -> DecodedFrame {
+struct Overflowed {
+    bursts: usize,
+    opened: usize,
+    /// The lines about overflow sets.
+    exposed: Vec<String>,
+}
+
+/// Processes a thousand SYNs of different peers, all but the first of which overflow.
+fn overflowed(interval: Duration) -> Overflowed {
+    let counting = CountingConfig {
+        max_sets: 1,
+        ..counting()
+    };
+    let mut pipeline = pipeline(&counting);
+    let source = CaptureSource::Files(Vec::new());
+    let aggregator = Aggregator::shared(&source, &counting, DiagnosisSpan::Whole);
+    let hasher = pipeline.flow_hasher();
+    let mut writer = BatchWriter::new(Arc::clone(&aggregator));
+    let mut frames: Vec<DecodedFrame> = (0..1_000)
+        .map(|client| DecodedFrame {
+            at: Timestamp::default() + interval * client,
+            ..syn(client, &hasher)
+        })
+        .collect();
+    pipeline.process(&frames, &mut writer.batch);
+    let count = |test: fn(&RecordKind) -> bool| {
+        let records = writer.batch.records.records();
+        records.iter().filter(|record| test(&record.kind)).count()
+    };
+    let bursts = count(|kind| matches!(kind, RecordKind::Burst(..)));
+    let opened = count(|kind| matches!(kind, RecordKind::Opened(..)));
+    writer.submit(&mut frames);
+    let mut text = Vec::new();
+    exposition(&aggregator, true)
+        .write(ExpositionFormat::Text, &mut text)
+        .expect("a vector takes all");
+    let text = String::from_utf8(text).expect("UTF-8");
+    let exposed = text
+        .lines()
+        .filter(|line| line.contains("peer=\"other\"") || line.contains("overflowed_attempts"))
+        .map(str::to_owned)
+        .collect();
+    Overflowed {
+        bursts,
+        opened,
+        exposed,
+    }
+}
+
+fn pipeline(counting: &CountingConfig) -> Pipeline {
+    let servers: IpNet = SERVERS.parse().expect("a network");
+    Pipeline::new(counting, LocalAddressSource::for_file(&[servers]), None)
+}
+
+fn evicted(batch: &Batch) -> u32 {
+    let evicted = |record: &Record| match record.kind {
+        RecordKind::Burst(_, Burst { evicted, .. }) => evicted,
+        _ => 0,
+    };
+    batch.records.records().iter().map(evicted).sum()
+}
+
+fn is_failure(record: &Record, reason: FailureReason) -> bool {
+    matches!(&record.kind, RecordKind::Failed(_, failure) if failure.reason == reason)
+}
+
+/// No host on the link has the address that this host's SYN was for.
+fn local_rejection(hasher: &FlowHasher) -> DecodedFrame {
     let address = |last| Ipv4Addr::new(192, 0, 2, last).into();
     let packet = Packet::IcmpError(IcmpError {
         via: CapturePoint {
@@ -177,15 +188,12 @@ fn own_word(flow_hasher: &FlowHasher) -> DecodedFrame {
             flags: Some(Flags::SYN),
         },
     });
-    DecodedFrame {
-        at: Timestamp::default(),
-        interface: 0,
-        packet: Ok((packet, flow_hasher.ends(&packet))),
-    }
+    frame(packet, hasher)
 }
 
-fn syn(source: u32, flow_hasher: &FlowHasher) -> DecodedFrame {
-    let end = |address: u32, port| Endpoint {
+/// A SYN from the client with this number.
+fn syn(client: u32, hasher: &FlowHasher) -> DecodedFrame {
+    let endpoint = |address: u32, port| Endpoint {
         address: Ipv4Addr::from_bits(address).into(),
         port,
     };
@@ -195,9 +203,9 @@ fn syn(source: u32, flow_hasher: &FlowHasher) -> DecodedFrame {
             direction: Direction::Unknown,
             loopback: false,
         },
-        from: end(0x0a00_0000 | source, 40_000),
-        to: end(0xc000_0201, 80),
-        sequence: source,
+        from: endpoint(0x0a00_0000 | client, 40_000),
+        to: endpoint(0xc000_0201, 80),
+        sequence: client,
         acknowledgment: 0,
         flags: Flags::SYN,
         timestamp: None,
@@ -206,10 +214,14 @@ fn syn(source: u32, flow_hasher: &FlowHasher) -> DecodedFrame {
         payload_length: 0,
         ecn_setup: false,
     });
+    frame(packet, hasher)
+}
+
+fn frame(packet: Packet, hasher: &FlowHasher) -> DecodedFrame {
     DecodedFrame {
         at: Timestamp::default(),
         interface: 0,
-        packet: Ok((packet, flow_hasher.ends(&packet))),
+        packet: Ok((packet, hasher.key_of(&packet))),
     }
 }
 

@@ -112,14 +112,14 @@ fn truncated_file_counts_complete_packets() {
     assert!(warning.starts_with("ts="), "{warning}");
     assert!(
         warning.ends_with(
-            " level=warn message=\"capture file is broken: what was whole is counted\" file=\"standard input\" \
+            " level=warn message=\"capture file is corrupt or truncated: the packets before that are counted\" file=\"standard input\" \
              reason=\"packet 30 is cut short: 7 bytes are missing\""
         ),
         "{warning}"
     );
     assert_eq!(
         message.lines().nth(1).unwrap(),
-        "tcp_handshake_exporter: what was whole is counted above; the rest of the broken files is lost"
+        "tcp_handshake_exporter: the packets before the corrupt or truncated part are counted above, those after it are not"
     );
     assert_eq!(output.status.code(), Some(1));
     assert!(stdout(&output).contains("tcp_handshake_attempts_total{"));

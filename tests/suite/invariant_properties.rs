@@ -7,6 +7,7 @@ use tcp_handshake_exporter::handshake::{AttemptLimits, Event};
 use tcp_handshake_exporter::packet::Packet;
 use tcp_handshake_exporter::time::Timestamp;
 
+use crate::invariants::Emitted;
 use crate::invariants::InvariantChecker;
 use crate::traffic::{self, Captured, Step};
 
@@ -159,17 +160,19 @@ fn large_checker() -> InvariantChecker {
 }
 
 /// Formats events. An opened attempt is identified by its packet, because its number in the table may differ.
-fn described(events: &[Event], captured: Option<(Timestamp, &Packet)>) -> Vec<String> {
-    let description = |event: &Event| match event {
-        Event::Opened(_) => format!("opened by {captured:?}"),
-        other => format!("{other:?}"),
+fn described(emitted: &[Emitted], captured: Option<(Timestamp, &Packet)>) -> Vec<String> {
+    let description = |emitted: &Emitted| match emitted {
+        Emitted::Opened(_) => format!("opened by {captured:?}"),
+        Emitted::Event(event) => format!("{event:?}"),
     };
-    events.iter().map(description).collect()
+    emitted.iter().map(description).collect()
 }
 
-fn is_about_attempt(event: &Event) -> bool {
+fn is_about_attempt(emitted: &Emitted) -> bool {
     !matches!(
-        event,
-        Event::Duplicate(_) | Event::InvalidSyn | Event::Unmatched(_) | Event::ClockStep
+        emitted,
+        Emitted::Event(
+            Event::Duplicate(_) | Event::InvalidSyn | Event::Unmatched(_) | Event::ClockStep
+        )
     )
 }

@@ -7,10 +7,14 @@
 //! - Nothing is recorded for an evicted attempt.
 
 use tcp_handshake_exporter::handshake::{
-    Answer, AttemptLimits, Event, OwnerId, PacketKind, PeerHistory, Tracker,
+    Answer, Assignment, AttemptLimits, AttemptRef, Event, EventSink, Opening, OwnerId, PeerHistory,
+    Tracker,
 };
-use tcp_handshake_exporter::packet::Packet;
+use tcp_handshake_exporter::packet::{IcmpError, Packet};
 use tcp_handshake_exporter::time::Timestamp;
+
+/// Deadlines that one call may handle: small, so that every test covers the rest.
+const TIMEOUT_BUDGET: usize = 2;
 
 /// A tracker together with an independent record of its attempts.
 pub(crate) struct InvariantChecker {
@@ -26,6 +30,24 @@ pub(crate) struct CallerContext {
     pub(crate) peer_history: PeerHistory,
     /// `true` if an unmatched ICMP error is this host's own rejection of its SYN.
     pub(crate) is_local_rejection: bool,
+}
+
+/// What a tracker emits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Emitted {
+    /// An attempt begins.
+    Opened(OwnerId),
+    /// Any other event.
+    Event(Event),
+}
+
+/// Acts as the caller of the tracker, and checks each event.
+struct CheckingSink<'a> {
+    attempts: &'a mut AttemptStates,
+    caller: CallerContext,
+    emitted: Vec<Emitted>,
+    /// The first broken invariant.
+    broken: Option<String>,
 }
 
 /// The state of every attempt by the events so far.
@@ -55,21 +77,38 @@ impl InvariantChecker {
         }
     }
 
-    /// Returns the events of this packet, or an error if an invariant is broken.
+    /// Returns what this packet emits, or an error if an invariant is broken.
     pub(crate) fn handle_packet(
         &mut self,
         at: Timestamp,
         packet: &Packet,
         caller: CallerContext,
-    ) -> Result<Vec<Event>, String> {
-        self.tracker.observe(at, packet);
-        self.drain_events(at, Some(packet), caller)
+    ) -> Result<Vec<Emitted>, String> {
+        let key = self.tracker.flow_hasher().key_of(packet);
+        let mut sink = CheckingSink::new(&mut self.attempts, caller);
+        self.tracker.handle_packet(at, packet, &key, &mut sink);
+        let emitted = sink.finish()?;
+        self.check_sums(&emitted)?;
+        Ok(emitted)
     }
 
-    /// Returns the events up to `now` without a packet, or an error if an invariant is broken.
-    pub(crate) fn handle_timeout(&mut self, now: Timestamp) -> Result<Vec<Event>, String> {
-        self.tracker.advance(now);
-        self.drain_events(now, None, CallerContext::UNKNOWN)
+    /// Returns what the deadlines up to `now` emit, or an error if an invariant is broken.
+    pub(crate) fn handle_timeout(&mut self, now: Timestamp) -> Result<Vec<Emitted>, String> {
+        let mut emitted = Vec::new();
+        let mut more = true;
+        while more {
+            let mut sink = CheckingSink::new(&mut self.attempts, CallerContext::UNKNOWN);
+            more = self.tracker.handle_timeout(now, TIMEOUT_BUDGET, &mut sink);
+            let part = sink.finish()?;
+            let failed = |emitted: &&Emitted| matches!(emitted, Emitted::Event(Event::Failed(..)));
+            let failed = part.iter().filter(failed).count();
+            if failed > TIMEOUT_BUDGET || (more && failed < TIMEOUT_BUDGET) {
+                return Err(format!("{failed} deadlines, more: {more}"));
+            }
+            emitted.extend(part);
+            self.check_sums(&emitted)?;
+        }
+        Ok(emitted)
     }
 
     pub(crate) fn pending(&self) -> usize {
@@ -80,65 +119,70 @@ impl InvariantChecker {
         self.tracker.tracked()
     }
 
-    /// Takes all events, answers those that need the caller, and checks each and then the sums.
-    fn drain_events(
-        &mut self,
-        at: Timestamp,
-        packet: Option<&Packet>,
-        caller: CallerContext,
-    ) -> Result<Vec<Event>, String> {
-        let mut events = Vec::new();
-        while let Some(event) = self.tracker.poll() {
-            self.respond(at, &event, packet, caller)
-                .and_then(|()| self.attempts.check(&event))
-                .map_err(|wrong| format!("{wrong}: {event:?} after {events:?}"))?;
-            events.push(event);
-        }
-        self.check_sums()
-            .map_err(|wrong| format!("{wrong}, after {events:?}"))?;
-        Ok(events)
-    }
-
-    /// Acts as the caller of the tracker: assigns an owner to each opened attempt and opens locally rejected ones.
-    fn respond(
-        &mut self,
-        at: Timestamp,
-        event: &Event,
-        packet: Option<&Packet>,
-        caller: CallerContext,
-    ) -> Result<(), String> {
-        match *event {
-            Event::Opened(attempt) => {
-                let owner = self.attempts.open()?;
-                self.tracker.claim(attempt, owner, caller.peer_history);
-            }
-            Event::Unmatched(PacketKind::Icmp) => {
-                if let (true, Some(Packet::IcmpError(error))) = (caller.is_local_rejection, packet)
-                {
-                    self.tracker.open_rejected(at, error);
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn check_sums(&self) -> Result<(), String> {
+    fn check_sums(&self, emitted: &[Emitted]) -> Result<(), String> {
         let pending = self.tracker.pending();
         let tracked = self.tracker.tracked();
         let expected = self.attempts.pending;
         if pending != expected {
             return Err(format!(
-                "{expected} attempts are pending by the events, {pending} by the tracker"
+                "{expected} attempts are pending by the events, {pending} by the tracker, after {emitted:?}"
             ));
         }
         if pending > tracked || tracked > self.max_attempts {
             return Err(format!(
-                "{pending} pending, {tracked} tracked, limit {}",
+                "{pending} pending, {tracked} tracked, limit {}, after {emitted:?}",
                 self.max_attempts
             ));
         }
         Ok(())
+    }
+}
+
+impl<'a> CheckingSink<'a> {
+    fn new(attempts: &'a mut AttemptStates, caller: CallerContext) -> Self {
+        Self {
+            attempts,
+            caller,
+            emitted: Vec::new(),
+            broken: None,
+        }
+    }
+
+    /// Records the first broken invariant.
+    fn check(&mut self, result: Result<(), String>) {
+        if let Err(wrong) = result {
+            let broken = format!("{wrong}, after {:?}", self.emitted);
+            self.broken.get_or_insert(broken);
+        }
+    }
+
+    fn finish(self) -> Result<Vec<Emitted>, String> {
+        self.broken.map_or(Ok(self.emitted), Err)
+    }
+}
+
+impl EventSink for CheckingSink<'_> {
+    fn opened(&mut self, _: Timestamp, _: Opening<'_>) -> Assignment {
+        let owner = self.attempts.open();
+        self.emitted.push(Emitted::Opened(owner));
+        Assignment {
+            owner,
+            history: self.caller.peer_history,
+        }
+    }
+
+    fn event(&mut self, _: Timestamp, event: Event, attempt: Option<AttemptRef<'_>>) {
+        let is_outcome = matches!(event, Event::Answered(..) | Event::Failed(..));
+        if attempt.is_some() != is_outcome {
+            self.check(Err(format!("an attempt goes with an outcome: {event:?}")));
+        }
+        let checked = self.attempts.check(&event);
+        self.check(checked.map_err(|wrong| format!("{wrong}: {event:?}")));
+        self.emitted.push(Emitted::Event(event));
+    }
+
+    fn unmatched_icmp(&mut self, _: &IcmpError) -> bool {
+        self.caller.is_local_rejection
     }
 }
 
@@ -152,11 +196,11 @@ impl CallerContext {
 
 impl AttemptStates {
     /// Adds a pending attempt and returns its owner: the number of attempts opened before.
-    fn open(&mut self) -> Result<OwnerId, String> {
-        let number = u32::try_from(self.states.len()).map_err(|error| error.to_string())?;
+    fn open(&mut self) -> OwnerId {
+        let number = u32::try_from(self.states.len()).unwrap_or(u32::MAX);
         self.states.push(FinalState::Pending);
         self.pending += 1;
-        Ok(OwnerId(number))
+        OwnerId(number)
     }
 
     fn check(&mut self, event: &Event) -> Result<(), String> {
@@ -175,8 +219,7 @@ impl AttemptStates {
             | Event::Rst(owner, _)
             | Event::IcmpError(owner, ..)
             | Event::Completed(owner, _) => self.check_not_evicted(owner),
-            Event::Opened(_)
-            | Event::Duplicate(_)
+            Event::Duplicate(_)
             | Event::Unacceptable(_)
             | Event::InvalidSyn
             | Event::Unmatched(_)

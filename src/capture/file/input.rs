@@ -70,7 +70,6 @@ impl Input {
     }
 
     /// Returns the next `length` bytes without consuming them, or fewer at the end of the file.
-    #[inline]
     pub(super) fn peek(&mut self, length: usize) -> io::Result<&[u8]> {
         if self.buffered().len() < length {
             self.fill(length)?;
@@ -80,13 +79,11 @@ impl Input {
     }
 
     /// Returns the bytes that were read but not consumed.
-    #[inline]
     pub(super) fn buffered(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
     /// Consumes buffered bytes.
-    #[inline]
     pub(super) fn consume(&mut self, length: usize) {
         let length = length.min(self.end - self.start);
         self.start += length;

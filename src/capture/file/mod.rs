@@ -1,7 +1,7 @@
 //! Reads capture files and merges their packets by timestamp.
 //!
-//! The files are not read by libpcap, for four reasons. It rejects pcapng files whose interfaces
-//! have different link types or snapshot lengths. It does not support compression. It does not
+//! The files are not read by libpcap, for four reasons. It rejects pcapng files with interfaces
+//! of different link types or snapshot lengths. It does not support compression. It does not
 //! report where a file is damaged. It is not faster (60 ns a packet against 50).
 
 mod input;
@@ -91,8 +91,8 @@ impl Files {
 
     /// Reads from the file with the earliest next packet until another file's packet is earlier.
     ///
-    /// Returns the number of packets, and `true` if the file is a pipe whose next packet is
-    /// incomplete. Returns `None` if all files have ended.
+    /// Returns the number of packets, and `true` if the file is a pipe with an incomplete
+    /// next packet. Returns `None` if all files have ended.
     fn read_earliest(
         &mut self,
         limit: usize,

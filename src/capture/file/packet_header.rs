@@ -71,7 +71,6 @@ impl TimestampFormat {
     };
 
     /// Converts a timestamp of the file. Times before 1970 or after 2554 saturate.
-    #[inline]
     pub(super) fn decode(self, units: u64) -> Timestamp {
         match self {
             Self {

@@ -95,7 +95,6 @@ impl PcapReader {
 
     /// Returns the header of the next packet if `buffered` contains the whole packet and it is
     /// valid.
-    #[inline]
     pub(super) fn buffered_header(
         &self,
         buffered: &[u8],

@@ -133,7 +133,7 @@ impl FileReader {
         count
     }
 
-    /// Emits the packet whose timestamp [`Self::next`] returned.
+    /// Emits the packet with the timestamp that [`Self::next`] returned.
     pub(super) fn emit(&mut self, sink: &mut dyn FnMut(Frame<'_>)) {
         if let ReaderState::Open(stream) = &mut self.state {
             stream.emit(sink);

@@ -129,7 +129,7 @@ impl PacketStream {
         (count, last)
     }
 
-    /// Emits the packet whose timestamp [`Self::next`] returned.
+    /// Emits the packet with the timestamp that [`Self::next`] returned.
     pub(super) fn emit(&mut self, sink: &mut dyn FnMut(Frame<'_>)) {
         let Some(header) = &self.next else { return };
         if let Some(description) = self.format.interfaces().get(header.interface) {

@@ -6,15 +6,16 @@
 //! - Every packet of the host runs through the filter, so it must reject bulk TCP within a few
 //!   instructions.
 
-mod file_filter;
+mod offsets;
 mod raw_offsets;
+mod file_filter;
 
 use pcap::{Activated, Active, BpfProgram, Capture, Linktype};
 
 use super::error::{CaptureError, pcap_message};
 use crate::frame::Link;
 pub(super) use file_filter::FileFilter;
-use raw_offsets::{is_encapsulation, is_vlan_tag, offsets_by_tags};
+use offsets::{is_encapsulation, is_vlan_tag, offsets_by_tags};
 
 /// Options of the packet filter.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -156,7 +157,7 @@ impl Filter {
         }
     }
 
-    /// Returns the arm for packets whose IP header libpcap finds.
+    /// Returns the arm for packets with an IP header that libpcap finds.
     ///
     /// Only this arm contains the user's expression. Combined with the whole filter by `and`, the
     /// expression would read shifted offsets or reject ICMP errors.

@@ -1,8 +1,10 @@
-//! Filter arms with raw offsets, for packets whose IP header is not where libpcap expects it.
+//! Filter arms with raw offsets, for packets with an IP header at an offset that libpcap does not
+//! expect.
 //!
 //! A user's expression would read the wrong offsets in these arms, so they do not contain it.
 
 use super::Filter;
+use super::offsets::{is_mpls, is_snap, is_vlan_tag};
 
 /// Maximum length of an IPv4 header and a TCP header together, in bytes.
 const MAX_IPV4_TCP_HEADERS: usize = 120;
@@ -12,37 +14,6 @@ const AF_INET: u32 = 2;
 const AF_INET6: u32 = 10;
 /// Maximum depth of MPLS label stacks that are inspected. Deeper stacks are rare.
 const MAX_LABELS: usize = 2;
-
-/// Returns the offsets of EtherType and payload behind zero, one and two VLAN tags.
-pub(super) const fn offsets_by_tags(ethertype: usize, payload: usize) -> [(usize, usize); 3] {
-    [
-        (ethertype, payload),
-        (ethertype + 4, payload + 4),
-        (ethertype + 8, payload + 8),
-    ]
-}
-
-/// Matches the EtherType of a VLAN tag.
-pub(super) fn is_vlan_tag(at: usize) -> String {
-    format!("(link[{at}:2] = 0x8100 or link[{at}:2] = 0x88a8 or link[{at}:2] = 0x9100)")
-}
-
-/// Matches PPPoE, MPLS and 802.2 SNAP, without inspecting their payload.
-pub(super) fn is_encapsulation(ethertype: usize, payload: usize) -> String {
-    format!(
-        "link[{ethertype}:2] = 0x8864 or {} or {}",
-        is_mpls(ethertype),
-        is_snap(ethertype, payload)
-    )
-}
-
-fn is_mpls(ethertype: usize) -> String {
-    format!("(link[{ethertype}:2] = 0x8847 or link[{ethertype}:2] = 0x8848)")
-}
-
-fn is_snap(ethertype: usize, payload: usize) -> String {
-    format!("(link[{ethertype}:2] <= 1500 and link[{payload}:4] = 0xaaaa0300)")
-}
 
 impl Filter {
     /// Matches relevant IP packets that follow an EtherType.
@@ -135,8 +106,8 @@ impl Filter {
         )
     }
 
-    /// Matches relevant IPv4 packets at offset `ip`: SYN, RST, ICMP errors, and AH, whose payload
-    /// is not inspected.
+    /// Matches relevant IPv4 packets at offset `ip`: SYN, RST, ICMP errors, and AH without
+    /// an inspection of its payload.
     fn v4_at(&self, ip: usize) -> String {
         let tcp = |offset: usize| format!("link[((link[{ip}] & 0xf) << 2) + {}]", ip + offset);
         let mut flags = format!("{} & 6 != 0", tcp(13));

@@ -3,7 +3,7 @@
 
 use super::super::error::{Discard, MALFORMED};
 use super::linux_sll::version_of_family;
-use super::{IpVersion, NetworkPayload, skip_bytes, split_prefix};
+use super::payload::{IpVersion, NetworkPayload, skip_bytes, split_prefix};
 use crate::frame::Link;
 use crate::packet::Direction;
 

@@ -7,7 +7,7 @@
 use etherparse::EtherType;
 
 use super::super::error::{Discard, TRUNCATED, Undecodable};
-use super::{IpVersion, LinkPayload, NetworkPayload, skip_bytes, split_prefix, split_u16};
+use super::payload::{IpVersion, LinkPayload, NetworkPayload, skip_bytes, split_prefix, split_u16};
 use crate::frame::Interface;
 use crate::packet::{CapturePoint, Direction};
 

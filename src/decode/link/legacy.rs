@@ -5,7 +5,7 @@
 use super::super::error::{Discard, TRUNCATED, Undecodable};
 use super::ethernet::{self, BRIDGED, NLPID_V4, NLPID_V6};
 use super::linux_sll::{family_in_either_order, version_of_family};
-use super::{IpVersion, NetworkPayload, skip_bytes, split_prefix, split_u16};
+use super::payload::{IpVersion, NetworkPayload, skip_bytes, split_prefix, split_u16};
 use crate::frame::LegacyLink;
 use crate::packet::Direction;
 

@@ -3,8 +3,9 @@
 use etherparse::EtherType;
 
 use super::super::error::{Discard, TRUNCATED};
-use super::{
-    IpVersion, LinkPayload, NetworkPayload, ethernet, split_prefix, split_u16, starts_like_ip,
+use super::ethernet;
+use super::payload::{
+    IpVersion, LinkPayload, NetworkPayload, split_prefix, split_u16, starts_like_ip,
     unknown_direction,
 };
 use crate::frame::Interface;

@@ -2,36 +2,18 @@
 //!
 //! The formats are those of <https://www.tcpdump.org/linktypes.html>.
 
+mod payload;
 mod encapsulated;
 mod ethernet;
 mod legacy;
 mod linux_sll;
 mod wifi;
 
-use super::error::{Discard, MALFORMED, TRUNCATED, Undecodable};
+use super::error::{Discard, MALFORMED, Undecodable};
 use crate::frame::{Frame, Interface, Link};
-use crate::packet::{CapturePoint, Direction};
-
-/// The payload of a link header, and where the frame was captured.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct LinkPayload<'a> {
-    pub(super) via: CapturePoint,
-    pub(super) version: IpVersion,
-    /// The bytes from the IP header on.
-    pub(super) bytes: &'a [u8],
-}
-
-/// The IP version according to the link header.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum IpVersion {
-    V4,
-    V6,
-    /// The link header does not contain it: the first 4 bits of the packet do.
-    FromHeader,
-}
-
-/// The IP version according to the link header, and the bytes from the IP header on.
-type NetworkPayload<'a> = (IpVersion, &'a [u8]);
+use crate::packet::CapturePoint;
+use payload::unknown_direction;
+pub(super) use payload::{IpVersion, LinkPayload};
 
 /// Parses the link header of a frame.
 #[inline(always)]
@@ -112,35 +94,4 @@ fn parse_inner<'a>(
         Link::Ppi | Link::Pktap => Err(MALFORMED),
         inner => parse_as(inner, interface, bytes),
     }
-}
-
-const fn unknown_direction(interface: &Interface) -> CapturePoint {
-    CapturePoint {
-        interface: interface.number,
-        direction: Direction::Unknown,
-        loopback: false,
-    }
-}
-
-/// Returns `true` if the first byte is that of an IP header.
-///
-/// IPv4 has version 4 and a header length of at least 5 words; IPv6 has version 6.
-fn starts_like_ip(bytes: &[u8]) -> bool {
-    matches!(bytes.first(), Some(0x45..=0x4f | 0x60..=0x6f))
-}
-
-/// Splits off a 16-bit number in network byte order.
-fn split_u16(bytes: &[u8]) -> Result<(u16, &[u8]), Discard> {
-    let (two, rest) = split_prefix::<2>(bytes)?;
-    Ok((u16::from_be_bytes(*two), rest))
-}
-
-/// Splits off the first `N` bytes.
-fn split_prefix<const N: usize>(bytes: &[u8]) -> Result<(&[u8; N], &[u8]), Discard> {
-    bytes.split_first_chunk::<N>().ok_or(TRUNCATED)
-}
-
-/// Returns the bytes after the first `length` bytes.
-fn skip_bytes(bytes: &[u8], length: usize) -> Result<&[u8], Discard> {
-    bytes.get(length..).ok_or(TRUNCATED)
 }

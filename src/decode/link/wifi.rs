@@ -1,7 +1,8 @@
 //! Parses IEEE 802.11 data frames, and the radiotap, Prism and AVS headers that may precede them.
 
 use super::super::error::{Discard, MALFORMED, Undecodable};
-use super::{NetworkPayload, ethernet, skip_bytes, split_prefix};
+use super::ethernet;
+use super::payload::{NetworkPayload, skip_bytes, split_prefix};
 
 /// Frame control: the type of the frame.
 const TYPE_MASK: u8 = 0x0c;

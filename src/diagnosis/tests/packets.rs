@@ -1,34 +1,84 @@
-//! Verdicts from the events of a tracker.
+//! Verdicts from the records of a tracker's events.
 
 use std::time::Duration;
 
 use super::super::counts::AttemptCounts;
-use super::super::{Diagnosis, DiagnosisSpan, ObservedBurst, ObservedEvent, Report};
+use super::super::{Diagnosis, DiagnosisSpan, Report};
 use super::{address, evidence};
-use crate::handshake::{AttemptLimits, Event, Tracker};
+use crate::handshake::{
+    Assignment, AttemptLimits, AttemptRef, Event, EventSink, Opening, OwnerId, PeerHistory, Tracker,
+};
 use crate::labels::LabelSetId;
 use crate::labels::Vantage::Client;
-use crate::packet::{CapturePoint, Direction, Endpoint, Flags, Packet, Segment};
+use crate::packet::{CapturePoint, Direction, Endpoint, Flags, IcmpError, Packet, Segment};
+use crate::record::{Attribution, NewAttemptRecord, RecordBatch, RecordKind};
 use crate::time::Timestamp;
 
 const SET: LabelSetId = LabelSetId::from_number(0);
 const SYNACK: Flags = Flags::SYN.with(Flags::ACK);
 const RST: Flags = Flags::RST.with(Flags::ACK);
 
-/// A client at 10.0.0.1, with a tracker that applies its events to one label set of a diagnosis.
+/// A client at 10.0.0.1, with a tracker; its events are applied to one label set of a diagnosis.
 struct TrackedClient {
     tracker: Tracker,
     diagnosis: Diagnosis,
     now: Timestamp,
-    /// SYNs of new attempts that are not applied yet. `None` if attempts are applied one by one.
-    burst: Option<Vec<Packet>>,
+    /// `true` if new attempts overflow, and so share a burst.
+    overflows: bool,
+}
+
+/// Records events, all of one label set.
+struct RecordSink {
+    batch: RecordBatch,
+    overflows: bool,
+}
+
+impl EventSink for RecordSink {
+    fn opened(&mut self, now: Timestamp, opening: Opening<'_>) -> Assignment {
+        let opened = NewAttemptRecord {
+            vantage: Client,
+            by_syn: true,
+            overflowed: false,
+        };
+        match opening {
+            Opening::Syn(syn) if self.overflows => {
+                self.batch.overflow(now, Some(0), SET, Client, syn);
+            }
+            _ => self
+                .batch
+                .push(now, Some(0), RecordKind::Opened(SET, opened)),
+        }
+        Assignment {
+            owner: OwnerId(SET.number()),
+            history: PeerHistory::New,
+        }
+    }
+
+    fn event(&mut self, now: Timestamp, event: Event, _: Option<AttemptRef<'_>>) {
+        let attribution = Attribution {
+            label_set: Some(SET),
+            ..Attribution::default()
+        };
+        let kind = RecordKind::from_event(event, attribution);
+        self.batch.push(now, Some(0), kind.expect("a record"));
+    }
+
+    fn unmatched_icmp(&mut self, _: &IcmpError) -> bool {
+        false
+    }
 }
 
 impl TrackedClient {
     fn new() -> Self {
         let timeout = Duration::from_secs(5);
         let mut diagnosis = Diagnosis::new(DiagnosisSpan::Whole, timeout);
-        diagnosis.create(SET, &evidence(Client, AttemptCounts::default()).label_set);
+        let mut batch = RecordBatch::default();
+        let label_set = evidence(Client, AttemptCounts::default()).label_set;
+        batch.create_label_set(Timestamp::default(), SET, label_set);
+        batch
+            .records()
+            .iter()
+            .for_each(|record| diagnosis.apply(record, None));
         let tracker = Tracker::new(AttemptLimits {
             timeout,
             max_attempts: 64,
@@ -37,14 +87,14 @@ impl TrackedClient {
             tracker,
             diagnosis,
             now: Timestamp::default(),
-            burst: None,
+            overflows: false,
         }
     }
 
-    /// Creates a client that applies new attempts in bursts, by [`apply_burst`](Self::apply_burst).
-    fn with_bursts() -> Self {
+    /// Creates a client with new attempts that overflow.
+    fn with_overflow() -> Self {
         Self {
-            burst: Some(Vec::new()),
+            overflows: true,
             ..Self::new()
         }
     }
@@ -53,6 +103,15 @@ impl TrackedClient {
     /// client port, otherwise from the client to the server.
     fn segment(&mut self, after: u64, flags: Flags, (port, ecn): (u16, bool)) {
         self.now = self.now + Duration::from_millis(after);
+        let packet = self.packet(flags, port, ecn);
+        let key = self.tracker.flow_hasher().key_of(&packet);
+        let mut sink = self.sink();
+        self.tracker
+            .handle_packet(self.now, &packet, &key, &mut sink);
+        self.apply(&sink, Some(&packet));
+    }
+
+    fn packet(&self, flags: Flags, port: u16, ecn: bool) -> Packet {
         let [client, server] =
             [("10.0.0.1", port), ("10.0.0.9", 3306)].map(|(host, port)| Endpoint {
                 address: address(host),
@@ -65,7 +124,7 @@ impl TrackedClient {
             (client, server)
         };
         let isn = u32::from(port) * 1000;
-        let packet = Packet::Segment(Segment {
+        Packet::Segment(Segment {
             via: CapturePoint {
                 interface: 0,
                 direction: Direction::Unknown,
@@ -85,46 +144,29 @@ impl TrackedClient {
             hop_limit: 60,
             payload_length: 0,
             ecn_setup: ecn,
-        });
-        self.tracker.observe(self.now, &packet);
-        self.apply_events(Some(&packet));
+        })
     }
 
     /// Lets time pass without packets.
     fn idle(&mut self, millis: u64) {
         self.now = self.now + Duration::from_millis(millis);
-        self.tracker.advance(self.now);
-        self.apply_events(None);
+        let mut sink = self.sink();
+        let now = self.now;
+        while self.tracker.handle_timeout(now, 100, &mut sink) {}
+        self.apply(&sink, None);
     }
 
-    fn apply_events(&mut self, packet: Option<&Packet>) {
-        while let Some(event) = self.tracker.poll() {
-            if let (Event::Opened(_), Some(burst)) = (&event, &mut self.burst) {
-                burst.extend(packet);
-                continue;
-            }
-            let observed = ObservedEvent {
-                at: self.tracker.now(),
-                event: &event,
-                packet,
-                reporter: None,
-            };
-            self.diagnosis.apply(SET, &observed);
+    fn sink(&self) -> RecordSink {
+        RecordSink {
+            batch: RecordBatch::default(),
+            overflows: self.overflows,
         }
     }
 
-    /// Applies all attempts that began since the last burst.
-    fn apply_burst(&mut self) {
-        let packets = self.burst.replace(Vec::new()).unwrap_or_default();
-        let syns: Vec<&Packet> = packets.iter().collect();
-        let burst = ObservedBurst {
-            at: self.now,
-            evicted: 0,
-            began: u32::try_from(packets.len()).unwrap(),
-            entering: 0,
-            syns: &syns,
-        };
-        self.diagnosis.apply_burst(SET, &burst);
+    fn apply(&mut self, sink: &RecordSink, packet: Option<&Packet>) {
+        for record in sink.batch.records() {
+            self.diagnosis.apply(record, packet);
+        }
     }
 
     fn report(&self) -> Report {
@@ -153,13 +195,12 @@ fn ecn_drop_is_detected_from_packets() {
 }
 
 #[test]
-fn ecn_answered_in_burst_is_not_dropped() {
+fn ecn_answered_in_overflow_is_not_dropped() {
     let verdict = |is_answered: bool| {
-        let mut client = TrackedClient::with_bursts();
+        let mut client = TrackedClient::with_overflow();
         for port in (1..=8).step_by(2) {
             client.segment(100, Flags::SYN, (port, false));
             client.segment(0, Flags::SYN, (port + 1, true));
-            client.apply_burst();
             client.segment(10, SYNACK, (port, false));
             if !is_answered {
                 client.segment(1000, Flags::SYN, (port + 1, false));
@@ -229,4 +270,29 @@ fn flood_keeps_a_bounded_sample() {
         "the attempt table holds 64 attempts"
     );
     assert_eq!(report.sets[0].last_attempts.len(), 5);
+}
+
+/// Attempts beyond the sample of a burst are counted, and do not hide what the sample shows.
+#[test]
+fn burst_beyond_sample_is_counted() {
+    let mut batch = RecordBatch::default();
+    let label_set = evidence(Client, AttemptCounts::default()).label_set;
+    batch.create_label_set(Timestamp::default(), SET, label_set);
+    let mut client = TrackedClient::with_overflow();
+    let mut sink = client.sink();
+    let packets: Vec<Packet> = (1..=40)
+        .map(|port| client.packet(Flags::SYN, port, false))
+        .collect();
+    for packet in &packets {
+        let key = client.tracker.flow_hasher().key_of(packet);
+        client
+            .tracker
+            .handle_packet(client.now, packet, &key, &mut sink);
+    }
+    for record in sink.batch.records() {
+        let packet = record.packet.map(|_| &packets[0]);
+        client.diagnosis.apply(record, packet);
+    }
+    assert!(sink.batch.len() < 20, "{}", sink.batch.len());
+    assert_eq!(client.report().sets[0].counts.attempts, 40);
 }

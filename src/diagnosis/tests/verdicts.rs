@@ -8,8 +8,9 @@ use super::super::rules::{RULES, confidence, verdict};
 use super::super::window::WindowCounts;
 use super::super::{Confidence, Verdict};
 use super::evidence;
-use crate::handshake::{Answer, Event, OwnerId};
+use crate::labels::LabelSetId;
 use crate::labels::Vantage::{self, Client, Local, Server, Transit};
+use crate::record::{AnswerRecord, RecordKind};
 
 #[track_caller]
 fn assert_verdict(expected: Verdict, vantage: Vantage, counts: AttemptCounts) {
@@ -398,13 +399,12 @@ fn tripled_latency_is_slow() {
         let mut counts = counts! { attempts: count };
         for _ in 0..count {
             let latency = Duration::from_millis(millis);
-            counts.record(&Event::Answered(
-                OwnerId(0),
-                Answer {
-                    latency,
-                    late: false,
-                },
-            ));
+            let answer = AnswerRecord {
+                latency,
+                late: false,
+                four_tuple: None,
+            };
+            counts.record(&RecordKind::Answered(LabelSetId::from_number(0), answer));
         }
         counts
     };

@@ -4,20 +4,20 @@ use super::protobuf_reader::{self, Field, fields, of, only, text};
 use super::*;
 
 /// Returns two failures, an answer after 20 ms, and two slow answers.
-fn events() -> Vec<Fact> {
+fn outcomes() -> Vec<Outcome> {
     vec![
-        failed(FailureReason::Refused, connection(50_001, 2_000)),
-        failed(FailureReason::Refused, connection(50_002, 3_000)),
-        answered(Duration::from_millis(20), connection(50_003, 4_000)),
-        answered(Duration::from_millis(1_500), connection(50_004, 5_500)),
-        answered(Duration::from_millis(3_000), connection(50_005, 9_250)),
+        failed(FailureReason::Refused, 50_001, 2_000),
+        failed(FailureReason::Refused, 50_002, 3_000),
+        answered(Duration::from_millis(20), 50_003, 4_000),
+        answered(Duration::from_millis(1_500), 50_004, 5_500),
+        answered(Duration::from_millis(3_000), 50_005, 9_250),
     ]
 }
 
 #[test]
 fn open_metrics_attaches_exemplars_to_failures_and_latencies() {
     let output = String::from_utf8(rendered(
-        &store(&[0.1, 2.0], false, &events()),
+        &store(&[0.1, 2.0], false, &outcomes()),
         ExpositionFormat::OpenMetrics,
     ))
     .unwrap();
@@ -59,7 +59,7 @@ fn open_metrics_attaches_exemplars_to_failures_and_latencies() {
 
 #[test]
 fn text_format_has_open_metrics_samples_only() {
-    let store = store(&[0.1, 2.0], true, &events());
+    let store = store(&[0.1, 2.0], true, &outcomes());
     let samples = |format| {
         let output = String::from_utf8(rendered(&store, format)).unwrap();
         let samples = output.lines().filter(|line| !line.starts_with('#'));
@@ -120,7 +120,7 @@ fn label_and_help_delimiters_are_escaped() {
 #[test]
 fn protobuf_includes_histograms_exemplars_and_start_times() {
     let output = rendered(
-        &store(&[0.1, 2.0], true, &events()),
+        &store(&[0.1, 2.0], true, &outcomes()),
         ExpositionFormat::Protobuf,
     );
     let families = protobuf_reader::delimited(&output);

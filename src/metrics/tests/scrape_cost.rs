@@ -10,24 +10,20 @@ fn store_of(label_sets: u32) -> MetricStore {
     let mut store = MetricStore::new(ConfigInfo::default(), Bounds::default(), true);
     for number in 0..label_sets {
         let set = LabelSetId::from_number(number);
-        store.create(set, &label_set(Ipv4Addr::from(0x0a00_0000 + number)), at(1));
-        store.count(
-            set,
-            &SetEvent::Opened {
-                attempts: 1,
-                by_syn: true,
-            },
-        );
-        count(
-            &mut store,
-            set,
-            failed(FailureReason::Unanswered, connection(1, 2)),
-        );
+        let peer = Ipv4Addr::from(0x0a00_0000 + number);
+        create(&mut store, set, label_set(peer), at(1));
+        let opened = NewAttemptRecord {
+            vantage: Vantage::Client,
+            by_syn: true,
+            overflowed: false,
+        };
+        apply(&mut store, at(1), RecordKind::Opened(set, opened));
+        count(&mut store, set, failed(FailureReason::Unanswered, 1, 2));
         for millis in [1, 5, 30, 200, 1_100] {
             count(
                 &mut store,
                 set,
-                answered(Duration::from_millis(millis), connection(2, 3)),
+                answered(Duration::from_millis(millis), 2, 3),
             );
         }
     }
@@ -113,16 +109,8 @@ fn copy_excludes_later_counts() {
     let copy = store.clone();
     let before = rendered(&copy, ExpositionFormat::OpenMetrics);
     let set = LabelSetId::from_number(1);
-    count(
-        &mut store,
-        set,
-        answered(Duration::from_secs(2), connection(3, 4)),
-    );
-    count(
-        &mut store,
-        set,
-        failed(FailureReason::Refused, connection(4, 5)),
-    );
+    count(&mut store, set, answered(Duration::from_secs(2), 3, 4));
+    count(&mut store, set, failed(FailureReason::Refused, 4, 5));
     assert_eq!(rendered(&copy, ExpositionFormat::OpenMetrics), before);
     assert_ne!(rendered(&store, ExpositionFormat::OpenMetrics), before);
 }

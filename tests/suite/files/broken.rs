@@ -153,7 +153,7 @@ fn packets_before_damage_count() {
             format!("reason={how}")
         };
         let wanted = format!(
-            "message=\"capture file is broken: what was whole is counted\" file=FILE {reason}\n"
+            "message=\"capture file is corrupt or truncated: the packets before that are counted\" file=FILE {reason}\n"
         );
         let (log, end) = output
             .stderr
@@ -162,7 +162,7 @@ fn packets_before_damage_count() {
         assert!(log.ends_with(&wanted), "{log} does not end with {wanted}");
         assert_eq!(
             end,
-            "what was whole is counted above; the rest of the broken files is lost\n"
+            "the packets before the corrupt or truncated part are counted above, those after it are not\n"
         );
     }
 }

@@ -124,7 +124,7 @@ fn reload_under_traffic_loses_no_attempt() {
             } else {
                 assert_eq!(
                     post(&exporter, "POST"),
-                    (200, "configuration is read again\n".to_owned())
+                    (200, "configuration reloaded\n".to_owned())
                 );
             }
         }
@@ -179,7 +179,7 @@ fn pending_attempt_keeps_label_set_over_reload() {
     let log = exporter.log();
     assert!(
         log.contains(
-            "level=warn message=\"this cannot change while the program runs: it stays as it was\" flag=handshake.timeout wanted=9s"
+            "level=warn message=\"flag cannot change at runtime: restart to apply it\" flag=handshake.timeout wanted=9s"
         ),
         "{log}"
     );
@@ -242,8 +242,9 @@ fn invalid_file_keeps_configuration_and_shows_failure() {
     assert_eq!(post(&exporter, "POST"), (500, format!("{message}\n")));
     let log = exporter.log();
     assert!(
-        log.contains("level=error message=\"configuration stays as it was\"")
-            && log.contains(&message),
+        log.contains(
+            "level=error message=\"reload failed: the previous configuration stays in force\""
+        ) && log.contains(&message),
         "{log}"
     );
     let failed = exporter.metrics();
@@ -301,7 +302,7 @@ fn reload_needs_enable_lifecycle_and_post() {
     let deadline = std::time::Instant::now() + CONNECT_TIMEOUT;
     while !without
         .log()
-        .contains("there is no --config.file to read again")
+        .contains("nothing to reload: there is no --config.file")
     {
         assert!(std::time::Instant::now() < deadline, "{}", without.log());
         std::thread::sleep(Duration::from_millis(50));

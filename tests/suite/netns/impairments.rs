@@ -32,7 +32,7 @@ const NARROW_CONNECTS: usize = 40;
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 2, 2);
 /// Address of the server to which the client connects with ECN.
 const ECN_SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 2, 3);
-/// Address of the firewall whose ports are forwarded.
+/// Address of the firewall, with forwarded ports.
 const FIREWALL_OUTSIDE: Ipv4Addr = Ipv4Addr::new(10, 77, 1, 1);
 const IPPROTO_RAW: i32 = 255;
 /// Longer than the kernel takes to give up.

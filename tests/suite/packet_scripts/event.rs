@@ -10,6 +10,8 @@ use tcp_handshake_exporter::packet::{Address, IcmpCode};
 
 use super::icmp;
 
+use crate::invariants::Emitted;
+
 /// The phrases without parameters.
 pub(super) const PHRASES: [(&str, EventKind); 24] = [
     ("open", EventKind::Open),
@@ -82,24 +84,26 @@ pub(super) enum EventKind {
 
 impl EventKind {
     /// Returns the phrases of an event and the attempt it belongs to: first the packet, then its effect.
-    pub(super) fn of(event: &Event, by_segment: bool) -> (Option<OwnerId>, Vec<Self>) {
+    pub(super) fn of(emitted: &Emitted, by_segment: bool) -> (Option<OwnerId>, Vec<Self>) {
+        let event = match emitted {
+            // `Opened` stands for the first SYN as well, which scripts name separately.
+            Emitted::Opened(owner) if by_segment => {
+                return (Some(*owner), vec![Self::Open, Self::Syn(SynKind::First)]);
+            }
+            Emitted::Opened(owner) => return (Some(*owner), vec![Self::Open]),
+            Emitted::Event(event) => event,
+        };
         let (owner, effect) = Self::effect(event);
         let packet = match *event {
             Event::Answered(..) => Some(Self::SynAck),
             Event::Failed(_, FailureReason::Refused) => Some(Self::Rst(Side::Server)),
             _ => None,
         };
-        // `Opened` stands for the first SYN as well, which scripts name separately.
-        let first = (by_segment && effect == Self::Open).then_some(Self::Syn(SynKind::First));
-        (
-            owner,
-            packet.into_iter().chain([effect]).chain(first).collect(),
-        )
+        (owner, packet.into_iter().chain([effect]).collect())
     }
 
     fn effect(event: &Event) -> (Option<OwnerId>, Self) {
         match *event {
-            Event::Opened(_) => (None, Self::Open),
             Event::Syn(owner, kind) => (Some(owner), Self::Syn(kind)),
             Event::SynAck(owner) => (Some(owner), Self::SynAckRetransmission),
             Event::Rst(owner, side) => (Some(owner), Self::Rst(side)),

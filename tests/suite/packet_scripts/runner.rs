@@ -1,11 +1,11 @@
 //! Runs a script against a tracker and compares the events line by line.
 
-use tcp_handshake_exporter::handshake::{Event, OwnerId};
+use tcp_handshake_exporter::handshake::OwnerId;
 use tcp_handshake_exporter::packet::Packet;
 
 use super::event::{EventKind, ScriptEvent};
 use super::script::{Action, Expected, Line, Script};
-use crate::invariants::InvariantChecker;
+use crate::invariants::{Emitted, InvariantChecker};
 
 /// Returns every line with other events than expected, as `number: expected ... found ...`.
 pub(super) fn mismatches(script: &Script) -> Vec<String> {
@@ -46,7 +46,7 @@ struct AttemptNames {
 }
 
 impl AttemptNames {
-    fn named(&mut self, line: &Line, events: &[Event]) -> Vec<ScriptEvent> {
+    fn named(&mut self, line: &Line, emitted: &[Emitted]) -> Vec<ScriptEvent> {
         let mut openings = line
             .expected
             .events
@@ -54,8 +54,8 @@ impl AttemptNames {
             .filter(|event| event.kind == EventKind::Open);
         let by_segment = matches!(line.action, Action::Packet(Packet::Segment(_), _));
         let mut named = Vec::new();
-        for event in events {
-            if matches!(event, Event::Opened(_)) {
+        for emitted in emitted {
+            if matches!(emitted, Emitted::Opened(_)) {
                 let unexpected = Some(format!("unexpected{}", self.opened.len() + 1));
                 self.opened.push(
                     openings
@@ -63,12 +63,8 @@ impl AttemptNames {
                         .map_or(unexpected, |event| event.attempt.clone()),
                 );
             }
-            let (owner, kinds) = EventKind::of(event, by_segment);
-            let attempt = match (owner, event) {
-                (Some(owner), _) => self.name(owner),
-                (None, Event::Opened(_)) => self.opened.last().cloned().flatten(),
-                (None, _) => None,
-            };
+            let (owner, kinds) = EventKind::of(emitted, by_segment);
+            let attempt = owner.and_then(|owner| self.name(owner));
             named.extend(kinds.into_iter().map(|kind| ScriptEvent {
                 attempt: attempt.clone(),
                 kind,
