@@ -1,10 +1,11 @@
-//! `tcp_handshake_exporter`: a Prometheus exporter that captures TCP handshakes, and counts what
-//! became of every connection attempt.
+//! `tcp_handshake_exporter`: a Prometheus exporter that captures TCP handshakes, and counts the
+//! outcome of every connection attempt.
 //!
 //! ```text
-//! capture -> decode -> handshake -> labels -> record -+-> metrics ---> /metrics
-//! (frames)   (packets) (events)     (label     (facts) +-> diagnosis -> page, JSON, text
-//!                                    sets)
+//! capture -> decode -> handshake -> pipeline -+-> metrics ---> /metrics
+//! (frames)   (packets) (events)     (records)  +-> diagnosis -> page, JSON, text
+//!                                      |
+//!                                   labels (label sets)
 //! ```
 //!
 //! Modules in dependency order: a module may import only modules declared above it (enforced by
@@ -67,13 +68,13 @@ pub mod decode;
 pub mod handshake;
 /// Label sets: vantage, local address, port and peer.
 pub mod labels;
-/// Facts about packets and attempts, attributed to label sets.
+/// Facts about packets and attempts, attributed to label sets where they have one.
 pub mod record;
 /// Stored values and their exposition.
 pub mod metrics;
 /// Verdicts: what is wrong, where, and what to do next.
 pub mod diagnosis;
-/// Two captures of the same attempts, joined.
+/// Joins two captures of the same time by ISN.
 pub mod compare;
 /// The HTTP server.
 pub mod http;
@@ -85,5 +86,5 @@ pub mod config;
 pub mod cli;
 /// Frames to records, and records to metrics and diagnosis.
 pub mod pipeline;
-/// The commands: the only module that sees all others.
+/// The commands: the only module that may import all others.
 pub mod app;

@@ -1,11 +1,12 @@
-//! Records: facts about packets and attempts, each attributed to a label set.
+//! Records: facts about packets and attempts, attributed to a label set if they belong to one.
 //!
 //! The pipeline makes them, in order; metrics, diagnosis and the one-sided detector each apply
 //! them. A record refers to the packet and the four-tuple that it is about by their index in its
 //! batch.
 //!
-//! Invariants: `LabelSetCreated` is the first record of a label set, `LabelSetRemoved` the last.
-//! Every attempt has exactly one `Opened`, or is counted in one `Burst`.
+//! Invariants: `LabelSetCreated` is the first record of a label set. Records after its
+//! `LabelSetRemoved`, of attempts that outlived it, are ignored. Every attempt has exactly one
+//! `Opened`, or is counted in one `Burst`.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -15,15 +16,18 @@ use crate::labels::{LabelSet, LabelSetId, Reporter, Vantage};
 use crate::packet::{Address, Direction, IcmpCode, Segment};
 use crate::time::Timestamp;
 
-/// Overflowed attempts of one label set and [`BURST_WINDOW`] that get records of their own, so that
-/// the diagnosis sees a sample of a flood.
+/// Overflowed attempts per label set and [`BURST_WINDOW`] that get a record each: the sample of a
+/// flood for the diagnosis.
 const BURST_SAMPLES: u32 = 16;
 /// The time that a burst covers.
 const BURST_WINDOW: Duration = Duration::from_millis(1);
 
-const _: () = assert!(size_of::<Record>() <= 48, "one record for most packets");
+const _: () = assert!(
+    size_of::<Record>() <= 48,
+    "most packets write a record: keep it small"
+);
 
-/// One fact.
+/// One record.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Record {
     /// The time on the tracker's clock.
@@ -34,7 +38,7 @@ pub struct Record {
     pub kind: RecordKind,
 }
 
-/// What a [`Record`] says.
+/// The kind of a record, with its data.
 #[derive(Clone, PartialEq, Debug)]
 pub enum RecordKind {
     /// A label set begins: its counters are zero.
@@ -45,10 +49,10 @@ pub enum RecordKind {
     Opened(LabelSetId, NewAttemptRecord),
     /// Attempts begin or are evicted, too many for a record each.
     Burst(LabelSetId, Burst),
-    /// A further SYN of an attempt.
+    /// A SYN of an attempt that is open.
     Syn(LabelSetId, SynKind),
     /// A retransmitted SYN/ACK of an attempt.
-    SynAck(LabelSetId),
+    SynAckRetransmission(LabelSetId),
     /// A RST that decides nothing.
     Rst(LabelSetId, RstRecord),
     /// A SYN with FIN or RST, which opens nothing.
@@ -85,7 +89,7 @@ pub struct Attribution {
 /// How an attempt begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NewAttemptRecord {
-    /// From where this host sees it.
+    /// The position of this host relative to the attempt.
     pub vantage: Vantage,
     /// `true` if it begins with its SYN, `false` if with a local ICMP rejection.
     pub by_syn: bool,
@@ -170,7 +174,46 @@ struct OpenBurst {
 }
 
 impl RecordKind {
-    /// Returns what an event says with this attribution. `None` if that is not counted.
+    /// Returns the label set that the record belongs to, if any.
+    pub const fn label_set(&self) -> Option<LabelSetId> {
+        match *self {
+            Self::LabelSetCreated(label_set, _)
+            | Self::LabelSetRemoved(label_set)
+            | Self::Opened(label_set, _)
+            | Self::Burst(label_set, _)
+            | Self::Syn(label_set, _)
+            | Self::SynAckRetransmission(label_set)
+            | Self::Rst(label_set, _)
+            | Self::InvalidSyn(label_set)
+            | Self::IcmpError(label_set, _)
+            | Self::Answered(label_set, _)
+            | Self::Failed(label_set, _)
+            | Self::Completed(label_set, _) => Some(label_set),
+            Self::Duplicate(_) | Self::Unacceptable(_) | Self::Unmatched(_) | Self::ClockStep => {
+                None
+            }
+        }
+    }
+
+    /// Returns the number of attempts that overflow with this record.
+    pub fn overflowed_attempts(&self) -> u64 {
+        match self {
+            Self::Opened(_, opened) => u64::from(opened.overflowed),
+            Self::Burst(_, burst) => u64::from(burst.opened),
+            _ => 0,
+        }
+    }
+
+    /// Returns the four-tuple of an outcome that is worth an exemplar.
+    pub const fn four_tuple(&self) -> Option<FourTupleId> {
+        match self {
+            Self::Answered(_, answer) => answer.four_tuple,
+            Self::Failed(_, failure) => failure.four_tuple,
+            _ => None,
+        }
+    }
+
+    /// Returns the record of an event with this attribution. `None` if that is not counted.
     pub fn from_event(event: Event, attribution: Attribution) -> Option<Self> {
         let Attribution {
             label_set,
@@ -179,7 +222,7 @@ impl RecordKind {
         } = attribution;
         Some(match event {
             Event::Syn(_, kind) => Self::Syn(label_set?, kind),
-            Event::SynAck(_) => Self::SynAck(label_set?),
+            Event::SynAckRetransmission(_) => Self::SynAckRetransmission(label_set?),
             Event::Rst(_, sender) => {
                 let rst = RstRecord {
                     sender,
@@ -256,34 +299,34 @@ impl RecordBatch {
         self.records.push(Record { at, packet, kind });
     }
 
-    /// Adds a four-tuple for the next record. `None` if the batch has too many.
+    /// Stores a four-tuple that a record can refer to. `None` if the batch has too many.
     pub fn add_four_tuple(&mut self, four_tuple: FourTuple) -> Option<FourTupleId> {
         self.four_tuples.push(four_tuple);
         let count = u32::try_from(self.four_tuples.len()).ok()?;
         NonZeroU32::new(count).map(FourTupleId)
     }
 
-    /// Appends the begin of a label set. Bursts do not reach across it.
+    /// Records the creation of a label set, and closes the current burst.
     pub fn create_label_set(&mut self, at: Timestamp, id: LabelSetId, label_set: LabelSet) {
         self.burst = None;
         let kind = RecordKind::LabelSetCreated(id, Box::new(label_set));
         self.push(at, None, kind);
     }
 
-    /// Appends the end of a label set. Bursts do not reach across it.
+    /// Records the removal of a label set, and closes the current burst.
     pub fn remove_label_set(&mut self, at: Timestamp, id: LabelSetId) {
         self.burst = None;
         self.push(at, None, RecordKind::LabelSetRemoved(id));
     }
 
     /// Records the eviction of a pending attempt.
-    pub fn evict(&mut self, at: Timestamp, label_set: LabelSetId) {
+    pub fn record_eviction(&mut self, at: Timestamp, label_set: LabelSetId) {
         self.update_burst(at, label_set, |burst| burst.evicted += 1);
     }
 
     /// Records an attempt that begins with a SYN and overflowed: by a record of its own if it is
     /// one of the first of its burst.
-    pub fn overflow(
+    pub fn record_overflow(
         &mut self,
         at: Timestamp,
         packet: Option<u32>,
@@ -391,7 +434,7 @@ mod tests {
     ) {
         for packet in packets {
             let now = at(u64::from(packet));
-            batch.overflow(
+            batch.record_overflow(
                 now,
                 Some(packet),
                 label_set,
@@ -428,12 +471,12 @@ mod tests {
     fn evictions_share_a_burst_within_its_window() {
         let mut batch = RecordBatch::default();
         for nanos in [0, 10, 999_999, 1_000_000] {
-            batch.evict(at(nanos), ONE);
+            batch.record_eviction(at(nanos), ONE);
         }
-        batch.evict(at(1_000_001), OTHER);
-        batch.evict(at(1_000_002), ONE);
+        batch.record_eviction(at(1_000_001), OTHER);
+        batch.record_eviction(at(1_000_002), ONE);
         batch.remove_label_set(at(1_000_002), ONE);
-        batch.evict(at(1_000_003), ONE);
+        batch.record_eviction(at(1_000_003), ONE);
         let evicted = |evicted| Burst {
             evicted,
             ..Burst::default()
@@ -453,9 +496,9 @@ mod tests {
     #[test]
     fn other_records_do_not_end_a_burst() {
         let mut batch = RecordBatch::default();
-        batch.evict(at(0), ONE);
-        batch.push(at(1), Some(0), RecordKind::SynAck(OTHER));
-        batch.evict(at(2), ONE);
+        batch.record_eviction(at(0), ONE);
+        batch.push(at(1), Some(0), RecordKind::SynAckRetransmission(OTHER));
+        batch.record_eviction(at(2), ONE);
         assert_eq!(batch.len(), 2);
         assert_eq!(
             bursts(&batch).first().map(|(_, _, burst)| burst.evicted),
@@ -469,9 +512,9 @@ mod tests {
         overflow(&mut batch, ONE, 0..16, Direction::Entering);
         assert!(bursts(&batch).is_empty());
         overflow(&mut batch, ONE, 16..18, Direction::Entering);
-        batch.evict(at(18), ONE);
+        batch.record_eviction(at(18), ONE);
         overflow(&mut batch, ONE, 19..20, Direction::Unknown);
-        batch.evict(at(20), ONE);
+        batch.record_eviction(at(20), ONE);
         let burst = Burst {
             opened: 3,
             entering: 2,

@@ -139,7 +139,7 @@ impl AttemptCounts {
                 self.syns += 1;
                 self.syn_retransmissions += u32::from(kind == SynKind::Retransmission);
             }
-            RecordKind::SynAck(_) => {
+            RecordKind::SynAckRetransmission(_) => {
                 self.synacks += 1;
                 self.synack_retransmissions += 1;
             }

@@ -89,7 +89,10 @@ impl LabelSetHistory {
             && segment.via.direction == Direction::Entering
         {
             let is_syn = matches!(kind, RecordKind::Opened(..) | RecordKind::Syn(..));
-            let is_synack = matches!(kind, RecordKind::SynAck(_) | RecordKind::Answered(..));
+            let is_synack = matches!(
+                kind,
+                RecordKind::SynAckRetransmission(_) | RecordKind::Answered(..)
+            );
             counts.syns_received += u32::from(is_syn);
             counts.synacks_received += u32::from(is_synack);
         }

@@ -116,26 +116,19 @@ impl Diagnosis {
             RecordKind::LabelSetCreated(id, label_set) => self.create(*id, label_set),
             RecordKind::LabelSetRemoved(id) => self.remove(*id),
             RecordKind::Duplicate(kind) => self.apply_duplicate(record.at, *kind, packet),
-            RecordKind::Opened(id, _)
-            | RecordKind::Burst(id, _)
-            | RecordKind::Syn(id, _)
-            | RecordKind::SynAck(id)
-            | RecordKind::IcmpError(id, _)
-            | RecordKind::Answered(id, _)
-            | RecordKind::Failed(id, _)
-            | RecordKind::Completed(id, _)
+            // A RST or SYN outside of all attempts is no evidence about one.
+            RecordKind::InvalidSyn(_)
             | RecordKind::Rst(
-                id,
+                _,
                 RstRecord {
-                    in_attempt: true, ..
+                    in_attempt: false, ..
                 },
-            ) => self.apply_to_label_set(*id, record, packet),
-            // A verdict is about attempts.
-            RecordKind::Rst(..)
-            | RecordKind::InvalidSyn(_)
-            | RecordKind::Unacceptable(_)
-            | RecordKind::Unmatched(_)
-            | RecordKind::ClockStep => {}
+            ) => {}
+            kind => {
+                if let Some(id) = kind.label_set() {
+                    self.apply_to_label_set(id, record, packet);
+                }
+            }
         }
     }
 
@@ -166,7 +159,10 @@ impl Diagnosis {
         let at = record.at;
         self.advance_clock(at);
         match (&record.kind, packet) {
-            (RecordKind::SynAck(_) | RecordKind::Answered(..), Some(Packet::Segment(synack))) => {
+            (
+                RecordKind::SynAckRetransmission(_) | RecordKind::Answered(..),
+                Some(Packet::Segment(synack)),
+            ) => {
                 self.record_synack_ttl(synack.from.address, synack.hop_limit);
             }
             (RecordKind::Opened(..), Some(Packet::Segment(syn))) => {

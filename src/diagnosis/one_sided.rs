@@ -129,7 +129,7 @@ impl OneSidedDetector {
             RecordKind::Rst(_, rst) if rst.sender == Side::Server => {
                 increment(&mut current.replies);
             }
-            RecordKind::SynAck(_)
+            RecordKind::SynAckRetransmission(_)
             | RecordKind::Answered(..)
             | RecordKind::Syn(_, SynKind::Simultaneous)
             | RecordKind::IcmpError(..)

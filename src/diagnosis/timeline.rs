@@ -297,11 +297,12 @@ fn timeline_packet(kind: &RecordKind, packet: &Packet) -> Option<TimelinePacket>
     };
     match (kind, packet) {
         (RecordKind::Syn(..), Packet::Segment(syn)) => Some(TimelinePacket::syn(syn)),
-        (RecordKind::SynAck(_) | RecordKind::Answered(..), Packet::Segment(synack)) => {
-            Some(TimelinePacket::SynAck {
-                ttl: synack.hop_limit,
-            })
-        }
+        (
+            RecordKind::SynAckRetransmission(_) | RecordKind::Answered(..),
+            Packet::Segment(synack),
+        ) => Some(TimelinePacket::SynAck {
+            ttl: synack.hop_limit,
+        }),
         (RecordKind::Rst(_, record), Packet::Segment(segment)) => Some(rst(segment, record.sender)),
         (RecordKind::Failed(_, failure), Packet::Segment(segment))
             if failure.reason == FailureReason::Refused =>

@@ -1,8 +1,9 @@
 //! Duplicates: packets that were counted before and are captured again on their way through this
 //! host.
 //!
-//! SYNs are compared with the last SYNs of their attempt ([`SynFingerprint`]); SYN/ACKs, RSTs and
-//! ICMP errors with a table of recent packets ([`DuplicateFilter`]).
+//! SYNs are compared with the last SYNs of their attempt ([`SynFingerprint`]); SYN/ACKs, RSTs,
+//! ICMP errors, SYNs that open nothing and SYNs of the server with a table of recent packets
+//! ([`DuplicateFilter`]).
 
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;

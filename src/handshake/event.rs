@@ -17,8 +17,8 @@ pub struct OwnerId(pub u32);
 pub enum Event {
     /// A SYN of a known attempt.
     Syn(OwnerId, SynKind),
-    /// Another acceptable SYN/ACK of an answered attempt: a retransmission.
-    SynAck(OwnerId),
+    /// Another acceptable SYN/ACK of an answered attempt.
+    SynAckRetransmission(OwnerId),
     /// A RST between the endpoints of a known attempt, during its handshake or later, that changes
     /// nothing.
     Rst(OwnerId, Side),
@@ -53,7 +53,7 @@ impl Event {
     pub const fn owner(&self) -> Option<OwnerId> {
         match *self {
             Self::Syn(owner, _)
-            | Self::SynAck(owner)
+            | Self::SynAckRetransmission(owner)
             | Self::Rst(owner, _)
             | Self::IcmpError(owner, ..)
             | Self::Answered(owner, _)

@@ -103,7 +103,7 @@ impl Tracker {
         let owner = attempt.owner;
         if attempt.is_answered() {
             attempt.record_repeated_answer(at);
-            return self.emit(Event::SynAck(owner), sink);
+            return self.emit(Event::SynAckRetransmission(owner), sink);
         }
         let late = attempt.state() == State::Failed;
         let latency = at.since(attempt.first_syn);

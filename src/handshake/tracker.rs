@@ -16,12 +16,13 @@ use super::table::{AttemptTable, Candidate, Candidates, NewAttempt, SlotRef};
 use crate::packet::{Endpoint, Flags, IcmpError, Packet, Segment};
 use crate::time::Timestamp;
 
-/// Attempts that a packet releases at most, if they expired: twice as many as a packet can open.
+/// Maximum number of expired attempts that are released with a packet: twice what a packet can
+/// open, so that a backlog shrinks.
 const EXPIRE_PER_PACKET: usize = 2;
-/// Attempts that a timeout releases at most.
+/// Maximum number of expired attempts that are released with a timeout.
 const EXPIRE_PER_TIMEOUT: usize = 10_000;
-/// In a fingerprint, beside a port: the packet belongs to no attempt.
-const UNATTRIBUTED: u32 = 1 << 16;
+/// Set in a fingerprint, above the bits of a port, if the packet belongs to no attempt.
+const NO_ATTEMPT: u32 = 1 << 16;
 
 /// Follows every attempt to its outcome.
 ///
@@ -99,7 +100,8 @@ impl Tracker {
             Packet::IcmpError(error) => self.on_icmp_error(at, error, key, sink),
         }
         if self.table.is_due(self.clock.now()) {
-            self.table.expire(self.clock.now(), EXPIRE_PER_PACKET);
+            self.table
+                .release_expired(self.clock.now(), EXPIRE_PER_PACKET);
         }
     }
 
@@ -115,7 +117,8 @@ impl Tracker {
         if self.fail_overdue(budget, sink) {
             return true;
         }
-        self.table.expire(self.clock.now(), EXPIRE_PER_TIMEOUT);
+        self.table
+            .release_expired(self.clock.now(), EXPIRE_PER_TIMEOUT);
         false
     }
 
@@ -156,8 +159,9 @@ impl Tracker {
         slot
     }
 
-    /// Returns what the duplicates of a segment have in common, besides its kind: the attempt and
-    /// the numbers. NAT changes the addresses of a segment, but not its attempt.
+    /// Returns the fields that are equal in all duplicates of a segment, besides its kind: attempt,
+    /// side, sequence and acknowledgment number, timestamp value and identification. NAT changes
+    /// the addresses of a segment, but not its attempt.
     pub(super) fn fingerprint(
         &self,
         attempt: Option<Candidate>,
@@ -166,7 +170,7 @@ impl Tracker {
     ) -> impl Hash + use<> {
         let (hash, side) = match attempt {
             Some(known) => (known.attempt.hash, u32::from(known.side == Side::Server)),
-            None => (key.hash, UNATTRIBUTED | u32::from(segment.from.port)),
+            None => (key.hash, NO_ATTEMPT | u32::from(segment.from.port)),
         };
         let numbers = u64::from(segment.sequence) << 32 | u64::from(segment.acknowledgment);
         let fields = u64::from(segment.timestamp.unwrap_or(0)) << 32
@@ -181,7 +185,7 @@ impl Tracker {
         self.table.candidates(key, from, to, self.clock.now())
     }
 
-    /// Records the only failure of a pending attempt.
+    /// Fails a pending attempt. That happens at most once for each attempt.
     pub(super) fn fail(
         &mut self,
         failed: SlotRef,

@@ -32,9 +32,9 @@ pub(super) fn write(store: &MetricStore, encoder: &mut dyn Encoder) -> io::Resul
     };
     let acks = store.config.acks;
     let mut families: Vec<Family> = COUNTERS
-        .into_iter()
+        .iter()
         .filter(|(_, _, needs_acks)| acks || !needs_acks)
-        .map(|(metric, value, _)| Family::Counter(metric, value))
+        .map(|(metric, value, _)| Family::Counter(metric, *value))
         .collect();
     families.extend([
         Family::Failures,

@@ -35,7 +35,7 @@ pub(super) const FAILURE_REASONS: [(FailureReason, &str); 4] = [
 
 /// The counters that are one series of a label set: descriptor, value, and `true` if they are exposed
 /// only if ACKs are captured.
-pub(super) const COUNTERS: [Counter; 9] = [
+pub(super) const COUNTERS: &[Counter] = &[
     (&descriptors::ANSWERED, |counts| counts.answered, false),
     (&descriptors::ATTEMPTS, |counts| counts.attempts, false),
     (&descriptors::COMPLETED, |counts| counts.completed, true),
@@ -124,7 +124,7 @@ impl LabelSetCounts {
                 self.syn_retransmissions += u64::from(kind == SynKind::Retransmission);
             }
             RecordKind::InvalidSyn(_) => self.syns += 1,
-            RecordKind::SynAck(_) => {
+            RecordKind::SynAckRetransmission(_) => {
                 self.synacks += 1;
                 self.synack_retransmissions += 1;
             }

@@ -13,7 +13,7 @@ use super::exporter_metrics::{ConfigInfo, ExporterMetrics};
 use super::histogram::{Bounds, HistogramOptions};
 use super::set_metrics::LabelSetCounts;
 use crate::labels::{LabelSet, LabelSetId};
-use crate::record::{AnswerRecord, FailureRecord, Record, RecordBatch, RecordKind};
+use crate::record::{Record, RecordBatch, RecordKind};
 use crate::time::Timestamp;
 
 /// The counters of every label set, and the metrics about the exporter itself.
@@ -65,30 +65,16 @@ impl MetricStore {
             RecordKind::Unacceptable(kind) => exporter.count_unacceptable(*kind),
             RecordKind::Unmatched(kind) => exporter.count_unmatched(*kind),
             RecordKind::ClockStep => exporter.clock_steps += 1,
-            RecordKind::Opened(id, opened) => {
-                exporter.overflowed_attempts += u64::from(opened.overflowed);
-                self.apply_to_label_set(*id, &record.kind, None);
-            }
-            RecordKind::Burst(id, burst) => {
-                exporter.overflowed_attempts += u64::from(burst.opened);
-                self.apply_to_label_set(*id, &record.kind, None);
-            }
-            RecordKind::Answered(id, AnswerRecord { four_tuple, .. })
-            | RecordKind::Failed(id, FailureRecord { four_tuple, .. }) => {
-                let four_tuple = four_tuple.and_then(|id| batch.four_tuple(id));
+            kind => {
+                exporter.overflowed_attempts += kind.overflowed_attempts();
+                let four_tuple = kind.four_tuple().and_then(|id| batch.four_tuple(id));
                 let connection = four_tuple.map(|tuple| Connection {
                     client: tuple.client,
                     server: tuple.server,
                     at: record.at,
                 });
-                self.apply_to_label_set(*id, &record.kind, connection);
+                self.apply_to_label_set(kind, connection);
             }
-            RecordKind::Syn(id, _)
-            | RecordKind::SynAck(id)
-            | RecordKind::Rst(id, _)
-            | RecordKind::InvalidSyn(id)
-            | RecordKind::IcmpError(id, _)
-            | RecordKind::Completed(id, _) => self.apply_to_label_set(*id, &record.kind, None),
         }
     }
 
@@ -117,12 +103,8 @@ impl MetricStore {
         }
     }
 
-    fn apply_to_label_set(
-        &mut self,
-        id: LabelSetId,
-        kind: &RecordKind,
-        connection: Option<Connection>,
-    ) {
+    fn apply_to_label_set(&mut self, kind: &RecordKind, connection: Option<Connection>) {
+        let Some(id) = kind.label_set() else { return };
         let metrics = self.label_sets.get_mut(id.index()).and_then(Option::as_mut);
         if let Some(metrics) = metrics.filter(|metrics| metrics.id == id) {
             metrics

@@ -49,7 +49,7 @@ impl Aggregator {
         }))
     }
 
-    /// Sets the names of the interfaces or files, in the order of their numbers.
+    /// Sets the names of the interfaces or files, in the order of the configuration.
     pub(super) fn set_interfaces(&mut self, names: impl Iterator<Item = String>) {
         let interfaces = names.map(|name| InterfaceCounts {
             name,

@@ -190,7 +190,8 @@ impl EventSink for RecordSink<'_> {
         let overflowed = admission.overflowed;
         match opening {
             Opening::Syn(syn) if overflowed => {
-                self.records.overflow(now, index, label_set, vantage, syn);
+                self.records
+                    .record_overflow(now, index, label_set, vantage, syn);
             }
             Opening::Syn(_) | Opening::LocalRejection(_) => {
                 let opened = NewAttemptRecord {
@@ -230,7 +231,7 @@ impl EventSink for RecordSink<'_> {
         };
         let mut index = self.current.map(|current| current.index);
         match event {
-            Event::Evicted(_) => return self.records.evict(now, label_set),
+            Event::Evicted(_) => return self.records.record_eviction(now, label_set),
             Event::IcmpError(_, _, address) => {
                 let reporter = self.attributor.labels.reporter(label_set, address);
                 attribution.reporter = Some(reporter);

@@ -72,8 +72,8 @@ impl BatchWriter {
         });
     }
 
-    /// Submits the frames that the records of the batch refer to. They may be swapped for an empty
-    /// buffer.
+    /// Applies the batch, the records of which refer to these frames; or, with a writer thread,
+    /// keeps the frames until [`flush`](Self::flush) and leaves an empty buffer.
     pub(super) fn submit(&mut self, frames: &mut Vec<DecodedFrame>) {
         if self.writer.is_some() {
             std::mem::swap(&mut self.frames, frames);
@@ -171,7 +171,7 @@ mod tests {
             for port in ports {
                 let records = &mut writer.batch.records;
                 // A record without an exemplar comes between.
-                records.push(NOW, None, RecordKind::SynAck(LABEL_SET));
+                records.push(NOW, None, RecordKind::SynAckRetransmission(LABEL_SET));
                 let four_tuple = records.add_four_tuple(FourTuple {
                     client: endpoint(*port),
                     server: endpoint(80),

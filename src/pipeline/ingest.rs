@@ -23,7 +23,7 @@ const INGEST_BATCH: usize = 16 * PREFETCH_BATCH;
 /// A captured frame after decoding.
 pub(super) struct DecodedFrame {
     pub(super) at: Timestamp,
-    /// The number of the interface or capture file.
+    /// The position of the interface or capture file in the configuration (`Interface::id`).
     pub(super) interface: u16,
     pub(super) packet: Result<(Packet, FlowKey), Discard>,
 }

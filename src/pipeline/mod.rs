@@ -35,10 +35,11 @@ pub(crate) use capture_loop::{CaptureLoop, ConfigUpdate, Heartbeat, open};
 use ingest::DecodedFrame;
 use local_addresses::LocalAddressPoller;
 
-/// Deadlines that go into one batch: as many as a file's read has packets.
-const MAX_BATCH_RECORDS: usize = 2048;
+/// Maximum number of deadlines in one batch: as many as a read of a file returns frames.
+const MAX_BATCH_DEADLINES: usize = 2048;
+/// How often label sets that are idle for too long are removed.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(60);
-/// After this long no packet of an attempt is due.
+/// After this long no packet of an attempt is expected.
 const MAX_ATTEMPT_AGE: Duration = Duration::from_secs(135);
 
 /// Turns frames into records.
@@ -82,7 +83,7 @@ impl Pipeline {
         self.tracker.flow_hasher()
     }
 
-    /// Processes frames in order, and appends what they mean to `batch`.
+    /// Processes frames in order, and appends their records to `batch`.
     fn process(&mut self, frames: &[DecodedFrame], batch: &mut Batch) {
         let first = packets(chunk(frames, 0));
         let none = [].iter();
@@ -147,8 +148,8 @@ impl Pipeline {
         }
     }
 
-    /// Handles the deadlines before a frame that is not processed. While the times of such frames
-    /// increase, only the last of them counts.
+    /// Handles the deadlines up to a frame that is not processed. In a run of such frames with
+    /// increasing times that is done once, at the last frame.
     fn advance_clock(&mut self, at: Timestamp, next: Option<&DecodedFrame>, batch: &mut Batch) {
         let is_later = std::mem::replace(&mut self.last_packet, at) <= at;
         if !is_later || next.is_none_or(|next| next.packet.is_ok() || next.at < at) {
@@ -160,28 +161,24 @@ impl Pipeline {
     }
 
     /// Handles the deadlines up to `now`, because no packet arrived since: at most
-    /// [`MAX_BATCH_RECORDS`]. Returns `true` if more are due: a flood may leave very many with one
-    /// deadline, and a batch holds a bounded number.
+    /// [`MAX_BATCH_DEADLINES`]. Returns `true` if more are due: a flood may leave very many with
+    /// one deadline, and a batch holds a bounded number.
     fn handle_timeout(&mut self, batch: &mut Batch, now: Timestamp) -> bool {
         let mut sink = self
             .attributor
             .sink_for_timeout(&mut batch.records, &mut batch.control);
         let more = self
             .tracker
-            .handle_timeout(now, MAX_BATCH_RECORDS, &mut sink);
+            .handle_timeout(now, MAX_BATCH_DEADLINES, &mut sink);
         let now = self.tracker.now();
         batch.control.push(ControlMessage::TimeAdvanced(now));
         more
     }
 
-    /// Appends the sizes of the tables, after the removal of label sets that are idle for too long.
+    /// Appends what belongs to the end of every batch: label sets that were idle for too long, and
+    /// the sizes of the tables.
     fn flush_gauges(&mut self, batch: &mut Batch) {
-        let now = self.tracker.now();
-        if now >= self.next_expiry {
-            self.next_expiry = now + EXPIRY_INTERVAL;
-            self.attributor
-                .expire(&mut batch.records, self.idle_timeout, now);
-        }
+        self.remove_idle_label_sets(batch);
         let (label_sets, label_sets_limit) = self.attributor.label_set_counts();
         batch.control.push(ControlMessage::TableSizes(TableSizes {
             pending: self.tracker.pending(),
@@ -189,6 +186,15 @@ impl Pipeline {
             label_sets,
             label_sets_limit,
         }));
+    }
+
+    fn remove_idle_label_sets(&mut self, batch: &mut Batch) {
+        let now = self.tracker.now();
+        if now >= self.next_expiry {
+            self.next_expiry = now + EXPIRY_INTERVAL;
+            self.attributor
+                .expire(&mut batch.records, self.idle_timeout, now);
+        }
     }
 
     /// Applies a new configuration to attempts that begin from now on. Earlier ones stay where they
@@ -208,7 +214,7 @@ impl Pipeline {
         self.attributor.poll_addresses(&mut batch.control, now);
     }
 
-    /// Returns `true` if the packet counts. Pure ACKs count only if they are asked for: the filter
+    /// Returns `true` if the packet counts. Pure ACKs count only if they are enabled: the filter
     /// of a file may pass them.
     fn is_relevant(&self, packet: &Packet) -> bool {
         let is_ack = matches!(packet, Packet::Segment(segment) if segment.flags == Flags::ACK);

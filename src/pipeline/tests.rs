@@ -37,7 +37,7 @@ fn unanswered_flood_is_split_into_batches() {
         batch = Batch::default();
         more = pipeline.handle_timeout(&mut batch, later);
         let records = batch.records.records();
-        assert!(records.len() <= MAX_BATCH_RECORDS, "{}", records.len());
+        assert!(records.len() <= MAX_BATCH_DEADLINES, "{}", records.len());
         unanswered += records
             .iter()
             .filter(|record| is_failure(record, FailureReason::Unanswered))

@@ -215,7 +215,7 @@ impl AttemptStates {
             Event::Failed(owner, _) => self.transition(owner, Pending, Failed),
             Event::Evicted(owner) => self.transition(owner, Pending, Evicted),
             Event::Syn(owner, _)
-            | Event::SynAck(owner)
+            | Event::SynAckRetransmission(owner)
             | Event::Rst(owner, _)
             | Event::IcmpError(owner, ..)
             | Event::Completed(owner, _) => self.check_not_evicted(owner),

@@ -42,7 +42,7 @@ impl EventSink for RecordSink {
         };
         match opening {
             Opening::Syn(syn) if self.overflows => {
-                self.batch.overflow(now, Some(0), SET, Client, syn);
+                self.batch.record_overflow(now, Some(0), SET, Client, syn);
             }
             _ => self
                 .batch

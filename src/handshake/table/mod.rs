@@ -327,7 +327,7 @@ impl AttemptTable {
 
     /// Releases decided attempts that no further packet can belong to: at most `limit` of them, so
     /// that no call takes long.
-    pub(super) fn expire(&mut self, now: Timestamp, limit: usize) {
+    pub(super) fn release_expired(&mut self, now: Timestamp, limit: usize) {
         for _ in 0..limit {
             let Some(expired) = self
                 .answered

@@ -105,7 +105,7 @@ impl EventKind {
     fn effect(event: &Event) -> (Option<OwnerId>, Self) {
         match *event {
             Event::Syn(owner, kind) => (Some(owner), Self::Syn(kind)),
-            Event::SynAck(owner) => (Some(owner), Self::SynAckRetransmission),
+            Event::SynAckRetransmission(owner) => (Some(owner), Self::SynAckRetransmission),
             Event::Rst(owner, side) => (Some(owner), Self::Rst(side)),
             Event::IcmpError(owner, code, reporter) => (Some(owner), Self::Icmp(code, reporter)),
             Event::Answered(owner, answer) => (Some(owner), Self::Answered(answer)),
