@@ -30,9 +30,9 @@ const _: () = assert!(
 /// One record.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Record {
-    /// The time on the tracker's clock.
+    /// The time on the tracker's clock; of a label set's creation, the time as captured.
     pub at: Timestamp,
-    /// The index of the packet in the batch of frames. `None` for deadlines.
+    /// The index of the packet in the batch of frames. `None` for deadlines, bursts and label sets.
     pub packet: Option<u32>,
     /// What happened.
     pub kind: RecordKind,
@@ -47,7 +47,7 @@ pub enum RecordKind {
     LabelSetRemoved(LabelSetId),
     /// An attempt begins.
     Opened(LabelSetId, NewAttemptRecord),
-    /// Attempts begin or are evicted, too many for a record each.
+    /// Attempts begin or are evicted, in a flood too many for a record each.
     Burst(LabelSetId, Burst),
     /// A SYN of an attempt that is open.
     Syn(LabelSetId, SynKind),
@@ -213,7 +213,9 @@ impl RecordKind {
         }
     }
 
-    /// Returns the record of an event with this attribution. `None` if that is not counted.
+    /// Returns the record of an event with this attribution. `None` for evictions, which
+    /// [`RecordBatch::record_eviction`] records, and for events without the label set that they
+    /// need.
     pub fn from_event(event: Event, attribution: Attribution) -> Option<Self> {
         let Attribution {
             label_set,
@@ -250,13 +252,8 @@ impl RecordKind {
                 Self::Failed(label_set?, FailureRecord { reason, four_tuple })
             }
             Event::Completed(_, latency) => Self::Completed(label_set?, latency),
-            Event::Evicted(_) => {
-                let burst = Burst {
-                    evicted: 1,
-                    ..Burst::default()
-                };
-                Self::Burst(label_set?, burst)
-            }
+            // `RecordBatch::record_eviction` adds it to a burst.
+            Event::Evicted(_) => return None,
             Event::InvalidSyn => Self::InvalidSyn(label_set?),
             Event::Duplicate(kind) => Self::Duplicate(kind),
             Event::Unacceptable(kind) => Self::Unacceptable(kind),

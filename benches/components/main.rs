@@ -269,7 +269,7 @@ fn track(tracker: &mut Tracker, packets: &[(Timestamp, Packet)]) {
         .iter()
         .map(|(_, packet)| (*packet, hasher.key_of(packet)))
         .collect();
-    tracker.prefetch([].iter(), keyed.iter(), latest);
+    tracker.prefetch_index(keyed.iter());
     tracker.prefetch(keyed.iter(), [].iter(), latest);
     for ((at, _), (packet, key)) in packets.iter().zip(&keyed) {
         tracker.handle_packet(*at, packet, key, &mut Discarding);

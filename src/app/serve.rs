@@ -29,8 +29,8 @@ const RESOLVER_FILES: [&str; 4] = [
     "/lib/libc.so",
     "/run/systemd/resolve/resolv.conf",
 ];
-/// Threads that render responses or check passwords: one for each representation of the metrics.
-/// Each keeps memory for its next response.
+/// Threads that render responses or check passwords: one for each of the three representations of
+/// the metrics, and one for anything else. Each keeps memory for its next response.
 const MAX_RENDER_THREADS: usize = 4;
 
 /// The arguments of [`http::serve`], and what SIGHUP reloads.

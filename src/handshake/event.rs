@@ -24,7 +24,8 @@ pub enum Event {
     Rst(OwnerId, Side),
     /// An ICMP error that quotes the SYN of a known attempt.
     IcmpError(OwnerId, IcmpCode, Address),
-    /// The packet is the first acceptable SYN/ACK of the attempt.
+    /// The packet is the first acceptable SYN/ACK of the attempt; or its SYN, if the SYN/ACK was
+    /// captured first.
     Answered(OwnerId, Answer),
     /// The attempt failed: refused by the packet (a RST), rejected by the ICMP error of the event
     /// before, or unanswered at its deadline. An attempt fails at most once, and never after an

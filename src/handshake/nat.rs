@@ -18,8 +18,9 @@ const MIN_BUCKETS: usize = 64;
 const WAYS: usize = 8;
 
 /// Hash tables of fixed size; the oldest entries are overwritten. An entry is a hint: the caller
-/// checks it against its attempt. One table for each way to look a SYN up, so that a scan with
-/// SYNs that differ in one endpoint only, fills one of them and leaves the others.
+/// checks it against its attempt. There is one table for each way to look a SYN up: the SYNs of a
+/// scan differ in one endpoint only, and so share a bucket in two of the tables, but not in the
+/// table by that endpoint.
 pub(super) struct NatTable {
     tables: [Vec<CandidateBucket>; 3],
     hasher: RandomState,
@@ -89,8 +90,8 @@ impl NatTable {
         }
     }
 
-    /// Returns the attempts with a SYN that may have become this one: first those that share an endpoint
-    /// with it, then the others, newest first.
+    /// Returns the attempts with a SYN that may have become this one: first those that share an
+    /// endpoint with it, then the others, newest first.
     pub(super) fn candidates(&self, syn: &Segment) -> impl Iterator<Item = NatCandidate> {
         let lookups = self.tables.iter().zip(self.indices(syn));
         lookups.flat_map(move |(table, index)| {

@@ -42,7 +42,8 @@ impl Tracker {
         }
     }
 
-    /// Returns the attempt with the SYN that the RST acknowledges, among several with the same endpoints.
+    /// Returns the attempt with the SYN that the RST acknowledges, among several with the same
+    /// endpoints.
     fn find_acknowledged<'a>(
         &self,
         candidates: &'a Candidates,

@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 
 /// Receives the events of a [`Tracker`](super::Tracker), in order.
 ///
-/// `now` is the tracker's [clock](super::Tracker::now): it never decreases by a second or more.
+/// `now` is the tracker's [clock](super::Tracker::now): it never steps back.
 pub trait EventSink {
     /// An attempt begins. Returns the owner that all later events of the attempt carry.
     fn opened(&mut self, now: Timestamp, opening: Opening<'_>) -> Assignment;

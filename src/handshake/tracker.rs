@@ -63,6 +63,14 @@ impl Tracker {
         self.table.flow_hasher().clone()
     }
 
+    /// Prefetches what [`prefetch`](Self::prefetch) reads of these packets: to be called for the
+    /// first batch, before `prefetch`.
+    pub fn prefetch_index<'a>(&self, batch: impl Iterator<Item = &'a (Packet, FlowKey)>) {
+        for (_, key) in batch {
+            self.table.prefetch_index(key);
+        }
+    }
+
     /// Prefetches the memory that the next packets need: `batch` is handled next, at most
     /// [`PREFETCH_BATCH`](super::PREFETCH_BATCH) packets, and `next_batch` after it, up to the time
     /// `until`. Changes nothing else.
@@ -72,9 +80,7 @@ impl Tracker {
         next_batch: impl Iterator<Item = &'a (Packet, FlowKey)>,
         until: Timestamp,
     ) {
-        for (_, key) in next_batch {
-            self.table.prefetch_index(key);
-        }
+        self.prefetch_index(next_batch);
         for (packet, key) in batch {
             self.table.prefetch_attempts(packet, key);
         }
@@ -99,7 +105,9 @@ impl Tracker {
             Packet::Segment(segment) => self.on_segment(at, segment, key, sink),
             Packet::IcmpError(error) => self.on_icmp_error(at, error, key, sink),
         }
+        // A reordered packet may open an attempt that is overdue at once.
         if self.table.is_due(self.clock.now()) {
+            self.fail_overdue(usize::MAX, sink);
             self.table
                 .release_expired(self.clock.now(), EXPIRE_PER_PACKET);
         }
@@ -122,7 +130,7 @@ impl Tracker {
         false
     }
 
-    /// Returns the latest packet time, on a clock that never steps back by a second or more.
+    /// Returns the latest packet time, on a clock that never steps back.
     pub const fn now(&self) -> Timestamp {
         self.clock.now()
     }

@@ -1,10 +1,12 @@
-//! Label resolution: vantage, local address, port and peer of each attempt, and the label set that counts it.
+//! Label resolution: vantage, local address, port and peer of each attempt, and the label set that
+//! counts it.
 //!
 //! The pipeline resolves each new attempt here. Metrics and diagnosis receive the [`LabelSetId`].
 //!
 //! Invariants:
 //! - No other module builds label sets.
-//! - The number of label sets is bounded: attempts above the limit are counted in overflow sets (`peer="other"`).
+//! - The number of label sets is bounded: attempts above the limit are counted in overflow sets
+//!   (`peer="other"`).
 
 mod admission_sketch;
 mod label_set;
@@ -21,13 +23,10 @@ pub use prefix::{IpPrefix, PrefixSet};
 pub use registry::{Admission, LabelLookup, LabelSetRegistry};
 pub use vantage::{AddressSet, LocalAddressSource, Vantage};
 
-use crate::handshake::Side;
+use crate::handshake::{PREFETCH_BATCH, Side};
 use crate::packet::{Address, CapturePoint, Direction, Endpoint, Packet, Segment};
 use crate::time::Timestamp;
 use label_set::Scope;
-
-/// Maximum number of packets of a batch that [`LabelResolver::prefetch`] keeps lookups for.
-const MAX_PREFETCHED: usize = 16;
 
 /// Resolves the labels of attempts, and assigns each attempt to a label set.
 pub struct LabelResolver {
@@ -37,7 +36,8 @@ pub struct LabelResolver {
     prefetched: PrefetchedLookups,
 }
 
-/// The sender of an ICMP error, relative to the label set that counts the error. The value of a label.
+/// The sender of an ICMP error, relative to the label set that counts the error. The value of a
+/// label.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Reporter {
     /// The peer itself.
@@ -80,17 +80,20 @@ impl LabelResolver {
         self.prefetched.clear();
     }
 
-    /// Replaces the peer rules for attempts that start from now on. Earlier attempts keep their label set.
+    /// Replaces the peer rules for attempts that start from now on. Earlier attempts keep their
+    /// label set.
     pub fn set_peer_rules(&mut self, peers: Peers) {
         self.peers = peers;
         self.prefetched.clear();
     }
 
-    /// Prefetches what the SYNs of the next batch need, and discards the lookups of the previous batch.
+    /// Prefetches what the SYNs of the next batch need, and discards the lookups of the previous
+    /// batch.
     ///
-    /// Each packet comes with its index. A batch has at most 16 packets with consecutive indexes; the lookups of a
-    /// larger one are partly lost and computed again. Does nothing unless the registry is full: only then does
-    /// [`admit`](Self::admit) read memory that is likely to miss the cache.
+    /// Each packet comes with its index. A batch has at most [`PREFETCH_BATCH`] packets with
+    /// consecutive indexes; the lookups of a larger one are partly lost and computed again. Does
+    /// nothing unless the registry is full: only then does [`admit`](Self::admit) read memory that
+    /// is likely to miss the cache.
     pub fn prefetch<'p>(&mut self, batch: impl Iterator<Item = (u32, &'p Packet)>) {
         self.prefetched.clear();
         if !self.registry.is_full() {
@@ -106,9 +109,10 @@ impl LabelResolver {
 
     /// Resolves the labels of the attempt that the packet at `index` starts.
     ///
-    /// Uses the prefetched lookup of `index`, if there is one. [`prefetch`](Self::prefetch) computed it, so the packet at
-    /// `index` must be the packet of the prefetched batch, with the same `client`, `server` and `via`. Each prefetched
-    /// lookup is used once, and setting the local addresses or the peer rules discards all of them.
+    /// Uses the prefetched lookup of `index`, if there is one. [`prefetch`](Self::prefetch)
+    /// computed it, so the packet at `index` must be the packet of the prefetched batch, with the
+    /// same `client`, `server` and `via`. Each prefetched lookup is used once, and setting the
+    /// local addresses or the peer rules discards all of them.
     pub fn resolve(
         &mut self,
         index: u32,
@@ -132,8 +136,9 @@ impl LabelResolver {
         self.registry.admit(lookup, now)
     }
 
-    /// Returns the label set of a segment that belongs to no tracked attempt, and the side that sent it. `None` unless
-    /// exactly one end is the server of an existing label set, because otherwise the side is ambiguous.
+    /// Returns the label set of a segment that belongs to no tracked attempt, and the side that
+    /// sent it. `None` unless exactly one end is the server of an existing label set, because
+    /// otherwise the side is ambiguous.
     pub fn find_by_either_side(
         &mut self,
         segment: &Segment,
@@ -158,7 +163,8 @@ impl LabelResolver {
         Some(set)
     }
 
-    /// Returns the `reporter` label of an ICMP error from this address, for the label set that counts it.
+    /// Returns the `reporter` label of an ICMP error from this address, for the label set that
+    /// counts it.
     pub fn reporter(&self, set: LabelSetId, address: Address) -> Reporter {
         let labels = self.registry.labels(set);
         if self.local_addresses.is_local(address)
@@ -184,8 +190,9 @@ impl LabelResolver {
         &mut self.registry
     }
 
-    /// Returns the existing label set of attempts between these ends. If the direction of a packet alone determines the
-    /// vantage, a router sees forwarded packets enter and leave. Therefore either direction leads to the label set.
+    /// Returns the existing label set of attempts between these ends. If the direction of a packet
+    /// alone determines the vantage, a router sees forwarded packets enter and leave. Therefore
+    /// either direction leads to the label set.
     fn get(
         &mut self,
         client: &Endpoint,
@@ -226,20 +233,25 @@ impl LabelResolver {
     }
 }
 
-/// The lookups of the SYNs of one batch. The slot is the packet's index modulo [`MAX_PREFETCHED`].
+/// The lookups of the SYNs of one batch. The slot is the packet's index modulo [`PREFETCH_BATCH`].
 #[derive(Default)]
 struct PrefetchedLookups {
-    slots: [Option<(u32, LabelLookup)>; MAX_PREFETCHED],
+    slots: [Option<(u32, LabelLookup)>; PREFETCH_BATCH],
+    /// `true` if a slot may be in use: the registry is full.
+    is_used: bool,
 }
 
 impl PrefetchedLookups {
     fn clear(&mut self) {
-        self.slots.iter_mut().for_each(|slot| *slot = None);
+        if std::mem::take(&mut self.is_used) {
+            self.slots.iter_mut().for_each(|slot| *slot = None);
+        }
     }
 
     fn insert(&mut self, index: u32, lookup: LabelLookup) {
         if let Some(slot) = self.slot(index) {
             *slot = Some((index, lookup));
+            self.is_used = true;
         }
     }
 
@@ -250,7 +262,7 @@ impl PrefetchedLookups {
     }
 
     fn slot(&mut self, index: u32) -> Option<&mut Option<(u32, LabelLookup)>> {
-        self.slots.get_mut(index as usize % MAX_PREFETCHED)
+        self.slots.get_mut(index as usize % PREFETCH_BATCH)
     }
 }
 

@@ -302,7 +302,12 @@ impl RecordSink<'_> {
         event: Event,
         attribution: Attribution,
     ) {
-        if let Some(kind) = RecordKind::from_event(event, attribution) {
+        let kind = RecordKind::from_event(event, attribution);
+        debug_assert!(
+            kind.is_some() || event == Event::InvalidSyn,
+            "only an invalid SYN may count nowhere: {event:?}"
+        );
+        if let Some(kind) = kind {
             self.records.push(now, packet, kind);
         }
     }

@@ -76,6 +76,7 @@ impl BatchWriter {
     /// keeps the frames until [`flush`](Self::flush) and leaves an empty buffer.
     pub(super) fn submit(&mut self, frames: &mut Vec<DecodedFrame>) {
         if self.writer.is_some() {
+            debug_assert!(self.frames.is_empty(), "one submit for each flush");
             std::mem::swap(&mut self.frames, frames);
         } else {
             apply(&self.aggregator, &mut self.batch, frames);

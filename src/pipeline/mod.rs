@@ -6,8 +6,9 @@
 //! (frames)  (tracker)   (label sets)   (batches)       (metrics, diagnosis)
 //! ```
 //!
-//! `capture_loop` drives it. Data goes forward only: nothing comes back from the aggregator, so the
-//! capture never waits for it, and no record is withdrawn.
+//! `capture_loop` drives it. Data goes forward only: no record is withdrawn. The capture thread
+//! waits for the aggregator's lock only, which is held for one batch or for one copy of the
+//! numbers, or for a writer thread that is two batches behind.
 
 mod aggregate;
 mod attribution;
@@ -35,7 +36,8 @@ pub(crate) use capture_loop::{CaptureLoop, ConfigUpdate, Heartbeat, open};
 use ingest::DecodedFrame;
 use local_addresses::LocalAddressPoller;
 
-/// Maximum number of deadlines in one batch: as many as a read of a file returns frames.
+/// Maximum number of deadlines in one batch without a packet: as many as a read of a file returns
+/// frames.
 const MAX_BATCH_DEADLINES: usize = 2048;
 /// How often label sets that are idle for too long are removed.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(60);
@@ -85,9 +87,7 @@ impl Pipeline {
 
     /// Processes frames in order, and appends their records to `batch`.
     fn process(&mut self, frames: &[DecodedFrame], batch: &mut Batch) {
-        let first = packets(chunk(frames, 0));
-        let none = [].iter();
-        self.tracker.prefetch(none, first, self.last_packet);
+        self.tracker.prefetch_index(packets(chunk(frames, 0)));
         for index in (0..frames.len()).step_by(PREFETCH_BATCH) {
             self.process_chunk(frames, index, batch);
         }

@@ -11,7 +11,7 @@ use super::batch_writer::BatchWriter;
 use super::*;
 use crate::capture::Filter;
 use crate::config::CaptureSource;
-use crate::diagnosis::DiagnosisSpan;
+use crate::diagnosis::{DiagnosisSpan, Report};
 use crate::handshake::{AttemptLimits, FailureReason, FlowHasher};
 use crate::labels::{LocalAddressSource, Peers};
 use crate::metrics::{Bounds, ExpositionFormat};
@@ -95,6 +95,44 @@ fn burst_counts_as_its_single_attempts() {
         "{:#?}",
         together.exposed
     );
+}
+
+/// With a writer thread, frames and batch travel together.
+#[test]
+fn records_refer_to_frames_of_their_batch() {
+    for threaded in [false, true] {
+        let source = CaptureSource::Files(Vec::new());
+        let aggregator = Aggregator::shared(&source, &counting(), DiagnosisSpan::Whole);
+        let mut pipeline = pipeline(&counting());
+        let hasher = pipeline.flow_hasher();
+        let mut writer = BatchWriter::new(Arc::clone(&aggregator));
+        if threaded {
+            writer.spawn_writer();
+        }
+        for client in 0..4 {
+            // Frames of other clients stand before, so that a wrong index finds one of them.
+            let before = (0..client).map(|other| syn(100 + other, &hasher));
+            let mut frames: Vec<DecodedFrame> = before
+                .chain([syn(client, &hasher), rst(client, &hasher)])
+                .collect();
+            pipeline.process(&frames, &mut writer.batch);
+            writer.submit(&mut frames);
+            frames.clear();
+            writer.flush();
+        }
+        writer.join_writer();
+        let report = Report::of(aggregator.lock().diagnosis.findings());
+        let report = String::from_utf8(report.json().expect("JSON")).expect("UTF-8");
+        for client in 0..4 {
+            let attempt = format!("\"client\": \"10.0.0.{client}:40000\"");
+            assert!(report.contains(&attempt), "{threaded} {client}: {report}");
+        }
+        assert_eq!(
+            report.matches("\"outcome\": \"refused\"").count(),
+            4,
+            "{report}"
+        );
+    }
 }
 
 struct Overflowed {
@@ -213,6 +251,26 @@ fn syn(client: u32, hasher: &FlowHasher) -> DecodedFrame {
         hop_limit: 60,
         payload_length: 0,
         ecn_setup: false,
+    });
+    frame(packet, hasher)
+}
+
+/// The server's RST for the SYN of this client.
+fn rst(client: u32, hasher: &FlowHasher) -> DecodedFrame {
+    let DecodedFrame {
+        packet: Ok((Packet::Segment(syn), _)),
+        ..
+    } = syn(client, hasher)
+    else {
+        unreachable!("a SYN is a segment");
+    };
+    let packet = Packet::Segment(Segment {
+        from: syn.to,
+        to: syn.from,
+        sequence: 0,
+        acknowledgment: syn.sequence + 1,
+        flags: Flags::RST.with(Flags::ACK),
+        ..syn
     });
     frame(packet, hasher)
 }

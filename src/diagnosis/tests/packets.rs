@@ -55,6 +55,9 @@ impl EventSink for RecordSink {
     }
 
     fn event(&mut self, now: Timestamp, event: Event, _: Option<AttemptRef<'_>>) {
+        if let Event::Evicted(_) = event {
+            return self.batch.record_eviction(now, SET);
+        }
         let attribution = Attribution {
             label_set: Some(SET),
             ..Attribution::default()
