@@ -1,4 +1,5 @@
-//! The admission sketch: estimates how often peers without a label set of their own recurred lately.
+//! The admission sketch: estimates how often peers without a label set of their own recurred
+//! lately.
 //!
 //! The registry records each attempt that exceeds its limit here, and admits the peers that recur.
 //!
@@ -20,22 +21,25 @@ const CELLS_IN_BLOCK_ROW: usize = 1 << CELL_BITS;
 const CELLS_IN_ROW: usize = BLOCKS * CELLS_IN_BLOCK_ROW;
 /// Counts are halved at this interval.
 const HALVING_INTERVAL: Duration = Duration::from_secs(60);
-/// Counts are halved earlier at this total. A cell holds at most 255, and the noise alone must not fill it.
+/// Counts are halved earlier at this total. A cell holds at most 255, and the noise alone must not
+/// fill it.
 const MAX_TOTAL: u64 = 64 * CELLS_IN_ROW as u64;
 /// The noise is expressed in units of 1/256.
 const NOISE_UNIT: u64 = 256;
-/// The noise is estimated again after this number of records. It is small: it adds at most 1/1024 to a cell on average.
+/// The noise is estimated again after this number of records. It is small: it adds at most 1/1024
+/// to a cell on average.
 const NOISE_UPDATE_INTERVAL: u64 = CELLS_IN_ROW as u64 / 1024;
 /// 2^64 divided by the golden ratio, rounded to the next odd number.
 const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// A count-mean-min sketch (Deng and Rafiei, *New estimation algorithms for streaming data: Count-min can do more*,
-/// 2007). It is a count-min sketch that subtracts the noise that all other keys leave in each cell. Keys that occur once,
-/// as in a flood, therefore do not look frequent, and a recurring key stands out. Counts are halved every minute.
+/// A count-mean-min sketch (Deng and Rafiei, *New estimation algorithms for streaming data:
+/// Count-min can do more*, 2007). It is a count-min sketch that subtracts the noise that all other
+/// keys leave in each cell. Keys that occur once, as in a flood, therefore do not look frequent,
+/// and a recurring key stands out. Counts are halved every minute.
 ///
-/// All cells of a key are in one block, which is one cache line, because in a flood one cache miss takes as long as the
-/// whole computation. Blocked Bloom filters do the same (Putze, Sanders and Singler, *Cache-, hash- and space-efficient
-/// Bloom filters*, 2007).
+/// All cells of a key are in one block, which is one cache line, because in a flood one cache miss
+/// takes as long as the whole computation. Blocked Bloom filters do the same (Putze, Sanders and
+/// Singler, *Cache-, hash- and space-efficient Bloom filters*, 2007).
 #[derive(Default)]
 pub(super) struct FrequencySketch {
     /// Empty until the first record, because most hosts never fill their registry.
@@ -83,10 +87,10 @@ impl FrequencySketch {
         u32::try_from(excess.max(1)).unwrap_or(u32::MAX)
     }
 
-    /// Estimates the noise: the mean share of all keys in a cell, plus 9/4 of its standard deviation. The deviation keeps
-    /// one key in many from being admitted by chance, or because its block has more keys than others. The unit is a
-    /// fraction of one, because a mean share below one favors some keys, too. The mean includes the records until the
-    /// next estimate.
+    /// Estimates the noise: the mean share of all keys in a cell, plus 9/4 of its standard
+    /// deviation. The deviation keeps one key in many from being admitted by chance, or because its
+    /// block has more keys than others. The unit is a fraction of one, because a mean share below
+    /// one favors some keys, too. The mean includes the records until the next estimate.
     fn estimate_noise(&mut self) {
         let mean = (self.total + NOISE_UPDATE_INTERVAL) * NOISE_UNIT / CELLS_IN_ROW as u64;
         self.noise = mean + (mean * NOISE_UNIT).isqrt() * 9 / 4;
@@ -112,8 +116,8 @@ impl FrequencySketch {
 
 /// Returns the block of a key, and the index of its cell in each row of the block.
 fn cells_of(KeyHash(key): KeyHash) -> (usize, impl Iterator<Item = usize>) {
-    // Not every bit of the hash depends on the whole key. The upper bits of this product do (Knuth, *The Art of Computer
-    // Programming*, volume 3, section 6.4).
+    // Not every bit of the hash depends on the whole key. The upper bits of this product do (Knuth,
+    // *The Art of Computer Programming*, volume 3, section 6.4).
     let bits = (key ^ key >> 32).wrapping_mul(GOLDEN_RATIO);
     let take_bits = move |from: u32, count: u32| {
         usize::try_from(bits >> (64 - from - count) & ((1 << count) - 1)).unwrap_or(0)
@@ -157,7 +161,8 @@ mod tests {
     /// A single key with a high estimate would evict a label set and its counts.
     #[test]
     fn single_keys_never_seem_frequent_in_flood() {
-        // The seeds are fixed, because one of eighty random seeds makes one of 400,000 keys seem frequent.
+        // The seeds are fixed, because one of eighty random seeds makes one of 400,000 keys seem
+        // frequent.
         for seed in 0..8 {
             let state = FixedState::with_seed(seed);
             assert_eq!(

@@ -1,6 +1,7 @@
 //! Label sets: the values of the four labels that attempts are counted under.
 //!
-//! `LabelResolver` builds them from packets, the registry stores them, metrics and diagnosis read them.
+//! `LabelResolver` builds them from packets, the registry stores them, metrics and diagnosis read
+//! them.
 
 use std::fmt;
 
@@ -86,13 +87,14 @@ impl fmt::Display for Port {
     }
 }
 
-/// The hash of a scope and a peer. The registry's index and the admission sketch share it, because hashing costs more
-/// than either lookup.
+/// The hash of a scope and a peer. The registry's index and the admission sketch share it, because
+/// hashing costs more than either lookup.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct KeyHash(pub(super) u64);
 
-/// Identifies a registered label set: a small index, which is reused, and a generation, which counts the uses of the
-/// index. The generation keeps late events of a removed label set from being counted under its successor.
+/// Identifies a registered label set: a small index, which is reused, and a generation, which
+/// counts the uses of the index. The generation keeps late events of a removed label set from being
+/// counted under its successor.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct LabelSetId(u32);
 

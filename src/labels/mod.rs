@@ -133,7 +133,9 @@ impl LabelResolver {
 
     /// Assigns a new attempt to the label set of its resolved labels.
     pub fn admit(&mut self, lookup: LabelLookup, now: Timestamp) -> Admission {
-        self.registry.admit(lookup, now)
+        let peers = &self.peers;
+        self.registry
+            .admit(&lookup, || peers.peer_of(lookup.remote), now)
     }
 
     /// Returns the label set of a segment that belongs to no tracked attempt, and the side that
@@ -201,17 +203,20 @@ impl LabelResolver {
     ) -> Option<LabelSetId> {
         let mut get = |via| {
             let (scope, remote) = self.scope(client, server, via);
-            self.registry.get(scope, self.peers.peer_of(remote))
+            self.registry.get(scope, &self.peers.peer_of(remote))
         };
         get(via).or_else(|| get(reversed(via)))
     }
 
+    #[inline(always)]
     fn lookup(&mut self, client: &Endpoint, server: &Endpoint, via: CapturePoint) -> LabelLookup {
         let (scope, remote) = self.scope(client, server, via);
-        self.registry.lookup(scope, self.peers.peer_of(remote))
+        let peer = self.peers.peer_of(remote);
+        self.registry.lookup(scope, remote, &peer)
     }
 
     /// Returns the scope of an attempt, and the address of the remote end.
+    #[inline(always)]
     fn scope(&self, client: &Endpoint, server: &Endpoint, via: CapturePoint) -> (Scope, Address) {
         let vantage = self.local_addresses.vantage(
             client.address,

@@ -1,9 +1,11 @@
 //! Peers: the remote end of an attempt as a label value, by named group or by prefix.
 //!
-//! The configuration supplies the rules; `LabelResolver` applies them to the remote address of each attempt.
+//! The configuration supplies the rules; `LabelResolver` applies them to the remote address of each
+//! attempt.
 
 use std::cmp::Reverse;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -15,9 +17,13 @@ use crate::packet::Address;
 
 /// The label value of everything that is counted in an overflow set.
 pub(super) const OTHER: &str = "other";
+/// Hashed in place of a prefix length; no prefix is that long.
+const GROUP_KIND: u64 = 254;
+/// Hashed in place of a prefix length; no prefix is that long.
+const OTHER_KIND: u64 = 255;
 
 /// The remote end of an attempt. The value of a label.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Peer {
     /// A host, or a network if peers are truncated to prefixes.
     Network(IpPrefix),
@@ -27,9 +33,26 @@ pub enum Peer {
     Other,
 }
 
+/// Writes two integers for an address: the derived implementation writes each field, and a peer is
+/// hashed for every SYN.
+impl Hash for Peer {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let (bits, kind) = match self {
+            Self::Network(prefix) => (prefix.first().bits(), u64::from(prefix.length())),
+            Self::Group(_) => (0, GROUP_KIND),
+            Self::Other => (0, OTHER_KIND),
+        };
+        state.write_u128(bits);
+        state.write_u64(kind);
+        if let Self::Group(name) = self {
+            name.hash(state);
+        }
+    }
+}
+
 impl Peer {
-    /// Returns `true` if the peer is this address or a network that contains it. Returns `false` for a group: its name
-    /// does not reveal its addresses.
+    /// Returns `true` if the peer is this address or a network that contains it. Returns `false`
+    /// for a group: its name does not reveal its addresses.
     pub(super) fn contains(&self, address: Address) -> bool {
         matches!(self, Self::Network(prefix) if prefix.contains(address))
     }
@@ -118,7 +141,8 @@ pub fn network(text: &str) -> Result<IpNet, String> {
 }
 
 impl Peers {
-    /// Creates the rules: the longest group prefix that contains the address, otherwise the prefix of the given length.
+    /// Creates the rules: the longest group prefix that contains the address, otherwise the prefix
+    /// of the given length.
     pub fn new(groups: Vec<PeerGroup>, prefix_v4: u8, prefix_v6: u8) -> Self {
         let mut groups: Vec<_> = groups
             .into_iter()

@@ -1,7 +1,7 @@
 //! IP prefixes as integers: the prefix that an address belongs to, and sets of prefixes.
 //!
-//! `peers` truncates the address of each attempt's peer to a prefix. `vantage` checks whether an address is in a
-//! configured prefix.
+//! `peers` truncates the address of each attempt's peer to a prefix. `vantage` checks whether an
+//! address is in a configured prefix.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use crate::packet::Address;
 
 /// An IP prefix. A full-length prefix is a single host.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct IpPrefix {
     first: Address,
     /// In bits of the address family: at most 32 for IPv4.
@@ -37,7 +37,8 @@ struct MaskedPrefix {
 }
 
 impl PrefixLength {
-    /// Creates the prefix length for addresses of `address_bits` bits. Limits `length` to `address_bits`.
+    /// Creates the prefix length for addresses of `address_bits` bits. Limits `length` to
+    /// `address_bits`.
     pub(super) fn new(length: u8, address_bits: u8) -> Self {
         let length = length.min(address_bits);
         Self {
@@ -56,6 +57,16 @@ impl PrefixLength {
 }
 
 impl IpPrefix {
+    /// Returns the first address.
+    pub(super) const fn first(self) -> Address {
+        self.first
+    }
+
+    /// Returns the length in bits of the address family.
+    pub(super) const fn length(self) -> u8 {
+        self.length
+    }
+
     /// Returns the prefix as an `ipnet` network.
     pub fn to_ipnet(self) -> IpNet {
         let first = self.first.ip();
@@ -96,7 +107,8 @@ impl PrefixSet {
         let masked = |network: &IpNet| {
             let mask = prefix_mask(network.prefix_len(), network.max_prefix_len());
             let first = Address::from(network.network());
-            // `Address` represents IPv4 as v4-mapped IPv6, but no IPv6 prefix contains an IPv4 address.
+            // `Address` represents IPv4 as v4-mapped IPv6, but no IPv6 prefix contains an IPv4
+            // address.
             MaskedPrefix {
                 bits: first.bits() & mask,
                 mask,

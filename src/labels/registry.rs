@@ -1,9 +1,11 @@
 //! The registry of label sets: a bounded table that assigns every attempt to exactly one label set.
 //!
-//! `LabelResolver` looks attempts up here; the pipeline reports decided attempts and removes idle label sets.
+//! `LabelResolver` looks attempts up here; the pipeline reports decided attempts and removes idle
+//! label sets.
 //!
 //! Invariants:
-//! - At most [`MAX_OVERFLOW_SETS`] overflow sets (`peer="other"`), plus one per vantage, exist beside the limit.
+//! - At most [`MAX_OVERFLOW_SETS`] overflow sets (`peer="other"`), plus one per vantage, exist
+//!   beside the limit.
 //! - A label set with a pending attempt is never removed.
 
 use std::hash::BuildHasher;
@@ -16,9 +18,11 @@ use super::admission_sketch::FrequencySketch;
 use super::label_set::{KeyHash, LabelSet, LabelSetId, Port, Scope};
 use super::peers::Peer;
 use super::vantage::Vantage;
+use crate::packet::Address;
 use crate::time::Timestamp;
 
-/// Maximum number of overflow sets for a port or a local address. Beyond it there is one per vantage.
+/// Maximum number of overflow sets for a port or a local address. Beyond it there is one per
+/// vantage.
 const MAX_OVERFLOW_SETS: usize = 32;
 /// A label set that was idle for this time may be evicted for any new peer.
 const EVICTABLE_AFTER: Duration = Duration::from_secs(600);
@@ -26,7 +30,7 @@ const EVICTABLE_AFTER: Duration = Duration::from_secs(600);
 const ADMIT_AFTER: u32 = 3;
 /// A label set that was idle for this time may be evicted for a more frequent peer.
 const MIN_IDLE: Duration = Duration::from_secs(1);
-/// After a vain search for a label set to evict, the next search waits for this time.
+/// After an unsuccessful search for a label set to evict, the next search waits for this time.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The label set of a new attempt.
@@ -42,11 +46,12 @@ pub struct Admission {
     pub evicted: Option<LabelSetId>,
 }
 
-/// The resolved labels of a new attempt, and their hash.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// The labels of a new attempt, as far as most attempts need them. A peer is made of `remote` only
+/// if the hash is that of a label set, or a label set is created.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LabelLookup {
     pub(super) scope: Scope,
-    pub(super) peer: Peer,
+    pub(super) remote: Address,
     hash: KeyHash,
 }
 
@@ -70,12 +75,14 @@ pub struct LabelSetRegistry {
     peer_sets_by_scope: HashMap<Scope, u32, RandomState>,
     /// Counts the attempts of peers without a label set of their own.
     admission: FrequencySketch,
-    /// The overflow set of the last scope, because a flood needs it once per SYN: finding it in the index takes 130 to
-    /// 270 instructions. `None` after a label set was created or removed, because another one may apply then.
+    /// The overflow set of the last scope, because a flood needs it once per SYN: finding it in the
+    /// index takes 130 to 270 instructions. `None` after a label set was created or removed,
+    /// because another one may apply then.
     last_overflow: Option<(Scope, LabelSetId)>,
     /// No label set is idle for [`EVICTABLE_AFTER`] before this time.
     next_idle_search: Timestamp,
-    /// After a vain search for a less frequent label set, the next search waits until this time.
+    /// After an unsuccessful search for a less frequent label set, the next search waits until this
+    /// time.
     next_frequency_search: Timestamp,
 }
 
@@ -104,13 +111,18 @@ impl LabelSetRegistry {
         }
     }
 
-    /// Computes the hash of a scope and a peer, once for all uses.
-    pub(super) fn lookup(&mut self, scope: Scope, peer: Peer) -> LabelLookup {
-        let hash = self.index.hash(scope, &peer);
-        LabelLookup { scope, peer, hash }
+    /// Hashes the labels of an attempt, once for all uses.
+    #[inline(always)]
+    pub(super) fn lookup(&mut self, scope: Scope, remote: Address, peer: &Peer) -> LabelLookup {
+        let hash = self.index.hash(scope, peer);
+        LabelLookup {
+            scope,
+            remote,
+            hash,
+        }
     }
 
-    /// Returns `true` if a new peer is counted by the admission sketch.
+    /// Returns `true` if the limit is reached: new peers are then counted in the admission sketch.
     pub(super) const fn is_full(&self) -> bool {
         self.peer_sets >= self.limit
     }
@@ -120,17 +132,26 @@ impl LabelSetRegistry {
         self.admission.prefetch(lookup.hash);
     }
 
-    /// Assigns an attempt to its label set, and creates this if the limit allows. Otherwise assigns it to the most
-    /// specific overflow set.
-    pub(super) fn admit(&mut self, lookup: LabelLookup, now: Timestamp) -> Admission {
-        let admission = match self.find(&lookup) {
+    /// Assigns an attempt to its label set, and creates it if the limit allows. Otherwise assigns
+    /// it to the most specific overflow set. `peer` returns the peer of `lookup.remote`.
+    pub(super) fn admit(
+        &mut self,
+        lookup: &LabelLookup,
+        peer: impl Fn() -> Peer,
+        now: Timestamp,
+    ) -> Admission {
+        let known = self.index.get(lookup.hash, |set| {
+            self.labels(set)
+                .is_some_and(|labels| labels.scope() == lookup.scope && labels.peer == peer())
+        });
+        let admission = match known {
             Some(set) => Admission {
                 set,
                 created: false,
                 overflowed: false,
                 evicted: None,
             },
-            None => self.admit_new(lookup, now),
+            None => self.admit_new(lookup, peer, now),
         };
         if let Some(set) = self.get_mut(admission.set) {
             set.attempts = set.attempts.saturating_add(1);
@@ -140,7 +161,12 @@ impl LabelSetRegistry {
         admission
     }
 
-    fn admit_new(&mut self, lookup: LabelLookup, now: Timestamp) -> Admission {
+    fn admit_new(
+        &mut self,
+        lookup: &LabelLookup,
+        peer: impl Fn() -> Peer,
+        now: Timestamp,
+    ) -> Admission {
         let evicted = self
             .is_full()
             .then(|| self.evict_for(lookup.hash, now))
@@ -150,7 +176,7 @@ impl LabelSetRegistry {
         let (set, created) = if overflowed {
             self.overflow_set(lookup.scope, now)
         } else {
-            (self.create(lookup, now), true)
+            (self.create(lookup.scope, peer(), lookup.hash, now), true)
         };
         Admission {
             set,
@@ -160,20 +186,18 @@ impl LabelSetRegistry {
         }
     }
 
-    /// Returns the label set that counts attempts of this peer: its own, otherwise the overflow set of its scope. `None`
-    /// if neither exists.
-    pub(super) fn get(&mut self, scope: Scope, peer: Peer) -> Option<LabelSetId> {
-        let lookup = self.lookup(scope, peer);
-        self.find(&lookup).or_else(|| {
-            let overflow = self.lookup(scope, Peer::Other);
-            self.find(&overflow)
-        })
+    /// Returns the label set that counts attempts of this peer: its own, otherwise the overflow set
+    /// of its scope. `None` if neither exists.
+    pub(super) fn get(&mut self, scope: Scope, peer: &Peer) -> Option<LabelSetId> {
+        self.find(scope, peer)
+            .or_else(|| self.find(scope, &Peer::Other))
     }
 
-    fn find(&self, lookup: &LabelLookup) -> Option<LabelSetId> {
-        self.index.get(lookup.hash, |set| {
+    fn find(&mut self, scope: Scope, peer: &Peer) -> Option<LabelSetId> {
+        let hash = self.index.hash(scope, peer);
+        self.index.get(hash, |set| {
             self.labels(set)
-                .is_some_and(|labels| labels.scope() == lookup.scope && labels.peer == lookup.peer)
+                .is_some_and(|labels| labels.scope() == scope && labels.peer == *peer)
         })
     }
 
@@ -199,8 +223,8 @@ impl LabelSetRegistry {
         self.next_frequency_search = Timestamp::default();
     }
 
-    /// Removes one label set that was idle for `idle`, or for ten minutes above the limit. Call again until it returns
-    /// `None`.
+    /// Removes one label set that was idle for `idle`, or for ten minutes above the limit. Call
+    /// again until it returns `None`.
     pub fn expire(&mut self, idle: Duration, now: Timestamp) -> Option<LabelSetId> {
         let above_limit = self.peer_sets > self.limit;
         let idle_limit = |set: &RegisteredSet| {
@@ -242,43 +266,44 @@ impl LabelSetRegistry {
         if let Some((_, set)) = self.last_overflow.filter(|(last, _)| *last == scope) {
             return (set, false);
         }
-        let labels = self.overflow_labels(scope);
-        let (set, created) = match self.find(&labels) {
+        let chosen = self.overflow_scope(scope);
+        let (set, created) = match self.find(chosen, &Peer::Other) {
             Some(set) => (set, false),
-            None => (self.create(labels, now), true),
+            None => {
+                let hash = self.index.hash(chosen, &Peer::Other);
+                (self.create(chosen, Peer::Other, hash, now), true)
+            }
         };
         self.last_overflow = Some((scope, set));
         (set, created)
     }
 
-    /// Returns the labels of the overflow set for a scope, the most specific of:
-    /// - the port: if this overflow set exists, or the port has a label set and fewer than [`MAX_OVERFLOW_SETS`] exist;
-    /// - all ports of the local address: if this overflow set exists, or fewer than [`MAX_OVERFLOW_SETS`] exist;
+    /// Returns the scope of the overflow set for a scope, the most specific of:
+    /// - the port: if this overflow set exists, or the port has a label set and fewer than
+    ///   [`MAX_OVERFLOW_SETS`] exist;
+    /// - all ports of the local address: if this overflow set exists, or fewer than
+    ///   [`MAX_OVERFLOW_SETS`] exist;
     /// - all ports of the vantage.
-    fn overflow_labels(&mut self, scope: Scope) -> LabelLookup {
-        let of_port = self.lookup(scope, Peer::Other);
+    fn overflow_scope(&mut self, scope: Scope) -> Scope {
         let below_maximum = self.index.len() - self.peer_sets < MAX_OVERFLOW_SETS;
-        let is_port_known = || self.peer_sets_by_scope.contains_key(&scope);
-        if self.find(&of_port).is_some() || below_maximum && is_port_known() {
-            return of_port;
+        let is_port_known = self.peer_sets_by_scope.contains_key(&scope);
+        if self.find(scope, &Peer::Other).is_some() || below_maximum && is_port_known {
+            return scope;
         }
         let all_ports = Scope {
             port: Port::Other,
             ..scope
         };
-        let of_address = self.lookup(all_ports, Peer::Other);
-        if below_maximum || self.find(&of_address).is_some() {
-            return of_address;
+        if below_maximum || self.find(all_ports, &Peer::Other).is_some() {
+            return all_ports;
         }
-        let all_addresses = Scope {
+        Scope {
             local: None,
             ..all_ports
-        };
-        self.lookup(all_addresses, Peer::Other)
+        }
     }
 
-    fn create(&mut self, lookup: LabelLookup, now: Timestamp) -> LabelSetId {
-        let LabelLookup { scope, peer, hash } = lookup;
+    fn create(&mut self, scope: Scope, peer: Peer, hash: KeyHash, now: Timestamp) -> LabelSetId {
         let labels = scope.with_peer(peer);
         let id = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
@@ -302,7 +327,8 @@ impl LabelSetRegistry {
         id
     }
 
-    /// Evicts a label set for a new peer, and records the peer in the admission sketch unless an idle one is evicted.
+    /// Evicts a label set for a new peer, and records the peer in the admission sketch unless an
+    /// idle label set is evicted.
     fn evict_for(&mut self, new: KeyHash, now: Timestamp) -> Option<LabelSetId> {
         self.evict_idle(now)
             .or_else(|| self.evict_less_frequent(new, now))
@@ -321,7 +347,8 @@ impl LabelSetRegistry {
             self.remove(id);
             return Some(id);
         }
-        // No label set can be idle long enough before the least recent one is, including those with pending attempts.
+        // No label set can be idle long enough before the least recent one is, including those with
+        // pending attempts.
         let least_recent = self.registered().map(|set| set.last_seen).min();
         self.next_idle_search = least_recent
             .map_or(now, |seen| seen + EVICTABLE_AFTER)
@@ -329,8 +356,9 @@ impl LabelSetRegistry {
         None
     }
 
-    /// Evicts the label set with the fewest attempts, if the new peer is more than twice as frequent. Peers that occur
-    /// once, as in a flood or a scan, therefore do not keep recurring peers out.
+    /// Evicts the label set with the fewest attempts, if the new peer is more than twice as
+    /// frequent. Peers that occur once, as in a flood or a scan, therefore do not keep recurring
+    /// peers out.
     fn evict_less_frequent(&mut self, new: KeyHash, now: Timestamp) -> Option<LabelSetId> {
         let occurrences = self.admission.record(new, now);
         if occurrences < ADMIT_AFTER || now < self.next_frequency_search {
@@ -393,16 +421,19 @@ fn is_overflow(labels: &LabelSet) -> bool {
     labels.peer == Peer::Other
 }
 
-/// The identifiers of the registered label sets by the hash of their labels. The registry compares the labels.
+/// The identifiers of the registered label sets by the hash of their labels. The registry compares
+/// the labels.
 #[derive(Default)]
 struct LabelSetIndex {
     table: HashTable<(KeyHash, LabelSetId)>,
     hasher: RandomState,
-    /// The scope of the last lookup and its hash, because consecutive attempts often share the scope.
+    /// The scope of the last lookup and its hash, because consecutive attempts often share the
+    /// scope.
     last_scope: Option<(Scope, u64)>,
 }
 
 impl LabelSetIndex {
+    #[inline(always)]
     fn hash(&mut self, scope: Scope, peer: &Peer) -> KeyHash {
         let scope_hash = match self.last_scope {
             Some((last, hash)) if last == scope => hash,

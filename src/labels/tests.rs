@@ -237,7 +237,13 @@ fn prefetched_lookup_is_discarded_when_rules_change() {
     labels.prefetch([(7, &packet)].into_iter());
     labels.set_peer_rules(office());
     let resolved = labels.resolve(7, &syn.from, &syn.to, syn.via);
-    assert_eq!(resolved.peer.to_string(), "office");
+    assert_ne!(
+        prefetched,
+        Some(resolved),
+        "the hash covers the peer, which is a group now"
+    );
+    let fresh = labels.lookup(&syn.from, &syn.to, syn.via);
+    assert_eq!(resolved, fresh);
 
     labels.prefetch([(7, &packet)].into_iter());
     labels.set_local_addresses(LocalAddressSource::for_host([], &[]));
@@ -263,7 +269,7 @@ fn prefetched_lookup_is_returned_once_for_its_index() {
     }
     let mut peer_at = |index| {
         let lookup = prefetched.take(index);
-        lookup.map(|lookup| lookup.peer.to_string())
+        lookup.map(|lookup| lookup.remote.to_string())
     };
     assert_eq!(peer_at(0), None);
     assert_eq!(peer_at(4), Some("0.0.0.4".to_owned()));
@@ -412,8 +418,8 @@ fn rst_matches_set_with_exactly_one_server_end() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Each attempt is in one existing label set, and the number of label sets is bounded. A label set with a pending
-    /// attempt is never evicted.
+    /// Each attempt is in one existing label set, and the number of label sets is bounded. A label
+    /// set with a pending attempt is never evicted.
     #[test]
     fn attempts_are_in_exactly_one_set(
         attempts in prop::collection::vec((0_u8..40, 0_u16..12, 0_u64..120_000, any::<bool>()), 1..400),

@@ -1,6 +1,8 @@
-//! The vantage: the host's position relative to an attempt, derived from the addresses that are local to it.
+//! The vantage: the host's position relative to an attempt, derived from the addresses that are
+//! local to it.
 //!
-//! `pipeline::local_addresses` supplies the addresses of a live host; the configuration supplies prefixes.
+//! `pipeline::local_addresses` supplies the addresses of a live host; the configuration supplies
+//! prefixes.
 
 use std::net::IpAddr;
 
@@ -46,8 +48,9 @@ pub enum LocalAddressSource {
     },
     /// A capture file with configured local prefixes. No other address is local.
     Configured(PrefixSet),
-    /// A capture file without configured prefixes. The vantage is inferred from the packet type in a cooked link
-    /// header. On a router the inference is wrong, because forwarded packets enter and leave like its own.
+    /// A capture file without configured prefixes. The vantage is inferred from the packet type in
+    /// a cooked link header. On a router the inference is wrong, because forwarded packets enter
+    /// and leave like its own.
     Inferred,
 }
 
@@ -55,7 +58,8 @@ pub enum LocalAddressSource {
 #[derive(Clone, Debug)]
 pub struct AddressSet {
     sorted: Vec<Address>,
-    /// One bit per value of the last six address bits. Most foreign addresses fail this test, which saves the search.
+    /// One bit per value of the last six address bits. Most foreign addresses fail this test, which
+    /// saves the search.
     last_bits: u64,
 }
 
@@ -87,7 +91,8 @@ impl LocalAddressSource {
         }
     }
 
-    /// Creates the source for a capture file. Infers the vantage from the packet direction if `networks` is empty.
+    /// Creates the source for a capture file. Infers the vantage from the packet direction if
+    /// `networks` is empty.
     pub fn for_file(networks: &[IpNet]) -> Self {
         if networks.is_empty() {
             Self::Inferred
@@ -97,6 +102,7 @@ impl LocalAddressSource {
     }
 
     /// Returns `true` if the address is known to be local.
+    #[inline(always)]
     pub fn is_local(&self, address: Address) -> bool {
         match self {
             Self::Interfaces {
@@ -108,13 +114,15 @@ impl LocalAddressSource {
         }
     }
 
-    /// Returns `true` if the address of a packet on the loopback interface may be local. Without known addresses every
-    /// address may be: both ends of a packet on the loopback interface are local.
+    /// Returns `true` if the address of a packet on the loopback interface may be local. Without
+    /// known addresses every address may be: both ends of a packet on the loopback interface are
+    /// local.
     pub fn may_be_local(&self, address: Address) -> bool {
         matches!(self, Self::Inferred) || self.is_local(address)
     }
 
     /// Returns the vantage of an attempt, given the direction and interface of its captured SYN.
+    #[inline(always)]
     pub(super) fn vantage(
         &self,
         client: Address,
