@@ -19,14 +19,14 @@ const OTHER_POINT_WINDOW: Duration = Duration::from_secs(5);
 /// How long after a packet its duplicate may come through the same interface: a mirror port sends
 /// both at once.
 const SAME_POINT_WINDOW: Duration = Duration::from_millis(50);
-/// How long after a packet its duplicate may come if nothing in the packet tells it from a
+/// How long after a packet its duplicate may come if nothing in the packet distinguishes it from a
 /// retransmission.
 const WEAK_WINDOW: Duration = Duration::from_millis(5);
 const BUCKETS: usize = 4096;
 const MIN_BUCKETS: usize = 64;
 const WAYS: usize = 4;
 
-/// What tells one captured SYN from the next SYN of the same attempt, in 12 bytes.
+/// What distinguishes one captured SYN from the next SYN of the same attempt, in 12 bytes.
 #[derive(Clone, Copy, Default)]
 pub(super) struct SynFingerprint {
     timestamp: u32,
@@ -58,14 +58,14 @@ struct RecentPacket {
     point: CompactPoint,
 }
 
-/// How well the fields of a packet tell it from the next packet of its kind.
+/// How well the fields of a packet distinguish it from the next packet of its kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Distinctness {
     /// No other packet has these fields.
     Unique,
     /// Another packet may have the same fields, but not soon, and not through another interface.
     Weak,
-    /// The fields tell nothing: only a packet that follows at once is a duplicate.
+    /// The fields mean nothing: only a packet that follows at once is a duplicate.
     None,
 }
 
@@ -102,7 +102,7 @@ impl SynFingerprint {
     }
 
     /// Returns `true` if both are the same packet: the same fields, within the window of their
-    /// capture points. Without a timestamp option an identification of zero tells nothing, so only
+    /// capture points. Without a timestamp option an identification of zero means nothing, so only
     /// the shortest window counts.
     pub(super) fn same_packet(&self, other: &Self) -> bool {
         let window = if !other.point.has_timestamp() && self.identification == 0 {

@@ -36,7 +36,7 @@ struct CandidateBucket {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NatCandidate {
     pub(super) slot: u32,
-    /// The first SYN of the attempt: tells it from a later attempt in the same slot.
+    /// The first SYN of the attempt: distinguishes it from a later attempt in the same slot.
     pub(super) first_syn: Timestamp,
     pub(super) hop_limit: u8,
     pub(super) passage: Passage,

@@ -9,6 +9,7 @@
 //!   (`peer="other"`).
 
 mod admission_sketch;
+mod index;
 mod label_set;
 mod peers;
 mod prefix;

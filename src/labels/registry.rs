@@ -8,13 +8,13 @@
 //!   beside the limit.
 //! - A label set with a pending attempt is never removed.
 
-use std::hash::BuildHasher;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashMap;
 
 use super::admission_sketch::FrequencySketch;
+use super::index::LabelSetIndex;
 use super::label_set::{KeyHash, LabelSet, LabelSetId, Port, Scope};
 use super::peers::Peer;
 use super::vantage::Vantage;
@@ -419,52 +419,4 @@ impl LabelSetRegistry {
 
 fn is_overflow(labels: &LabelSet) -> bool {
     labels.peer == Peer::Other
-}
-
-/// The identifiers of the registered label sets by the hash of their labels. The registry compares
-/// the labels.
-#[derive(Default)]
-struct LabelSetIndex {
-    table: HashTable<(KeyHash, LabelSetId)>,
-    hasher: RandomState,
-    /// The scope of the last lookup and its hash, because consecutive attempts often share the
-    /// scope.
-    last_scope: Option<(Scope, u64)>,
-}
-
-impl LabelSetIndex {
-    #[inline(always)]
-    fn hash(&mut self, scope: Scope, peer: &Peer) -> KeyHash {
-        let scope_hash = match self.last_scope {
-            Some((last, hash)) if last == scope => hash,
-            _ => {
-                let hash = self.hasher.hash_one(scope);
-                self.last_scope = Some((scope, hash));
-                hash
-            }
-        };
-        KeyHash(self.hasher.hash_one((scope_hash, peer)))
-    }
-
-    /// Returns the label set with this hash for which `is_match` returns `true`.
-    fn get(&self, hash: KeyHash, is_match: impl Fn(LabelSetId) -> bool) -> Option<LabelSetId> {
-        self.table
-            .find(hash.0, |(known, set)| *known == hash && is_match(*set))
-            .map(|(_, set)| *set)
-    }
-
-    fn insert(&mut self, hash: KeyHash, set: LabelSetId) {
-        self.table
-            .insert_unique(hash.0, (hash, set), |(hash, _)| hash.0);
-    }
-
-    fn remove(&mut self, hash: KeyHash, set: LabelSetId) {
-        if let Ok(entry) = self.table.find_entry(hash.0, |(_, known)| *known == set) {
-            entry.remove();
-        }
-    }
-
-    fn len(&self) -> usize {
-        self.table.len()
-    }
 }

@@ -50,12 +50,6 @@ const MAX_LINES: usize = 450;
 /// The median length of the files must stay below this number of lines.
 const MAX_MEDIAN_LINES: usize = 200;
 
-/// Folders with files that use each other today. The list may only shrink.
-const KNOWN_CYCLES: &[&str] = &[];
-
-/// Names of types that are defined more than once today. The list may only shrink.
-const KNOWN_DUPLICATE_TYPES: &[&str] = &[];
-
 #[test]
 fn imports_follow_module_order() {
     let modules = modules();
@@ -156,7 +150,7 @@ fn files_do_not_use_each_other() {
             )
         })
         .collect();
-    assert_no_violations(&violations, KNOWN_CYCLES);
+    assert_no_violations(&violations);
 }
 
 #[test]
@@ -168,19 +162,9 @@ fn type_names_are_unique() {
         }
     }
     definitions.retain(|_, paths| paths.len() > 1);
-    let is_known = |name: &str| KNOWN_DUPLICATE_TYPES.contains(&name);
-    let new: Vec<_> = definitions
-        .iter()
-        .filter(|(name, _)| !is_known(name))
-        .collect();
-    assert!(new.is_empty(), "defined more than once: {new:#?}");
-    let unused: Vec<_> = KNOWN_DUPLICATE_TYPES
-        .iter()
-        .filter(|name| !definitions.contains_key(**name))
-        .collect();
     assert!(
-        unused.is_empty(),
-        "defined once, remove them from KNOWN_DUPLICATE_TYPES: {unused:?}"
+        definitions.is_empty(),
+        "defined more than once: {definitions:#?}"
     );
 }
 
